@@ -1,0 +1,69 @@
+# `make demo` and `make test` start from nothing: they need make and a Python of 3.11 or newer, no more.
+
+PYTHON ?= python3
+VENV   ?= .venv
+SAMPLE ?= build/demo/reviews.parquet
+WORKERS ?= 2
+
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint format clean
+
+help:  ## show the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: $(STAMP)-run  ## install, write a sample of reviews, score it, show the verdicts
+	@mkdir -p $(dir $(SAMPLE))
+	$(BIN)/drugmon sample $(SAMPLE)
+	$(BIN)/drugmon score $(SAMPLE)
+	$(BIN)/drugmon show $(basename $(SAMPLE)).scored$(suffix $(SAMPLE))
+
+test: $(STAMP)-test  ## install with the test extra, run the whole suite
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+check: lint test  ## what CI runs: formatting, lint, types, tests
+
+lint: $(STAMP)-dev  ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)-dev  ## lay out the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove the environment, caches, builds and the demo's files (build/demo)
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find drugmon tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "drugmon needs Python 3.11 or newer, and '$(PYTHON)' is not: make PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); \
+	  echo "'$(PYTHON)' cannot make virtual environments: install its venv package (Debian: python3-venv)" >&2; \
+	  exit 1; }
+
+# The build tools come first and with the same pins: without isolation pip uses these, not the newest.
+# An order-only prerequisite, as the interpreter's own timestamp says nothing of what is installed.
+$(STAMP)-build: constraints.txt | $(BIN)/python
+	$(PIP) hatchling editables
+	@touch $@
+
+# Each extra holds the one before it, so its stamp stands for theirs too.
+$(STAMP)-run: pyproject.toml $(STAMP)-build
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(STAMP)-test: pyproject.toml $(STAMP)-build
+	$(PIP) --no-build-isolation --editable '.[test]'
+	@touch $(STAMP)-run $@
+
+$(STAMP)-dev: pyproject.toml $(STAMP)-build
+	$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $(STAMP)-run $(STAMP)-test $@

@@ -1,0 +1,149 @@
+"""Which column holds what: aliases of the usual sources, and the user's own `--column` choices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import repeat
+from typing import Final
+
+from drugmon.data.reviews import Rows, Texts
+from drugmon.errors import SourceError, UsageError
+from drugmon.labels import ASPECTS
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """The source's column for each field of a review; None where it has none.
+
+    `rating` is the overall score from 1 to 10; `effectiveness` and `side_effects_grade` are
+    DrugLib's five-step grades. `text` is only set where no aspect column is.
+    """
+
+    benefits: str | None = None
+    side_effects: str | None = None
+    comments: str | None = None
+    text: str | None = None
+    rating: str | None = None
+    effectiveness: str | None = None
+    side_effects_grade: str | None = None
+    drug: str | None = None
+    condition: str | None = None
+    date: str | None = None
+    id: str | None = None
+
+
+FIELDS: Final = tuple(field.name for field in fields(ColumnMap))
+"""What `--column FIELD=NAME` can name."""
+
+_ALIASES: Final[Mapping[str, Sequence[str]]] = {
+    "benefits": ("benefitsreview", "benefitreview", "benefits"),
+    "side_effects": ("sideeffectsreview", "sideeffectreview", "sideeffects"),
+    "comments": ("commentsreview", "commentreview", "comments", "comment"),
+    "text": ("review", "reviewtext", "text"),
+    "rating": ("rating", "overallrating"),
+    "effectiveness": ("effectiveness",),
+    "side_effects_grade": ("sideeffectsgrade", "sideeffects"),
+    "drug": ("drug", "drugname", "urldrugname"),
+    "condition": ("condition",),
+    "date": ("date", "reviewdate"),
+    "id": ("id", "reviewid", "uniqueid", "", "unnamed:0"),  # an index column has no name
+}
+_DRUGLIB_TEXTS: Final = frozenset({"benefitsreview", "sideeffectsreview", "commentsreview"})
+
+
+def resolve_columns(names: Sequence[str], overrides: Mapping[str, str], where: str) -> ColumnMap:
+    """Find the columns of a source by their names, whatever their case, spaces and underscores.
+
+    A field other than a text that two columns suit is left out, unless an override names one.
+
+    Args:
+        names: the source's columns.
+        overrides: field of `ColumnMap` to column name, from `--column`; these come first.
+        where: the source, for messages.
+
+    Raises:
+        UsageError: an override names no field or no column, or two columns suit one text.
+        SourceError: no column holds texts.
+    """
+    chosen = {field: _named_column(field, name, names, where) for field, name in overrides.items()}
+    if "text" in chosen and (aspects := chosen.keys() & set(ASPECTS)):
+        raise UsageError(f"--column text stands alone; leave out {', '.join(sorted(aspects))}")
+    for field in FIELDS:
+        if field not in chosen and (name := _by_alias(field, names, chosen, where)) is not None:
+            chosen[field] = name
+    surplus = ASPECTS if "text" in overrides else ("text",) if chosen.keys() & set(ASPECTS) else ()
+    columns = ColumnMap(**{k: name for k, name in chosen.items() if k not in surplus})
+    if columns.text is None and all(getattr(columns, aspect) is None for aspect in ASPECTS):
+        raise SourceError(
+            f"{where}: no text column among {_listed(names)}; name one with --column benefits=NAME "
+            "(or side_effects, comments, text)"
+        )
+    return columns
+
+
+def texts_of(rows: Rows, columns: ColumnMap, start: int, where: str) -> list[Texts]:
+    """Return the raw texts of `rows`, whose first row has number `start` (from 0).
+
+    Raises:
+        SourceError: a text column holds something else than strings.
+    """
+    cells = [
+        _strings(rows, name, start, where) if name is not None else repeat(None, len(rows))
+        for name in (columns.benefits, columns.side_effects, columns.comments, columns.text)
+    ]
+    return [Texts(*row) for row in zip(*cells, strict=True)]
+
+
+def _strings(rows: Rows, name: str, start: int, where: str) -> list[str | None]:
+    texts: list[str | None] = []
+    for row, value in enumerate(rows.column(name), start + 1):
+        if value is not None and not isinstance(value, str):
+            raise SourceError(
+                f"{where}: column {name!r} holds {type(value).__name__} (row {row}), a review text "
+                "must be a string; name another column with --column benefits=NAME"
+            )
+        texts.append(value)
+    return texts
+
+
+def _named_column(field: str, name: str, names: Sequence[str], where: str) -> str:
+    if field not in FIELDS:
+        raise UsageError(f"--column {field}={name}: no such field; use one of {', '.join(FIELDS)}")
+    if name in names:
+        return name
+    alike = [other for other in names if _normal(other) == _normal(name)]
+    if len(alike) != 1:
+        raise UsageError(
+            f"--column {field}={name}: {where} has no such column; it has {_listed(names)}"
+        )
+    return alike[0]
+
+
+def _by_alias(
+    field: str, names: Sequence[str], chosen: Mapping[str, str], where: str
+) -> str | None:
+    druglib = not _DRUGLIB_TEXTS.isdisjoint(map(_normal, names))
+    for alias in _ALIASES[field]:
+        if field == "side_effects" and alias == "sideeffects" and druglib:
+            continue  # beside benefitsReview, sideEffects is the grade
+        alike = [n for n in names if _normal(n) == alias and n not in chosen.values()]
+        if len(alike) > 1 and field not in (*ASPECTS, "text"):
+            return None  # scoring does without it, and a guess could be wrong
+        if len(alike) > 1:
+            raise UsageError(
+                f"{where}: columns {_listed(alike)} could all be {field}; "
+                f"choose with --column {field}=NAME"
+            )
+        if alike:
+            return alike[0]
+    return None
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[\s_\-]", "", name).lower()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)

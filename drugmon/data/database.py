@@ -1,0 +1,122 @@
+"""Opening DuckDB databases: a bounded wait for the lock, and errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from drugmon.data.queries import query
+from drugmon.errors import BusyError, SinkError, SourceError
+
+_POLL_SECONDS: Final = 0.1
+_HOLDER: Final = re.compile(r"\(PID (\d+)\)")
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "TimeZone": "UTC",
+    "memory_limit": "1GB",  # of buffers; what does not fit spills to temp_directory
+    "autoinstall_known_extensions": False,  # no network
+}
+
+
+@contextmanager
+def connect(
+    database: Path, *, read_only: bool, lock_timeout: float
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database that exists; leaving the context frees its lock.
+
+    Args:
+        database: the file.
+        read_only: other readers may have the file open at the same time; writers may not.
+        lock_timeout: seconds to wait for another process to let go of the file.
+
+    Raises:
+        SourceError: the file is missing, or is no DuckDB database that can be opened.
+        SinkError: it cannot be opened for writing.
+        BusyError: another process held it for `lock_timeout` seconds.
+    """
+    if not database.is_file():
+        raise SourceError(f"{database}: no such database file; check the path")
+    deadline = time.monotonic() + lock_timeout
+    while True:
+        try:
+            connection = duckdb.connect(
+                database,
+                read_only=read_only,
+                config={**_SETTINGS, "temp_directory": f"{database}.tmp"},
+            )
+            break
+        except duckdb.IOException as error:
+            failure = _open_failure(database, str(error), read_only, lock_timeout)
+            if not isinstance(failure, BusyError) or time.monotonic() >= deadline:
+                raise failure from error
+            time.sleep(_POLL_SECONDS)
+    with connection:
+        yield connection
+
+
+def create(database: Path) -> None:
+    """Create an empty database where there is none; a kill never leaves half of one.
+
+    Raises:
+        SinkError: the folder or the file cannot be written.
+    """
+    if database.exists():
+        return
+    aside = database.with_name(f".{database.name}.drugmon-{os.getpid()}.tmp")
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        aside.unlink(missing_ok=True)
+        duckdb.connect(aside).close()
+        try:
+            os.link(aside, database)
+        except FileExistsError:
+            return  # another process has created it meanwhile
+        finally:
+            aside.unlink()
+    except (OSError, duckdb.IOException) as error:
+        raise SinkError(f"{database}: cannot be created: {first_line(error)}") from error
+
+
+@contextmanager
+def writing(connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[None]:
+    """Run the body as one transaction, committed at its end and moved into the database file.
+
+    Raises:
+        SinkError: DuckDB cannot do it; the message names `where`.
+    """
+    state = "it is as it was"
+    try:
+        connection.execute(query("begin"))
+        yield
+        connection.execute(query("commit"))
+        state = "but everything is in its write-ahead log"
+        connection.execute(query("checkpoint"))
+    except duckdb.Error as error:
+        raise SinkError(f"{where}: cannot be written, {state}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return what DuckDB says, without its hints and its copy of the statement."""
+    return str(error).partition("\n")[0].removesuffix(".")
+
+
+def _open_failure(
+    database: Path, message: str, read_only: bool, lock_timeout: float
+) -> BusyError | SourceError | SinkError:
+    if "Could not set lock" in message:
+        holder = _HOLDER.search(message)
+        pid = f" (pid {holder[1]})" if holder else ""
+        return BusyError(
+            f"{database}: another process{pid} has it open and did not close it within "
+            f"{lock_timeout:g} s; stop it, or wait longer with --lock-timeout SECONDS"
+        )
+    if "not a valid DuckDB database" in message:
+        return SourceError(f"{database}: not a DuckDB database file")
+    kind = SourceError if read_only else SinkError
+    return kind(f"{database}: cannot be opened: {message.partition(chr(10))[0]}")

@@ -1,0 +1,115 @@
+"""The file formats of reviews: any can be read, any can be written, each by its extension."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import pyarrow as pa
+
+from drugmon.data.columns import ColumnMap, texts_of
+from drugmon.data.formats.delimited import DELIMITERS, DelimitedReader, DelimitedWriter
+from drugmon.data.formats.interface import Reader, Writer
+from drugmon.data.formats.jsonl import JsonlReader, JsonlWriter
+from drugmon.data.formats.parquet import ParquetReader, ParquetWriter
+from drugmon.data.formats.stream import StreamReader
+from drugmon.data.formats.textfile import open_text
+from drugmon.data.reviews import Window
+from drugmon.data.sources import FileSource, StandardInput
+from drugmon.errors import SourceError
+
+__all__ = [
+    "Reader",
+    "Writer",
+    "open_reader",
+    "open_stream_reader",
+    "open_stream_writer",
+    "open_writer",
+    "read_verdicts",
+    "read_windows",
+]
+
+_READERS: Final[Mapping[str, Callable[[FileSource, str | None], Reader]]] = {
+    "parquet": ParquetReader,
+    "csv": DelimitedReader,
+    "tsv": DelimitedReader,
+    "jsonl": JsonlReader,
+}
+_VERDICTS_READ: Final = 1 << 14
+
+
+def open_reader(source: FileSource, encoding: str | None = None) -> Reader:
+    """Open a file of reviews; `encoding` is a Python codec's name, None to recognise it.
+
+    Raises:
+        UsageError: there is no such encoding.
+        SourceError: the file cannot be read, is not what its extension says, or has no rows.
+    """
+    return _with_rows(_READERS[source.format](source, encoding))
+
+
+def open_stream_reader(stream: BinaryIO, encoding: str | None = None) -> Reader:
+    """Read JSONL from a stream such as `sys.stdin.buffer`; waits for its first line.
+
+    Raises:
+        UsageError: there is no such encoding.
+        SourceError: the first lines are no JSONL, or there is none.
+    """
+    return _with_rows(StreamReader(stream, encoding, StandardInput().name))
+
+
+def open_writer(path: Path, format: str, compression: str | None, like: Reader) -> Writer:
+    """Open `path` for the rows of `like` with their verdicts, in any format.
+
+    Args:
+        path: where to write, as a rule a temporary file; its name tells nothing.
+        format: a value of `sources.EXTENSIONS`.
+        compression: a value of `sources.COMPRESSIONS`; None for none. Parquet has its own.
+        like: where the rows come from: it gives the header, the types and the metadata.
+
+    Raises:
+        SinkError: parquet cannot hold a type of the source.
+        SourceError: the source's values have no one type, which parquet and CSV need.
+    """
+    if format == "parquet":
+        return ParquetWriter(path, like)
+    if format == "jsonl":
+        return JsonlWriter(open_text(path, compression))
+    return DelimitedWriter(path, DELIMITERS[format], compression, like)
+
+
+def open_stream_writer(stream: BinaryIO) -> Writer:
+    """Write JSONL to a stream such as `sys.stdout.buffer`, each window's rows at once."""
+    return JsonlWriter(io.TextIOWrapper(stream, encoding="utf-8", newline=""), live=True)
+
+
+def read_windows(reader: Reader, columns: ColumnMap, size: int) -> Iterator[Window]:
+    """Yield the reader's rows in order, in windows of at most `size`, with their texts.
+
+    Raises:
+        SourceError: a row cannot be read, or a text column holds something else than strings.
+    """
+    start = 0
+    for rows in reader.windows(size):
+        yield Window(start, rows, texts_of(rows, columns, start, reader.where))
+        start += len(rows)
+
+
+def read_verdicts(source: FileSource) -> Iterator[pa.Table]:
+    """Yield the verdicts that an earlier output holds, as tables of VERDICT_SCHEMA.
+
+    Raises:
+        SourceError: the file cannot be read, or holds something else in the verdict columns.
+    """
+    with _READERS[source.format](source, None) as reader:
+        yield from reader.verdicts(_VERDICTS_READ)
+
+
+def _with_rows(reader: Reader) -> Reader:
+    if reader.has_rows:
+        return reader
+    reader.close()
+    lack = "has a header but no rows" if reader.columns else "is empty"
+    raise SourceError(f"{reader.where}: {lack}; there is nothing to score")

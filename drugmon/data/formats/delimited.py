@@ -1,0 +1,183 @@
+"""CSV and TSV: a cell is text, and a line goes out as it came in, with the verdicts appended."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, compress
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from drugmon.data.formats.cells import delimited_line, delimited_lines
+from drugmon.data.formats.interface import Closing, Reader, in_chunks
+from drugmon.data.formats.textfile import open_text, read_lines
+from drugmon.data.reviews import Rows
+from drugmon.data.sources import FileSource
+from drugmon.data.verdicts import VERDICT_COLUMNS, cast_verdicts
+from drugmon.errors import SourceError
+
+DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
+
+_END: Final = "\0end"  # no line holds a NUL, so this cannot be a cell
+_LONGEST_CELL: Final = 1 << 27  # characters; the module's own limit of 131,072 is a long review
+csv.field_size_limit(_LONGEST_CELL)
+
+Record = tuple[str, list[str]]
+"""A record's own text, which may span lines, and its cells."""
+
+
+class TextRows:
+    """Rows of text cells, each with the line that it stood in."""
+
+    def __init__(self, names: Sequence[str], delimiter: str, records: list[Record]) -> None:
+        self.names = names
+        self.delimiter = delimiter
+        self.records = records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def column(self, name: str) -> list[object]:
+        """Return a column's cells."""
+        index = self.names.index(name)
+        return [cells[index] for _, cells in self.records]
+
+    def to_arrow(self) -> pa.Table:
+        """Return all columns as strings."""
+        return pa.table({name: pa.array(self.column(name), pa.string()) for name in self.names})
+
+    def filter(self, mask: Sequence[bool]) -> TextRows:
+        """Return the rows whose mask is true."""
+        return TextRows(self.names, self.delimiter, list(compress(self.records, mask)))
+
+
+class DelimitedReader(Closing):
+    """Streams a CSV or TSV file."""
+
+    def __init__(self, source: FileSource, encoding: str | None = None) -> None:
+        self.where = source.name
+        self.total: int | None = None
+        self.delimiter = DELIMITERS[source.format]
+        self._lines = read_lines(source, encoding, newline="")
+        self._records = _records(self._lines, self.delimiter, self.where)
+        line, self._header = next(self._records, ("", []))
+        self._own = [i for i, name in enumerate(self._header) if name not in VERDICT_COLUMNS]
+        self.header_line, cells = self._own_part((line, self._header))
+        self.columns = _unique(cells)
+        first = next(self._records, None)
+        self.has_rows = first is not None
+        if first is not None:
+            self._records = chain([first], self._records)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Strings, all of them."""
+        return pa.schema([(name, pa.string()) for name in self.columns])
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """Yield windows of `size` rows."""
+        for chunk in in_chunks(self._records, size):
+            yield TextRows(self.columns, self.delimiter, list(map(self._own_part, chunk)))
+
+    def verdicts(self, size: int) -> Iterator[pa.Table]:
+        """Yield the verdicts of an earlier output."""
+        if set(VERDICT_COLUMNS) <= set(self._header):
+            at = {name: self._header.index(name) for name in VERDICT_COLUMNS}
+            for chunk in in_chunks(self._records, size):
+                columns = {name: [cells[i] for _, cells in chunk] for name, i in at.items()}
+                yield cast_verdicts(pa.table(columns), self.where)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
+    def _own_part(self, record: Record) -> Record:
+        """Return the record without earlier verdicts, which as a rule stand at its end, bare."""
+        line, cells = record
+        surplus = len(cells) - len(self._own)
+        if not surplus:
+            return record
+        own = [cells[i] for i in self._own]
+        head, *tail = line.rsplit(self.delimiter, surplus)
+        if self._own[-1:] != [len(own) - 1] or '"' in "".join(tail):
+            head = delimited_line(own, self.delimiter)
+        return head + _line_end(line), own
+
+
+class DelimitedWriter(Closing):
+    """Writes CSV or TSV in UTF-8."""
+
+    def __init__(self, path: Path, delimiter: str, compression: str | None, like: Reader) -> None:
+        self._delimiter = delimiter
+        self._file = open_text(path, compression)
+        if isinstance(like, DelimitedReader) and like.delimiter == delimiter:
+            header = like.header_line
+        else:
+            header = delimited_line(like.columns, delimiter)
+        self._write([header], [delimited_line(VERDICT_COLUMNS, delimiter)])
+
+    def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
+        """Append rows and their verdicts."""
+        if isinstance(rows, TextRows) and rows.delimiter == self._delimiter:
+            lines = [line for line, _ in rows.records]
+        else:
+            lines = delimited_lines(rows.to_arrow(), self._delimiter)
+        self._write(lines, delimited_lines(verdicts, self._delimiter))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, lines: Sequence[str], verdicts: Sequence[str]) -> None:
+        for line, cells in zip(lines, verdicts, strict=True):
+            end = _line_end(line)
+            own = line[: len(line) - len(end)]
+            self._file.write(own + self._delimiter + cells + (end or "\n"))
+
+
+def _records(lines: Iterable[str], delimiter: str, where: str) -> Iterator[Record]:
+    taken: list[str] = []
+
+    def fed() -> Iterator[str]:
+        for line in lines:
+            taken.append(line)
+            yield line
+        yield _END
+
+    number, width = 1, 0
+    try:
+        for cells in csv.reader(fed(), delimiter=delimiter):
+            if cells and cells[-1].endswith(_END):
+                if not taken:
+                    return
+                raise SourceError(
+                    f'{where}: line {number:,} opens a quote (") that is never closed; double a '
+                    "quote that is text"
+                )
+            if cells:
+                width = width or len(cells)
+                if len(cells) != width:
+                    raise SourceError(
+                        f"{where}: line {number:,} has {len(cells)} cells, the header has {width}; "
+                        "quote the cells that hold a delimiter or a line end"
+                    )
+                yield "".join(taken), cells
+            number += len(taken)
+            taken.clear()
+    except csv.Error as error:
+        raise SourceError(f"{where}: line {number:,}: {error}") from error
+
+
+def _line_end(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Number repeated names, as `a`, `a_1`, `a_2`."""
+    unique: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in range(1, len(names) + 1))
+        unique.append(next(n for n in (name, *numbered) if n not in unique))
+    return unique

@@ -1,0 +1,94 @@
+"""What every format gives: a reader of windows of rows, and a writer of rows with verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+import pyarrow as pa
+
+from drugmon.data.reviews import Rows
+
+T = TypeVar("T")
+
+
+class Closing:
+    """A context manager that closes at its end."""
+
+    def close(self) -> None:
+        """Close the file."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Reader(Protocol):
+    """An open source of reviews. `windows` and `verdicts` each read it once, from its start."""
+
+    where: str
+    """What messages call the source."""
+    columns: list[str]
+    """Its own columns, each name once; earlier verdict columns are left out."""
+    has_rows: bool
+    """Whether there is at least one row."""
+    total: int | None
+    """Its number of rows, None where that takes reading it."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The types of `columns` in Arrow; a JSONL file is read through for it."""
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """Yield the rows in order, at most `size` at a time. Raises SourceError on a bad row."""
+
+    def verdicts(self, size: int) -> Iterator[pa.Table]:
+        """Yield the verdict columns of an earlier output; nothing where there are none."""
+
+    def close(self) -> None:
+        """Close the source."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Writer(Protocol):
+    """An open output of reviews with their verdicts."""
+
+    def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
+        """Append rows and, row for row, their verdicts (of VERDICT_SCHEMA)."""
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of `size`; the last may be shorter."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,200 @@
+"""JSONL: a line goes out as it came in, with the verdicts spliced in before its last brace."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain, compress, islice
+from typing import Any, Final, TextIO
+
+import pyarrow as pa
+
+from drugmon.data.formats.cells import json_members
+from drugmon.data.formats.interface import Closing, in_chunks
+from drugmon.data.formats.objects import Object, infer_schema, parse_object, to_table
+from drugmon.data.formats.textfile import read_lines
+from drugmon.data.reviews import Rows
+from drugmon.data.sources import FileSource
+from drugmon.data.verdicts import VERDICT_COLUMNS, cast_verdicts
+from drugmon.errors import SourceError
+
+_PEEKED: Final = 10_000  # lines whose keys are the columns: a key may be missing in some rows
+_DECODER: Final = json.JSONDecoder()
+_FIRST: Final = f', "{VERDICT_COLUMNS[0]}": '
+_VALUE: Final = r'(?:null|[-+.\deE]+|"(?:[^"\\]|\\.)*")'
+_OWN_VERDICTS: Final = re.compile("".join(f', "{name}": {_VALUE}' for name in VERDICT_COLUMNS))
+
+Record = tuple[str, Object]
+"""A line's own text and the object that it holds."""
+
+
+class JsonRows:
+    """Objects, each with the line that it stood in."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        records: list[Record],
+        where: str,
+        schema_of: Callable[[list[Object]], pa.Schema],
+    ) -> None:
+        self.names = names
+        self.records = records
+        self._where = where
+        self._schema_of = schema_of
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def column(self, name: str) -> list[object]:
+        """Return what each object has under `name`, None where it has nothing."""
+        return [row.get(name) for _, row in self.records]
+
+    def to_arrow(self) -> pa.Table:
+        """Return the objects as a table; its schema is the same for every window of a file."""
+        objects = [row for _, row in self.records]
+        return to_table(objects, self._schema_of(objects), self._where)
+
+    def filter(self, mask: Sequence[bool]) -> JsonRows:
+        """Return the rows whose mask is true."""
+        kept = list(compress(self.records, mask))
+        return JsonRows(self.names, kept, self._where, self._schema_of)
+
+
+class JsonlReader(Closing):
+    """Streams a JSONL file."""
+
+    def __init__(self, source: FileSource, encoding: str | None = None) -> None:
+        self.where = source.name
+        self.total: int | None = None
+        self._source = (source, encoding)
+        self._lines = read_lines(source, encoding, newline="\n")
+        records = parse_lines(self._lines, self.where)
+        first = list(islice(records, _PEEKED))
+        self.has_rows = bool(first)
+        self.columns = own_keys(row for _, row in first)
+        self._records = chain(first, records)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The types of all rows together."""
+        lines = read_lines(*self._source, newline="\n")
+        rows = (row for _, row in parse_lines(lines, self.where))
+        return infer_schema(in_chunks(rows, _PEEKED), VERDICT_COLUMNS, self.where)
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """Yield windows of `size` rows."""
+        for chunk in in_chunks(self._records, size):
+            own = list(map(own_part, chunk))
+            yield JsonRows(self.columns, own, self.where, lambda _: self.schema)
+
+    def verdicts(self, size: int) -> Iterator[pa.Table]:
+        """Yield the verdicts of an earlier output."""
+        for chunk in in_chunks(self._records, size):
+            yield verdicts_of(chunk, self.where)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._lines.close()
+
+
+class JsonlWriter(Closing):
+    """Writes JSONL in UTF-8; where `live`, each call's rows are flushed at once."""
+
+    def __init__(self, stream: TextIO, live: bool = False) -> None:
+        self._stream = stream
+        self._live = live
+
+    def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
+        """Append rows and their verdicts."""
+        if isinstance(rows, JsonRows):
+            lines = [line for line, _ in rows.records]
+        else:
+            lines = [f"{{{members}}}" for members in json_members(rows.to_arrow())]
+        for line, members in zip(lines, json_members(verdicts), strict=True):
+            self._stream.write(_spliced(line, members))
+        if self._live:
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+def parse_lines(lines: Iterable[str], where: str, first: int = 1) -> Iterator[Record]:
+    """Yield the lines that are not blank with their objects; `first` is the first line's number.
+
+    Raises:
+        SourceError: a line holds no JSON object.
+    """
+    for number, line in enumerate(lines, first):
+        if line.strip():
+            yield line, parse_object(line, f"{where}: line {number:,}")
+
+
+def own_keys(rows: Iterable[Object]) -> list[str]:
+    """Return the keys of all rows in the order of their first appearance, without verdicts."""
+    keys = dict.fromkeys(chain.from_iterable(rows))
+    return [key for key in keys if key not in VERDICT_COLUMNS]
+
+
+def own_part(record: Record) -> Record:
+    """Return the record without earlier verdicts; the rest of its text stays as it is."""
+    line, row = record
+    if row.keys().isdisjoint(VERDICT_COLUMNS):
+        return record
+    own = {key: value for key, value in row.items() if key not in VERDICT_COLUMNS}
+    return _without_verdicts(line), own
+
+
+def verdicts_of(records: Sequence[Record], where: str) -> pa.Table:
+    """Return the verdicts that the lines of an earlier output hold, null where one has none.
+
+    Raises:
+        SourceError: a verdict's key holds something else.
+    """
+    columns: dict[str, list[Any]] = {
+        name: [row.get(name) for _, row in records] for name in VERDICT_COLUMNS
+    }
+    try:
+        return cast_verdicts(pa.table(columns), where)
+    except pa.ArrowInvalid as error:
+        raise SourceError(
+            f"{where}: its verdict keys hold something else; use --rescore"
+        ) from error
+
+
+def _spliced(line: str, members: str) -> str:
+    whole = line.rstrip()
+    head = whole[:-1].rstrip()
+    comma = "" if head.endswith("{") else ", "
+    return head + comma + members + whole[len(head) :] + (line[len(whole) :] or "\n")
+
+
+def _without_verdicts(line: str) -> str:
+    """Cut the verdicts out of an object's text, each with the comma before it."""
+    start = line.rfind(_FIRST)
+    spliced = _OWN_VERDICTS.match(line, start) if start > 0 else None
+    if spliced and line[spliced.end() :].strip() == "}":  # as drugmon wrote them: at the end
+        return line[:start] + line[spliced.end() :]
+    after = first = _past_space(line, line.index("{") + 1)
+    kept: list[str] = []
+    while line[start := _past_space(line, after, ",")] != "}":
+        key, colon = _DECODER.raw_decode(line, start)
+        _, end = _DECODER.raw_decode(line, _past_space(line, colon, ":"))
+        if key not in VERDICT_COLUMNS:
+            kept.append(line[after if kept else start : end])
+        after = end
+    return f"{line[:first]}{''.join(kept)}{line[after:]}"
+
+
+def _past_space(line: str, place: int, sign: str = "") -> int:
+    """Return where the next token begins, after white space and at most one `sign`."""
+    space, past = " \t\r\n", place
+    while line[past] in space:
+        past += 1
+    if not sign or line[past] != sign:
+        return past
+    return _past_space(line, past + 1)

@@ -1,0 +1,176 @@
+"""Parquet: columns come out with the values, types and metadata that they came in with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from drugmon.data.formats.interface import Closing, Reader
+from drugmon.data.reviews import Rows
+from drugmon.data.sources import FileSource
+from drugmon.data.verdicts import VERDICT_COLUMNS, VERDICT_SCHEMA, cast_verdicts
+from drugmon.errors import SinkError, SourceError
+
+_GROUP_ROWS = 1 << 16
+_GROUP_BYTES = 64 << 20
+_BUFFER = 1 << 20
+_DEFAULT_CODEC = "zstd"
+
+
+class ArrowRows:
+    """Rows as an Arrow table."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self.names: Sequence[str] = table.schema.names
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def column(self, name: str) -> list[object]:
+        """Return a column's values as Python objects."""
+        values: list[object] = self._table.column(self.names.index(name)).to_pylist()
+        return values
+
+    def to_arrow(self) -> pa.Table:
+        """Return the table itself."""
+        return self._table
+
+    def filter(self, mask: Sequence[bool]) -> ArrowRows:
+        """Return the rows whose mask is true."""
+        return ArrowRows(self._table.filter(pa.array(mask, pa.bool_())))
+
+
+class ParquetReader(Closing):
+    """Streams a parquet file; memory holds a window, however large its row groups are."""
+
+    def __init__(self, source: FileSource, encoding: str | None = None) -> None:  # noqa: ARG002
+        self.where = source.name
+        try:
+            if source.path.stat().st_size == 0:
+                raise SourceError(f"{self.where}: is empty; there is nothing to score")
+            self._file = pq.ParquetFile(
+                source.path,
+                pre_buffer=False,
+                buffer_size=_BUFFER,
+                coerce_int96_timestamp_unit="us",  # in ns, years after 2262 come out wrong
+                arrow_extensions_enabled=True,
+            )
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+        whole = self._file.schema_arrow
+        self._own = [i for i, name in enumerate(whole.names) if name not in VERDICT_COLUMNS]
+        self.schema = pa.schema([whole.field(i) for i in self._own], metadata=whole.metadata)
+        self.columns: list[str] = self.schema.names
+        self.total: int | None = self._file.metadata.num_rows
+        self.has_rows = self.total != 0
+
+    @property
+    def codec(self) -> str:
+        """The compression of its first column."""
+        metadata = self._file.metadata
+        if not metadata.num_row_groups or not metadata.num_columns:
+            return _DEFAULT_CODEC
+        name = str(metadata.row_group(0).column(0).compression).lower()
+        return {"uncompressed": "none", "lz4_raw": "lz4"}.get(name, name)
+
+    def stores(self, physical: str, logical: str = "") -> bool:
+        """Say whether a column of the file has this physical and (start of the) logical type."""
+        columns = map(self._file.schema.column, range(len(self._file.schema)))
+        return any(
+            column.physical_type == physical and str(column.logical_type).startswith(logical)
+            for column in columns
+        )
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """Yield windows of exactly `size` rows; the last may be smaller."""
+        waiting: list[pa.RecordBatch] = []
+        rows = 0
+        for batch in self._batches(size, None):
+            waiting.append(batch.select(self._own))
+            rows += batch.num_rows
+            if rows >= size:  # batches end where row groups end, so they can be small
+                table = pa.Table.from_batches(waiting, self.schema)
+                yield ArrowRows(table.slice(0, size))
+                rows -= size
+                waiting = table.slice(size).to_batches() if rows else []
+        if rows:
+            yield ArrowRows(pa.Table.from_batches(waiting, self.schema))
+
+    def verdicts(self, size: int) -> Iterator[pa.Table]:
+        """Yield the verdicts of an earlier output."""
+        if set(VERDICT_COLUMNS) <= set(self._file.schema_arrow.names):
+            for batch in self._batches(size, list(VERDICT_COLUMNS)):
+                yield cast_verdicts(batch, self.where)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _batches(self, size: int, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._file.iter_batches(size, columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> SourceError:
+        if isinstance(error, PermissionError | FileNotFoundError):
+            return SourceError(f"{self.where}: cannot be read ({error.strerror})")
+        return SourceError(
+            f"{self.where}: not a whole parquet file (damaged, cut short, or another format); "
+            "write it again"
+        )
+
+
+class ParquetWriter(Closing):
+    """Writes row groups of some 64k rows, so that memory holds no more than one."""
+
+    def __init__(self, path: Path, like: Reader) -> None:
+        source = like if isinstance(like, ParquetReader) else None
+        self._schema = pa.schema([*like.schema, *VERDICT_SCHEMA], metadata=like.schema.metadata)
+        self._own = like.schema
+        self._where = like.where
+        self._waiting: list[pa.Table] = []
+        try:
+            self._file = pq.ParquetWriter(
+                path,
+                self._schema,
+                compression=source.codec if source else _DEFAULT_CODEC,
+                use_deprecated_int96_timestamps=bool(source and source.stores("INT96")),
+                store_decimal_as_integer=bool(
+                    source and any(source.stores(kind, "Decimal") for kind in ("INT32", "INT64"))
+                ),
+            )
+        except pa.ArrowNotImplementedError as error:
+            raise SinkError(
+                f"{like.where}: parquet cannot hold one of its types ({error}); write JSONL instead"
+            ) from error
+
+    def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
+        """Append rows and their verdicts."""
+        table = rows.to_arrow()
+        if not table.schema.equals(self._own):
+            raise SinkError(
+                f"{self._where}: rows further on have other columns or types than the first "
+                "ones; write JSONL instead"
+            )
+        columns = [*table.columns, *verdicts.columns]
+        self._waiting.append(pa.Table.from_arrays(columns, schema=self._schema))
+        if (
+            sum(part.num_rows for part in self._waiting) >= _GROUP_ROWS
+            or sum(part.nbytes for part in self._waiting) >= _GROUP_BYTES
+        ):
+            self._flush()
+
+    def close(self) -> None:
+        """Write what waits, then the footer."""
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._file.write_table(pa.concat_tables(self._waiting), row_group_size=_GROUP_ROWS)
+            self._waiting = []

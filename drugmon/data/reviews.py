@@ -1,0 +1,63 @@
+"""Reviews as they are read: the raw texts of a row, and windows of rows in the reader's form."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
+
+
+class Texts(NamedTuple):
+    """The raw texts of one review; None where the cell is null or the column absent.
+
+    `text` is a lone review text: it is only read where no aspect column exists.
+    """
+
+    benefits: str | None
+    side_effects: str | None
+    comments: str | None
+    text: str | None
+
+
+def clean(text: str | None) -> str | None:
+    """Unescape HTML entities and strip white space; None where nothing is left.
+
+    Idempotent: doubly escaped text (`&amp;#039;`) is unescaped until it stays as it is. "None" and
+    "N/A" are texts, because reviewers write them to say that there was nothing to tell.
+    """
+    if text is None:
+        return None
+    while "&" in text and (unescaped := html.unescape(text)) != text:
+        text = unescaped  # terminates: what replaces an entity is shorter than the entity
+    return text.strip() or None
+
+
+class Rows(Protocol):
+    """Some rows of a source, in the form that their reader gives them."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the source's own columns, each once; earlier verdict columns left out."""
+
+    def __len__(self) -> int: ...
+
+    def column(self, name: str) -> list[object]:
+        """Return the values of one column, None where a value is null or missing."""
+
+    def to_arrow(self) -> pa.Table:
+        """Return all columns as one table, in the source's types where it has types."""
+
+    def filter(self, mask: Sequence[bool]) -> Rows:
+        """Return the rows whose mask is true, in order."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Consecutive rows and their texts. `start` is the first row's number in the source, from 0."""
+
+    start: int
+    rows: Rows
+    texts: list[Texts]

@@ -1,0 +1,140 @@
+"""`--where` and `--limit`: which rows of a file are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from drugmon.data.queries import Sql, statement
+from drugmon.data.reviews import Rows, Window
+from drugmon.errors import UsageError
+
+_ROW = "drugmon_row"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A SQL condition over a source's columns, and how many of the rows that meet it to take."""
+
+    where: str | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit {self.limit}: must be 1 or more")
+
+    @property
+    def everything(self) -> bool:
+        """Whether it leaves no row out."""
+        return self.where is None and self.limit is None
+
+
+def select(windows: Iterator[Window], selection: Selection, where_file: str) -> Iterator[Window]:
+    """Yield what the selection takes of each window, in order; windows left empty are left out.
+
+    Cells of CSV and TSV are text; where the condition only makes sense with numbers
+    (`rating > 8`), the columns that hold nothing else in the first window are read as numbers.
+
+    Args:
+        windows: the source's windows; no more are read once the limit is reached.
+        selection: what to take. The limit counts the rows that meet the condition.
+        where_file: the source, for messages.
+
+    Raises:
+        UsageError: the condition is no SQL condition over these columns.
+    """
+    left = selection.limit
+    with duckdb.connect() as connection:
+        connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+        where = selection.where
+        condition = None if where is None else _Condition(connection, where, where_file)
+        for window in windows:
+            rows = condition.meets(window.rows) if condition else range(len(window.rows))
+            taken = rows[:left]
+            if taken:
+                yield _part(window, taken)
+            if left is not None and (left := left - len(taken)) == 0:
+                return
+
+
+def _part(window: Window, taken: Sequence[int]) -> Window:
+    if len(taken) == len(window.rows):
+        return window
+    mask = [False] * len(window.rows)
+    for row in taken:
+        mask[row] = True
+    texts = [window.texts[row] for row in taken]
+    return Window(window.start + taken[0], window.rows.filter(mask), texts)
+
+
+class _Condition:
+    """A condition over windows of one source, checked when it meets the first of them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, text: str, where_file: str) -> None:
+        self._connection = connection
+        self._text = text
+        self._file = where_file
+        self._numbers: list[str] | None = None
+
+    def meets(self, rows: Rows) -> list[int]:
+        """Return the numbers of the rows that meet the condition, from 0, in order."""
+        table = _readable(rows.to_arrow())
+        self._connection.register("reviews", _numbered(table))
+        try:
+            try:
+                return self._query()
+            except duckdb.BinderException:
+                if self._numbers is not None or not (numbers := _number_columns(table)):
+                    raise
+                self._numbers = numbers
+                return self._query()
+        except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
+            # DuckDB's own words would show the value, which may be a review
+            raise self._error(
+                f"a value in {self._file} cannot be converted; use TRY_CAST"
+            ) from error
+        except duckdb.Error as error:
+            reason = str(error).strip().splitlines()[0]
+            raise self._error(f"{reason} (in {self._file})") from error
+
+    def _query(self) -> list[int]:
+        condition = Sql(self._text)
+        if self._numbers is None:
+            sql = statement("select_rows", condition=condition)
+        else:
+            cells = [Sql(statement("cell_as_number", column=name)) for name in self._numbers]
+            sql = statement("select_rows_by_number", condition=condition, numbers=cells)
+        if len(self._connection.extract_statements(sql)) != 1:
+            raise self._error("must be one condition, without a semicolon")
+        return sorted(row for (row,) in self._connection.execute(sql).fetchall())
+
+    def _error(self, reason: str) -> UsageError:
+        return UsageError(f"--where {self._text}: {reason}")
+
+
+def _readable(table: pa.Table) -> pa.Table:
+    """Leave out the types that DuckDB cannot read."""
+    unread = (pa.types.is_float16, pa.types.is_decimal256)
+    kept = [field.name for field in table.schema if not any(test(field.type) for test in unread)]
+    return table.select(kept)
+
+
+def _numbered(table: pa.Table) -> pa.Table:
+    return table.add_column(0, _ROW, pa.array(range(len(table)), pa.int64()))
+
+
+def _number_columns(table: pa.Table) -> list[str]:
+    """Return the columns of strings whose every cell is empty or a number."""
+    numbers = []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        if field.name and pa.types.is_string(field.type):
+            filled = pc.filter(column, pc.not_equal(column, ""))
+            with suppress(pa.ArrowInvalid):  # not numbers
+                if pc.count(pc.cast(filled, pa.float64())).as_py():
+                    numbers.append(field.name)
+    return numbers

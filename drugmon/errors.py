@@ -1,0 +1,47 @@
+"""The one error tree. A message says what is wrong, where, and what to do; the CLI prints it in one line."""
+
+from __future__ import annotations
+
+
+class DrugmonError(Exception):
+    """An expected failure: the CLI prints the message and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(DrugmonError):
+    """The options do not fit together, or name something that cannot be: exit code 2."""
+
+    exit_code = 2
+
+
+class SourceError(DrugmonError):
+    """A source cannot be read as reviews."""
+
+
+class SinkError(DrugmonError):
+    """The verdicts cannot be written; the target is as it was."""
+
+
+class BusyError(DrugmonError):
+    """Another process holds the file, table or lock."""
+
+
+class BaseModelError(DrugmonError):
+    """A base is missing, damaged, or not what its hash says."""
+
+
+class AdapterError(DrugmonError):
+    """An adapter is missing, damaged, tampered with, or of another format version."""
+
+
+class RecipeError(DrugmonError):
+    """A recipe has an unknown key or a value out of range."""
+
+
+class TrainingDataError(DrugmonError):
+    """Training or evaluation data lack labels, or hold values that cannot be labels."""
+
+
+class DeviceError(DrugmonError):
+    """The asked-for device or number format is not to be had."""

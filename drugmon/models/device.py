@@ -1,0 +1,58 @@
+"""Where and in which number format to compute."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+
+from drugmon.errors import DeviceError
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and the number format of the model's weights on it."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def __str__(self) -> str:
+        return f"{self.device} {'bf16' if self.dtype == torch.bfloat16 else 'fp32'}"
+
+
+def choose_compute(device: str = "auto", dtype: str = "auto") -> Compute:
+    """Resolve `auto|cpu|cuda|cuda:N` and `auto|fp32|bf16` to what this machine has.
+
+    bf16 is chosen where the hardware multiplies it; where a CPU does not, it is emulated tens of times slower.
+
+    Raises:
+        DeviceError: the device is unknown or not there.
+    """
+    where = _device(device)
+    formats = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    if dtype == "auto":
+        return Compute(where, formats["bf16" if has_bf16(where) else "fp32"])
+    if dtype not in formats:
+        raise DeviceError(f"unknown dtype {dtype!r}: auto, fp32 or bf16 (fp16 overflows in T5)")
+    return Compute(where, formats[dtype])
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether `device` multiplies bf16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise DeviceError(f"unknown device {name!r}: auto, cpu, cuda or cuda:N")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f"no device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu"
+        )
+    return device

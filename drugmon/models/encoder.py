@@ -1,0 +1,155 @@
+"""The encoder model: one pass over a review, logits for every target.
+
+Each aspect is read from the mean of its own segment's token states beside the mean of the whole review;
+overall from all of these means. A head gives one logit per *level* of the graded column that teaches its
+target (ten ratings, five grades), and the label's probability is the sum of its levels': the order and
+the distances that ratings carry reach the weights, and the three labels stay what is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import nn
+
+from drugmon.data.reviews import Texts
+from drugmon.errors import BaseModelError
+from drugmon.labels import ASPECTS, LABELS
+from drugmon.models.bases import Base
+from drugmon.models.inputs import Batch, Encoded, ReviewTokenizer
+
+Levels = Mapping[str, Sequence[str]]
+"""For each trained target, the label of each of its levels, worst level first."""
+
+POOL_SCALE: Final = 8.0
+"""Token states of sentence encoders are small (MiniLM's means: about 0.05 an element); heads learn faster on
+features of about unit size."""
+
+
+class EncoderModel(nn.Module):
+    """A backbone with one linear head per target.
+
+    Args:
+        backbone: maps ids and mask to `.last_hidden_state` (b, L, hidden).
+        hidden: the width of the token states.
+        levels: what each target's head predicts.
+        head_dropout: dropout on the pooled features while training.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, hidden: int, levels: Levels, head_dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.levels = {target: tuple(labels) for target, labels in levels.items()}
+        self.dropout = nn.Dropout(head_dropout)
+        self.heads = nn.ModuleDict(
+            {
+                target: nn.Linear(hidden * (2 if target in ASPECTS else 4), len(labels))
+                for target, labels in self.levels.items()
+            }
+        )
+        for target, labels in self.levels.items():
+            self.register_buffer(f"fold_{target}", _fold_matrix(labels), persistent=False)
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Level logits float (b, levels) for every trained target."""
+        states = self.backbone(
+            input_ids=batch.ids, attention_mask=batch.mask
+        ).last_hidden_state
+        means = self._segment_means(states, batch.segments)
+        return {
+            target: head(self.dropout(self._features(means, target)))
+            for target, head in self.heads.items()
+        }
+
+    def label_log_probs(self, logits: torch.Tensor, target: str) -> torch.Tensor:
+        """Fold level logits (b, levels) into log-probabilities of the three labels, float32 (b, 3).
+
+        A label that no level maps to gets the logarithm of zero, kept finite.
+        """
+        levels = logits.float().softmax(dim=1)
+        return (levels @ self.get_buffer(f"fold_{target}")).clamp_min(1e-12).log()
+
+    @staticmethod
+    def _segment_means(states: torch.Tensor, segments: torch.Tensor) -> torch.Tensor:
+        """Mean states (b, 4, hidden) of the three aspects and of the whole review; zeros where empty."""
+        own = [segments == number for number in range(1, len(ASPECTS) + 1)]
+        member = torch.stack([*own, segments > 0], dim=1).to(states.dtype)
+        share = member / member.sum(dim=2, keepdim=True).clamp_min(1)
+        return (share @ states) * POOL_SCALE
+
+    @staticmethod
+    def _features(means: torch.Tensor, target: str) -> torch.Tensor:
+        if target not in ASPECTS:
+            return means.flatten(1)
+        return torch.cat([means[:, ASPECTS.index(target)], means[:, len(ASPECTS)]], dim=1)
+
+
+class Encoder:
+    """A base made ready for drug reviews: its tokenizer, and its backbone in a given number format."""
+
+    def __init__(self, base: Base, max_length: int) -> None:
+        """Prepare `base` for reviews of at most `max_length` tokens.
+
+        Raises:
+            BaseModelError: the base is no encoder, or cannot read that many tokens.
+        """
+        config = base.config
+        positions = int(config.get("max_position_embeddings", max_length))
+        if max_length > positions:
+            raise BaseModelError(
+                f"base {base.name} reads at most {positions} tokens; max_length is {max_length}"
+            )
+        if config.get("is_encoder_decoder") or "hidden_size" not in config:
+            raise BaseModelError(
+                f"base {base.name} ({base.model_type or 'unknown type'}) is not an encoder"
+            )
+        self.base = base
+        self.hidden = int(config["hidden_size"])
+        self.pad_id = int(config.get("pad_token_id") or 0)
+        self.tokenizer = ReviewTokenizer(base.folder, max_length, self.pad_id)
+
+    def encode(self, reviews: Sequence[Texts]) -> list[Encoded]:
+        """Tokens of reviews, see `ReviewTokenizer.encode`."""
+        return self.tokenizer.encode(reviews)
+
+    def load_backbone(self, dtype: torch.dtype = torch.float32) -> nn.Module:
+        """The pretrained weights without the pooler, with its own dropouts off.
+
+        Dropout inside the attention keeps torch from its fused kernel, and LoRA's few parameters need
+        less of it than full fine-tuning; the heads have their own.
+        """
+        options: dict[str, Any] = {
+            "dtype": dtype,
+            "attn_implementation": "sdpa",
+            "local_files_only": True,
+            "use_safetensors": True,
+        }
+        if self.base.model_type == "bert":
+            # The class itself: the auto classes import every architecture's mapping first.
+            from transformers.models.bert.modeling_bert import BertModel
+
+            backbone = BertModel.from_pretrained(
+                self.base.folder,
+                add_pooling_layer=False,
+                hidden_dropout_prob=0.0,
+                attention_probs_dropout_prob=0.0,
+                **options,
+            )
+        else:
+            from transformers import AutoModel
+
+            backbone = AutoModel.from_pretrained(
+                self.base.folder, trust_remote_code=False, **options
+            )
+        return backbone  # type: ignore[no-any-return]
+
+
+def _fold_matrix(labels: Sequence[str]) -> torch.Tensor:
+    fold = np.zeros((len(labels), len(LABELS)), dtype=np.float32)
+    fold[np.arange(len(labels)), [LABELS.index(label) for label in labels]] = 1
+    return torch.from_numpy(fold)

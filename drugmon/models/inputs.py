@@ -1,0 +1,147 @@
+"""What goes into an encoder: token ids with segments, padded batches, and length-sorted batch plans.
+
+A review becomes `[CLS] benefits [SEP] side effects [SEP] comments [SEP]`. `segments` says whose token each
+one is: 0 for special tokens, 1, 2, 3 for the three aspects in the order of `ASPECTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from drugmon.data.reviews import Texts, clean
+from drugmon.errors import BaseModelError
+from drugmon.labels import ASPECTS
+
+if TYPE_CHECKING:
+    import torch
+
+LONE_TEXT_ASPECT: Final = ASPECTS.index("comments")
+"""A lone review text stands where comments stand: both are taught by the overall rating."""
+
+SPECIAL_TOKENS: Final = 1 + len(ASPECTS)
+"""One [CLS] and one [SEP] behind each aspect, present even where the aspect is empty."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One review as tokens: `ids` int64 (L,), `segments` int8 (L,)."""
+
+    ids: npt.NDArray[np.int64]
+    segments: npt.NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded reviews: `ids`, `mask` (1 = token, 0 = padding) and `segments`, all int64 (b, L)."""
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    segments: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on `device`."""
+        moved = (t.to(device, non_blocking=True) for t in (self.ids, self.mask, self.segments))
+        return Batch(*moved)
+
+
+def share_budget(lengths: Sequence[int], budget: int) -> list[int]:
+    """Split `budget` tokens fairly: nobody gets more than it needs, and what one leaves the others may use."""
+    shares = [0] * len(lengths)
+    left = budget
+    by_length = sorted(range(len(lengths)), key=lambda k: lengths[k])
+    for position, k in enumerate(by_length):
+        shares[k] = min(lengths[k], left // (len(lengths) - position))
+        left -= shares[k]
+    return shares
+
+
+class ReviewTokenizer:
+    """Turns reviews into `Encoded`, at most `max_length` tokens each."""
+
+    def __init__(self, folder: Path, max_length: int, pad_id: int) -> None:
+        """Read `tokenizer.json` in `folder`.
+
+        Raises:
+            BaseModelError: the tokenizer cannot be read or has no tokens around a text as BERT's has.
+        """
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise BaseModelError(f"cannot read {folder / 'tokenizer.json'}: {error}") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        around = self._tokenizer.encode("").ids
+        if len(around) != 2:
+            raise BaseModelError(f"{folder}: the tokenizer does not put one token before and one behind a text")
+        self._first, self._last = around
+        self.pad_id = pad_id
+        self.max_length = max_length
+
+    def encode(self, reviews: Sequence[Texts]) -> list[Encoded]:
+        """Tokenise reviews; an empty or null aspect has no tokens but keeps its separator."""
+        segments = [text for review in reviews for text in aspect_texts(review)]
+        # Encoding only the texts that are there: an encode call costs the same for an empty text.
+        present = [text for text in segments if text]
+        encodings = iter(self._tokenizer.encode_batch_fast(present, add_special_tokens=False))
+        tokens = [next(encodings).ids if text else [] for text in segments]
+        width = len(ASPECTS)
+        return [self._join(tokens[i : i + width]) for i in range(0, len(tokens), width)]
+
+    def _join(self, aspects: Sequence[list[int]]) -> Encoded:
+        shares = share_budget([len(ids) for ids in aspects], self.max_length - SPECIAL_TOKENS)
+        ids, segments = [self._first], [0]
+        for number, (tokens, share) in enumerate(zip(aspects, shares, strict=True), start=1):
+            ids += [*tokens[:share], self._last]
+            segments += [number] * share + [0]
+        return Encoded(np.array(ids, dtype=np.int64), np.array(segments, dtype=np.int8))
+
+
+def aspect_texts(review: Texts) -> list[str | None]:
+    """The three cleaned texts in `ASPECTS` order; a lone review text takes its place among them."""
+    texts = [clean(review.benefits), clean(review.side_effects), clean(review.comments)]
+    if not any(texts):
+        texts[LONE_TEXT_ASPECT] = clean(review.text)
+    return texts
+
+
+def collate(reviews: Sequence[Encoded], pad_id: int) -> Batch:
+    """Pad reviews to the longest: mask and pad id are written together, so they cannot disagree."""
+    import torch
+
+    shape = (len(reviews), max(len(review) for review in reviews))
+    ids = np.full(shape, pad_id, dtype=np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    segments = np.zeros(shape, dtype=np.int64)
+    for row, review in enumerate(reviews):
+        ids[row, : len(review)] = review.ids
+        mask[row, : len(review)] = 1
+        segments[row, : len(review)] = review.segments
+    return Batch(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(segments))
+
+
+def token_batches(
+    lengths: Sequence[int], max_tokens: int | Callable[[], int]
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Plan batches of similar length, longest first, each of at most `max_tokens` tokens padding included.
+
+    Yields the row numbers of one batch after the other. A single review longer than `max_tokens` is a batch of its
+    own. Longest first, so that a device that is too small says so at once; a callable `max_tokens` is
+    asked before each batch.
+    """
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    start = 0
+    while start < len(order):
+        budget = max_tokens if isinstance(max_tokens, int) else max_tokens()
+        size = max(1, budget // max(1, lengths[order[start]]))
+        yield order[start : start + size]
+        start += size

@@ -1,0 +1,92 @@
+"""LoRA: adding it to a backbone for training, and folding it into the weights for scoring.
+
+Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021: W' = W + (alpha / r) * B A.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from drugmon.errors import AdapterError
+
+WEIGHTS: Final = "adapter_model.safetensors"
+CONFIG: Final = "adapter_config.json"
+_PREFIX: Final = "base_model.model."
+# What changes the formula above; such an adapter is refused instead of being merged wrongly.
+_UNSUPPORTED: Final = ("use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save")
+
+
+def add_lora(
+    backbone: nn.Module, *, r: int, alpha: int, dropout: float, target_modules: Sequence[str]
+) -> nn.Module:
+    """Wrap `backbone` so that only LoRA matrices train.
+
+    Raises:
+        AdapterError: no module of the backbone has one of the names in `target_modules`.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(target_modules)
+    )
+    try:
+        return get_peft_model(backbone, config)  # type: ignore[arg-type,no-any-return]
+    except ValueError as error:
+        raise AdapterError(
+            f"the base has no modules named {', '.join(target_modules)}: see lora.target_modules"
+        ) from error
+
+
+def save_lora(model: Any, folder: Path, base_source: str) -> None:
+    """Write peft's two files, which `PeftModel.from_pretrained` loads; the base is named by its public source."""
+    repo, _, revision = base_source.partition("@")
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = repo
+    config.revision = revision or None
+    # Without save_embedding_layers=False peft may ask the hub whether the vocabulary was resized.
+    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def merge_lora(backbone: nn.Module, folder: Path) -> None:
+    """Add the adapter in `folder` to the weights of `backbone`, in place, in float32.
+
+    Raises:
+        AdapterError: the adapter is not plain LoRA, or does not fit the backbone.
+    """
+    from safetensors.torch import load_file
+
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    used = [key for key in _UNSUPPORTED if config.get(key)]
+    if config.get("peft_type") != "LORA" or used or config.get("bias", "none") != "none":
+        raise AdapterError(f"{folder} is not plain LoRA ({', '.join(used) or config.get('peft_type')})")
+    scale = config["lora_alpha"] / (
+        config["r"] ** 0.5 if config.get("use_rslora") else config["r"]
+    )
+    weights = load_file(folder / WEIGHTS)
+    parameters = dict(backbone.named_parameters())
+    for name, (down, up) in _pairs(weights, folder).items():
+        if name not in parameters or parameters[name].shape != (up.shape[0], down.shape[1]):
+            raise AdapterError(f"{folder} does not fit its base: {name}")
+        with torch.no_grad():
+            parameters[name] += scale * (up.float() @ down.float())
+
+
+def _pairs(
+    weights: Mapping[str, torch.Tensor], folder: Path
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Parameter name -> (A (r, in), B (out, r))."""
+    pairs = {}
+    for key, down in weights.items():
+        module, marker, _ = key.removeprefix(_PREFIX).partition(".lora_A.weight")
+        if marker:
+            pairs[f"{module}.weight"] = (down, weights[key.replace("lora_A", "lora_B")])
+    if 2 * len(pairs) != len(weights):
+        raise AdapterError(f"{folder / WEIGHTS} holds tensors that are not LoRA's")
+    return pairs

@@ -1,0 +1,160 @@
+"""The form of a profile: aggregates of scored reviews that later data are compared with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from drugmon.errors import AdapterError
+from drugmon.labels import LABELS
+from drugmon.monitoring.figures import Quality
+from drugmon.monitoring.histogram import Histogram
+from drugmon.monitoring.names import NameMix
+
+FORMAT_VERSION: Final = 1
+"""Goes up with every change of the profile's form."""
+
+NONE: Final = "none"
+"""The key that counts rows without a verdict or a rating."""
+
+OTHER: Final = "other"
+"""The key that counts ratings that are none of the known levels."""
+
+
+@dataclass(frozen=True)
+class TargetProfile:
+    """Verdicts of one target: `counts` has a key per label and `none`, the rest covers verdicts.
+
+    `mean_probabilities` is None where there is no verdict.
+    """
+
+    counts: Mapping[str, int]
+    confidence: Histogram
+    probabilities: Mapping[str, Histogram]
+    mean_probabilities: Mapping[str, float] | None
+
+
+@dataclass(frozen=True)
+class TextProfile:
+    """Characters of one aspect's texts, and the share of rows without (None where no rows are)."""
+
+    length: Histogram
+    share_empty: float | None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Aggregates over `n` rows; `drugs`, `conditions` and `ratings` are None without such a column.
+
+    `ratings` counts the rows of each rating from "1" to "10", of `other` values and of `none`;
+    `quality` holds the targets that had true labels.
+    """
+
+    n: int
+    targets: Mapping[str, TargetProfile]
+    texts: Mapping[str, TextProfile]
+    drugs: NameMix | None = None
+    conditions: NameMix | None = None
+    ratings: Mapping[str, int] | None = None
+    quality: Mapping[str, Quality] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold, with the format version."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "n": self.n,
+            "targets": {name: _target_to_dict(target) for name, target in self.targets.items()},
+            "texts": {
+                name: {"length": text.length.to_dict(), "share_empty": text.share_empty}
+                for name, text in self.texts.items()
+            },
+            "drugs": self.drugs.to_dict() if self.drugs else None,
+            "conditions": self.conditions.to_dict() if self.conditions else None,
+            "ratings": dict(self.ratings) if self.ratings is not None else None,
+            "quality": {name: quality.to_dict() for name, quality in self.quality.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: str) -> Profile:
+        """The reverse of `to_dict`; `where` names the data in errors.
+
+        Raises AdapterError where `data` is of another format version or damaged.
+        """
+        version = data.get("format_version")
+        if version != FORMAT_VERSION:
+            raise AdapterError(
+                f"{where}: a profile of format version {version!r}, this drugmon reads "
+                f"{FORMAT_VERSION}; install the drugmon that wrote it, or train the adapter again"
+            )
+        try:
+            return _profile_from_dict(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise AdapterError(
+                f"{where}: not a profile ({type(error).__name__}: {error}); "
+                "restore the file from where the adapter came from"
+            ) from error
+
+
+def write_profile(profile: Profile, path: Path) -> None:
+    """Write `profile` to `path` as JSON; equal profiles give equal bytes."""
+    text = json.dumps(profile.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_profile(path: Path) -> Profile:
+    """Read what `write_profile` wrote.
+
+    Raises AdapterError where the file is missing, damaged or of another format version.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AdapterError(f"{path}: no such file; the adapter has no reference profile") from None
+    except ValueError as error:
+        raise AdapterError(
+            f"{path}: not JSON ({error}); restore the file from where the adapter came from"
+        ) from error
+    if not isinstance(data, dict):
+        raise AdapterError(
+            f"{path}: not a profile; restore the file from where the adapter came from"
+        )
+    return Profile.from_dict(data, str(path))
+
+
+def _target_to_dict(target: TargetProfile) -> dict[str, Any]:
+    means = target.mean_probabilities
+    return {
+        "counts": dict(target.counts),
+        "confidence": target.confidence.to_dict(),
+        "probabilities": {name: bins.to_dict() for name, bins in target.probabilities.items()},
+        "mean_probabilities": None if means is None else dict(means),
+    }
+
+
+def _target_from_dict(data: Mapping[str, Any]) -> TargetProfile:
+    means = data["mean_probabilities"]
+    return TargetProfile(
+        counts={name: int(data["counts"][name]) for name in (*LABELS, NONE)},
+        confidence=Histogram.from_dict(data["confidence"]),
+        probabilities={name: Histogram.from_dict(data["probabilities"][name]) for name in LABELS},
+        mean_probabilities=None if means is None else {name: means[name] for name in LABELS},
+    )
+
+
+def _profile_from_dict(data: Mapping[str, Any]) -> Profile:
+    drugs, conditions, ratings = data["drugs"], data["conditions"], data["ratings"]
+    return Profile(
+        n=int(data["n"]),
+        targets={name: _target_from_dict(target) for name, target in data["targets"].items()},
+        texts={
+            name: TextProfile(Histogram.from_dict(text["length"]), text["share_empty"])
+            for name, text in data["texts"].items()
+        },
+        drugs=None if drugs is None else NameMix.from_dict(drugs),
+        conditions=None if conditions is None else NameMix.from_dict(conditions),
+        ratings=None if ratings is None else dict(ratings),
+        quality={name: Quality.from_dict(entry) for name, entry in data["quality"].items()},
+    )

@@ -1,0 +1,143 @@
+"""The model card of an adapter: its README.md, from what the manifest says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from jinja2 import Environment
+
+from drugmon.monitoring.figures import Interval, Quality
+from drugmon.reports.evaluation import METRICS
+from drugmon.reports.pages import UNDEFINED, environment, figure
+
+HUB_LICENCES: Final = frozenset(
+    {
+        "apache-2.0",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "cc-by-4.0",
+        "cc-by-nc-4.0",
+        "cc-by-nc-sa-4.0",
+        "cc-by-sa-4.0",
+        "cc0-1.0",
+        "mit",
+    }
+)
+"""Licence identifiers that model hubs know; any other goes under `license_name`."""
+
+HUB_ID: Final = re.compile(r"(?:https://huggingface\.co/)?([\w-][\w.-]*/[\w-][\w.-]*)(?:@\w+)?")
+"""`owner/name` on the hub, as an id (perhaps with its revision) or as an address."""
+
+
+class Licence(NamedTuple):
+    """A licence in front matter: the hub's `id`, and `name` where the id is "other"."""
+
+    id: str
+    name: str | None
+
+
+class WeakLabel(NamedTuple):
+    """The label of `target` with the lowest F1."""
+
+    target: str
+    label: str
+    f1: float
+    support: int
+
+
+def render_card(manifest: Mapping[str, Any], qualities: Mapping[str, Quality], command: str) -> str:
+    """The card as Markdown with front matter for model hubs.
+
+    `manifest` is an adapter's; `qualities` are those of its held-out reviews by target; `command`
+    is the line that trains the adapter again. The adapter goes under its base's licence. Text from
+    the manifest is written so that it cannot add to the card's structure.
+
+    Raises jinja2.UndefinedError where `manifest` lacks a key that the card needs.
+    """
+    return (
+        _templates()
+        .get_template("card.md")
+        .render(
+            manifest=manifest,
+            qualities=qualities,
+            command=command,
+            metrics=METRICS,
+            undefined=UNDEFINED,
+            licence=_licence(manifest["base"]["licence"]),
+            base_model=_base_model(manifest["base"]),
+            weakest=[weak for name in qualities if (weak := _weakest(name, qualities[name]))],
+        )
+    )
+
+
+@cache
+def _templates() -> Environment:
+    templates = environment().overlay()
+    templates.filters = environment().filters | {
+        "cell": _cell,
+        "code": _code,
+        "line": _line,
+        "interval": _interval,
+        "yaml": _yaml,
+        "json_line": _json_line,
+        "json_block": _json_block,
+    }
+    return templates
+
+
+def _licence(name: str) -> Licence:
+    identifier = name.strip().lower().replace(" ", "-")
+    return Licence(identifier, None) if identifier in HUB_LICENCES else Licence("other", name)
+
+
+def _base_model(base: Mapping[str, Any]) -> str:
+    found = HUB_ID.fullmatch(base["source"])
+    return found.group(1) if found else base["name"]
+
+
+def _weakest(target: str, quality: Quality) -> WeakLabel | None:
+    known = [
+        WeakLabel(target, each.label, each.f1.value, each.support)
+        for each in quality.classes
+        if each.f1.value is not None and each.support
+    ]
+    return min(known, key=lambda weak: weak.f1, default=None)
+
+
+def _interval(interval: Interval) -> str:
+    if interval.low is None:
+        return figure(interval.value)
+    return f"{figure(interval.value)} ({figure(interval.low)} to {figure(interval.high)})"
+
+
+def _line(value: object) -> str:
+    """`value` on one line, unable to open HTML or a link."""
+    text = " ".join(str(value).split())
+    return text.replace("<", "&lt;").replace("[", "\\[")
+
+
+def _cell(value: object) -> str:
+    """`value` as the inside of a table's cell."""
+    return _line(value).replace("|", "\\|")
+
+
+def _code(value: object) -> str:
+    """`value` on one line within a code span or block, unable to end it."""
+    return " ".join(str(value).split()).replace("`", "'")
+
+
+def _yaml(value: object) -> str:
+    """`value` as a quoted scalar: JSON's quoting is YAML's too."""
+    return json.dumps(str(value), ensure_ascii=False)
+
+
+def _json_line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _json_block(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str, indent=2).replace("```", "'''")

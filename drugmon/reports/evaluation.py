@@ -1,0 +1,105 @@
+"""The page of one evaluation: self-contained HTML that holds figures and no review text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from drugmon import __version__
+from drugmon.labels import LABELS, TARGETS
+from drugmon.monitoring.figures import Quality
+from drugmon.reports.pages import environment
+from drugmon.reports.reliability_plot import ReliabilityPlot, plot_reliability
+
+METRICS = (
+    ("accuracy", "Accuracy"),
+    ("macro_f1", "Macro-F1"),
+    ("macro_precision", "Macro precision"),
+    ("macro_recall", "Macro recall"),
+    ("weighted_f1", "Weighted F1"),
+    ("kappa", "Cohen’s kappa"),  # noqa: RUF001
+    ("ece", "Calibration error"),
+)
+"""The scalar figures of a `Quality` in the order of the page, with their names there."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """`rows` on which `target` (None: every target) was not measured, and the `reason`."""
+
+    target: str | None
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the page shows: `source` and `adapter` as names, `rows` read, `qualities` by target.
+
+    `evaluated_at` has a time zone.
+    """
+
+    source: str
+    adapter: str
+    base: str
+    evaluated_at: datetime
+    rows: int
+    qualities: Mapping[str, Quality]
+    left_out: Sequence[LeftOut] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a confusion matrix: its count, its share of the true label's rows, is it a hit."""
+
+    label: str
+    count: int
+    share: float | None
+    hit: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """One target's part of the page."""
+
+    target: str
+    quality: Quality
+    matrix: tuple[tuple[str, tuple[Cell, ...]], ...]
+    plot: ReliabilityPlot
+
+
+def render_evaluation(evaluation: Evaluation) -> str:
+    """The page as an HTML document, to be written as UTF-8."""
+    known = [name for name in TARGETS if name in evaluation.qualities]
+    return (
+        environment()
+        .get_template("evaluation.html")
+        .render(
+            evaluation=evaluation,
+            when=evaluation.evaluated_at.astimezone(UTC),
+            sections=[_section(name, evaluation.qualities[name]) for name in known],
+            metrics=METRICS,
+            labels=LABELS,
+            version=__version__,
+        )
+    )
+
+
+def _section(target: str, quality: Quality) -> Section:
+    return Section(
+        target=target,
+        quality=quality,
+        matrix=tuple(
+            (true, _cells(index, quality.confusion[index])) for index, true in enumerate(LABELS)
+        ),
+        plot=plot_reliability(quality.reliability),
+    )
+
+
+def _cells(true: int, counts: Sequence[int]) -> tuple[Cell, ...]:
+    total = sum(counts)
+    return tuple(
+        Cell(label, count, count / total if total else None, index == true)
+        for index, (label, count) in enumerate(zip(LABELS, counts, strict=True))
+    )

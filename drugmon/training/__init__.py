@@ -1,0 +1,1 @@
+"""Training: recipes, labelled reviews, the split, class balancing, and the loop."""

@@ -1,0 +1,63 @@
+"""Where a training run is, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is after a step; `dev_macro_f1` is that of the last whole epoch."""
+
+    step: int
+    steps: int
+    loss: float
+    dev_macro_f1: float | None
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A whole epoch: the mean of its batch losses, and macro-F1 on dev by target and their mean."""
+
+    loss: float
+    macro_f1: Mapping[str, float]
+    mean_macro_f1: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All epochs that were run, and which of them (from 0) the model now has the weights of."""
+
+    epochs: tuple[Epoch, ...]
+    best: int
+
+
+@dataclass
+class Position:
+    """The whole epochs so far, and of the current one the steps and the sum of their losses."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    step: int = 0
+    loss: float = 0.0
+
+    @classmethod
+    def of_json(cls, state: Mapping[str, Any]) -> Position:
+        """Return the position that `to_json` gave."""
+        return cls([Epoch(**epoch) for epoch in state["epochs"]], state["step"], state["loss"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain dicts, lists and numbers."""
+        return asdict(self)
+
+    @property
+    def best(self) -> int:
+        """The first epoch with the highest mean macro-F1, from 0; there must be one."""
+        return max(range(len(self.epochs)), key=lambda epoch: self.epochs[epoch].mean_macro_f1)
+
+    def finished(self, epochs: int, patience: int) -> bool:
+        """Tell whether all `epochs` are run, or the last `patience` of them were no better."""
+        done = len(self.epochs)
+        return done >= epochs or (done > 0 and done - 1 - self.best >= patience)

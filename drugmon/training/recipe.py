@@ -1,0 +1,200 @@
+"""Recipes: named training configurations in TOML, checked key by key when they are loaded."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from drugmon.errors import RecipeError
+from drugmon.labels import LABEL_OF_LEVEL, LABELS
+from drugmon.training.checked import check_keys, checked, one_of, within
+
+PACKAGED: Final = Path(__file__).parent / "recipes"
+STRATEGIES: Final = ("none", "weights", "oversample", "downsample")
+
+
+@dataclass(frozen=True)
+class Base:
+    """The pretrained model: a name, a folder or a hub id."""
+
+    name: str = "minilm"
+
+
+@dataclass(frozen=True)
+class Lora:
+    """The adapter's rank, scale (alpha / r), dropout, and the layers that it changes."""
+
+    r: int = within(16, 1, 512)
+    alpha: int = within(32, 1, 2048)
+    dropout: float = within(0.05, 0, 0.9)
+    target_modules: tuple[str, ...] = ("query", "key", "value", "dense")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Tokens a review may take (special ones included), and the dropout before the heads."""
+
+    max_length: int = within(256, 8, 8192)
+    head_dropout: float = within(0.1, 0, 0.9)
+
+
+@dataclass(frozen=True)
+class Train:
+    """The loop: `warmup` is a share of all steps, `patience` counts epochs without a better dev."""
+
+    epochs: int = within(4, 1, 1000)
+    batch_size: int = within(16, 1, 4096)
+    learning_rate: float = within(5e-4, 0, 1)
+    head_learning_rate: float = within(2e-3, 0, 1)
+    weight_decay: float = within(0.01, 0, 1)
+    warmup: float = within(0.06, 0, 1)
+    max_grad_norm: float = within(1.0, 1e-6, 1e6)
+    patience: int = within(2, 1, 1000)
+    seed: int = within(0, 0, 2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Weights of the two losses (levels, labels) and of each target in the sum."""
+
+    level_weight: float = within(0.5, 0, 100)
+    label_weight: float = within(1.0, 0, 100)
+    benefits: float = within(1.0, 0, 100)
+    side_effects: float = within(1.0, 0, 100)
+    comments: float = within(1.0, 0, 100)
+    overall: float = within(1.0, 0, 100)
+
+    def of_target(self, target: str) -> float:
+        """Return the weight of `target`'s loss."""
+        return float(getattr(self, target))
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How rare labels are made up for; `per_class` 0 means the largest (smallest) class's size."""
+
+    strategy: str = one_of("none", STRATEGIES)
+    per_class: int = within(0, 0, 10**9)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The shares of the reviews that are held out: dev chooses the epoch, test is only measured."""
+
+    dev: float = within(0.1, 0.001, 0.5)
+    test: float = within(0.1, 0, 0.5)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole training configuration; `labels` is the complete label of every level."""
+
+    name: str
+    description: str = ""
+    base: Base = field(default_factory=Base)
+    lora: Lora = field(default_factory=Lora)
+    model: Model = field(default_factory=Model)
+    train: Train = field(default_factory=Train)
+    loss: Loss = field(default_factory=Loss)
+    balance: Balance = field(default_factory=Balance)
+    split: Split = field(default_factory=Split)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: LABEL_OF_LEVEL)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain nested dicts, lists, texts and numbers, as JSON and TOML can hold."""
+        whole = {**asdict(self), "labels": {k: dict(v) for k, v in self.labels.items()}}
+        whole["lora"]["target_modules"] = list(self.lora.target_modules)
+        return whole
+
+
+_SECTIONS: Final[Mapping[str, type[Any]]] = {
+    kind.__name__.lower(): kind for kind in (Base, Lora, Model, Train, Loss, Balance, Split)
+}
+
+
+def list_recipes() -> tuple[str, ...]:
+    """Return the names of the packaged recipes, sorted."""
+    return tuple(sorted(path.stem for path in PACKAGED.glob("*.toml")))
+
+
+def recipe_path(name_or_path: str) -> Path:
+    """Return the file of a packaged recipe, or the path itself where it ends in `.toml`.
+
+    Raises:
+        RecipeError: no packaged recipe has that name, or the file is not there.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise RecipeError(f"recipe file {path} is not there; check the path")
+        return path
+    if name_or_path not in list_recipes():
+        known = ", ".join(list_recipes())
+        raise RecipeError(f"no recipe {name_or_path!r}; take {known}, or the path of a .toml file")
+    return PACKAGED / f"{name_or_path}.toml"
+
+
+def load_recipe(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and put `settings` ("lora.r=32", values as in TOML) over it.
+
+    Raises:
+        RecipeError: unknown recipe, key or value type, a value out of its range, or broken TOML.
+    """
+    path = recipe_path(name_or_path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {path} is not valid TOML: {error}") from error
+    for setting in settings:
+        _put(values, setting)
+    return make_recipe(path.stem, values, f"recipe {path.stem}")
+
+
+def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
+    """Check `values` (a parsed TOML file) and return the recipe; `where` begins every message.
+
+    Raises:
+        RecipeError: as `load_recipe`.
+    """
+    check_keys(values, ("description", *_SECTIONS, "labels"), where)
+    sections = {
+        key: checked(kind, values.get(key, {}), f"{where}: {key}")
+        for key, kind in _SECTIONS.items()
+    }
+    labels = _labels(values.get("labels", {}), f"{where}: labels")
+    recipe = Recipe(name, str(values.get("description", "")), labels=labels, **sections)
+    if recipe.loss.level_weight == recipe.loss.label_weight == 0:
+        raise RecipeError(f"{where}: loss.level_weight and loss.label_weight are both 0; raise one")
+    return recipe
+
+
+def _put(values: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    if not equals or "." not in key:
+        raise RecipeError(f"setting {setting!r} is not of the form section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *path, last = key.strip().split(".")
+    for part in path:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise RecipeError(f"setting {setting!r}: {part} is no section")
+    values[last] = value
+
+
+def _labels(table: object, where: str) -> dict[str, dict[str, str]]:
+    whole = {column: dict(levels) for column, levels in LABEL_OF_LEVEL.items()}
+    for column, levels in check_keys(table, whole, where).items():
+        for level, label in check_keys(levels, whole[column], f"{where}.{column}").items():
+            if label not in LABELS:
+                raise RecipeError(
+                    f"{where}.{column}.{level} = {label!r} will not do: "
+                    f"give one of {', '.join(LABELS)}"
+                )
+        whole[column].update(levels)
+    return whole

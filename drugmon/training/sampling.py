@@ -1,0 +1,62 @@
+"""Class balancing, of training rows only: which rows an epoch takes, and what each label weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drugmon.labels import LABELS
+from drugmon.training.recipe import Balance
+
+Rows = NDArray[np.int64]
+
+
+def balanced_rows(strata: NDArray[np.int64], balance: Balance, seed: int) -> Rows:
+    """Return the indices into `strata` (labels, -1 for none) that an epoch goes through.
+
+    `oversample` repeats rows of every label that has fewer than `per_class` (0: than the most
+    frequent one); `downsample` leaves out rows of every label that has more (0: than the rarest).
+    Rows without a label are taken once.
+    """
+    rows = np.arange(len(strata))
+    if balance.strategy not in ("oversample", "downsample"):
+        return rows
+    rng = np.random.default_rng(seed)
+    of_label = [own for label in range(len(LABELS)) if len(own := rows[strata == label])]
+    sizes = [len(own) for own in of_label] or [0]
+    over = balance.strategy == "oversample"
+    size = balance.per_class or (max(sizes) if over else min(sizes))
+    fit = _repeated if over else _thinned
+    return np.concatenate([rows[strata < 0], *(fit(own, size, rng) for own in of_label)])
+
+
+def _repeated(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
+    """Repeat whole rounds first, so that no row is taken twice more often than another."""
+    missing = max(size - len(rows), 0)
+    rounds, rest = divmod(missing, len(rows))
+    return np.concatenate([np.tile(rows, 1 + rounds), rng.permutation(rows)[:rest]])
+
+
+def _thinned(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
+    return np.sort(rng.permutation(rows)[:size])
+
+
+def class_weights(
+    labels: Mapping[str, NDArray[np.int64]], balance: Balance
+) -> dict[str, NDArray[np.float32]]:
+    """Return a weight per label (3,), float32, of each target: all 1 unless strategy is `weights`.
+
+    Then n / (classes * n_label), the "balanced" weights of G. King and L. Zeng, "Logistic
+    Regression in Rare Events Data", 2001; a label that never occurs weighs 0.
+    """
+    return {target: _weights(own, balance) for target, own in labels.items()}
+
+
+def _weights(labels: NDArray[np.int64], balance: Balance) -> NDArray[np.float32]:
+    if balance.strategy != "weights":
+        return np.ones(len(LABELS), np.float32)
+    counts = np.bincount(labels[labels >= 0], minlength=len(LABELS))
+    weights = counts.sum() / ((counts > 0).sum() * np.maximum(counts, 1))
+    return np.where(counts > 0, weights, 0).astype(np.float32)

@@ -1,0 +1,69 @@
+"""The split: train, dev and test rows, stratified by label, copies of a review on one side."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drugmon.data.reviews import Texts, clean
+from drugmon.errors import TrainingDataError
+from drugmon.training import recipe
+
+Rows = NDArray[np.int64]
+
+
+class Split(NamedTuple):
+    """Row numbers of each side, ascending."""
+
+    train: Rows
+    dev: Rows
+    test: Rows
+
+
+def split_rows(
+    texts: Sequence[Texts], strata: NDArray[np.int64], shares: recipe.Split, seed: int
+) -> Split:
+    """Deal the rows out so that every stratum has about `shares` of its rows in dev and in test.
+
+    Rows whose cleaned texts are all equal are dealt together, by the stratum of their first row.
+
+    Raises:
+        TrainingDataError: so few reviews that train, dev or an asked-for test would be empty.
+    """
+    copies: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
+    for row, review in enumerate(texts):
+        copies[tuple(map(clean, review))].append(row)
+    groups: dict[int, list[list[int]]] = defaultdict(list)
+    for rows in copies.values():
+        groups[int(strata[rows[0]])].append(rows)
+    rng = np.random.default_rng(seed)
+    sides: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for stratum in sorted(groups):
+        _deal(groups[stratum], shares, rng, sides)
+    train, dev, test = (np.sort(np.array(rows, np.int64)) for rows in sides)
+    if not len(train) or not len(dev) or (shares.test and not len(test)):
+        raise TrainingDataError(
+            f"{len(texts)} reviews are too few to hold out dev {shares.dev:g} and test "
+            f"{shares.test:g}; give more reviews or other shares (split.dev, split.test)"
+        )
+    return Split(train, dev, test)
+
+
+def _deal(
+    groups: list[list[int]],
+    shares: recipe.Split,
+    rng: np.random.Generator,
+    sides: tuple[list[int], list[int], list[int]],
+) -> None:
+    """Fill test, then dev, up to their rounded numbers of rows, and give the rest to train."""
+    total = sum(map(len, groups))
+    test, dev = round(shares.test * total), round(shares.dev * total)
+    dealt = 0
+    for index in rng.permutation(len(groups)):
+        side = 2 if dealt < test else 1 if dealt < test + dev else 0
+        sides[side].extend(groups[index])
+        dealt += len(groups[index])

@@ -1,0 +1,108 @@
+"""Score a file into a file, or JSONL on standard input onto standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from drugmon.data.atomic import replacing
+from drugmon.data.columns import resolve_columns
+from drugmon.data.formats import (
+    Reader,
+    open_reader,
+    open_stream_reader,
+    open_stream_writer,
+    open_writer,
+    read_verdicts,
+    read_windows,
+)
+from drugmon.data.journal import Journal
+from drugmon.data.prefetch import prefetched
+from drugmon.data.reuse import Reuse
+from drugmon.data.reviews import Window
+from drugmon.data.selection import Selection, select
+from drugmon.data.sources import FileSource
+from drugmon.monitoring.history import record_run
+from drugmon.scoring.scorer import Tally
+from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun
+
+
+def score_file(
+    run: ScoreRun,
+    source: FileSource,
+    target: Path,
+    *,
+    overrides: Mapping[str, str],
+    encoding: str | None,
+    history: Path | None,
+) -> Tally:
+    """Score `source` into `target`, which is replaced whole at the end.
+
+    Raises:
+        DrugmonError: `target` is as it was; what was scored waits in the journal.
+    """
+    began = datetime.now(UTC)
+    with open_reader(source, encoding) as reader:
+        windows = _windows(reader, overrides, run.selection)
+        if run.dry_run:
+            return run.count(windows, run.scorer(source.name, reader.total, _known(run, target)))
+        with Journal(target) as journal:
+            reuse = _known(run, target, journal)
+            scorer = run.scorer(source.name, reader.total, reuse, journal.append)
+            to = FileSource.of(target)
+            with (
+                replacing(target) as temporary,
+                open_writer(temporary, to.format, to.compression, reader) as writer,
+            ):
+                for window in prefetched(windows):
+                    writer.write(window.rows, scorer.score(window.texts))
+            journal.finish()
+    record_run(run.record(source.name, str(target), scorer.tally, began), target, history)
+    return scorer.tally
+
+
+def score_stream(
+    run: ScoreRun,
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+    *,
+    overrides: Mapping[str, str],
+    encoding: str | None,
+) -> Tally:
+    """Score JSONL as it comes; each window is flushed before the next is waited for.
+
+    Raises:
+        DrugmonError: what was written before stays written.
+    """
+    with open_stream_reader(stdin, encoding) as reader:
+        windows = _windows(reader, overrides, run.selection)
+        scorer = run.scorer(reader.where, None, Reuse([]))
+        if run.dry_run:
+            return run.count(windows, scorer)
+        with open_stream_writer(stdout) as writer:
+            for window in windows:
+                writer.write(window.rows, scorer.score(window.texts))
+    return scorer.tally
+
+
+def _windows(
+    reader: Reader, overrides: Mapping[str, str], selection: Selection
+) -> Iterator[Window]:
+    columns = resolve_columns(reader.columns, overrides, reader.where)
+    return select(read_windows(reader, columns, WINDOW_ROWS), selection, reader.where)
+
+
+def _known(run: ScoreRun, target: Path, journal: Journal | None = None) -> Reuse:
+    """The verdicts of an earlier output and of an unfinished run; none with `--rescore`."""
+    return Reuse([] if run.rescore else _earlier(target, journal))
+
+
+def _earlier(target: Path, journal: Journal | None) -> Iterator[pa.Table | pa.RecordBatch]:
+    if target.exists():
+        yield from read_verdicts(FileSource.of(target))
+    if journal is not None:
+        yield from journal.read()

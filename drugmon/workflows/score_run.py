@@ -1,0 +1,85 @@
+"""What every source of one score run shares: the adapter, the engine, the progress and the record."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import pyarrow as pa
+
+from drugmon import __version__
+from drugmon.data.reuse import Reuse
+from drugmon.data.reviews import Window
+from drugmon.data.runs import RunRecord
+from drugmon.data.selection import Selection
+from drugmon.models.manifest import Manifest
+from drugmon.scoring.scorer import Scorer, Tally
+from drugmon.workflows.compute import LazyEngine
+
+WINDOW_ROWS: Final = 8192
+"""Rows in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: `done` of `total` rows (None where unknown), `scored` of them by the model."""
+
+    source: str
+    done: int
+    total: int | None
+    scored: int
+
+
+@dataclass(frozen=True)
+class ScoreRun:
+    """One run over one or more sources."""
+
+    manifest: Manifest
+    engine: LazyEngine
+    selection: Selection
+    rescore: bool
+    dry_run: bool
+    on_progress: Callable[[Progress], None]
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    def scorer(
+        self,
+        source: str,
+        total: int | None,
+        reuse: Reuse,
+        keep: Callable[[pa.RecordBatch], None] | None = None,
+    ) -> Scorer:
+        """A scorer that reports its progress on `source`."""
+
+        def report(tally: Tally, done: int) -> None:
+            self.on_progress(Progress(source, tally.total + done, total, tally.scored + done))
+
+        return Scorer(self.manifest.identity, self.engine.get, reuse, keep, report)
+
+    def count(self, windows: Iterable[Window], scorer: Scorer) -> Tally:
+        """What a dry run tells: the tally of `windows` as if they had been scored."""
+        for window in windows:
+            scorer.pending(window.texts)
+        return scorer.tally
+
+    def record(self, source: str, output: str, tally: Tally, began: datetime) -> RunRecord:
+        """The record of what was done with one source."""
+        now = datetime.now(UTC)
+        return RunRecord(
+            run_id=self.run_id,
+            command="score",
+            started_at=began,
+            finished_at=now,
+            source=source,
+            output=output,
+            adapter=self.manifest.identity,
+            total=tally.total,
+            scored=tally.scored,
+            reused=tally.reused,
+            empty=tally.empty,
+            seconds=(now - began).total_seconds(),
+            drugmon_version=__version__,
+        )

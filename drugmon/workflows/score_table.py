@@ -1,0 +1,87 @@
+"""Score a DuckDB table: copy its texts aside, score them without a lock, commit everything at once."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from drugmon.data.columns import resolve_columns
+from drugmon.data.formats import open_reader, read_windows
+from drugmon.data.journal import Journal
+from drugmon.data.prefetch import prefetched
+from drugmon.data.reuse import Reuse
+from drugmon.data.reviews import Window
+from drugmon.data.sources import FileSource
+from drugmon.data.tables import Table
+from drugmon.data.verdicts import VERDICT_SCHEMA
+from drugmon.errors import SourceError
+from drugmon.scoring.scorer import Scorer, Tally
+from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun
+
+_KEY = "drugmon_key"
+
+
+def score_table(run: ScoreRun, table: Table) -> Tally:
+    """Score `table` into its companion, or into itself where it was opened in place.
+
+    Raises:
+        DrugmonError: the database is as it was; what was scored waits in the journal.
+    """
+    began = datetime.now(UTC)
+    with contextlib.ExitStack() as stack:
+        journal = None if run.dry_run else stack.enter_context(Journal(table.target))
+        aside = Path(stack.enter_context(_folder_aside(table, run.dry_run)))
+        snapshot, staged = aside / "snapshot.parquet", aside / "staged.parquet"
+        total = table.snapshot(run.selection, snapshot)
+        reuse = Reuse([] if run.rescore else _earlier(table, journal))
+        scorer = run.scorer(
+            table.where, total, reuse, journal.append if journal else None
+        )
+        if not total:
+            raise SourceError(f"{table.where}: has no rows{_of_selection(run)}; there is nothing to score")
+        with open_reader(FileSource.of(snapshot)) as reader:
+            columns = resolve_columns(reader.columns, {}, table.where)
+            windows = read_windows(reader, columns, WINDOW_ROWS)
+            if journal is None:
+                return run.count(windows, scorer)
+            _stage(windows, scorer, staged)
+        record = run.record(str(table.database), table.where, scorer.tally, began)
+        table.commit(staged, full=run.selection.everything, run=record)
+        journal.finish()
+    return scorer.tally
+
+
+def _stage(windows: Iterator[Window], scorer: Scorer, staged: Path) -> None:
+    """Write the key and the verdicts of every review to a Parquet file."""
+    schema = VERDICT_SCHEMA.insert(0, pa.field(_KEY, pa.string()))
+    with pq.ParquetWriter(staged, schema, compression="zstd") as writer:
+        for window in prefetched(windows):
+            keys = pa.array(window.rows.column(_KEY), pa.string())
+            verdicts = scorer.score(window.texts)
+            batch = pa.RecordBatch.from_arrays([keys, *verdicts.columns], schema=schema)
+            writer.write_batch(batch)
+
+
+def _earlier(table: Table, journal: Journal | None) -> Iterator[pa.RecordBatch]:
+    yield from table.previous()
+    if journal is not None:
+        yield from journal.read()
+
+
+def _folder_aside(table: Table, elsewhere: bool) -> tempfile.TemporaryDirectory[str]:
+    """A folder for the copies of one run: beside the database, as they hold its texts.
+
+    A dry run, which writes nothing there, takes the system's temporary folder.
+    """
+    place = None if elsewhere else table.database.parent / ".drugmon"
+    return tempfile.TemporaryDirectory(prefix="run-", dir=place)
+
+
+def _of_selection(run: ScoreRun) -> str:
+    return f" that meet --where {run.selection.where}" if run.selection.where else ""

@@ -1,0 +1,67 @@
+-- Statements about the tables of reviews: finding them, their keys, and reading their texts.
+
+-- name: catalog
+-- What the open database is called in qualified names.
+SELECT current_database();
+
+-- name: list_tables
+-- Every table and view of the database.
+SELECT table_schema, table_name, table_type = 'VIEW' AS is_view
+FROM information_schema.tables
+WHERE table_catalog = current_database()
+ORDER BY table_schema, table_name;
+
+-- name: describe
+-- The columns of a relation: name, type, null, key.
+DESCRIBE FROM {relation};
+
+-- name: key_problems
+-- How many rows of a key column are null, and up to three of the values that it has several times.
+SELECT
+    (SELECT count(*) FROM {relation} WHERE {column} IS NULL) AS nulls,
+    (
+        SELECT list(value)
+        FROM (
+            SELECT CAST({column} AS VARCHAR) AS value
+            FROM {relation}
+            WHERE {column} IS NOT NULL
+            GROUP BY {column}
+            HAVING count(*) > 1
+            ORDER BY {column}
+            LIMIT 3
+        )
+    ) AS duplicates;
+
+-- name: as_text
+-- A column as text: numbers, UUIDs and timestamps come back from it unchanged.
+CAST({column} AS VARCHAR);
+
+-- name: text_key
+-- The key of a review without an id: equal texts have equal keys.
+md5(concat({parts}));
+
+-- name: text_key_part
+-- One text of a text key behind its length, so that null, empty and shifted texts differ.
+coalesce(strlen({text}) || ':' || {text}, '-');
+
+-- name: text_column
+-- A text under the name that drugmon has for it.
+{text} AS {as_name};
+
+-- name: snapshot
+-- The keys and texts of the chosen rows, to a Parquet file. The user's condition may end in a
+-- comment, hence its line of its own.
+COPY (
+    SELECT {key} AS drugmon_key, {texts}
+    FROM (
+        FROM {relation} AS review
+        WHERE (
+            {condition}
+        )
+        LIMIT $limit
+    ) AS review
+) TO $path (FORMAT parquet, COMPRESSION zstd);
+
+-- name: select_columns
+-- Some columns of a relation.
+SELECT {columns} FROM {relation};

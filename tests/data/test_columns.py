@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from drugmon.data.columns import FIELDS, ColumnMap, resolve_columns
+from drugmon.errors import SourceError, UsageError
+
+DRUGLIB = [
+    *("", "urlDrugName", "rating", "effectiveness", "sideEffects", "condition"),
+    *("benefitsReview", "sideEffectsReview", "commentsReview"),
+]
+MAPPED = ColumnMap(
+    benefits="benefitsReview",
+    side_effects="sideEffectsReview",
+    comments="commentsReview",
+    rating="rating",
+    effectiveness="effectiveness",
+    side_effects_grade="sideEffects",
+    drug="urlDrugName",
+    condition="condition",
+    id="",
+)
+
+
+def test_druglib_names() -> None:
+    assert resolve_columns(DRUGLIB, {}, "f") == MAPPED
+
+
+@pytest.mark.parametrize("spelled", ["BENEFITS REVIEW", "benefits_review", "Benefits-Review"])
+def test_case_spaces_and_underscores_do_not_matter(spelled: str) -> None:
+    assert resolve_columns([spelled], {}, "f").benefits == spelled
+
+
+def test_drugs_com_names() -> None:
+    names = ["uniqueID", "drugName", "condition", "review", "rating", "date", "usefulCount"]
+    assert resolve_columns(names, {}, "f") == ColumnMap(
+        text="review",
+        rating="rating",
+        drug="drugName",
+        condition="condition",
+        date="date",
+        id="uniqueID",
+    )
+
+
+def test_plain_names() -> None:
+    columns = resolve_columns(["id", "benefits", "side_effects", "comments", "review"], {}, "f")
+    assert columns == ColumnMap(
+        benefits="benefits", side_effects="side_effects", comments="comments", id="id"
+    )
+
+
+def test_side_effects_is_a_grade_beside_druglib_texts() -> None:
+    columns = resolve_columns(["benefitsReview", "sideEffects"], {}, "f")
+    assert (columns.side_effects, columns.side_effects_grade) == (None, "sideEffects")
+
+
+def test_the_users_choice_comes_first() -> None:
+    names = ["pros", "cons", "benefits", "text"]
+    columns = resolve_columns(names, {"benefits": "pros", "side_effects": "CONS"}, "f")
+    assert columns == ColumnMap(benefits="pros", side_effects="cons")
+
+
+def test_a_chosen_lone_text_sets_the_aspects_aside() -> None:
+    columns = resolve_columns(["story", "comments"], {"text": "story"}, "f")
+    assert columns == ColumnMap(text="story")
+    with pytest.raises(UsageError, match="--column text stands alone; leave out comments"):
+        resolve_columns(["story", "comments"], {"text": "story", "comments": "comments"}, "f")
+
+
+def test_no_text_column_lists_what_there_is() -> None:
+    with pytest.raises(SourceError) as caught:
+        resolve_columns(["id", "stars"], {}, "a.csv")
+    assert str(caught.value) == (
+        "a.csv: no text column among 'id', 'stars'; name one with --column benefits=NAME "
+        "(or side_effects, comments, text)"
+    )
+
+
+def test_unknown_fields_and_columns_are_listed() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve_columns(["a"], {"pros": "a"}, "a.csv")
+    assert str(caught.value) == f"--column pros=a: no such field; use one of {', '.join(FIELDS)}"
+    with pytest.raises(UsageError) as caught:
+        resolve_columns(["a", "b"], {"benefits": "c"}, "a.csv")
+    assert str(caught.value) == "--column benefits=c: a.csv has no such column; it has 'a', 'b'"
+
+
+def test_two_columns_for_one_field_have_to_be_chosen_from() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve_columns(["Comments", "comments"], {}, "a.csv")
+    assert str(caught.value) == (
+        "a.csv: columns 'Comments', 'comments' could all be comments; "
+        "choose with --column comments=NAME"
+    )
+    chosen = resolve_columns(["Comments", "comments"], {"comments": "comments"}, "a.csv")
+    assert chosen == ColumnMap(comments="comments")
+
+
+def test_a_field_that_is_no_text_is_never_guessed() -> None:
+    names = ["text", "Rating", "rating"]
+    assert resolve_columns(names, {}, "f") == ColumnMap(text="text")
+    assert resolve_columns(names, {"rating": "Rating"}, "f").rating == "Rating"

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from drugmon.data.formats.delimited import TextRows
+from drugmon.data.formats.parquet import ArrowRows
+from drugmon.data.reviews import Texts, Window
+from drugmon.data.selection import Selection, select
+from drugmon.errors import UsageError
+
+
+def windows(*sizes: int) -> Iterator[Window]:
+    start = 0
+    for size in sizes:
+        numbers = range(start, start + size)
+        table = pa.table(
+            {
+                "n": numbers,
+                "half": pa.array([1.0] * size, pa.float16()),
+                "big": pa.array([Decimal(1)] * size, pa.decimal256(50, 2)),
+                "drugmon_row": ["mine"] * size,
+                "text": [f"secret {n}" for n in numbers],
+            }
+        )
+        yield Window(start, ArrowRows(table), [Texts(None, None, None, str(n)) for n in numbers])
+        start += size
+
+
+def cells(*rows: list[str]) -> Iterator[Window]:
+    for start, row in enumerate(rows):
+        records = [(",".join(row), row)]
+        yield Window(start, TextRows(["", "n", "t"], ",", records), [Texts(*row, None)])
+
+
+def taken(selection: Selection, *sizes: int) -> list[tuple[int, list[str | None]]]:
+    selected = select(windows(*sizes), selection, "a.parquet")
+    found = [(w.start, [t.text for t in w.texts], w.rows.column("n")) for w in selected]
+    assert all(texts == [str(n) for n in numbers] for _, texts, numbers in found)
+    return [(start, texts) for start, texts, _ in found]
+
+
+def test_a_condition_takes_rows_of_each_window() -> None:
+    assert taken(Selection("n % 2 = 1"), 3, 1, 4) == [(1, ["1"]), (3, ["3"]), (5, ["5", "7"])]
+
+
+def test_null_is_not_taken() -> None:
+    assert taken(Selection("nullif(n, 1) < 3"), 4) == [(0, ["0", "2"])]
+
+
+def test_the_limit_counts_what_the_condition_takes() -> None:
+    assert taken(Selection("n > 0", 3), 2, 2, 2) == [(1, ["1"]), (2, ["2", "3"])]
+    assert taken(Selection(None, 3), 2, 2, 2) == [(0, ["0", "1"]), (2, ["2"])]
+    assert taken(Selection(), 2, 1) == [(0, ["0", "1"]), (2, ["2"])]
+
+
+def test_nothing_is_read_beyond_the_limit() -> None:
+    source = windows(2, 2, 2)
+    list(select(source, Selection(None, 2), "a"))
+    assert next(source).start == 2
+
+
+def test_a_column_of_the_same_name_as_the_row_number_is_no_trouble() -> None:
+    assert taken(Selection("n = 2"), 4) == [(2, ["2"])]
+
+
+def test_numbers_in_text_are_compared_as_numbers() -> None:
+    rows = (["1", "9", "x"], ["2", "10", "y"], ["3", "many", "z"], ["4", "", "w"])
+    selected = select(cells(*rows), Selection("n > 8.5"), "a.csv")
+    assert [w.start for w in selected] == [0, 1]
+    selected = select(cells(*rows), Selection("n = '9' OR t = 'w'"), "a.csv")
+    assert [w.start for w in selected] == [0, 3]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("nope > 1", '--where nope > 1: Binder Error: Referenced column "nope" not found'),
+        ("n >", "--where n >: Parser Error: syntax error"),
+        ("true); SELECT (1", "must be one condition, without a semicolon"),
+        ("text::INT = 1", "a value in a.parquet cannot be converted; use TRY_CAST"),
+        ("n IN (SELECT 1 FROM 'x.csv')", "--where n IN (SELECT 1 FROM 'x.csv'): "),
+        ("n IN (SELECT 1 FROM read_text('/etc/hostname'))", "Permission Error"),
+    ],
+)
+def test_a_wrong_condition_is_a_usage_error(condition: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        taken(Selection(condition), 2)
+    assert message in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_limit_has_to_take_something() -> None:
+    with pytest.raises(UsageError, match="--limit 0: must be 1 or more"):
+        Selection(None, 0)

@@ -1,0 +1,82 @@
+"""A tiny model and separable reviews, so that training takes a blink."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from drugmon.labels import LABEL_OF_LEVEL
+from drugmon.models.inputs import Batch, Encoded
+from drugmon.training.examples import Examples
+from drugmon.training.grades import LEVELS, labels_of, level_labels
+
+TARGETS = {"benefits": "effectiveness", "overall": "rating"}
+
+
+class TinyModel(nn.Module):
+    """Mean of trainable token embeddings, dropout, one head per target, beside a frozen table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen = nn.Embedding(40, 8).requires_grad_(False)
+        self.embedding = nn.Embedding(40, 8)
+        self.dropout = nn.Dropout(0.2)
+        self.heads = nn.ModuleDict(
+            {target: nn.Linear(8, len(LEVELS[grade])) for target, grade in TARGETS.items()}
+        )
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        mask = batch.mask[..., None].float()
+        states = (self.frozen(batch.ids) + self.embedding(batch.ids)) * mask
+        pooled = self.dropout(states.sum(1) / mask.sum(1))
+        return {target: head(pooled) for target, head in self.heads.items()}
+
+    def label_log_probs(self, logits: Tensor, target: str) -> Tensor:
+        labels = level_labels(target, LABEL_OF_LEVEL)
+        order = [
+            [label == name for label in labels] for name in ("negative", "neutral", "positive")
+        ]
+        fold = torch.tensor(order, dtype=torch.float32).T
+        return (logits.softmax(1) @ fold).clamp_min(1e-12).log()
+
+
+def make_examples(size: int, seed: int) -> Examples:
+    """Reviews whose tokens give their rating away; every seventh has no overall, some neither."""
+    rng = np.random.default_rng(seed)
+    rating = rng.integers(0, 10, size)
+    encoded = []
+    for level in rating:
+        tokens = rng.integers(10, 40, rng.integers(2, 9))
+        ids = np.concatenate([np.full(4, level), tokens])
+        encoded.append(Encoded(ids, np.ones(len(ids), np.int8)))
+    levels = {"benefits": rating // 2, "overall": np.where(rating % 7 == 6, -1, rating)}
+    levels["benefits"][::20] = -1
+    labels = {target: labels_of(own, target, LABEL_OF_LEVEL) for target, own in levels.items()}
+    return Examples(encoded, 0, levels, labels)
+
+
+@pytest.fixture
+def examples() -> Callable[[int, int], Examples]:
+    return make_examples
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """More threads only get in each other's way with tensors this small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def tiny_model() -> Callable[[], TinyModel]:
+    def build() -> TinyModel:
+        torch.manual_seed(7)
+        return TinyModel()
+
+    return build

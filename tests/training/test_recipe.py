@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from drugmon.errors import RecipeError
+from drugmon.labels import LABEL_OF_LEVEL
+from drugmon.training.recipe import Recipe, list_recipes, load_recipe
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_every_packaged_recipe_loads_and_describes_itself(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.description
+    assert json.loads(json.dumps(recipe.to_dict()))["base"] == {"name": recipe.base.name}
+
+
+def test_the_embedded_default_has_a_recipe() -> None:
+    assert load_recipe("minilm").base.name == "minilm"
+
+
+def test_settings_win_over_the_file_and_are_read_as_toml() -> None:
+    recipe = load_recipe(
+        "minilm",
+        [
+            "lora.r=32",
+            "train.learning_rate=1e-3",
+            'lora.target_modules=["query", "value"]',
+            "balance.strategy=weights",
+            "labels.rating.5=negative",
+        ],
+    )
+    assert recipe.lora.r == 32
+    assert recipe.train.learning_rate == 1e-3
+    assert recipe.lora.target_modules == ("query", "value")
+    assert recipe.balance.strategy == "weights"
+    assert recipe.labels["rating"]["5"] == "negative"
+    assert recipe.labels["rating"]["6"] == "neutral"
+    assert LABEL_OF_LEVEL["rating"]["5"] == "neutral", "the defaults must not be written to"
+
+
+def test_a_list_may_be_given_with_commas_and_a_whole_number_for_a_fraction() -> None:
+    recipe = load_recipe("minilm", ["lora.target_modules=query, key", "loss.level_weight=0"])
+    assert recipe.lora.target_modules == ("query", "key")
+    assert recipe.loss.level_weight == 0.0
+
+
+def test_keys_left_out_keep_their_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text("[lora]\nr = 4\n")
+    recipe = load_recipe(str(path))
+    assert recipe.name == "short"
+    assert recipe.lora.r == 4
+    assert recipe.train == Recipe("short").train
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("lora.rank=8", "lora has no key 'rank'; valid keys: r, alpha, dropout, target_modules"),
+        ("tune.x=1", "has no key 'tune'; valid keys: description, base, lora, model, train, loss"),
+        ("lora.r=0", "lora.r = 0 will not do: give a whole number from 1 to 512"),
+        ("lora.r=1.5", "lora.r = 1.5 will not do: give a whole number from 1 to 512"),
+        ("lora.r=true", "lora.r = True will not do: give a whole number"),
+        ("train.learning_rate=nan", "learning_rate = nan will not do: give a number from 0 to 1"),
+        ("train.epochs=many", "train.epochs = 'many' will not do"),
+        ("lora.target_modules=[]", "lora.target_modules = () will not do: give a list of texts"),
+        ("lora.target_modules=3", "lora.target_modules = 3 will not do: give a list of texts"),
+        ("base.name=", "base.name = '' will not do: give a text"),
+        ("balance.strategy=smote", "give one of none, weights, oversample, downsample"),
+        ("labels.rating.11=neutral", "labels.rating has no key '11'; valid keys: 1, 2"),
+        ("labels.rating.5=meh", "labels.rating.5 = 'meh' will not do: give one of negative"),
+        ("labels.rating=3", "labels.rating is a section; give its keys under it"),
+        ("lora=3", "setting 'lora=3' is not of the form section.key=value"),
+        ("lora.r", "setting 'lora.r' is not of the form section.key=value"),
+        ("lora.r.x=3", "setting 'lora.r.x=3': r is no section"),
+    ],
+)
+def test_a_wrong_setting_says_what_would_do(setting: str, message: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("minilm", [setting])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_of_the_losses_must_weigh_something() -> None:
+    with pytest.raises(RecipeError, match="are both 0; raise one"):
+        load_recipe("minilm", ["loss.level_weight=0", "loss.label_weight=0"])
+
+
+def test_an_unknown_recipe_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match=r"no recipe 'mini'; take .*minilm.* a .toml file"):
+        load_recipe("mini")
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    with pytest.raises(RecipeError, match=r"mine\.toml is not there"):
+        load_recipe(str(path))
+    path.write_text("[lora\n")
+    with pytest.raises(RecipeError, match=r"mine\.toml is not valid TOML"):
+        load_recipe(str(path))
