@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """How to compute; `batch_tokens` None means what suits the device, `threads` None torch's default."""
+    """How to compute.
+
+    `batch_tokens` None means what suits the device, `threads` None means torch's default.
+    """
 
     device: str = "auto"
     dtype: str = "auto"

@@ -1,4 +1,4 @@
-"""The one error tree. A message says what is wrong, where, and what to do; the CLI prints it in one line."""
+"""The one error tree: a message says in one line what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The words that every part of drugmon shares: labels, aspects, targets, and how ratings map to labels.
+"""The words that every part of drugmon shares: labels, aspects, targets, and ratings' labels.
 
-The mapping is that of the DrugLib experiments: a rating of 7-10 is positive, 1-4 negative, 5-6 neutral;
-the five effectiveness and side-effect grades fold to the same three labels (mild side effects count as
-well tolerated, hence positive).
+The mapping is that of the DrugLib experiments: a rating of 7-10 is positive, 1-4 negative, 5-6
+neutral; the five effectiveness and side-effect grades fold to the same three labels (mild side
+effects count as well tolerated, hence positive).
 """
 
 from __future__ import annotations

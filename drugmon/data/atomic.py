@@ -32,19 +32,41 @@ def replacing(target: Path) -> Iterator[Path]:
         SinkError: the target is a folder, cannot be written, or the disk is full.
     """
     real = Path(os.path.realpath(target))
-    with _as_sink_errors(target):
+    with sink_errors(target):
         if real.is_dir():
             raise SinkError(f"{target}: is a folder; name a file")
         _sweep(real)
         temporary = _create_beside(real)
     try:
-        with _as_sink_errors(target):
+        with sink_errors(target):
             yield temporary
             _flush(temporary)
             temporary.replace(real)
             _flush(real.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def sink_errors(target: Path) -> Iterator[None]:
+    """Turn what the system says about writing `target` into a SinkError with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise SinkError(
+                f"{target}: disk full; nothing was changed, make room and run again"
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise SinkError(
+                f"{target}: cannot be written ({os.strerror(error.errno)}); nothing was changed, "
+                "choose another place with --out"
+            ) from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR) and not target.parent.is_dir():
+            raise SinkError(
+                f"{target}: the folder {target.parent} does not exist; create it first"
+            ) from error
+        raise
 
 
 def _create_beside(target: Path) -> Path:
@@ -82,24 +104,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _as_sink_errors(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise SinkError(
-                f"{target}: disk full; nothing was changed, make room and run again"
-            ) from error
-        if error.errno in _FORBIDDEN:
-            raise SinkError(
-                f"{target}: cannot be written ({os.strerror(error.errno)}); nothing was changed, "
-                "choose another place with --out"
-            ) from error
-        if error.errno in (errno.ENOENT, errno.ENOTDIR) and not target.parent.is_dir():
-            raise SinkError(
-                f"{target}: the folder {target.parent} does not exist; create it first"
-            ) from error
-        raise

@@ -40,8 +40,7 @@ def connect(
         SinkError: it cannot be opened for writing.
         BusyError: another process held it for `lock_timeout` seconds.
     """
-    if not database.is_file():
-        raise SourceError(f"{database}: no such database file; check the path")
+    check_exists(database)
     deadline = time.monotonic() + lock_timeout
     while True:
         try:
@@ -51,13 +50,23 @@ def connect(
                 config={**_SETTINGS, "temp_directory": f"{database}.tmp"},
             )
             break
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             failure = _open_failure(database, str(error), read_only, lock_timeout)
             if not isinstance(failure, BusyError) or time.monotonic() >= deadline:
                 raise failure from error
             time.sleep(_POLL_SECONDS)
     with connection:
         yield connection
+
+
+def check_exists(database: Path) -> None:
+    """Make sure that there is a file to open.
+
+    Raises:
+        SourceError: there is none.
+    """
+    if not database.is_file():
+        raise SourceError(f"{database}: no such database file; check the path")
 
 
 def create(database: Path) -> None:

@@ -6,10 +6,22 @@ from pathlib import Path
 
 import duckdb
 
-from drugmon.data.keys import KEY
 from drugmon.data.queries import Sql, statement
 from drugmon.data.relation import Relation
 from drugmon.data.verdicts import VERDICT_COLUMNS
+from drugmon.errors import UsageError
+
+
+def check_in_place(relation: Relation, where: str) -> None:
+    """Refuse what cannot be filled in place.
+
+    Raises:
+        UsageError: the relation is a view, or a column of its own hides DuckDB's row numbers.
+    """
+    if relation.is_view:
+        raise UsageError(f"{where} is a view, which --in-place cannot fill; leave --in-place out")
+    if "rowid" in map(str.lower, relation.columns):
+        raise UsageError(f"{where} has a column rowid of its own; leave --in-place out")
 
 
 def update_in_place(
@@ -24,11 +36,11 @@ def update_in_place(
         staged: Parquet of `drugmon_key` and `VERDICT_SCHEMA`.
     """
     source = {"staged": str(staged)}
-    describe = statement("describe_staged", columns=list(VERDICT_COLUMNS))
+    columns = list(VERDICT_COLUMNS)
+    describe = statement("describe_staged", columns=columns)
     for name, kind, *_ in connection.execute(describe, source).fetchall():
         add = statement("add_column", relation=relation.path, column=name, type=Sql(kind))
         connection.execute(add)
-    columns = [KEY, *VERDICT_COLUMNS]
     sql = statement("collect_stale", relation=relation.path, columns=columns, key=key)
     connection.execute(sql, source)
     assignments = [Sql(statement("assignment", column=name)) for name in VERDICT_COLUMNS]

@@ -2,11 +2,13 @@
 
 One file beside the output, `.drugmon/<output name>.journal`: a header that says who writes it, then
 an Arrow IPC stream of verdict batches without its end mark. A torn last batch is cut off when the
-next run opens the file, so that run appends where the last whole batch ends.
+next run opens the file, so that run appends where the last whole batch ends. A run that has kept
+nothing leaves nothing: neither the file nor, where nothing else lies in it, its folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
@@ -22,12 +24,13 @@ from drugmon.errors import BusyError, SinkError
 _HEADER: Final = "drugmon journal, written by pid {:>10}\n"
 _HEADER_BYTES: Final = 64
 _SCHEMA_MESSAGE: Final = VERDICT_SCHEMA.serialize().to_pybytes()
+_EMPTY_BYTES: Final = _HEADER_BYTES + len(_SCHEMA_MESSAGE)
 
 
 class Journal:
     """Keeps finished verdicts on disk until the target holds them; one run a target at a time.
 
-    Use it as a context manager: leaving it frees the lock, and only `finish` removes the file.
+    Use it as a context manager: leaving it frees the lock, and only `finish` forgets verdicts.
 
     Args:
         target: the file (or a path that stands for the table) that the run writes.
@@ -40,10 +43,15 @@ class Journal:
     def __init__(self, target: Path) -> None:
         self._target = target
         self._path = target.parent / ".drugmon" / f"{target.name}.journal"
+        self._finished = False
+
+    @property
+    def aside(self) -> Path:
+        """A folder that whoever holds the lock may use: what lies in it is of a dead run."""
+        return self._path.with_suffix(".aside")
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._lock()
             self._recovered = _recover(self._file)
         except OSError as error:
@@ -56,7 +64,11 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with self._file:
+            if self._finished or os.fstat(self._file.fileno()).st_size <= _EMPTY_BYTES:
+                self._path.unlink()
+                with contextlib.suppress(OSError):  # the folder is of use to others
+                    self._path.parent.rmdir()
 
     def read(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches that unfinished runs left, in the order they were appended."""
@@ -76,12 +88,12 @@ class Journal:
             raise self._failed(error) from error
 
     def finish(self) -> None:
-        """Remove the file: the target holds every verdict now."""
-        self._path.unlink()
+        """Let leaving remove the file: the target holds every verdict now."""
+        self._finished = True
 
     def _lock(self) -> BinaryIO:
         while True:
-            file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+            file = self._open()
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -92,6 +104,16 @@ class Journal:
                 return file
             file.close()
 
+    def _open(self) -> BinaryIO:
+        while True:
+            try:
+                self._path.parent.mkdir(exist_ok=True)
+                return os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+            except FileNotFoundError:
+                # Another run may have removed the folder between making it and opening the file.
+                if not self._target.parent.is_dir():
+                    raise
+
     def _busy(self, file: BinaryIO) -> BusyError:
         pid = file.read(_HEADER_BYTES).decode("ascii", "replace").strip().rpartition(" ")[2]
         return BusyError(
@@ -100,6 +122,10 @@ class Journal:
         )
 
     def _failed(self, error: OSError) -> SinkError:
+        if not self._target.parent.is_dir():
+            return SinkError(
+                f"{self._target}: the folder {self._target.parent} does not exist; create it first"
+            )
         return SinkError(
             f"{self._path}: cannot keep finished verdicts ({error.strerror}); "
             f"free the disk or make {self._path.parent} writable; {self._target} is as it was"
@@ -118,7 +144,7 @@ def _recover(file: BinaryIO) -> int:
 
 
 def _end_of_whole_batches(file: BinaryIO) -> int:
-    end = _HEADER_BYTES + len(_SCHEMA_MESSAGE)
+    end = _EMPTY_BYTES
     file.seek(_HEADER_BYTES)
     if file.read(len(_SCHEMA_MESSAGE)) != _SCHEMA_MESSAGE:
         return end  # new, torn before its first batch, or of another version of drugmon

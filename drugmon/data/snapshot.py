@@ -87,4 +87,4 @@ def _read_failure(relation: Relation, condition: str | None, error: duckdb.Error
     says = first_line(error) if known else f"{type(error).__name__} at one of the rows"
     if condition is None:
         return SourceError(f"{relation.name}: cannot be read: {says}")
-    return UsageError(f"--where {condition!r}: {says}")
+    return UsageError(f"--where {condition}: {says}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from drugmon.errors import SourceError, UsageError
+from drugmon.errors import SinkError, SourceError, UsageError
 
 EXTENSIONS: Final = {
     ".parquet": "parquet",
@@ -126,6 +126,20 @@ def output_paths(
         if any(_is_same(path, other.path) for other in sources if other is not source):
             raise UsageError(f"{path}: the output of {source.name} is a source; choose another")
     return paths
+
+
+def make_out_folder(out: str | Path | None) -> None:
+    """Make the folder that `out` names, if it names one.
+
+    Raises:
+        SinkError: it cannot be made.
+    """
+    if out is None or not _names_folder(out):
+        return
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"--out {out}: the folder cannot be made ({error.strerror})") from error
 
 
 def _split_name(name: str) -> tuple[str, str, str]:

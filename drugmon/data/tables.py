@@ -13,15 +13,14 @@ import duckdb
 import pyarrow as pa
 
 from drugmon.data.companion import find_companion, update_companion
-from drugmon.data.database import connect, writing
-from drugmon.data.in_place import update_in_place
+from drugmon.data.database import check_exists, connect, writing
+from drugmon.data.in_place import check_in_place, update_in_place
 from drugmon.data.keys import review_key, text_key
 from drugmon.data.queries import Sql, statement
 from drugmon.data.relation import Relation
 from drugmon.data.runs import RunRecord, write_run
 from drugmon.data.snapshot import take_snapshot, text_columns
 from drugmon.data.verdicts import VERDICT_COLUMNS
-from drugmon.errors import UsageError
 
 if TYPE_CHECKING:
     from drugmon.data.selection import Selection
@@ -42,6 +41,9 @@ class Table:
         overrides: column names from `--column`, by field.
         in_place: write into the table itself instead of its companion; rows are then told apart by
             their texts.
+
+    Raises:
+        SourceError: there is no such file.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Table:
         overrides: Mapping[str, str] | None = None,
         in_place: bool = False,
     ) -> None:
+        check_exists(database)
         self.database = database
         self.name = name
         self._id_column = id_column
@@ -89,10 +92,9 @@ class Table:
         """
         with self._connect(read_only=True) as connection:
             relation = Relation.find(connection, self.name, self.where)
-            if self._in_place and relation.is_view:
-                raise UsageError(f"{self.where} is a view, which --in-place cannot fill")
             texts = text_columns(relation, self._overrides, self.where)
             if self._in_place:
+                check_in_place(relation, self.where)
                 self._key = text_key(list(texts.values()))
             else:
                 find_companion(connection, relation)

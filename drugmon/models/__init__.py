@@ -1,0 +1,1 @@
+"""Models: bases, the encoder with its LoRA and heads, the lexical model, the adapter folder."""

@@ -13,13 +13,15 @@ from drugmon.models.manifest import MANIFEST, Manifest, read_manifest
 if TYPE_CHECKING:
     from drugmon.models.device import Compute
     from drugmon.models.encoder import Encoder, EncoderModel
+    from drugmon.models.lexical import LexicalModel
 
 DEFAULT_ADAPTER: Final = "minilm-druglib"
 HEADS: Final = "heads.safetensors"
 REFERENCE: Final = "reference.json"
 CARD: Final = "README.md"
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
-_SHIPPED: Final = (_PACKAGE / "_adapters", _PACKAGE.parent / "adapters")  # in a wheel, in a checkout
+# In a wheel, in a checkout.
+_SHIPPED: Final = (_PACKAGE / "_adapters", _PACKAGE.parent / "adapters")
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class Adapter:
                     "(its SHA-256 is not the manifest's); restore it or train again"
                 )
 
-    def load(self, compute: Compute, base: Base | None = None) -> tuple[Encoder, EncoderModel]:
-        """The encoder and the model that scores: LoRA merged in float32, then cast, on the device.
+    def load(self, compute: Compute, base: Base | None = None) -> Loaded:
+        """All that scores: LoRA merged in float32, then cast, on the device.
 
         Raises:
             AdapterError, BaseModelError: a file does not fit its hash or its base.
@@ -73,7 +75,22 @@ class Adapter:
         load_model(model.heads, str(self.folder / HEADS))
         # The heads are tiny and read by softmax: float32 costs nothing there.
         model.backbone.to(dtype=compute.dtype)
-        return encoder, model.to(compute.device).eval().requires_grad_(False)
+        model = model.to(compute.device).eval().requires_grad_(False)
+        return Loaded(encoder, model, self._lexical())
+
+    def _lexical(self) -> LexicalModel | None:
+        from drugmon.models.lexical import LEXICON, LexicalModel
+
+        return LexicalModel.load(self.folder) if LEXICON in self.manifest.files else None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An adapter in memory; `lexical` is None where it has no lexical model."""
+
+    encoder: Encoder
+    model: EncoderModel
+    lexical: LexicalModel | None
 
 
 def open_adapter(name: str) -> Adapter:
@@ -87,19 +104,29 @@ def open_adapter(name: str) -> Adapter:
             return Adapter(folder, read_manifest(folder))
     if Path(name).is_dir():
         raise AdapterError(f"{name} is no adapter: it has no {MANIFEST}")
-    known = ", ".join(adapter.folder.name for adapter in list_adapters()) or "none"
+    known = ", ".join(sorted(adapter_folders())) or "none"
     raise AdapterError(
         f"no adapter {name!r}: name a folder that `drugmon train` wrote, or one of: {known}"
     )
 
 
 def list_adapters() -> list[Adapter]:
-    """The adapters in ./adapters and those shipped with drugmon, by name, without loading weights."""
-    found: dict[str, Adapter] = {}
+    """The adapters in ./adapters and those shipped with drugmon, by name, without their weights.
+
+    Raises:
+        AdapterError: the manifest of one of them is damaged.
+    """
+    found = adapter_folders()
+    return [Adapter(found[name], read_manifest(found[name])) for name in sorted(found)]
+
+
+def adapter_folders() -> dict[str, Path]:
+    """The folders in ./adapters and of drugmon itself that have a manifest, by their names."""
+    found: dict[str, Path] = {}
     for place in _places():
-        for path in sorted(place.glob(f"*/{MANIFEST}")):
-            found.setdefault(path.parent.name, Adapter(path.parent, read_manifest(path.parent)))
-    return [found[name] for name in sorted(found)]
+        for path in place.glob(f"*/{MANIFEST}"):
+            found.setdefault(path.parent.name, path.parent)
+    return found
 
 
 def folder_digests(folder: Path) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Bases: find the pretrained model's folder and make sure that it is the one that was asked for.
 
-A base is a folder with `config.json`, `tokenizer.json` and safetensors weights. It is named by a short
-name (`minilm`), by a path, or by a hub id with its pinned revision (`org/name@<40 hex digits>`). Weights in
-pickle formats are refused.
+A base is a folder with `config.json`, `tokenizer.json` and safetensors weights. It is named by a
+short name (`minilm`), by a path, or by a hub id with its pinned revision (`org/name@<40 hex
+digits>`). Weights in pickle formats are refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from drugmon.errors import BaseModelError
 
 MODELS_VARIABLE: Final = "DRUGMON_MODELS"
 HUB_ID: Final = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[0-9a-f]{40}))?")
-BASE_FILES: Final = ("config.json", "tokenizer.json", "*.safetensors")
+BASE_FILES: Final = (
+    "config.json",
+    "tokenizer.json",
+    "*.safetensors",
+    "*.safetensors.index.json",  # where the weights are in several files
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,8 @@ KNOWN_BASES: Final[Mapping[str, KnownBase]] = {
 class Base:
     """A base on disk whose hashes are known.
 
-    `source` is what a stranger can look up (a hub id with revision, or the folder's name), never a path of
-    this machine.
+    `source` is what a stranger can look up (a hub id with revision, or the folder's name), never a
+    path of this machine.
     """
 
     name: str
@@ -89,8 +94,8 @@ def resolve_base(name: str, *, expected: Mapping[str, str] | None = None) -> Bas
         expected: an adapter manifest's `base` entry; its hashes must match.
 
     Raises:
-        BaseModelError: the base is not found, has no safetensors weights, or differs from what its name or
-            `expected` says.
+        BaseModelError: the base is not found, has no safetensors weights, or differs from what its
+            name or `expected` says.
     """
     known = KNOWN_BASES.get(name)
     folder = _find(name, known)
@@ -106,25 +111,33 @@ def resolve_base(name: str, *, expected: Mapping[str, str] | None = None) -> Bas
     )
     if known and base.sha256 != known.sha256:
         raise BaseModelError(
-            f"the weights of base {name} in {folder} have SHA-256 {base.sha256[:12]}..., but the original's is "
-            f"{known.sha256[:12]}...: reinstall {known.package.replace('_', '-')} or remove that folder"
+            f"the weights of base {name} in {folder} have SHA-256 {base.sha256[:12]}..., but the "
+            f"original's is {known.sha256[:12]}...: reinstall {known.package.replace('_', '-')} "
+            "or remove that folder"
         )
     for key in ("sha256", "tokenizer_sha256"):
         if expected and expected[key] != getattr(base, key):
-            part = "weights" if key == "sha256" else "tokenizer"
+            part = "weight file" if key == "sha256" else "tokenizer"
             raise BaseModelError(
-                f"the {part} of base {name} in {folder} are not those that the adapter was trained on "
-                f"(SHA-256 {getattr(base, key)[:12]}..., expected {expected[key][:12]}...)"
+                f"the {part} of base {name} in {folder} is not what the adapter was trained on "
+                f"(SHA-256 {getattr(base, key)[:12]}..., expected {expected[key][:12]}...): "
+                "restore that folder or train the adapter again"
             )
     return base
 
 
 def weights_sha256(folder: Path) -> str:
-    """SHA-256 of the weights: of the one safetensors file, or of the list of shards' names and hashes."""
+    """SHA-256 of the one safetensors file, or of the list of the shards' names and hashes.
+
+    Raises:
+        BaseModelError: there is no safetensors file.
+    """
     shards = sorted(folder.glob("*.safetensors"))
     if not shards:
         pickled = sorted(folder.glob("*.bin"))
-        reason = f"only {pickled[0].name}, a pickle, which can run code" if pickled else "no weights"
+        reason = (
+            f"only {pickled[0].name}, a pickle, which can run code" if pickled else "no weights"
+        )
         raise BaseModelError(f"{folder} has {reason}: drugmon loads *.safetensors only")
     digests = [(shard.name, file_sha256(shard)) for shard in shards]
     if len(digests) == 1:
@@ -133,7 +146,13 @@ def weights_sha256(folder: Path) -> str:
 
 
 def tokenizer_sha256(folder: Path) -> str:
-    """SHA-256 of what decides the token ids; truncation and padding settings are drugmon's own, so left out."""
+    """SHA-256 of what decides the token ids.
+
+    Truncation and padding settings are left out: drugmon has its own.
+
+    Raises:
+        BaseModelError: the folder has no `tokenizer.json`, or it cannot be read.
+    """
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise BaseModelError(
@@ -189,7 +208,8 @@ def _find(name: str, known: KnownBase | None) -> Path:
         )
     if not match["revision"]:
         raise BaseModelError(
-            f"base {name!r} is no folder here; to take it from the hub, pin its revision: {name}@<40 hex digits>"
+            f"base {name!r} is no folder here; to take it from the hub, pin its revision: "
+            f"{name}@<40 hex digits>"
         )
     return _from_hub(name, match["repo"], match["revision"])
 
@@ -199,10 +219,11 @@ def _from_hub(name: str, repo: str, revision: str) -> Path:
 
     try:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(BASE_FILES)))
-    except Exception as error:  # the hub client raises many kinds; all mean that the base is not to be had
+    except Exception as error:  # the client raises many kinds; all mean that it is not to be had
         raise BaseModelError(
-            f"base {name} is not on this machine and the hub did not give it ({type(error).__name__}): "
-            f"put {', '.join(BASE_FILES)} into ${MODELS_VARIABLE}/{name} or name a folder"
+            f"base {name} is not on this machine and the hub did not give it "
+            f"({type(error).__name__}): put {', '.join(BASE_FILES[:3])} into "
+            f"${MODELS_VARIABLE}/{name} or name a folder"
         ) from error
 
 

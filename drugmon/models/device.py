@@ -24,7 +24,8 @@ class Compute:
 def choose_compute(device: str = "auto", dtype: str = "auto") -> Compute:
     """Resolve `auto|cpu|cuda|cuda:N` and `auto|fp32|bf16` to what this machine has.
 
-    bf16 is chosen where the hardware multiplies it; where a CPU does not, it is emulated tens of times slower.
+    bf16 is chosen where the hardware multiplies it; where a CPU does not, it is emulated, tens of
+    times slower.
 
     Raises:
         DeviceError: the device is unknown or not there.
@@ -41,7 +42,7 @@ def choose_compute(device: str = "auto", dtype: str = "auto") -> Compute:
 def has_bf16(device: torch.device) -> bool:
     """Whether `device` multiplies bf16 matrices in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
@@ -53,6 +54,7 @@ def _device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
-            f"no device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu"
+            f"no device {name}: this machine has {torch.cuda.device_count()} CUDA devices; "
+            "use --device cpu"
         )
     return device

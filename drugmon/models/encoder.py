@@ -1,9 +1,10 @@
 """The encoder model: one pass over a review, logits for every target.
 
-Each aspect is read from the mean of its own segment's token states beside the mean of the whole review;
-overall from all of these means. A head gives one logit per *level* of the graded column that teaches its
-target (ten ratings, five grades), and the label's probability is the sum of its levels': the order and
-the distances that ratings carry reach the weights, and the three labels stay what is asked for.
+Each aspect is read from the mean of its own segment's token states beside the mean of the whole
+review; overall from all of these means. A head gives one logit per *level* of the graded column
+that teaches its target (ten ratings, five grades), and the label's probability is the sum of its
+levels': the order and the distances that ratings carry reach the weights, and the three labels stay
+what is asked for.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ Levels = Mapping[str, Sequence[str]]
 """For each trained target, the label of each of its levels, worst level first."""
 
 POOL_SCALE: Final = 8.0
-"""Token states of sentence encoders are small (MiniLM's means: about 0.05 an element); heads learn faster on
-features of about unit size."""
+"""Token states of sentence encoders are small (MiniLM's means: about 0.05 an element); heads learn
+faster on features of about unit size."""
 
 
 class EncoderModel(nn.Module):
@@ -57,9 +58,7 @@ class EncoderModel(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Level logits float (b, levels) for every trained target."""
-        states = self.backbone(
-            input_ids=batch.ids, attention_mask=batch.mask
-        ).last_hidden_state
+        states = self.backbone(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
         means = self._segment_means(states, batch.segments)
         return {
             target: head(self.dropout(self._features(means, target)))
@@ -76,11 +75,12 @@ class EncoderModel(nn.Module):
 
     @staticmethod
     def _segment_means(states: torch.Tensor, segments: torch.Tensor) -> torch.Tensor:
-        """Mean states (b, 4, hidden) of the three aspects and of the whole review; zeros where empty."""
+        """Mean states float32 (b, 4, hidden) of each aspect and of the whole; zeros where empty."""
         own = [segments == number for number in range(1, len(ASPECTS) + 1)]
-        member = torch.stack([*own, segments > 0], dim=1).to(states.dtype)
+        member = torch.stack([*own, segments > 0], dim=1).float()
         share = member / member.sum(dim=2, keepdim=True).clamp_min(1)
-        return (share @ states) * POOL_SCALE
+        # Back to float32 for the heads, which keep it whatever the backbone is cast to.
+        return (share.to(states.dtype) @ states).float() * POOL_SCALE
 
     @staticmethod
     def _features(means: torch.Tensor, target: str) -> torch.Tensor:
@@ -90,7 +90,7 @@ class EncoderModel(nn.Module):
 
 
 class Encoder:
-    """A base made ready for drug reviews: its tokenizer, and its backbone in a given number format."""
+    """A base made ready for drug reviews: its tokenizer, and its backbone in a number format."""
 
     def __init__(self, base: Base, max_length: int) -> None:
         """Prepare `base` for reviews of at most `max_length` tokens.
@@ -120,8 +120,8 @@ class Encoder:
     def load_backbone(self, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The pretrained weights without the pooler, with its own dropouts off.
 
-        Dropout inside the attention keeps torch from its fused kernel, and LoRA's few parameters need
-        less of it than full fine-tuning; the heads have their own.
+        Dropout inside the attention keeps torch from its fused kernel, and LoRA's few parameters
+        need less of it than full fine-tuning; the heads have their own.
         """
         options: dict[str, Any] = {
             "dtype": dtype,
@@ -129,6 +129,7 @@ class Encoder:
             "local_files_only": True,
             "use_safetensors": True,
         }
+        _silence()
         if self.base.model_type == "bert":
             # The class itself: the auto classes import every architecture's mapping first.
             from transformers.models.bert.modeling_bert import BertModel
@@ -146,7 +147,15 @@ class Encoder:
             backbone = AutoModel.from_pretrained(
                 self.base.folder, trust_remote_code=False, **options
             )
-        return backbone  # type: ignore[no-any-return]
+        return backbone
+
+
+def _silence() -> None:
+    """No progress bars and no list of left-out pooler weights: a score run has its own progress."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _fold_matrix(labels: Sequence[str]) -> torch.Tensor:

@@ -1,7 +1,7 @@
-"""What goes into an encoder: token ids with segments, padded batches, and length-sorted batch plans.
+"""What goes into an encoder: token ids with segments, padded batches, length-sorted batch plans.
 
-A review becomes `[CLS] benefits [SEP] side effects [SEP] comments [SEP]`. `segments` says whose token each
-one is: 0 for special tokens, 1, 2, 3 for the three aspects in the order of `ASPECTS`.
+A review becomes `[CLS] benefits [SEP] side effects [SEP] comments [SEP]`. `segments` says whose
+token each one is: 0 for special tokens, 1, 2, 3 for the three aspects in the order of `ASPECTS`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Batch:
 
 
 def share_budget(lengths: Sequence[int], budget: int) -> list[int]:
-    """Split `budget` tokens fairly: nobody gets more than it needs, and what one leaves the others may use."""
+    """Split `budget` tokens fairly: none gets more than it needs, the others get what it leaves."""
     shares = [0] * len(lengths)
     left = budget
     by_length = sorted(range(len(lengths)), key=lambda k: lengths[k])
@@ -72,7 +72,7 @@ class ReviewTokenizer:
         """Read `tokenizer.json` in `folder`.
 
         Raises:
-            BaseModelError: the tokenizer cannot be read or has no tokens around a text as BERT's has.
+            BaseModelError: the tokenizer cannot be read, or does not frame a text as BERT's does.
         """
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -82,28 +82,35 @@ class ReviewTokenizer:
         self._tokenizer.no_padding()
         around = self._tokenizer.encode("").ids
         if len(around) != 2:
-            raise BaseModelError(f"{folder}: the tokenizer does not put one token before and one behind a text")
+            raise BaseModelError(
+                f"{folder}: the tokenizer does not put one token before and one behind a text"
+            )
         self._first, self._last = around
         self.pad_id = pad_id
         self.max_length = max_length
 
-    def encode(self, reviews: Sequence[Texts]) -> list[Encoded]:
-        """Tokenise reviews; an empty or null aspect has no tokens but keeps its separator."""
-        segments = [text for review in reviews for text in aspect_texts(review)]
-        # Encoding only the texts that are there: an encode call costs the same for an empty text.
-        present = [text for text in segments if text]
+    def tokens(self, reviews: Sequence[Texts]) -> list[list[list[int]]]:
+        """The token ids of each review's three aspects, whole; none where an aspect is empty."""
+        texts = [text for review in reviews for text in aspect_texts(review)]
+        # Only the texts that are there: encoding an empty one costs as much as a short one.
+        present = [_encodable(text) for text in texts if text]
         encodings = iter(self._tokenizer.encode_batch_fast(present, add_special_tokens=False))
-        tokens = [next(encodings).ids if text else [] for text in segments]
+        ids = [next(encodings).ids if text else [] for text in texts]
         width = len(ASPECTS)
-        return [self._join(tokens[i : i + width]) for i in range(0, len(tokens), width)]
+        return [ids[start : start + width] for start in range(0, len(ids), width)]
 
-    def _join(self, aspects: Sequence[list[int]]) -> Encoded:
+    def layout(self, aspects: Sequence[Sequence[int]]) -> Encoded:
+        """What the encoder reads of one review: its aspects, cut fairly to `max_length` tokens."""
         shares = share_budget([len(ids) for ids in aspects], self.max_length - SPECIAL_TOKENS)
         ids, segments = [self._first], [0]
         for number, (tokens, share) in enumerate(zip(aspects, shares, strict=True), start=1):
             ids += [*tokens[:share], self._last]
             segments += [number] * share + [0]
         return Encoded(np.array(ids, dtype=np.int64), np.array(segments, dtype=np.int8))
+
+    def encode(self, reviews: Sequence[Texts]) -> list[Encoded]:
+        """`layout` of the `tokens` of reviews."""
+        return [self.layout(aspects) for aspects in self.tokens(reviews)]
 
 
 def aspect_texts(review: Texts) -> list[str | None]:
@@ -112,6 +119,11 @@ def aspect_texts(review: Texts) -> list[str | None]:
     if not any(texts):
         texts[LONE_TEXT_ASPECT] = clean(review.text)
     return texts
+
+
+def _encodable(text: str) -> str:
+    """Lone surrogates, which JSON may hold, have no UTF-8 form, and the tokenizer needs one."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def collate(reviews: Sequence[Encoded], pad_id: int) -> Batch:
@@ -132,11 +144,11 @@ def collate(reviews: Sequence[Encoded], pad_id: int) -> Batch:
 def token_batches(
     lengths: Sequence[int], max_tokens: int | Callable[[], int]
 ) -> Iterator[npt.NDArray[np.int64]]:
-    """Plan batches of similar length, longest first, each of at most `max_tokens` tokens padding included.
+    """Plan batches of similar length, each of at most `max_tokens` tokens, padding included.
 
-    Yields the row numbers of one batch after the other. A single review longer than `max_tokens` is a batch of its
-    own. Longest first, so that a device that is too small says so at once; a callable `max_tokens` is
-    asked before each batch.
+    Yields the row numbers of one batch after the other. A single review longer than `max_tokens` is
+    a batch of its own. Longest first, so that a device that is too small says so at once; where
+    `max_tokens` is callable, it is asked before each batch.
     """
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     start = 0

@@ -6,6 +6,7 @@ Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021: W' = W + 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,14 @@ WEIGHTS: Final = "adapter_model.safetensors"
 CONFIG: Final = "adapter_config.json"
 _PREFIX: Final = "base_model.model."
 # What changes the formula above; such an adapter is refused instead of being merged wrongly.
-_UNSUPPORTED: Final = ("use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save")
+_UNSUPPORTED: Final = (
+    "use_dora",
+    "lora_bias",
+    "fan_in_fan_out",
+    "rank_pattern",
+    "alpha_pattern",
+    "modules_to_save",
+)
 
 
 def add_lora(
@@ -36,7 +44,10 @@ def add_lora(
         r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(target_modules)
     )
     try:
-        return get_peft_model(backbone, config)  # type: ignore[arg-type,no-any-return]
+        with warnings.catch_warnings():
+            # peft asks transformers for a property that has been renamed.
+            warnings.simplefilter("ignore", FutureWarning)
+            return get_peft_model(backbone, config)
     except ValueError as error:
         raise AdapterError(
             f"the base has no modules named {', '.join(target_modules)}: see lora.target_modules"
@@ -44,9 +55,14 @@ def add_lora(
 
 
 def save_lora(model: Any, folder: Path, base_source: str) -> None:
-    """Write peft's two files, which `PeftModel.from_pretrained` loads; the base is named by its public source."""
+    """Write peft's two files, which `PeftModel.from_pretrained` loads.
+
+    `base_source` is the base's public source, see `Base.source`.
+    """
     repo, _, revision = base_source.partition("@")
     config = model.peft_config["default"]
+    # A set otherwise, which would be written in another order every time.
+    config.target_modules = sorted(config.target_modules)
     config.base_model_name_or_path = repo
     config.revision = revision or None
     # Without save_embedding_layers=False peft may ask the hub whether the vocabulary was resized.
@@ -63,19 +79,24 @@ def merge_lora(backbone: nn.Module, folder: Path) -> None:
     from safetensors.torch import load_file
 
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    used = [key for key in _UNSUPPORTED if config.get(key)]
-    if config.get("peft_type") != "LORA" or used or config.get("bias", "none") != "none":
-        raise AdapterError(f"{folder} is not plain LoRA ({', '.join(used) or config.get('peft_type')})")
-    scale = config["lora_alpha"] / (
-        config["r"] ** 0.5 if config.get("use_rslora") else config["r"]
-    )
+    other = [key for key in _UNSUPPORTED if config.get(key)]
+    other += [
+        f"{key} {config[key]}"
+        for key, plain in (("peft_type", "LORA"), ("bias", "none"))
+        if config.get(key, plain) != plain
+    ]
+    if other:
+        raise AdapterError(
+            f"{folder} is not plain LoRA ({', '.join(other)}): train one with `drugmon train`"
+        )
+    scale = config["lora_alpha"] / (config["r"] ** 0.5 if config.get("use_rslora") else config["r"])
     weights = load_file(folder / WEIGHTS)
     parameters = dict(backbone.named_parameters())
     for name, (down, up) in _pairs(weights, folder).items():
         if name not in parameters or parameters[name].shape != (up.shape[0], down.shape[1]):
-            raise AdapterError(f"{folder} does not fit its base: {name}")
+            raise AdapterError(f"{folder / WEIGHTS} does not fit its base: {name}")
         with torch.no_grad():
-            parameters[name] += scale * (up.float() @ down.float())
+            parameters[name].add_(up.float() @ down.float(), alpha=scale)
 
 
 def _pairs(
@@ -85,8 +106,9 @@ def _pairs(
     pairs = {}
     for key, down in weights.items():
         module, marker, _ = key.removeprefix(_PREFIX).partition(".lora_A.weight")
-        if marker:
-            pairs[f"{module}.weight"] = (down, weights[key.replace("lora_A", "lora_B")])
+        up = weights.get(key.replace("lora_A", "lora_B"))
+        if marker and up is not None:
+            pairs[f"{module}.weight"] = (down, up)
     if 2 * len(pairs) != len(weights):
         raise AdapterError(f"{folder / WEIGHTS} holds tensors that are not LoRA's")
     return pairs

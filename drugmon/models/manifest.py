@@ -1,4 +1,4 @@
-"""The manifest of an adapter: everything that another machine, or a person in a year, needs to know of it."""
+"""The manifest of an adapter: all that another machine, or a person in a year, needs to know."""
 
 from __future__ import annotations
 
@@ -52,9 +52,10 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """12 hex digits over all that decides the verdicts: weights, heads, base, layout, calibration.
+        """12 hex digits over all that decides the verdicts.
 
-        Metrics, dates and the card do not change a verdict, so they do not change the digest.
+        That is weights, heads, base, layout and calibration. Metrics, dates and the card do not
+        change a verdict, so they do not change the digest.
         """
         decides = {
             "files": {k: v for k, v in self.files.items() if k.endswith(".safetensors")},
@@ -62,10 +63,7 @@ class Manifest:
             "base": [self.base["sha256"], self.base["tokenizer_sha256"]],
             "levels": self.levels,
             "max_length": self.max_length,
-            "calibration": {
-                target: [c["temperature"], c["bias"], c["offsets"]]
-                for target, c in self.calibration.items()
-            },
+            "calibration": {target: c.to_dict() for target, c in self.calibrations().items()},
         }
         canonical = json.dumps(decides, sort_keys=True).encode()
         return hashlib.sha256(canonical).hexdigest()[:DIGEST_LENGTH]
@@ -76,7 +74,7 @@ class Manifest:
         return f"{self.name}@{self.digest}"
 
     def calibrations(self) -> dict[str, Calibration]:
-        """Each target's calibration."""
+        """Each target's calibration; what the manifest says beside it (ECE) is for the reader."""
         return {target: Calibration.from_dict(c) for target, c in self.calibration.items()}
 
     def write(self, folder: Path) -> None:
@@ -87,7 +85,7 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check `manifest.json` in `folder` (not the other files: see `verify_files`).
+    """Read and check `manifest.json` in `folder` (not the other files: see `Adapter.verify`).
 
     Raises:
         AdapterError: it is missing, damaged, altered, or of another format version.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,25 +10,17 @@ import numpy.typing as npt
 import torch
 
 from drugmon.config import EngineConfig
-from drugmon.data.reviews import Texts, clean
+from drugmon.data.reviews import Texts
 from drugmon.errors import DeviceError, DrugmonError
-from drugmon.labels import ASPECTS, LABELS, TARGETS
+from drugmon.labels import LABELS
 from drugmon.models.adapter import Adapter
 from drugmon.models.bases import Base
 from drugmon.models.device import Compute, choose_compute
 from drugmon.models.inputs import Encoded, collate, token_batches
+from drugmon.scoring.scores import Evidence, Scores, judge
 
-NO_VERDICT: Final = -1
 DEFAULT_BATCH_TOKENS: Final = {"cpu": 4_096, "cuda": 65_536}
 """On a CPU the activations of 4,096 tokens still fit the caches; a GPU wants its units filled."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Verdicts of n reviews: `labels` int8 (n, 4), -1 for none; `probabilities` float32 (n, 4, 3), NaN for none."""
-
-    labels: npt.NDArray[np.int8]
-    probabilities: npt.NDArray[np.float32]
 
 
 class Engine:
@@ -57,14 +48,14 @@ class Engine:
         self.compute: Compute = choose_compute(config.device, config.dtype)
         self.batch_tokens = config.batch_tokens or DEFAULT_BATCH_TOKENS[self.compute.device.type]
         self._warned = False
-        self._encoder, self._model = adapter.load(self.compute, base)
+        self._loaded = adapter.load(self.compute, base)
         self._calibrations = adapter.manifest.calibrations()
         self._warn = warn
 
     def score(
         self, reviews: Sequence[Texts], on_batch: Callable[[int], None] | None = None
     ) -> Scores:
-        """Verdicts of `reviews`, in their order; `on_batch` is told how many each batch has finished.
+        """Verdicts of `reviews`, in their order; `on_batch` is told each batch's size when done.
 
         A target whose text is empty, or that the adapter was not trained on, gets no verdict.
 
@@ -72,26 +63,18 @@ class Engine:
             DeviceError: a single review does not fit the memory.
             DrugmonError: the model gave a number that is none.
         """
-        log_probs = self.log_probs(reviews, on_batch)
-        there = _present(reviews)
-        labels = np.full((len(reviews), len(TARGETS)), NO_VERDICT, dtype=np.int8)
-        probabilities = np.full((len(reviews), len(TARGETS), len(LABELS)), np.nan, np.float32)
-        for target, calibration in self._calibrations.items():
-            column = TARGETS.index(target)
-            rows = there[:, column]
-            calibrated = calibration.probabilities(log_probs[target][rows])
-            probabilities[rows, column] = calibrated
-            labels[rows, column] = calibration.decide(calibrated)
-        return Scores(labels, probabilities)
+        return judge(reviews, self.evidence(reviews, on_batch), self._calibrations)
 
-    def log_probs(
+    def evidence(
         self, reviews: Sequence[Texts], on_batch: Callable[[int], None] | None = None
-    ) -> dict[str, npt.NDArray[np.float32]]:
-        """Log-probabilities float32 (n, 3) of every trained target before calibration."""
-        encoded = self._encoder.encode(reviews)
+    ) -> Evidence:
+        """What the models say of every trained target, before calibration."""
+        tokenizer = self._loaded.encoder.tokenizer
+        tokens = tokenizer.tokens(reviews)
+        encoded = [tokenizer.layout(aspects) for aspects in tokens]
         found = {
             target: np.zeros((len(reviews), len(LABELS)), dtype=np.float32)
-            for target in self._model.levels
+            for target in self._loaded.model.levels
         }
         # The plan is lazy: a budget lowered by one batch holds for those after it.
         for rows in token_batches([len(review) for review in encoded], lambda: self.batch_tokens):
@@ -104,9 +87,10 @@ class Engine:
             if not np.isfinite(values).all():
                 raise DrugmonError(
                     f"the model gave {target} probabilities that are not numbers on "
-                    f"{self.compute}; try --dtype fp32"
+                    f"{self.compute}; try --dtype fp32, or another --device"
                 )
-        return found
+        lexical = self._loaded.lexical
+        return Evidence(found, lexical.log_probs(tokens) if lexical else None)
 
     def _forward(
         self, encoded: Sequence[Encoded], rows: npt.NDArray[np.int64]
@@ -125,17 +109,16 @@ class Engine:
         # Outside the except block: the error holds the failed batch's tensors until it is gone.
         if self.compute.device.type == "cuda":
             torch.cuda.empty_cache()
-        longest = max(len(encoded[row]) for row in rows)
-        self._lower_budget(longest * ((len(rows) + 1) // 2))
         half = (len(rows) + 1) // 2
+        self._lower_budget(half * max(len(encoded[row]) for row in rows))
         return self._forward(encoded, rows[:half]) + self._forward(encoded, rows[half:])
 
     def _run(self, reviews: Sequence[Encoded]) -> dict[str, npt.NDArray[np.float32]]:
         with torch.inference_mode():
-            batch = collate(reviews, self._encoder.pad_id).to(self.compute.device)
-            logits = self._model(batch)
+            batch = collate(reviews, self._loaded.encoder.pad_id).to(self.compute.device)
+            logits = self._loaded.model(batch)
             return {
-                target: self._model.label_log_probs(values, target).cpu().numpy()
+                target: self._loaded.model.label_log_probs(values, target).cpu().numpy()
                 for target, values in logits.items()
             }
 
@@ -150,15 +133,9 @@ class Engine:
         self.batch_tokens = min(tokens, self.batch_tokens)
 
 
-def _present(reviews: Sequence[Texts]) -> npt.NDArray[np.bool_]:
-    """Which targets have a text to judge, bool (n, 4)."""
-    there = np.zeros((len(reviews), len(TARGETS)), dtype=bool)
-    for row, review in enumerate(reviews):
-        aspects = [clean(getattr(review, aspect)) is not None for aspect in ASPECTS]
-        there[row] = [*aspects, any(aspects) or clean(review.text) is not None]
-    return there
-
-
 def _out_of_memory(error: BaseException) -> bool:
-    # torch's CPU allocator raises a bare RuntimeError.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+    # torch's CPU allocator, C++ and the CUDA libraries give a bare RuntimeError.
+    known = ("allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        part in str(error) for part in known
+    )

@@ -1,4 +1,4 @@
-"""Scoring windows of rows: skip what is scored already, score the rest, keep finished work in the journal."""
+"""Scoring windows of rows: skip what is scored already, score the rest, keep finished work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from drugmon.scoring.engine import Engine
 
 CHUNK: Final = 512
-"""Reviews scored between two journal entries: enough to sort by length, little enough to lose to a kill."""
+"""Reviews between two journal entries: enough to sort by length, few enough to lose to a kill."""
 
 
 @dataclass
@@ -44,8 +44,8 @@ class Scorer:
         load_engine: called once, at the first row that has to be scored.
         reuse: verdicts that are there already.
         keep: is handed each finished batch of verdicts (the journal's `append`), or None.
-        on_progress: is called after every batch with the tally, and how many of the rows now being scored
-            are done.
+        on_progress: is called after every batch with the tally, and how many of the rows now being
+            scored are done.
     """
 
     def __init__(

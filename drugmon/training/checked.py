@@ -65,7 +65,7 @@ def _allowed(spec: Field[Any], value: Any) -> bool:
         return value in spec.metadata["choices"]
     if "low" in spec.metadata:
         return bool(spec.metadata["low"] <= value <= spec.metadata["high"])
-    return bool(value)
+    return isinstance(value, bool) or bool(value)
 
 
 def _wanted(spec: Field[Any]) -> str:
@@ -74,4 +74,6 @@ def _wanted(spec: Field[Any]) -> str:
     if "low" in spec.metadata:
         noun = "a whole number" if isinstance(spec.default, int) else "a number"
         return f"{noun} from {spec.metadata['low']} to {spec.metadata['high']}"
+    if isinstance(spec.default, bool):
+        return "true or false"
     return "a list of texts" if isinstance(spec.default, tuple) else "a text"

@@ -28,6 +28,9 @@ PANDAS_MISSING: Final = frozenset(
 )
 """What `pandas.read_csv` reads as missing by default: the list documented at `na_values`."""
 
+CONTEXT: Final = ("drug", "condition", "rating")
+"""Columns that tell what the reviews are about; profiles of the data aggregate them."""
+
 _WINDOW: Final = 8192
 
 
@@ -37,12 +40,14 @@ class LabelledReviews:
 
     A target without text in a review has no label there: an empty text gets no verdict.
     `missing_like_pandas` (n,) marks rows of which pandas would read a text or grade as missing.
+    `context` holds the cells (n,) of the `CONTEXT` columns that are there.
     """
 
     texts: Sequence[Texts]
     levels: Mapping[str, Array]
     labels: Mapping[str, Array]
     missing_like_pandas: NDArray[np.bool_]
+    context: Mapping[str, Sequence[object]]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -65,6 +70,7 @@ class LabelledReviews:
             {target: levels[chosen] for target, levels in self.levels.items()},
             {target: labels[chosen] for target, labels in self.labels.items()},
             self.missing_like_pandas[chosen],
+            {name: [cells[row] for row in chosen] for name, cells in self.context.items()},
         )
 
     def left_out(self) -> dict[str, dict[str, int]]:
@@ -137,6 +143,7 @@ class _Part:
     texts: Sequence[Texts]
     levels: Mapping[str, Array]
     missing_like_pandas: Sequence[bool]
+    context: Mapping[str, Sequence[object]]
 
 
 def _read_window(window: Window, columns: ColumnMap, where: str) -> _Part:
@@ -158,7 +165,12 @@ def _read_window(window: Window, columns: ColumnMap, where: str) -> _Part:
     for target in taught_targets(columns):
         present = np.array([has_text(texts, target) for texts in window.texts], dtype=bool)
         levels[target] = np.where(present, graded[GRADE_OF_TARGET[target]], MISSING)
-    return _Part(window.texts, levels, list(missing))
+    context = {
+        name: window.rows.column(column)
+        for name in CONTEXT
+        if (column := getattr(columns, name)) is not None
+    }
+    return _Part(window.texts, levels, list(missing), context)
 
 
 def _any_missing(cells: Iterable[object]) -> bool:
@@ -187,7 +199,16 @@ def _joined(
         levels,
         {target: labels_of(values, target, labels) for target, values in levels.items()},
         np.array([missing for part in parts for missing in part.missing_like_pandas], dtype=bool),
+        {
+            name: [cell for part in parts for cell in _cells_of(part, name)]
+            for name in CONTEXT
+            if any(name in part.context for part in parts)
+        },
     )
+
+
+def _cells_of(part: _Part, name: str) -> Sequence[object]:
+    return part.context.get(name, [None] * len(part.texts))
 
 
 def _levels_of(part: _Part, target: str) -> Array:

@@ -20,11 +20,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Epoch:
-    """A whole epoch: the mean of its batch losses, and macro-F1 on dev by target and their mean."""
+    """A whole epoch: the mean of its batch losses; macro-F1 on dev by target and their mean.
+
+    The mean is None where there is no dev.
+    """
 
     loss: float
     macro_f1: Mapping[str, float]
-    mean_macro_f1: float
+    mean_macro_f1: float | None
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,10 @@ class Position:
 
     @property
     def best(self) -> int:
-        """The first epoch with the highest mean macro-F1, from 0; there must be one."""
-        return max(range(len(self.epochs)), key=lambda epoch: self.epochs[epoch].mean_macro_f1)
+        """The first epoch with the highest mean macro-F1, from 0; without dev, the last."""
+        scores = [epoch.mean_macro_f1 for epoch in self.epochs]
+        known = [score for score in scores if score is not None]
+        return scores.index(max(known)) if known else len(scores) - 1
 
     def finished(self, epochs: int, patience: int) -> bool:
         """Tell whether all `epochs` are run, or the last `patience` of them were no better."""

@@ -42,6 +42,15 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Lexical:
+    """The linear n-gram model beside the encoder: n-grams of `min_df` reviews or more, penalty 1/c."""
+
+    enabled: bool = True
+    min_df: int = within(3, 1, 10**6)
+    c: float = within(4.0, 1e-6, 1e6)
+
+
+@dataclass(frozen=True)
 class Train:
     """The loop: `warmup` is a share of all steps, `patience` counts epochs without a better dev."""
 
@@ -82,10 +91,14 @@ class Balance:
 
 @dataclass(frozen=True)
 class Split:
-    """The shares of the reviews that are held out: dev chooses the epoch, test is only measured."""
+    """The shares of the reviews that are held out: dev chooses the epoch, test is only measured.
+
+    `refit`: once measured, train again on all reviews for as many epochs; that is what is kept.
+    """
 
     dev: float = within(0.1, 0.001, 0.5)
     test: float = within(0.1, 0, 0.5)
+    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,7 @@ class Recipe:
     base: Base = field(default_factory=Base)
     lora: Lora = field(default_factory=Lora)
     model: Model = field(default_factory=Model)
+    lexical: Lexical = field(default_factory=Lexical)
     train: Train = field(default_factory=Train)
     loss: Loss = field(default_factory=Loss)
     balance: Balance = field(default_factory=Balance)
@@ -111,7 +125,7 @@ class Recipe:
 
 
 _SECTIONS: Final[Mapping[str, type[Any]]] = {
-    kind.__name__.lower(): kind for kind in (Base, Lora, Model, Train, Loss, Balance, Split)
+    kind.__name__.lower(): kind for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Split)
 }
 
 

@@ -23,6 +23,16 @@ class Split(NamedTuple):
     dev: Rows
     test: Rows
 
+    @property
+    def held_out(self) -> Rows:
+        """Dev and test together, ascending."""
+        return np.sort(np.concatenate([self.dev, self.test]))
+
+    @property
+    def everything(self) -> Rows:
+        """All rows, ascending."""
+        return np.sort(np.concatenate(self))
+
 
 def split_rows(
     texts: Sequence[Texts], strata: NDArray[np.int64], shares: recipe.Split, seed: int

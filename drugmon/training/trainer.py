@@ -35,6 +35,9 @@ def seed_everything(seed: int) -> None:
 class Trainer:
     """Trains `model` on `train`, choosing the epoch by mean macro-F1 over the targets of `dev`.
 
+    Without `dev` nothing is chosen: it stops after `stop_after` epochs and keeps the last one's
+    weights. The learning rate falls over all epochs of the recipe either way.
+
     Only parameters that require gradients are trained and kept. Batches follow from seed and epoch
     alone and all other state is in the checkpoint, so a run that was killed and started again ends
     where an uninterrupted one does.
@@ -44,14 +47,16 @@ class Trainer:
         self,
         model: Trainable,
         train: Examples,
-        dev: Examples,
+        dev: Examples | None,
         recipe: Recipe,
         *,
+        stop_after: int | None = None,
         class_weights: Mapping[str, NDArray[np.float32]],
         checkpoint: Checkpoint | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._model, self._train, self._dev, self._recipe = model, train, dev, recipe
+        self._epochs = stop_after or recipe.train.epochs
         self._checkpoint, self._progress = checkpoint, progress
         self._device = device_of(model)
         self._class_weights = {
@@ -75,7 +80,7 @@ class Trainer:
         settings = self._recipe.train
         torch.manual_seed(settings.seed)
         self._resume()
-        while not self._position.finished(settings.epochs, settings.patience):
+        while not self._position.finished(self._epochs, settings.patience):
             self._run_epoch()
         self._load(self._best)
         return Outcome(tuple(self._position.epochs), self._position.best)
@@ -118,9 +123,9 @@ class Trainer:
     def _end_epoch(self) -> None:
         """Measure dev, keep the weights if they are the best so far, and begin the next epoch."""
         position = self._position
-        scores = macro_f1(predict(self._model, self._dev), self._dev.labels)
-        mean_loss = position.loss / self._steps_per_epoch
-        position.epochs.append(Epoch(mean_loss, scores, float(np.mean(list(scores.values())))))
+        scores = macro_f1(predict(self._model, self._dev), self._dev.labels) if self._dev else {}
+        mean = float(np.mean(list(scores.values()))) if scores else None
+        position.epochs.append(Epoch(position.loss / self._steps_per_epoch, scores, mean))
         position.step, position.loss = 0, 0.0
         if position.best == len(position.epochs) - 1:
             self._best = {name: p.detach().clone() for name, p in self._parameters.items()}
@@ -137,8 +142,9 @@ class Trainer:
 
     def _report(self, loss: float, pace: float) -> Progress:
         done, epochs = self._steps_done(), self._position.epochs
+        steps = self._steps_per_epoch * self._epochs
         dev = epochs[-1].mean_macro_f1 if epochs else None
-        return Progress(done, self._steps, loss, dev, (self._steps - done) * pace)
+        return Progress(done, steps, loss, dev, (steps - done) * pace)
 
     def _save(self, checkpoint: Checkpoint) -> None:
         tensors = {

@@ -1,0 +1,1 @@
+"""Workflows: one module a command, each reads as its pipeline and prints nothing."""

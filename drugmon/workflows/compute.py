@@ -1,4 +1,4 @@
-"""The engine, loaded when the first review needs it: a night with nothing new never imports torch."""
+"""The engine, loaded when the first review needs it: a night with nothing new needs no torch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 class LazyEngine:
     """Gives the engine of `adapter`, loading it at the first call."""
 
-    def __init__(
-        self, adapter: Adapter, config: EngineConfig, warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, adapter: Adapter, config: EngineConfig, warn: Callable[[str], None]) -> None:
         self._adapter, self._config, self._warn = adapter, config, warn
         self._engine: Engine | None = None
 

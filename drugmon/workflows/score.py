@@ -1,4 +1,4 @@
-"""Score: read reviews, reuse what is scored already, score the rest, write the verdicts beside the data."""
+"""Score: read reviews, reuse what is scored already, score the rest, write all verdicts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import BinaryIO, TypedDict
 
 from drugmon.config import EngineConfig
 from drugmon.data.selection import Selection
-from drugmon.data.sources import StandardInput, output_paths, resolve_source
+from drugmon.data.sources import StandardInput, make_out_folder, output_paths, resolve_source
 from drugmon.data.tables import Table
 from drugmon.errors import UsageError
 from drugmon.models.adapter import DEFAULT_ADAPTER, open_adapter
 from drugmon.scoring.scorer import Tally
 from drugmon.workflows.compute import LazyEngine
-from drugmon.workflows.score_run import Progress, ScoreRun
 from drugmon.workflows.score_files import score_file, score_stream
+from drugmon.workflows.score_run import Progress, ScoreRun
 from drugmon.workflows.score_table import score_table
 
 
@@ -49,11 +49,18 @@ class ScoreConfig:
         refused = {
             "--out is for files; a table's verdicts go beside the table": self.table and self.out,
             "--id is for tables; give --table": self.id_column and not self.table,
+            "--encoding is for text files; leave it out with --table": self.table and self.encoding,
+            "--history is for files; runs over a table are recorded in its database": (
+                self.table and self.history
+            ),
             "standard input goes to standard output; leave out --out, --in-place and --table": (
                 self.source == "-" and (self.out or self.in_place or self.table)
             ),
             "--in-place would drop the rows that --where and --limit leave out; use --out": (
                 self.in_place and not self.selection.everything and not self.table
+            ),
+            "--in-place writes UTF-8, which --encoding would misread the next time; use --out": (
+                self.in_place and self.encoding
             ),
         }
         for reason, applies in refused.items():
@@ -100,8 +107,8 @@ def score(
         stdout: binary stream of its output.
 
     Raises:
-        DrugmonError: any expected failure; outputs that were not finished by then are as they were, and what
-            was scored for them is kept for the next run.
+        DrugmonError: any expected failure; outputs that were not finished by then are as they were,
+            and what was scored for them is kept for the next run.
     """
     began = time.monotonic()
     adapter = open_adapter(config.adapter)
@@ -147,8 +154,11 @@ def _score_sources(
         return ["standard output"], [score_stream(run, stdin, stdout, **reading)]
     targets = output_paths(sources, config.out, config.in_place)
     _refuse_shrinking(config, targets)
+    if not config.dry_run:
+        make_out_folder(config.out)
+    to: _Recording = {"history": config.history, "lock_timeout": config.lock_timeout}
     return [str(target) for target in targets], [
-        score_file(run, source, target, history=config.history, **reading)
+        score_file(run, source, target, **to, **reading)
         for source, target in zip(sources, targets, strict=True)
     ]
 
@@ -160,6 +170,13 @@ class _Reading(TypedDict):
     encoding: str | None
 
 
+class _Recording(TypedDict):
+    """Where a run over a file is recorded, and how long that may wait for another process."""
+
+    history: Path | None
+    lock_timeout: float
+
+
 def _refuse_shrinking(config: ScoreConfig, targets: Sequence[Path]) -> None:
     """A part of the rows may not replace an earlier output that was not named for it."""
     if config.selection.everything or config.out or config.dry_run:
@@ -167,6 +184,6 @@ def _refuse_shrinking(config: ScoreConfig, targets: Sequence[Path]) -> None:
     for target in targets:
         if target.exists():
             raise UsageError(
-                f"{target} exists, and --where or --limit would replace it with a part of the rows; "
-                "name another file with --out"
+                f"{target} exists, and --where or --limit would replace it with a part of the "
+                "rows; name another file with --out"
             )

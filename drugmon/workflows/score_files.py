@@ -26,9 +26,10 @@ from drugmon.data.reuse import Reuse
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
 from drugmon.data.sources import FileSource
+from drugmon.errors import SinkError, SourceError
 from drugmon.monitoring.history import record_run
 from drugmon.scoring.scorer import Tally
-from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun
+from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun, no_rows
 
 
 def score_file(
@@ -39,15 +40,18 @@ def score_file(
     overrides: Mapping[str, str],
     encoding: str | None,
     history: Path | None,
+    lock_timeout: float,
 ) -> Tally:
-    """Score `source` into `target`, which is replaced whole at the end.
+    """Score `source` into `target`, which is replaced whole at the end, and record the run.
 
     Raises:
-        DrugmonError: `target` is as it was; what was scored waits in the journal.
+        DrugmonError: `target` is as it was; what was scored waits in the journal. Where only the
+            record could not be written, the message names the history.
     """
     began = datetime.now(UTC)
     with open_reader(source, encoding) as reader:
-        windows = _windows(reader, overrides, run.selection)
+        nothing = no_rows(source.name, run.selection)
+        windows = _not_empty(_windows(reader, overrides, run.selection), nothing)
         if run.dry_run:
             return run.count(windows, run.scorer(source.name, reader.total, _known(run, target)))
         with Journal(target) as journal:
@@ -60,8 +64,9 @@ def score_file(
             ):
                 for window in prefetched(windows):
                     writer.write(window.rows, scorer.score(window.texts))
+            record = run.record(source.name, str(target), scorer.tally, began)
+            record_run(record, target, history, lock_timeout)
             journal.finish()
-    record_run(run.record(source.name, str(target), scorer.tally, began), target, history)
     return scorer.tally
 
 
@@ -96,13 +101,28 @@ def _windows(
     return select(read_windows(reader, columns, WINDOW_ROWS), selection, reader.where)
 
 
+def _not_empty(windows: Iterator[Window], error: SourceError) -> Iterator[Window]:
+    """Yield the windows; raise the error where there is none."""
+    empty = True
+    for window in windows:
+        empty = False
+        yield window
+    if empty:
+        raise error
+
+
 def _known(run: ScoreRun, target: Path, journal: Journal | None = None) -> Reuse:
     """The verdicts of an earlier output and of an unfinished run; none with `--rescore`."""
     return Reuse([] if run.rescore else _earlier(target, journal))
 
 
 def _earlier(target: Path, journal: Journal | None) -> Iterator[pa.Table | pa.RecordBatch]:
-    if target.exists():
-        yield from read_verdicts(FileSource.of(target))
+    if target.exists() and target.stat().st_size:
+        try:
+            yield from read_verdicts(FileSource.of(target))
+        except SourceError as error:
+            raise SinkError(
+                f"the earlier output cannot be reused: {error}; --rescore replaces it"
+            ) from error
     if journal is not None:
         yield from journal.read()

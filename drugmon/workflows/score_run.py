@@ -1,4 +1,4 @@
-"""What every source of one score run shares: the adapter, the engine, the progress and the record."""
+"""What every source of one score run shares: adapter, engine, progress and record."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from drugmon.data.reuse import Reuse
 from drugmon.data.reviews import Window
 from drugmon.data.runs import RunRecord
 from drugmon.data.selection import Selection
+from drugmon.errors import SourceError
 from drugmon.models.manifest import Manifest
 from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.workflows.compute import LazyEngine
@@ -25,7 +26,7 @@ WINDOW_ROWS: Final = 8192
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: `done` of `total` rows (None where unknown), `scored` of them by the model."""
+    """Where a run is: `done` of `total` rows (None: unknown), `scored` of them by the model."""
 
     source: str
     done: int
@@ -83,3 +84,9 @@ class ScoreRun:
             seconds=(now - began).total_seconds(),
             drugmon_version=__version__,
         )
+
+
+def no_rows(where: str, selection: Selection) -> SourceError:
+    """The error for a source of which the selection takes nothing."""
+    condition = f" that meet --where {selection.where}" if selection.where else ""
+    return SourceError(f"{where}: has no rows{condition}; there is nothing to score")

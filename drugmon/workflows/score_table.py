@@ -1,8 +1,9 @@
-"""Score a DuckDB table: copy its texts aside, score them without a lock, commit everything at once."""
+"""Score a DuckDB table: copy its texts aside, score them without a lock, commit all at once."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from drugmon.data.atomic import sink_errors
 from drugmon.data.columns import resolve_columns
 from drugmon.data.formats import open_reader, read_windows
 from drugmon.data.journal import Journal
@@ -20,9 +22,8 @@ from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
 from drugmon.data.tables import Table
 from drugmon.data.verdicts import VERDICT_SCHEMA
-from drugmon.errors import SourceError
 from drugmon.scoring.scorer import Scorer, Tally
-from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun
+from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun, no_rows
 
 _KEY = "drugmon_key"
 
@@ -36,15 +37,13 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
     began = datetime.now(UTC)
     with contextlib.ExitStack() as stack:
         journal = None if run.dry_run else stack.enter_context(Journal(table.target))
-        aside = Path(stack.enter_context(_folder_aside(table, run.dry_run)))
+        aside = stack.enter_context(_folder_aside(journal))
         snapshot, staged = aside / "snapshot.parquet", aside / "staged.parquet"
         total = table.snapshot(run.selection, snapshot)
         reuse = Reuse([] if run.rescore else _earlier(table, journal))
-        scorer = run.scorer(
-            table.where, total, reuse, journal.append if journal else None
-        )
+        scorer = run.scorer(table.where, total, reuse, journal.append if journal else None)
         if not total:
-            raise SourceError(f"{table.where}: has no rows{_of_selection(run)}; there is nothing to score")
+            raise no_rows(table.where, run.selection)
         with open_reader(FileSource.of(snapshot)) as reader:
             columns = resolve_columns(reader.columns, {}, table.where)
             windows = read_windows(reader, columns, WINDOW_ROWS)
@@ -60,7 +59,7 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
 def _stage(windows: Iterator[Window], scorer: Scorer, staged: Path) -> None:
     """Write the key and the verdicts of every review to a Parquet file."""
     schema = VERDICT_SCHEMA.insert(0, pa.field(_KEY, pa.string()))
-    with pq.ParquetWriter(staged, schema, compression="zstd") as writer:
+    with sink_errors(staged), pq.ParquetWriter(staged, schema, compression="zstd") as writer:
         for window in prefetched(windows):
             keys = pa.array(window.rows.column(_KEY), pa.string())
             verdicts = scorer.score(window.texts)
@@ -74,14 +73,20 @@ def _earlier(table: Table, journal: Journal | None) -> Iterator[pa.RecordBatch]:
         yield from journal.read()
 
 
-def _folder_aside(table: Table, elsewhere: bool) -> tempfile.TemporaryDirectory[str]:
-    """A folder for the copies of one run: beside the database, as they hold its texts.
+@contextlib.contextmanager
+def _folder_aside(journal: Journal | None) -> Iterator[Path]:
+    """A folder for the copies of one run, which hold review texts: only this user reads it.
 
-    A dry run, which writes nothing there, takes the system's temporary folder.
+    It is beside the database. What is there while the journal's lock is held was left by a killed
+    run. A dry run, which writes nothing there, takes the system's temporary folder.
     """
-    place = None if elsewhere else table.database.parent / ".drugmon"
-    return tempfile.TemporaryDirectory(prefix="run-", dir=place)
-
-
-def _of_selection(run: ScoreRun) -> str:
-    return f" that meet --where {run.selection.where}" if run.selection.where else ""
+    if journal is None:
+        with tempfile.TemporaryDirectory(prefix="drugmon-") as name:
+            yield Path(name)
+        return
+    shutil.rmtree(journal.aside, ignore_errors=True)
+    journal.aside.mkdir(mode=0o700)
+    try:
+        yield journal.aside
+    finally:
+        shutil.rmtree(journal.aside)

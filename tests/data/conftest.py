@@ -63,8 +63,31 @@ def _score() -> Callable[..., pa.Table]:
     return score
 
 
+def a_run(**changes: Any) -> RunRecord:
+    """Return the record of a made-up run."""
+    values: dict[str, Any] = {
+        "run_id": "r1",
+        "command": "score",
+        "started_at": SCORED_AT,
+        "finished_at": SCORED_AT,
+        "source": "reviews",
+        "output": "reviews_scored",
+        "adapter": "tiny@1",
+        "total": 3,
+        "scored": 2,
+        "reused": 0,
+        "empty": 1,
+        "seconds": 0.5,
+        "drugmon_version": "0.1.0",
+    }
+    return RunRecord(**{**values, **changes})
+
+
 class Nights:
-    """Scores a table of a database night after night, with made-up verdicts of version `adapter`."""
+    """Scores a table of a database, night after night, with made-up verdicts."""
+
+    scored_at = SCORED_AT
+    a_run = staticmethod(a_run)
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "reviews.duckdb"
@@ -107,25 +130,6 @@ class Nights:
         }
         table = Table(self.database, name, **options)
         table.commit(self.stage(table, **staging), full, a_run())
-
-
-def a_run(**changes: Any) -> RunRecord:
-    values: dict[str, Any] = {
-        "run_id": "r1",
-        "command": "score",
-        "started_at": SCORED_AT,
-        "finished_at": SCORED_AT,
-        "source": "reviews",
-        "output": "reviews_scored",
-        "adapter": "tiny@1",
-        "total": 3,
-        "scored": 2,
-        "reused": 0,
-        "empty": 1,
-        "seconds": 0.5,
-        "drugmon_version": "0.1.0",
-    }
-    return RunRecord(**{**values, **changes})
 
 
 @pytest.fixture(name="nights")

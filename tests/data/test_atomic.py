@@ -91,9 +91,7 @@ def test_temporaries_of_killed_runs_are_swept(tmp_path: Path) -> None:
         (errno.EACCES, "cannot be written (Permission denied); nothing was changed, choose"),
     ],
 )
-def test_what_the_system_refuses_is_said_plainly(
-    number: int, message: str, tmp_path: Path
-) -> None:
+def test_what_the_system_refuses_is_said_plainly(number: int, message: str, tmp_path: Path) -> None:
     target = tmp_path / "a.csv"
     with pytest.raises(SinkError) as caught, replacing(target):
         raise OSError(number, os.strerror(number))

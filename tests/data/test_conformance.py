@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from drugmon.data.atomic import replacing
 from drugmon.data.columns import resolve_columns
-from drugmon.data.formats import open_reader, read_verdicts, read_windows
+from drugmon.data.formats import open_reader, open_writer, read_verdicts, read_windows
 from drugmon.data.reviews import Texts
 from drugmon.data.selection import Selection, select
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts import VERDICT_COLUMNS, VERDICT_SCHEMA
+from drugmon.errors import SinkError
 
 Score = Callable[..., pa.Table]
 Row = dict[str, str]
@@ -48,8 +51,6 @@ def write(path: Path) -> Path:
 
 
 def as_text(format: str) -> str:
-    import io
-
     if format == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
     text = io.StringIO(newline="")
@@ -153,17 +154,33 @@ def test_numbers_in_text_cells_compare_as_numbers(kind: str, tmp_path: Path) -> 
     assert ids == ["007", "010", "012", "013"]
 
 
-def test_nothing_selected_still_gives_a_readable_file(
-    kind: str, tmp_path: Path, score_file: Score
-) -> None:
-    from drugmon.data.formats import open_writer
-
+def test_nothing_selected_still_gives_a_readable_file(kind: str, tmp_path: Path) -> None:
     source = FileSource.of(write(tmp_path / f"in.{kind}"))
     target = tmp_path / f"out.{kind}"
     with open_reader(source) as reader:
         open_writer(target, source.format, source.compression, reader).close()
     assert [table.num_rows for table in read_verdicts(FileSource.of(target))] in ([], [0])
     assert load(target) == []
+
+
+def test_a_full_disk_leaves_the_target_as_it_was(
+    kind: str, tmp_path: Path, make_some_verdicts: Callable[[int], pa.RecordBatch]
+) -> None:
+    source = FileSource.of(write(tmp_path / f"in.{kind}"))
+    target = tmp_path / f"out.{kind}"
+    target.write_bytes(b"old")
+    with (
+        open_reader(source) as reader,
+        pytest.raises(SinkError, match="disk full; nothing was changed, make room and run again"),
+        replacing(target) as path,
+    ):
+        path.unlink()
+        path.symlink_to("/dev/full")
+        with open_writer(path, source.format, source.compression, reader) as writer:
+            for rows in reader.windows(7):
+                writer.write(rows, make_some_verdicts(7))
+    assert target.read_bytes() == b"old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"in.{kind}", f"out.{kind}"]
 
 
 def test_compressed_output_is_compressed(tmp_path: Path, score_file: Score) -> None:

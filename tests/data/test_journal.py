@@ -87,8 +87,8 @@ def test_a_second_run_is_refused_until_the_first_is_dead(tmp_path: Path) -> None
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+    assert holder.stdout is not None
     try:
-        assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(BusyError) as raised, Journal(target):
             pass

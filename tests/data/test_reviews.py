@@ -26,7 +26,10 @@ def test_clean(raw: str | None, cleaned: str | None) -> None:
     assert clean(raw) == cleaned
 
 
-@given(st.text() | st.lists(st.sampled_from(["&", "amp;", "#3", "9;", "lt", ";", " ", "x"])).map("".join))
+@given(
+    st.text()
+    | st.lists(st.sampled_from(["&", "amp;", "#3", "9;", "lt", ";", " ", "x"])).map("".join)
+)
 def test_cleaning_twice_changes_nothing(text: str) -> None:
     once = clean(text)
     assert clean(once) == once

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -14,7 +13,7 @@ from drugmon.data.formats.delimited import DELIMITERS, DelimitedReader, Delimite
 from drugmon.data.formats.interface import Reader, Writer
 from drugmon.data.formats.jsonl import JsonlReader, JsonlWriter
 from drugmon.data.formats.parquet import ParquetReader, ParquetWriter
-from drugmon.data.formats.stream import StreamReader
+from drugmon.data.formats.stream import StreamReader, StreamWriter
 from drugmon.data.formats.textfile import open_text
 from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource, StandardInput
@@ -82,7 +81,7 @@ def open_writer(path: Path, format: str, compression: str | None, like: Reader) 
 
 def open_stream_writer(stream: BinaryIO) -> Writer:
     """Write JSONL to a stream such as `sys.stdout.buffer`, each window's rows at once."""
-    return JsonlWriter(io.TextIOWrapper(stream, encoding="utf-8", newline=""), live=True)
+    return StreamWriter(stream)
 
 
 def read_windows(reader: Reader, columns: ColumnMap, size: int) -> Iterator[Window]:

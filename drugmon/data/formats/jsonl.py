@@ -22,6 +22,7 @@ from drugmon.errors import SourceError
 
 _PEEKED: Final = 10_000  # lines whose keys are the columns: a key may be missing in some rows
 _DECODER: Final = json.JSONDecoder()
+_VERDICTS: Final = frozenset(VERDICT_COLUMNS)
 _FIRST: Final = f', "{VERDICT_COLUMNS[0]}": '
 _VALUE: Final = r'(?:null|[-+.\deE]+|"(?:[^"\\]|\\.)*")'
 _OWN_VERDICTS: Final = re.compile("".join(f', "{name}": {_VALUE}' for name in VERDICT_COLUMNS))
@@ -82,7 +83,7 @@ class JsonlReader(Closing):
         """The types of all rows together."""
         lines = read_lines(*self._source, newline="\n")
         rows = (row for _, row in parse_lines(lines, self.where))
-        return infer_schema(in_chunks(rows, _PEEKED), VERDICT_COLUMNS, self.where)
+        return infer_schema(in_chunks(rows, _PEEKED), _VERDICTS, self.where)
 
     def windows(self, size: int) -> Iterator[Rows]:
         """Yield windows of `size` rows."""
@@ -101,26 +102,28 @@ class JsonlReader(Closing):
 
 
 class JsonlWriter(Closing):
-    """Writes JSONL in UTF-8; where `live`, each call's rows are flushed at once."""
+    """Writes JSONL in UTF-8."""
 
-    def __init__(self, stream: TextIO, live: bool = False) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._live = live
 
     def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
         """Append rows and their verdicts."""
-        if isinstance(rows, JsonRows):
-            lines = [line for line, _ in rows.records]
-        else:
-            lines = [f"{{{members}}}" for members in json_members(rows.to_arrow())]
-        for line, members in zip(lines, json_members(verdicts), strict=True):
-            self._stream.write(_spliced(line, members))
-        if self._live:
-            self._stream.flush()
+        self._stream.writelines(lines_of(rows, verdicts))
 
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
+
+
+def lines_of(rows: Rows, verdicts: pa.RecordBatch) -> Iterator[str]:
+    """Yield the lines of an output: rows with, row for row, their verdicts."""
+    if isinstance(rows, JsonRows):
+        lines = [line for line, _ in rows.records]
+    else:
+        lines = [f"{{{members}}}" for members in json_members(rows.to_arrow())]
+    for line, members in zip(lines, json_members(verdicts), strict=True):
+        yield _spliced(line, members)
 
 
 def parse_lines(lines: Iterable[str], where: str, first: int = 1) -> Iterator[Record]:
@@ -137,15 +140,15 @@ def parse_lines(lines: Iterable[str], where: str, first: int = 1) -> Iterator[Re
 def own_keys(rows: Iterable[Object]) -> list[str]:
     """Return the keys of all rows in the order of their first appearance, without verdicts."""
     keys = dict.fromkeys(chain.from_iterable(rows))
-    return [key for key in keys if key not in VERDICT_COLUMNS]
+    return [key for key in keys if key not in _VERDICTS]
 
 
 def own_part(record: Record) -> Record:
     """Return the record without earlier verdicts; the rest of its text stays as it is."""
     line, row = record
-    if row.keys().isdisjoint(VERDICT_COLUMNS):
+    if _VERDICTS.isdisjoint(row):
         return record
-    own = {key: value for key, value in row.items() if key not in VERDICT_COLUMNS}
+    own = {key: value for key, value in row.items() if key not in _VERDICTS}
     return _without_verdicts(line), own
 
 
@@ -184,7 +187,7 @@ def _without_verdicts(line: str) -> str:
     while line[start := _past_space(line, after, ",")] != "}":
         key, colon = _DECODER.raw_decode(line, start)
         _, end = _DECODER.raw_decode(line, _past_space(line, colon, ":"))
-        if key not in VERDICT_COLUMNS:
+        if key not in _VERDICTS:
             kept.append(line[after if kept else start : end])
         after = end
     return f"{line[:first]}{''.join(kept)}{line[after:]}"
@@ -192,9 +195,6 @@ def _without_verdicts(line: str) -> str:
 
 def _past_space(line: str, place: int, sign: str = "") -> int:
     """Return where the next token begins, after white space and at most one `sign`."""
-    space, past = " \t\r\n", place
-    while line[past] in space:
-        past += 1
-    if not sign or line[past] != sign:
-        return past
-    return _past_space(line, past + 1)
+    while line[place] in " \t\r\n":
+        place += 1
+    return _past_space(line, place + 1) if line[place] == sign else place

@@ -14,6 +14,7 @@ from drugmon.data.formats.interface import Closing, in_chunks
 from drugmon.data.formats.jsonl import (
     JsonRows,
     Record,
+    lines_of,
     own_keys,
     own_part,
     parse_lines,
@@ -23,6 +24,21 @@ from drugmon.data.formats.objects import Object, infer_schema
 from drugmon.data.reviews import Rows
 
 _READ: Final = 1 << 20  # bytes asked for; a pipe gives what it has
+
+
+class StreamWriter(Closing):
+    """Writes JSONL in UTF-8 to a stream such as standard output, each window at once."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
+        """Hand rows and their verdicts to whoever reads the stream."""
+        self._stream.write("".join(lines_of(rows, verdicts)).encode())
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the stream open: it is the caller's."""
 
 
 class StreamReader(Closing):

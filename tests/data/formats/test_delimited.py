@@ -20,9 +20,7 @@ Score = Callable[..., pa.Table]
 
 cells = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8)
 tables = st.integers(1, 4).flatmap(
-    lambda width: st.lists(
-        st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=5
-    )
+    lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=5)
 )
 
 
@@ -31,7 +29,7 @@ def read_back(path: Path, delimiter: str) -> list[list[str]]:
         return list(csv.reader(file, delimiter=delimiter))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     tables,
     st.sampled_from(["csv", "tsv"]),

@@ -33,7 +33,7 @@ def lines_of(path: Path) -> list[str]:
     return [line for line in path.read_text("utf-8").split("\n") if line]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(objects, min_size=1, max_size=5),
     st.booleans(),
@@ -168,9 +168,7 @@ def test_what_is_no_jsonl_is_refused_by_its_line(
 
 
 @pytest.mark.parametrize(("value", "kind"), [("5", "int"), ("[1]", "list"), ("true", "bool")])
-def test_what_is_no_string_in_a_text_column_is_named(
-    value: str, kind: str, tmp_path: Path
-) -> None:
+def test_what_is_no_string_in_a_text_column_is_named(value: str, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text('{"review": "a"}\n{"review": null}\n{"review": ' + value + "}\n")
     with open_reader(FileSource.of(path)) as reader, pytest.raises(SourceError) as caught:

@@ -86,9 +86,7 @@ def test_a_column_of_any_type_survives_bit_for_bit(
 
 
 @pytest.mark.parametrize("name", TYPED)
-def test_a_column_of_any_type_can_become_text(
-    name: str, tmp_path: Path, score_file: Score
-) -> None:
+def test_a_column_of_any_type_can_become_text(name: str, tmp_path: Path, score_file: Score) -> None:
     source = written(tmp_path / "in.parquet", with_reviews({name: TYPED[name]}))
     for kind in ("csv", "jsonl"):
         score_file(source, tmp_path / f"out.{kind}")
@@ -120,7 +118,9 @@ def test_int96_times_far_away_survive(tmp_path: Path, score_file: Score) -> None
         store_schema=False,
     )
     score_file(source, tmp_path / "out.parquet")
-    files = [pq.ParquetFile(p, coerce_int96_timestamp_unit="us") for p in sorted(tmp_path.iterdir())]
+    files = [
+        pq.ParquetFile(p, coerce_int96_timestamp_unit="us") for p in sorted(tmp_path.iterdir())
+    ]
     assert [file.schema.column(1).physical_type for file in files] == ["INT96", "INT96"]
     assert files[0].read()["at"].equals(files[1].read()["at"])
 
@@ -145,7 +145,10 @@ def test_the_codec_stays(codec: str, tmp_path: Path, score_file: Score) -> None:
 
 def test_windows_cross_row_groups(tmp_path: Path) -> None:
     table = pa.table(
-        {"review": [str(n) for n in range(1000)], "c": pa.array(["x", "y"] * 500).dictionary_encode()}
+        {
+            "review": [str(n) for n in range(1000)],
+            "c": pa.array(["x", "y"] * 500).dictionary_encode(),
+        }
     )
     source = written(tmp_path / "in.parquet", table, row_group_size=70)
     with open_reader(FileSource.of(source)) as reader:

@@ -1,0 +1,1 @@
+"""Speed of drugmon, measured with its own code; see README.md beside this file."""

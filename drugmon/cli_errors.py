@@ -1,0 +1,74 @@
+"""Where errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from drugmon.errors import DrugmonError
+
+OK, FAILED, BUG, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM): unwinds like ^C and leaves nothing half-done."""
+
+
+def run(command: click.Command) -> int:
+    """Run `command` on the arguments of the process and return the exit code.
+
+    0 ok, 1 expected failure, 2 usage, 3 bug (its traceback goes to a file), 130 interrupted, 143
+    terminated.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = command.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        return _say(f"error: {error.format_message()}{_help_of(error)}", error.exit_code)
+    except DrugmonError as error:
+        return _say(f"error: {error}", error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted; the same command goes on where this one was", INTERRUPTED)
+    except Terminated:
+        return _say("terminated; the same command goes on where this one was", TERMINATED)
+    except BrokenPipeError:
+        # Whoever read the output has left: nobody is there to be told. (click does the same.)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"error: {where}{error.strerror or error}", FAILED)
+    except Exception as error:
+        kind, log = type(error).__name__, _log_bug()
+        return _say(f"error: a bug in drugmon ({kind}); the details are in {log}", BUG)
+    return code if isinstance(code, int) else OK
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"drugmon: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _help_of(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f" See {context.command_path} --help." if context else ""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _log_bug() -> Path:
+    """Keep the traceback where only this user reads it: its values may be review texts."""
+    descriptor, name = tempfile.mkstemp(prefix="drugmon-bug-", suffix=".log")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as log:
+        log.write(f"{sys.argv}\n{traceback.format_exc()}")
+    return Path(name)

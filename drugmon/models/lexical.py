@@ -1,0 +1,177 @@
+"""The lexical model: a linear classifier over token n-grams that stands beside the encoder.
+
+Rare but telling words ("useless", "lifesaver") take many steps of fine-tuning in a small encoder,
+but one weight in a linear model. Both see the same tokens, so nothing is read twice; the
+calibration weighs the two. Features: token unigrams and bigrams of each aspect by itself, tf-idf
+with sublinear tf, each aspect's vector of unit length (Salton and Buckley, "Term-weighting
+approaches in automatic text retrieval", 1988). Per target and label, logistic regression of the
+label against the rest over features scaled by their log-count ratio (Wang and Manning, "Baselines
+and Bigrams: Simple, Good Sentiment and Topic Classification", 2012).
+
+N-grams are kept as numbers (aspect and token ids), and only those that at least `min_df` reviews
+share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from drugmon.errors import AdapterError
+from drugmon.labels import ASPECTS, LABELS
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+LEXICON: Final = "lexical.safetensors"
+_ID_BITS: Final = 24
+"""Token ids fit into 24 bits (16 million); a key is aspect, first id, and second id + 1 or 0."""
+
+_NEVER: Final = -30.0
+"""A log-odds that is as good as impossible, and finite."""
+
+Aspects = Sequence[Sequence[int]]
+"""The token ids of one review's three aspects, whole: n-grams need no truncation."""
+
+
+@dataclass(frozen=True)
+class LexicalModel:
+    """Sorted n-gram `keys` int64 (n,) with their `idf` float32 (n,).
+
+    Per target `weights` float32 (n, 3) and `bias` float32 (3,).
+    """
+
+    keys: npt.NDArray[np.int64]
+    idf: npt.NDArray[np.float32]
+    weights: Mapping[str, npt.NDArray[np.float32]]
+    bias: Mapping[str, npt.NDArray[np.float32]]
+
+    def log_probs(self, reviews: Sequence[Aspects]) -> dict[str, npt.NDArray[np.float32]]:
+        """Log-probabilities float32 (n, 3) per target."""
+        features = _tfidf(reviews, self.keys, self.idf)
+        found = {}
+        for target, weights in self.weights.items():
+            # Each label against the rest, brought to a sum of 1.
+            likely = -np.logaddexp(0, -(features @ weights + self.bias[target]))
+            total = np.logaddexp.reduce(likely, axis=1, keepdims=True)
+            found[target] = (likely - total).astype(np.float32)
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write `lexical.safetensors` in `folder`."""
+        from safetensors.numpy import save_file
+
+        tensors: dict[str, npt.NDArray[Any]] = {"keys": self.keys, "idf": self.idf}
+        for target, weights in self.weights.items():
+            # Half precision: the weights are a few units at most, and the file is half as large.
+            tensors[f"{target}.weights"] = np.ascontiguousarray(weights, dtype=np.float16)
+            tensors[f"{target}.bias"] = self.bias[target]
+        save_file(tensors, folder / LEXICON)
+
+    @classmethod
+    def load(cls, folder: Path) -> LexicalModel:
+        """Read what `save` wrote.
+
+        Raises:
+            AdapterError: the file does not hold such a model.
+        """
+        from safetensors.numpy import load_file
+
+        tensors = load_file(folder / LEXICON)
+        try:
+            targets = [name.removesuffix(".bias") for name in tensors if name.endswith(".bias")]
+            weights = {t: tensors[f"{t}.weights"].astype(np.float32) for t in targets}
+            bias = {t: tensors[f"{t}.bias"] for t in targets}
+            return cls(tensors["keys"], tensors["idf"], weights, bias)
+        except KeyError as error:
+            raise AdapterError(
+                f"{folder / LEXICON} lacks {error}: train the adapter again"
+            ) from error
+
+
+def fit_lexical(
+    reviews: Sequence[Aspects],
+    labels: Mapping[str, npt.NDArray[np.int64]],
+    *,
+    min_df: int,
+    c: float,
+) -> LexicalModel:
+    """Fit on training reviews.
+
+    Args:
+        reviews: n reviews' tokens, see `Aspects`.
+        labels: per target (n,), index into `LABELS`, -1 where there is none.
+        min_df: n-grams of fewer reviews are left out.
+        c: inverse strength of the L2 penalty, as in scikit-learn.
+    """
+    counted = [np.unique(_ngrams(review)) for review in reviews]
+    keys, df = np.unique(np.concatenate(counted), return_counts=True)
+    keys, df = keys[df >= min_df], df[df >= min_df]
+    # scikit-learn's smoothed idf: as if one more review held every n-gram.
+    idf = (np.log((1 + len(reviews)) / (1 + df)) + 1).astype(np.float32)
+    features = _tfidf(reviews, keys, idf)
+    weights, bias = {}, {}
+    for target, known in labels.items():
+        rows = np.flatnonzero(known >= 0)
+        fitted = [_fit_label(features[rows], known[rows] == k, c) for k in range(len(LABELS))]
+        weights[target] = np.stack([own for own, _ in fitted], axis=1)
+        bias[target] = np.array([intercept for _, intercept in fitted], np.float32)
+    return LexicalModel(keys, idf, weights, bias)
+
+
+def _fit_label(
+    features: csr_matrix, own: npt.NDArray[np.bool_], c: float
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Weights float32 (n-grams,) and bias of one label against the rest."""
+    from scipy.sparse import diags
+    from sklearn.linear_model import LogisticRegression
+
+    if own.all() or not own.any():  # nothing to tell apart
+        return np.zeros(features.shape[1], np.float32), -_NEVER if own.all() else _NEVER
+    present = features > 0
+    counts = [np.asarray(present[rows].sum(axis=0)).ravel() + 1.0 for rows in (own, ~own)]
+    ratio = np.log(counts[0] / counts[0].sum()) - np.log(counts[1] / counts[1].sum())
+    fitted = LogisticRegression(C=c, class_weight="balanced", max_iter=1000)
+    fitted.fit(features @ diags(ratio), own)
+    return (fitted.coef_[0] * ratio).astype(np.float32), float(fitted.intercept_[0])
+
+
+def _ngrams(aspects: Aspects) -> npt.NDArray[np.int64]:
+    """Keys of all uni- and bigrams of a review, with repeats."""
+    parts = []
+    for number, tokens in enumerate(aspects):
+        ids = np.asarray(tokens, dtype=np.int64)
+        first = (number << 2 * _ID_BITS) + (ids << _ID_BITS)
+        parts += [first, first[:-1] + ids[1:] + 1]
+    return np.concatenate(parts)
+
+
+def _tfidf(
+    reviews: Sequence[Aspects], keys: npt.NDArray[np.int64], idf: npt.NDArray[np.float32]
+) -> csr_matrix:
+    """Sparse features float32 (n, len(keys))."""
+    from scipy.sparse import csr_matrix
+
+    columns, values, ends = [], [], [0]
+    for review in reviews:
+        present, counts = np.unique(_ngrams(review), return_counts=True)
+        place = np.searchsorted(keys, present)
+        known = place < len(keys)
+        known[known] = keys[place[known]] == present[known]
+        place, value = place[known], (1 + np.log(counts[known])) * idf[place[known]]
+        aspect = keys[place] >> 2 * _ID_BITS
+        length = np.sqrt(np.bincount(aspect, weights=value**2, minlength=len(ASPECTS)))
+        columns.append(place)
+        values.append(value / length[aspect])
+        ends.append(ends[-1] + len(place))
+    data = (
+        np.concatenate(values).astype(np.float32) if values else np.empty(0, np.float32),
+        np.concatenate(columns) if columns else np.empty(0, np.int64),
+        np.array(ends),
+    )
+    return csr_matrix(data, shape=(len(reviews), len(keys)))

@@ -1,0 +1,70 @@
+"""Scores: what the models say of reviews, and the verdicts that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from drugmon.data.reviews import Texts, clean
+from drugmon.labels import ASPECTS, LABELS, TARGETS
+from drugmon.models.calibration import Calibration
+
+Floats = npt.NDArray[np.float32]
+
+NO_VERDICT: Final = -1
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Per trained target, log-probabilities float32 (n, 3) before calibration.
+
+    `lexical` is None where the adapter has no lexical model.
+    """
+
+    encoder: Mapping[str, Floats]
+    lexical: Mapping[str, Floats] | None
+
+    def of(self, target: str, rows: npt.NDArray[Any]) -> tuple[Floats, Floats | None]:
+        """Both models' for some rows (indices or a mask)."""
+        lexical = self.lexical[target][rows] if self.lexical else None
+        return self.encoder[target][rows], lexical
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Verdicts of n reviews, columns in `TARGETS` order.
+
+    `labels` int8 (n, 4), -1 for no verdict; `probabilities` float32 (n, 4, 3), NaN there.
+    """
+
+    labels: npt.NDArray[np.int8]
+    probabilities: Floats
+
+
+def judge(
+    reviews: Sequence[Texts], evidence: Evidence, calibrations: Mapping[str, Calibration]
+) -> Scores:
+    """Verdicts of the targets that have a text and that the adapter was trained on."""
+    there = _with_text(reviews)
+    labels = np.full((len(reviews), len(TARGETS)), NO_VERDICT, dtype=np.int8)
+    probabilities = np.full((len(reviews), len(TARGETS), len(LABELS)), np.nan, np.float32)
+    for target, calibration in calibrations.items():
+        column = TARGETS.index(target)
+        rows = there[:, column]
+        calibrated = calibration.probabilities(*evidence.of(target, rows))
+        probabilities[rows, column] = calibrated
+        labels[rows, column] = calibration.decide(calibrated)
+    return Scores(labels, probabilities)
+
+
+def _with_text(reviews: Sequence[Texts]) -> npt.NDArray[np.bool_]:
+    """Which targets have a text to judge, bool (n, 4); overall has one where any text is."""
+    there = np.zeros((len(reviews), len(TARGETS)), dtype=bool)
+    for row, review in enumerate(reviews):
+        aspects = [clean(getattr(review, aspect)) is not None for aspect in ASPECTS]
+        there[row] = [*aspects, any(aspects) or clean(review.text) is not None]
+    return there

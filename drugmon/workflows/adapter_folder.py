@@ -1,0 +1,119 @@
+"""Writing an adapter folder: weights, reference, card and manifest, moved into place whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from drugmon import __version__
+from drugmon.labels import LABELS
+from drugmon.models.adapter import CARD, REFERENCE, Adapter, folder_digests
+from drugmon.models.calibration import Calibration
+from drugmon.models.manifest import Manifest, with_files
+from drugmon.monitoring.profile import write_profile
+from drugmon.reports.card import render_card
+from drugmon.training.data_card import DataCard
+from drugmon.workflows.fit import Fit, Fitted
+from drugmon.workflows.held_out import HeldOut
+
+LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "scikit-learn", "numpy")
+
+
+def provisional(folder: Path, fit: Fit, fitted: Fitted) -> Adapter:
+    """An adapter that is not calibrated yet, made to be scored with on the path that scores."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fitted.save(folder, fit.base)
+    calibrations = {target: Calibration().to_dict() for target in fitted.model.levels}
+    manifest = _manifest(folder.name, fit, calibrations, data={}, training={}, metrics={})
+    return _sealed(folder, manifest)
+
+
+def finished(
+    folder: Path,
+    name: str,
+    fit: Fit,
+    *,
+    kept: Fitted,
+    measured: Fitted,
+    held: HeldOut,
+    card: DataCard,
+    command: str,
+) -> Adapter:
+    """The whole adapter in `folder`: the weights of `kept`, the figures of `measured`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept.save(folder, fit.base)
+    write_profile(held.profile(), folder / REFERENCE)
+    errors, reviews = held.calibration_errors(), fit.reviews
+    manifest = _manifest(
+        name,
+        fit,
+        {target: {**c.to_dict(), **errors[target]} for target, c in held.calibrations.items()},
+        data={**card.to_dict(), "rows": len(reviews), "fingerprint": reviews.fingerprint()},
+        training=_training(fit, kept, measured, held),
+        metrics={target: quality.to_dict() for target, quality in held.qualities.items()},
+    )
+    _write_card(folder, manifest, held, command)
+    return _sealed(folder, manifest)
+
+
+def _write_card(folder: Path, manifest: Manifest, held: HeldOut, command: str) -> None:
+    """The card cannot hold its own hash, so it names the other files only."""
+    described = with_files(manifest, folder_digests(folder))
+    facts = {
+        **asdict(described),
+        "labels": list(LABELS),
+        "targets": list(described.targets),
+        "digests": described.files,
+    }
+    (folder / CARD).write_text(render_card(facts, held.qualities, command), encoding="utf-8")
+
+
+def _sealed(folder: Path, manifest: Manifest) -> Adapter:
+    sealed = with_files(manifest, folder_digests(folder))
+    sealed.write(folder)
+    return Adapter(folder, sealed)
+
+
+def _manifest(
+    name: str,
+    fit: Fit,
+    calibration: Mapping[str, Mapping[str, Any]],
+    *,
+    data: Mapping[str, Any],
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+) -> Manifest:
+    recipe = fit.recipe
+    return Manifest(
+        name=name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        base=fit.base.identity(),
+        levels={target: list(labels) for target, labels in fit.levels.items()},
+        max_length=recipe.model.max_length,
+        calibration=calibration,
+        recipe=recipe.to_dict(),
+        seeds=[recipe.train.seed],
+        versions={"drugmon": __version__, **{each: version(each) for each in LIBRARIES}},
+        data=data,
+        training=training,
+        metrics=metrics,
+    )
+
+
+def _training(fit: Fit, kept: Fitted, measured: Fitted, held: HeldOut) -> dict[str, Any]:
+    trained, whole = kept.parameters
+    return {
+        "device": str(fit.compute),
+        "measured_on": held.name,
+        "rows_measured": measured.rows,
+        "rows_kept": kept.rows,
+        "best_epoch": measured.outcome.best + 1,
+        "epochs": [asdict(epoch) for epoch in measured.outcome.epochs],
+        "seconds": round(measured.seconds + (kept.seconds if kept is not measured else 0), 1),
+        "trainable_parameters": trained,
+        "all_parameters": whole,
+    }

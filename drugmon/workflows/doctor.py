@@ -1,0 +1,86 @@
+"""Doctor: whether all that scoring needs is here and is what it should be."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import Final
+
+from drugmon import __version__
+from drugmon.errors import DrugmonError
+from drugmon.models.adapter import DEFAULT_ADAPTER, adapter_folders, open_adapter
+from drugmon.models.bases import KNOWN_BASES, resolve_base
+
+LIBRARIES: Final = (
+    "torch",
+    "transformers",
+    "peft",
+    "tokenizers",
+    "safetensors",
+    "polars",
+    "pyarrow",
+    "duckdb",
+    "scikit-learn",
+    "numpy",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `ok` None is a fact that is neither good nor bad."""
+
+    subject: str
+    says: str
+    ok: bool | None = None
+
+
+def examine() -> list[Finding]:
+    """Look at versions, devices, bases and adapters; failures are findings, not errors."""
+    findings = [
+        Finding("drugmon", __version__),
+        Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
+        Finding("libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES)),
+        _check("devices", _devices),
+    ]
+    findings += [_check(f"base {name}", partial(_base, name)) for name in KNOWN_BASES]
+    # The default is looked at even where it is missing.
+    adapters = sorted({DEFAULT_ADAPTER, *adapter_folders()})
+    return findings + [_check(f"adapter {name}", partial(_adapter, name)) for name in adapters]
+
+
+def _check(subject: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, look(), ok=True)
+    except DrugmonError as error:
+        return Finding(subject, str(error), ok=False)
+
+
+def _devices() -> str:
+    import torch
+
+    from drugmon.models.device import has_bf16
+
+    cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    names = {f"cuda:{number}": f"{card}" for number, card in enumerate(cards)}
+    capability = torch.backends.cpu.get_cpu_capability()
+    names["cpu"] = f"{os.cpu_count()} cores, {capability}"
+    return "; ".join(
+        f"{device} ({name}, {'bf16' if has_bf16(torch.device(device)) else 'fp32: no bf16 units'})"
+        for device, name in names.items()
+    )
+
+
+def _base(name: str) -> str:
+    base = resolve_base(name)
+    return f"verified, SHA-256 {base.sha256[:12]}..., in {base.folder}"
+
+
+def _adapter(name: str) -> str:
+    adapter = open_adapter(name)
+    adapter.verify()
+    adapter.base()
+    return f"verified, {adapter.manifest.identity}, base {adapter.manifest.base['name']}"

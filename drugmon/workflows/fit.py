@@ -1,0 +1,144 @@
+"""One training of a recipe's models: LoRA with heads on the encoder, a lexical model beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_model
+
+from drugmon.config import EngineConfig
+from drugmon.models.adapter import HEADS
+from drugmon.models.bases import Base
+from drugmon.models.device import choose_compute
+from drugmon.models.encoder import Encoder, EncoderModel
+from drugmon.models.lexical import LexicalModel, fit_lexical
+from drugmon.models.lora import add_lora, save_lora
+from drugmon.training.checkpoint import Checkpoint, run_key
+from drugmon.training.dataset import LabelledReviews
+from drugmon.training.examples import Examples
+from drugmon.training.grades import level_labels
+from drugmon.training.progress import Outcome, Progress
+from drugmon.training.recipe import Recipe
+from drugmon.training.sampling import balanced_rows, class_weights
+from drugmon.training.split import Rows
+from drugmon.training.trainer import Trainer, seed_everything
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Trained models; an epoch had `rows` examples, this process took `seconds`."""
+
+    model: EncoderModel
+    lexical: LexicalModel | None
+    outcome: Outcome
+    rows: int
+    seconds: float
+
+    @property
+    def parameters(self) -> tuple[int, int]:
+        """How many parameters were trained, and how many there are."""
+        sizes = [(p.numel(), p.requires_grad) for p in self.model.parameters()]
+        return sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes)
+
+    def save(self, folder: Path, base: Base) -> None:
+        """Write the weights into `folder`: LoRA, heads and lexical model."""
+        save_lora(self.model.backbone, folder, base.source)
+        save_model(self.model.heads, str(folder / HEADS))
+        if self.lexical:
+            self.lexical.save(folder)
+
+
+class Fit:
+    """Trains a recipe on rows of one set of reviews.
+
+    Args:
+        recipe: the configuration.
+        base: the verified base.
+        reviews: all labelled reviews; each training takes some of their rows.
+        work: the folder of the checkpoints.
+        engine: the device and threads to train with.
+        on_progress: told the stage and where it is.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        base: Base,
+        reviews: LabelledReviews,
+        work: Path,
+        engine: EngineConfig,
+        on_progress: Callable[[str, Progress], None],
+    ) -> None:
+        self.recipe, self.base, self.reviews = recipe, base, reviews
+        self.levels = {target: level_labels(target, recipe.labels) for target in reviews.targets}
+        self._work, self._on_progress = work, on_progress
+        if engine.threads:
+            torch.set_num_threads(engine.threads)
+        # Training is in float32: LoRA's updates are too small for bf16 weights.
+        self.compute = choose_compute(engine.device, "fp32")
+        self._encoder = Encoder(base, recipe.model.max_length)
+        self._tokens = self._encoder.tokenizer.tokens(reviews.texts)
+        self._examples = Examples(
+            [self._encoder.tokenizer.layout(aspects) for aspects in self._tokens],
+            self._encoder.pad_id,
+            reviews.levels,
+            reviews.labels,
+        )
+
+    def run(
+        self, stage: str, train: Rows, dev: Rows | None, stop_after: int | None = None
+    ) -> Fitted:
+        """Train on some rows, going on from the stage's checkpoint where there is one.
+
+        Args:
+            stage: names the checkpoint.
+            train: rows to learn from; class balancing is done here.
+            dev: rows that choose the epoch, None to keep the last one.
+            stop_after: epochs to run, if fewer than the recipe's.
+        """
+        began, recipe, reviews = time.monotonic(), self.recipe, self.reviews
+        rows = train[balanced_rows(reviews.strata[train], recipe.balance, recipe.train.seed)]
+        examples = self._examples.take(rows)
+        key = run_key(recipe, reviews.fingerprint(), self.base.sha256, stage, str(stop_after))
+        model = self._build()
+        trainer = Trainer(
+            model,
+            examples,
+            self._examples.take(dev) if dev is not None else None,
+            recipe,
+            stop_after=stop_after,
+            class_weights=class_weights(examples.labels, recipe.balance),
+            checkpoint=Checkpoint(self._work / f"{stage}.safetensors", key),
+            progress=lambda progress: self._on_progress(stage, progress),
+        )
+        outcome = trainer.run()
+        return Fitted(model, self._lexical(train), outcome, len(rows), time.monotonic() - began)
+
+    def _build(self) -> EncoderModel:
+        recipe = self.recipe
+        # Before the LoRA matrices and the heads get their random start.
+        seed_everything(recipe.train.seed)
+        backbone = add_lora(
+            self._encoder.load_backbone(),
+            r=recipe.lora.r,
+            alpha=recipe.lora.alpha,
+            dropout=recipe.lora.dropout,
+            target_modules=recipe.lora.target_modules,
+        )
+        hidden, dropout = self._encoder.hidden, recipe.model.head_dropout
+        model = EncoderModel(backbone, hidden, self.levels, dropout)
+        return model.to(self.compute.device)
+
+    def _lexical(self, rows: Rows) -> LexicalModel | None:
+        if not self.recipe.lexical.enabled:
+            return None
+        return fit_lexical(
+            [self._tokens[row] for row in rows],
+            {target: labels[rows] for target, labels in self.reviews.labels.items()},
+            min_df=self.recipe.lexical.min_df,
+            c=self.recipe.lexical.c,
+        )

@@ -1,0 +1,51 @@
+"""Predict: the verdicts of one review."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from drugmon.config import EngineConfig
+from drugmon.data.reviews import Texts, clean
+from drugmon.errors import UsageError
+from drugmon.labels import LABELS, TARGETS
+from drugmon.models.adapter import open_adapter
+from drugmon.scoring.engine import Engine
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One target's label, its calibrated confidence, and the probability of every label."""
+
+    target: str
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+
+
+def predict(
+    texts: Texts,
+    adapter: str,
+    engine: EngineConfig,
+    *,
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> list[Verdict]:
+    """The verdicts of the targets that have a text, in output order.
+
+    Raises:
+        UsageError: there is no text at all.
+        DrugmonError: the adapter cannot be used.
+    """
+    if not any(map(clean, texts)):
+        raise UsageError(
+            "the review has no text: give --benefits, --side-effects, --comments or --text"
+        )
+    scores = Engine(open_adapter(adapter), engine, warn).score([texts])
+    verdicts = []
+    for column, target in enumerate(TARGETS):
+        label = int(scores.labels[0, column])
+        if label >= 0:
+            shares = [float(share) for share in scores.probabilities[0, column]]
+            by_label = dict(zip(LABELS, shares, strict=True))
+            verdicts.append(Verdict(target, LABELS[label], shares[label], by_label))
+    return verdicts

@@ -1,0 +1,160 @@
+"""Train: from labelled reviews and a recipe to an adapter, measured on held-out reviews."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from drugmon.config import EngineConfig
+from drugmon.errors import SinkError, TrainingDataError
+from drugmon.models.adapter import Adapter, open_adapter
+from drugmon.models.bases import resolve_base
+from drugmon.monitoring.quality import Quality
+from drugmon.scoring.engine import Engine
+from drugmon.training.data_card import DataCard, read_data_card
+from drugmon.training.dataset import LabelledReviews, read_labelled
+from drugmon.training.progress import Progress
+from drugmon.training.recipe import Recipe, load_recipe
+from drugmon.training.split import Split, split_rows
+from drugmon.workflows.adapter_folder import finished, provisional
+from drugmon.workflows.fit import Fit
+from drugmon.workflows.held_out import HeldOut, Part
+
+OnProgress: TypeAlias = Callable[[str, Progress], None]
+"""Told the stage (`measured` or `refit`) and where its training is."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What to train on, how, and where to put the adapter."""
+
+    source: str
+    out: Path
+    recipe: str = "minilm"
+    settings: tuple[str, ...] = ()
+    eval_source: str | None = None
+    data_card: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    engine: EngineConfig = field(default_factory=EngineConfig)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The adapter, and how good it is on reviews that it has not seen."""
+
+    adapter: Adapter
+    qualities: Mapping[str, Quality]
+    measured_on: str
+    seconds: float
+
+
+def train(
+    config: TrainConfig,
+    *,
+    on_progress: OnProgress = lambda _stage, _progress: None,
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> TrainResult:
+    """Train an adapter, continuing an interrupted run of the same configuration.
+
+    The model that is measured never saw dev or test. With `split.refit`, a second one is then
+    trained on all reviews for as many epochs; it is what the folder holds, with the calibration of
+    the first.
+
+    Raises:
+        DrugmonError: any expected failure; what was trained so far is kept for the next run.
+    """
+    began = time.monotonic()
+    recipe = load_recipe(config.recipe, config.settings)
+    _refuse_existing(config.out)
+    name = Path(config.source).name
+    card = read_data_card(config.data_card) if config.data_card else DataCard(name)
+    reviews = _read(config.source, recipe, config)
+    evaluated = _read(config.eval_source, recipe, config) if config.eval_source else None
+    split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
+    _check_sides(reviews, split, config.source)
+    work = config.out.with_name(f".{config.out.name}.training")
+    fit = Fit(recipe, resolve_base(recipe.base.name), reviews, work, config.engine, on_progress)
+
+    measured = fit.run("measured", split.train, split.dev)
+    engine = Engine(provisional(work / "measured", fit, measured), config.engine, warn)
+    held = _held_out(engine, reviews, split, evaluated, recipe.train.seed)
+    kept = measured
+    if recipe.split.refit:
+        kept = fit.run("refit", split.everything, None, stop_after=measured.outcome.best + 1)
+    name, made = config.out.name, work / "adapter"
+    finished(
+        made,
+        name,
+        fit,
+        kept=kept,
+        measured=measured,
+        held=held,
+        card=card,
+        command=_command(config),
+    )
+    made.replace(config.out)
+    shutil.rmtree(work)
+    adapter = open_adapter(str(config.out))
+    return TrainResult(adapter, held.qualities, held.name, time.monotonic() - began)
+
+
+def _held_out(
+    engine: Engine,
+    reviews: LabelledReviews,
+    split: Split,
+    evaluated: LabelledReviews | None,
+    seed: int,
+) -> HeldOut:
+    """What calibrates and what measures: an evaluation source of its own, else test, else dev."""
+    dev, test = (
+        Part(own, engine.evidence(own.texts)) if len(own) else None
+        for own in (reviews.take(split.dev), evaluated or reviews.take(split.test))
+    )
+    assert dev is not None
+    if test is None:
+        return HeldOut("dev, which also chose the epoch: optimistic", dev, dev, seed)
+    return HeldOut("the evaluation source" if evaluated else "test split", dev, test, seed)
+
+
+def _read(source: str, recipe: Recipe, config: TrainConfig) -> LabelledReviews:
+    return read_labelled(source, recipe.labels, overrides=config.columns, encoding=config.encoding)
+
+
+def _refuse_existing(out: Path) -> None:
+    if out.exists():
+        raise SinkError(f"{out} exists: an adapter is never overwritten; name another --out")
+
+
+def _check_sides(reviews: LabelledReviews, split: Split, source: str) -> None:
+    """Every target is learned from train and calibrated on dev, so it needs labels in both."""
+    for target, labels in reviews.labels.items():
+        for side, rows in (("train", split.train), ("dev", split.dev)):
+            if not (labels[rows] >= 0).any():
+                raise TrainingDataError(
+                    f"{source}: none of the {int((labels >= 0).sum())} labels of {target} fell to "
+                    f"{side}; give more of them, a larger split.dev, or another --seed"
+                )
+
+
+def _command(config: TrainConfig) -> str:
+    """The line that trains it again, without the paths of this machine."""
+    recipe = Path(config.recipe).name if config.recipe.endswith(".toml") else config.recipe
+    words = ["drugmon", "train", Path(config.source).name, "--recipe", recipe]
+    words += ["--out", f"adapters/{config.out.name}"]
+    for setting in config.settings:
+        words += ["--set", setting]
+    for field_name, column in config.columns.items():
+        words += ["--column", f"{field_name}={column}"]
+    if config.encoding:
+        words += ["--encoding", config.encoding]
+    if config.eval_source:
+        words += ["--eval", Path(config.eval_source).name]
+    if config.data_card:
+        words += ["--data-card", f"adapters/{config.data_card.name}"]
+    return shlex.join(words)

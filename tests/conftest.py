@@ -1,0 +1,150 @@
+"""A tiny random base and an adapter trained on it, made once a session: no network needed."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import string
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+SETTINGS = (
+    "base.name=tiny-base",
+    "lora.r=4",
+    "lora.alpha=8",
+    "model.max_length=64",
+    "train.epochs=2",
+    "train.batch_size=8",
+    "lexical.min_df=1",
+    "split.dev=0.3",
+    "split.test=0.3",
+    "split.refit=false",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing may be read from or written to the home directory, and no hub may be asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("TOKENIZERS_PARALLELISM", "false")
+        yield
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder, named by DRUGMON_MODELS, with `tiny-base`: a random BERT of two layers."""
+    folder = tmp_path_factory.mktemp("models")
+    _make_base(folder / "tiny-base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DRUGMON_MODELS", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny_base(models: Path) -> Path:
+    """The folder of the tiny base."""
+    return models / "tiny-base"
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A csv of 120 invented reviews with all three graded columns; words tell the grades."""
+    path = tmp_path_factory.mktemp("labelled") / "labelled.csv"
+    lines = [
+        "id,drug,condition,rating,effectiveness,sideEffects,benefitsReview,sideEffectsReview,commentsReview"
+    ]
+    grades = (
+        (2, "Ineffective", "Severe Side Effects", "useless", "awful", "never again"),
+        (5, "Moderately Effective", "Moderate Side Effects", "so so", "some", "mixed feelings"),
+        (9, "Highly Effective", "No Side Effects", "wonderful", "none at all", "recommended"),
+    )
+    for number in range(120):
+        rating, effect, side, *texts = grades[number % 3]
+        words = ",".join(f"{text} number {number}" for text in texts)
+        lines.append(f"{number},drug{number % 4},pain,{rating},{effect},{side},{words}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def adapter(labelled: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an adapter on the tiny base, with all four targets, trained for two epochs."""
+    assert os.environ["DRUGMON_MODELS"] == str(models)
+    from drugmon.workflows.train import TrainConfig, train
+
+    out = tmp_path_factory.mktemp("adapters") / "tiny"
+    train(TrainConfig(str(labelled), out, settings=SETTINGS))
+    return out
+
+
+def _make_base(folder: Path) -> None:
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel
+
+    tokenizer = Tokenizer(models.WordPiece(_vocabulary(600), unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    torch.manual_seed(0)
+    model = BertModel(
+        BertConfig(
+            vocab_size=600,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=128,
+        ),
+        add_pooling_layer=False,
+    )
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def _vocabulary(size: int) -> dict[str, int]:
+    """Letters and the sample's most common words; tokenizers' trainer gives other ones each time."""
+    from drugmon.data.sample import sample_reviews
+
+    said = " ".join(str(cell) for review in sample_reviews() for cell in review.values()).lower()
+    letters = [f"{mark}{letter}" for letter in string.printable[:36] for mark in ("", "##")]
+    words = Counter(re.findall(r"[a-z]{2,}|[^\w\s]", said)).most_common(size)
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = [*special, *letters, *(word for word, _ in words)]
+    return {piece: number for number, piece in enumerate(pieces[:size])}
+
+
+class Run(NamedTuple):
+    """How a command line ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(name="drugmon")
+def _drugmon(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Run]]:
+    """Runs a command line in this process, up to its exit code: `drugmon("score", path)`."""
+    from drugmon import cli, cli_errors
+
+    def run(*arguments: object, stdin: bytes = b"") -> Run:
+        monkeypatch.setattr(sys, "argv", ["drugmon", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfd.readouterr()
+        code = cli_errors.run(cli.cli)
+        return Run(code, *capfd.readouterr())
+
+    before = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+
+from drugmon.data.reuse import Reuse
+from drugmon.data.reviews import Texts
+from drugmon.data.verdicts import VERDICT_SCHEMA
+from drugmon.scoring import scorer as module
+from drugmon.scoring.engine import Engine
+from drugmon.scoring.scorer import CHUNK, Scorer, Tally
+from drugmon.scoring.scores import Scores
+
+IDENTITY = "mine@0123456789ab"
+
+
+class FakeEngine:
+    """Gives the label that a text's length tells, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[list[Texts]] = []
+
+    def score(self, reviews: Sequence[Texts], on_batch: Callable[[int], None]) -> Scores:
+        self.given.append(list(reviews))
+        labels = np.full((len(reviews), 4), -1, np.int8)
+        probabilities = np.full((len(reviews), 4, 3), np.nan, np.float32)
+        for row, review in enumerate(reviews):
+            if review.comments:
+                label = len(review.comments) % 3
+                labels[row, 2:] = label
+                probabilities[row, 2:] = 0.1
+                probabilities[row, 2:, label] = 0.8
+        on_batch(len(reviews))
+        return Scores(labels, probabilities)
+
+
+def comments(*texts: str | None) -> list[Texts]:
+    return [Texts(None, None, text, None) for text in texts]
+
+
+def make(reuse: Reuse | None = None, **options: Any) -> tuple[Scorer, FakeEngine]:
+    engine = FakeEngine()
+    made = Scorer(IDENTITY, lambda: cast(Engine, engine), reuse or Reuse([]), **options)
+    return made, engine
+
+
+def words(batch: pa.RecordBatch) -> list[str | None]:
+    return cast("list[str | None]", batch["comments_sentiment"].to_pylist())
+
+
+def test_every_row_gets_its_verdict_in_order() -> None:
+    scorer, _ = make()
+    batch = scorer.score(comments("abc", "a", None, "ab"))
+    assert batch.schema == VERDICT_SCHEMA
+    assert words(batch) == ["negative", "neutral", None, "positive"]
+    assert set(batch["drugmon_adapter"].to_pylist()) == {IDENTITY}
+    assert scorer.tally == Tally(scored=3, reused=0, empty=1)
+    assert scorer.tally.total == 4
+
+
+def test_copies_are_scored_once() -> None:
+    scorer, engine = make()
+    batch = scorer.score(comments("abc", "a", "abc", "a", "abc"))
+    assert [len(given) for given in engine.given] == [2]
+    assert words(batch) == ["negative", "neutral", "negative", "neutral", "negative"]
+    assert scorer.tally.scored == 5
+
+
+def test_known_verdicts_are_reused_and_interleaved() -> None:
+    first, _ = make()
+    earlier = first.score(comments("abc", "ab", None))
+    scorer, engine = make(Reuse([earlier]))
+    batch = scorer.score(comments("a", "ab", "abc", "a", None, "abcd"))
+    assert words(batch) == ["neutral", "positive", "negative", "neutral", None, "neutral"]
+    assert engine.given == [comments("a", "abcd")]
+    assert scorer.tally == Tally(scored=3, reused=2, empty=1)
+    stamps = batch["drugmon_scored_at"].to_pylist()
+    assert stamps[1:3] == earlier["drugmon_scored_at"].to_pylist()[1::-1]
+
+
+def test_all_known_never_loads_the_engine() -> None:
+    first, _ = make()
+    earlier = first.score(comments("abc", "a"))
+
+    def load() -> Engine:
+        raise AssertionError("nothing has to be scored")
+
+    scorer = Scorer(IDENTITY, load, Reuse([earlier]))
+    assert words(scorer.score(comments("a", "abc"))) == ["neutral", "negative"]
+    assert scorer.score([]).num_rows == 0
+
+
+def test_another_adapters_verdicts_are_not_reused() -> None:
+    first, _ = make()
+    earlier = first.score(comments("abc"))
+    engine = FakeEngine()
+    scorer = Scorer("mine@ffffffffffff", lambda: cast(Engine, engine), Reuse([earlier]))
+    scorer.score(comments("abc"))
+    assert scorer.tally.scored == 1
+
+
+def test_each_chunk_is_kept_as_soon_as_it_is_done(monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "CHUNK", 2)
+    kept: list[pa.RecordBatch] = []
+    told: list[tuple[int, int]] = []
+    scorer, engine = make(
+        keep=kept.append, on_progress=lambda tally, done: told.append((tally.total, done))
+    )
+    whole = scorer.score(comments("a", "ab", "abc", "abcd", "abcde"))
+    assert [batch.num_rows for batch in kept] == [2, 2, 1]
+    assert pa.Table.from_batches(kept) == pa.Table.from_batches([whole])
+    assert [len(given) for given in engine.given] == [2, 2, 1]
+    assert told == [(0, 2), (0, 4), (0, 5), (5, 0)]
+    assert len(Reuse(kept)) == 5, "a later run finds them in the journal"
+
+
+def test_pending_counts_without_scoring() -> None:
+    first, _ = make()
+    scorer, engine = make(Reuse([first.score(comments("abc"))]))
+    assert scorer.pending(comments("abc", "new", None, " ")) == 1
+    assert scorer.tally == Tally(scored=1, reused=1, empty=2)
+    assert engine.given == []
+
+
+def test_chunk_is_worth_sorting_by_length() -> None:
+    assert CHUNK >= 256
