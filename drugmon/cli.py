@@ -318,7 +318,7 @@ def doctor(as_json: bool) -> None:
     findings = examine()
     output.print_findings([asdict(finding) for finding in findings], as_json=as_json)
     if any(finding.ok is False for finding in findings):
-        sys.exit(1)
+        click.get_current_context().exit(1)
 
 
 @cli.group()

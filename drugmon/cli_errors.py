@@ -29,7 +29,7 @@ def run(command: click.Command) -> int:
     """
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = command.main(standalone_mode=False)
+        code = command.main(prog_name="drugmon", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         return _say(f"error: {error.format_message()}{_help_of(error)}", error.exit_code)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 STYLES: Final = {"negative": "red", "neutral": "yellow", "positive": "green"}
 BAR_WIDTH: Final = 20
+LOG_WIDTH: Final = 140
+WIDE: Final = 96
+"""Columns of a terminal from which a scored file is shown with its ratings."""
 
 
 def warn(message: str) -> None:
@@ -75,7 +79,7 @@ def print_training(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
         )
     if quiet:
         return None
-    console = Console()
+    console = _console()
     console.print(f"Held-out figures ({result.measured_on}), 95 % intervals:")
     console.print(_quality_table(result.qualities))
     trained, whole = (manifest.training[f"{of}_parameters"] for of in ("trainable", "all"))
@@ -96,7 +100,7 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> N
         return print_json(to_json(evaluation))
     if quiet:
         return None
-    console = Console()
+    console = _console()
     console.print(_quality_table(evaluation.qualities))
     for target, quality in evaluation.qualities.items():
         console.print(_class_table(target, quality))
@@ -123,21 +127,29 @@ def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
         shares = [f"{verdict.probabilities[label]:.2f}" for label in LABELS]
         label = Text(verdict.label, style=STYLES[verdict.label])
         table.add_row(verdict.target, label, bar, *shares)
-    Console().print(table)
+    _console().print(table)
     return None
 
 
 def print_shown(shown: Shown) -> None:
     """The verdicts of a scored file, and how the labels are spread over all of it."""
-    console = Console()
-    table = Table(*shown.context, *TARGETS, header_style="bold")
+    console = _console()
+    # A narrow terminal has room for id and drug beside the four verdicts.
+    context = list(shown.context)[: None if console.width >= WIDE else 2]
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for name in context:
+        table.add_column(name, no_wrap=True, max_width=24)
+    for target in TARGETS:
+        table.add_column(target, no_wrap=True, min_width=len("positive 99%"))
     for number, verdicts in enumerate(shown.verdicts):
-        cells = [Text(_cell(column[number])) for column in shown.context.values()]
+        cells = [Text(_cell(shown.context[name][number])) for name in context]
         table.add_row(*cells, *(_verdict(verdicts[target]) for target in TARGETS))
     console.print(table)
     if shown.total > len(shown.verdicts):
         console.print(f"... and {shown.total - len(shown.verdicts):,} more rows")
-    shares = Table("all rows", *LABELS, "no text", header_style="bold")
+    shares = Table("all rows", *LABELS, "no text", box=SIMPLE_HEAD, pad_edge=False)
+    for column in shares.columns[1:]:
+        column.justify = "right"
     for target, counts in shown.counts.items():
         none = shown.total - sum(counts.values())
         shares.add_row(target, *(f"{counts[label]:,}" for label in LABELS), f"{none:,}")
@@ -152,8 +164,8 @@ def print_findings(findings: Sequence[Mapping[str, Any]], *, as_json: bool) -> N
     marks = {True: Text("ok", "green"), False: Text("WRONG", "bold red"), None: Text("")}
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        table.add_row(marks[finding["ok"]], finding["subject"], Text(finding["says"]))
-    Console().print(table)
+        table.add_row(marks[finding["ok"]], Text(finding["subject"]), Text(finding["says"]))
+    _console().print(table)
     return None
 
 
@@ -174,7 +186,7 @@ def print_adapters(adapters: Sequence[Adapter], *, as_json: bool) -> None:
             f"{overall:.3f}" if overall is not None else "-",
             str(adapter.folder),
         )
-    Console().print(table)
+    _console().print(table)
     return None
 
 
@@ -186,8 +198,13 @@ def print_adapter(adapter: Adapter, *, as_json: bool) -> None:
         return print_json({"digest": adapter.manifest.digest, **asdict(adapter.manifest)})
     card = (adapter.folder / CARD).read_text(encoding="utf-8")
     _, _, body = card.removeprefix("---\n").partition("\n---\n")
-    Console().print(Markdown(body or card))
+    _console().print(Markdown(body or card))
     return None
+
+
+def _console() -> Console:
+    """A table in a log or a pipe is not folded to the 80 columns that rich takes there."""
+    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
 
 
 def _quality_table(qualities: Mapping[str, Quality]) -> Table:
@@ -226,7 +243,8 @@ def _verdict(verdict: tuple[str, float] | None) -> Text:
     if verdict is None:
         return Text("-", style="dim")
     label, confidence = verdict
-    return Text(f"{label} {confidence:.2f}", style=STYLES[label])
+    # Nothing is certain, and two digits keep the columns narrow.
+    return Text(f"{label} {min(confidence, 0.99):.0%}", style=STYLES[label])
 
 
 def _cell(value: object) -> str:

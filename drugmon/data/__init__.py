@@ -1,0 +1,1 @@
+"""Reading reviews and writing verdicts: sources, formats, tables, fingerprints, reuse."""

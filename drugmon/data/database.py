@@ -125,7 +125,8 @@ def _open_failure(
             f"{database}: another process{pid} has it open and did not close it within "
             f"{lock_timeout:g} s; stop it, or wait longer with --lock-timeout SECONDS"
         )
-    if "not a valid DuckDB database" in message:
+    # A csv or parquet file would be opened as a database in memory, but not read-only.
+    if "not a valid DuckDB database" in message or "in-memory database" in message:
         return SourceError(f"{database}: not a DuckDB database file")
     kind = SourceError if read_only else SinkError
     return kind(f"{database}: cannot be opened: {message.partition(chr(10))[0]}")

@@ -106,13 +106,10 @@ class Journal:
 
     def _open(self) -> BinaryIO:
         while True:
-            try:
-                self._path.parent.mkdir(exist_ok=True)
+            self._path.parent.mkdir(exist_ok=True)
+            # Another run may remove the folder before the file in it is opened.
+            with contextlib.suppress(FileNotFoundError):
                 return os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
-            except FileNotFoundError:
-                # Another run may have removed the folder between making it and opening the file.
-                if not self._target.parent.is_dir():
-                    raise
 
     def _busy(self, file: BinaryIO) -> BusyError:
         pid = file.read(_HEADER_BYTES).decode("ascii", "replace").strip().rpartition(" ")[2]

@@ -1,0 +1,1 @@
+"""Numbers about verdicts and runs: quality, profiles, history. No rendering."""

@@ -1,0 +1,1 @@
+"""Numbers made readable: pages and cards."""

@@ -1,4 +1,4 @@
-"""The data card: where training data come from and under what terms, as the adapter's card repeats it."""
+"""The data card: where training data come from, and under what terms they may be used."""
 
 from __future__ import annotations
 

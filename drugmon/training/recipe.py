@@ -43,7 +43,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Lexical:
-    """The linear n-gram model beside the encoder: n-grams of `min_df` reviews or more, penalty 1/c."""
+    """The n-gram model beside the encoder: n-grams of `min_df` reviews or more, penalty 1/c."""
 
     enabled: bool = True
     min_df: int = within(3, 1, 10**6)
@@ -125,7 +125,8 @@ class Recipe:
 
 
 _SECTIONS: Final[Mapping[str, type[Any]]] = {
-    kind.__name__.lower(): kind for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Split)
+    kind.__name__.lower(): kind
+    for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Split)
 }
 
 
