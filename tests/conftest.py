@@ -112,7 +112,7 @@ def _make_base(folder: Path) -> None:
 
 
 def _vocabulary(size: int) -> dict[str, int]:
-    """Letters and the sample's most common words; tokenizers' trainer gives other ones each time."""
+    """Letters and the sample's most common words; a trainer gives other ones each time."""
     from drugmon.data.sample import sample_reviews
 
     said = " ".join(str(cell) for review in sample_reviews() for cell in review.values()).lower()

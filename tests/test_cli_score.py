@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,12 @@ def test_json_of_a_stream_goes_beside_its_rows(drugmon: Any_, adapter: Path) -> 
 def test_a_log_gets_a_plain_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from drugmon import cli_progress
-
-    now = [100.0]
-    monkeypatch.setattr(cli_progress.time, "monotonic", lambda: now[0])
+    start = time.monotonic() + 0.5
+    now = [start]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with rows_progress(False, "scoring") as progress:
         for second in range(0, 95, 5):
-            now[0] = 100.0 + second
+            now[0] = start + second
             progress(Progress("r.csv", 10 * second, 5000, 10 * second))
     assert capsys.readouterr().err.splitlines() == [
         "drugmon: scoring: 300 of 5,000, 300 scored, 10 reviews/s",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drugmon.data.reviews import Texts
@@ -19,6 +19,7 @@ def _tokenizer(tiny_base: Path) -> ReviewTokenizer:
     return ReviewTokenizer(tiny_base, 64, 0)
 
 
+@settings(deadline=None)
 @given(lengths, st.integers(0, 600))
 def test_budget_is_shared_fairly(needs: list[int], budget: int) -> None:
     shares = share_budget(needs, budget)
@@ -29,6 +30,7 @@ def test_budget_is_shared_fairly(needs: list[int], budget: int) -> None:
     assert not cut or min(cut) >= max(shares) - 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 90), max_size=60), st.integers(1, 400))
 def test_batches_hold_every_row_once_within_the_budget(sizes: list[int], budget: int) -> None:
     batches = list(token_batches(sizes, budget))

@@ -72,9 +72,8 @@ def test_one_label_against_the_rest_is_scikit_learns() -> None:
         inside, outside = ((features[rows] > 0).sum(axis=0) + 1 for rows in (own, ~own))
         ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
         fitted = LogisticRegression(C=2.0, class_weight="balanced", max_iter=1000)
-        scores.append(fitted.fit(features * ratio, own).decision_function(features * ratio))
-    expected = np.stack(scores, axis=1)
-    expected -= np.log(np.exp(expected).sum(axis=1, keepdims=True))
+        scores.append(fitted.fit(features * ratio, own).predict_proba(features * ratio)[:, 1])
+    expected = np.log(np.stack(scores, axis=1) / np.sum(scores, axis=0)[:, None])
     np.testing.assert_allclose(model.log_probs(reviews)["benefits"], expected, atol=0.02)
 
 

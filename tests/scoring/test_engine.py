@@ -26,9 +26,13 @@ ERRORS = [
 
 @pytest.fixture(scope="module", name="reviews")
 def _reviews() -> list[Texts]:
-    fields = ("benefits", "side_effects", "comments")
-    rows = [[review[field] for field in fields] for review in sample_reviews()]
-    return [Texts(*(str(cell) if cell else None for cell in row), None) for row in rows]
+    def text(cell: object) -> str | None:
+        return str(cell) if cell else None
+
+    return [
+        Texts(text(row["benefits"]), text(row["side_effects"]), text(row["comments"]), None)
+        for row in sample_reviews()
+    ]
 
 
 @pytest.fixture(name="warnings")

@@ -14,13 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 
 Any_ = Callable[..., Any]
-NIGHT = """
-import json, resource, sys
+NIGHT = r"""
+import json, re, sys
+from pathlib import Path
 from drugmon.workflows.score import ScoreConfig, score
 
 source, adapter, options = sys.argv[1:]
 result = score(ScoreConfig(source, adapter=adapter, **json.loads(options)))
-megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Not getrusage, whose peak begins with that of the process which started this one.
+status = Path("/proc/self/status").read_text()
+megabytes = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 print(json.dumps([result.total, result.scored, result.reused, megabytes, sorted(sys.modules)]))
 """
 HEAVY = {"torch", "transformers", "peft", "tokenizers", "sklearn", "scipy", "pandas", "polars"}

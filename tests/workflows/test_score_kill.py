@@ -26,7 +26,7 @@ from drugmon.data.reviews import Texts
 ROWS = 3000
 KILLS = 10
 FORKER = """
-import json, os, sys
+import json, os, signal, sys
 from drugmon import cli, cli_errors, cli_output, cli_progress
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
@@ -35,6 +35,7 @@ from drugmon.scoring.engine import Engine
 from drugmon.workflows import score
 
 Engine(open_adapter(sys.argv[1]), EngineConfig(), print).score([Texts("warm", "up", None, None)])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 print("ready", flush=True)
 for line in sys.stdin:
     arguments, log = json.loads(line)

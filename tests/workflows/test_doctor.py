@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from drugmon.models import adapter as adapters
+from drugmon.models import bases
+from drugmon.models.adapter import DEFAULT_ADAPTER, HEADS
+from drugmon.models.manifest import MANIFEST
+from drugmon.workflows.doctor import Finding, examine
+
+
+@pytest.fixture(name="place")
+def _place(monkeypatch: pytest.MonkeyPatch, adapter: Path, tiny_base: Path, tmp_path: Path) -> Path:
+    """adapters/ with the default in it; the embedded base stands for itself."""
+    assert tiny_base.is_dir()
+    shutil.copytree(adapter, tmp_path / "adapters" / DEFAULT_ADAPTER)
+    monkeypatch.setattr(adapters, "_SHIPPED", ())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "adapters"
+
+
+def find(subject: str) -> Finding:
+    (found,) = [finding for finding in examine() if finding.subject == subject]
+    return found
+
+
+def test_all_is_well(place: Path) -> None:
+    assert place.is_dir()
+    findings = examine()
+    assert [finding for finding in findings if finding.ok is False] == []
+    subjects = [finding.subject for finding in findings]
+    assert subjects[:4] == ["drugmon", "python", "libraries", "devices"]
+    says = find(f"adapter {DEFAULT_ADAPTER}").says
+    assert says.startswith("verified, tiny@")
+    assert says.endswith("base tiny-base")
+
+
+def test_missing_default_is_wrong(place: Path) -> None:
+    shutil.rmtree(place / DEFAULT_ADAPTER)
+    found = find(f"adapter {DEFAULT_ADAPTER}")
+    assert found.ok is False
+    assert found.says.startswith(f"no adapter '{DEFAULT_ADAPTER}'")
+
+
+def test_tampered_adapter_is_wrong(place: Path) -> None:
+    (place / DEFAULT_ADAPTER / HEADS).write_bytes(b"other")
+    found = find(f"adapter {DEFAULT_ADAPTER}")
+    assert found.ok is False
+    assert "heads.safetensors was changed since it was trained" in found.says
+
+
+def test_unreadable_manifest_is_a_finding_and_the_others_are_examined(place: Path) -> None:
+    shutil.copytree(place / DEFAULT_ADAPTER, place / "broken")
+    (place / "broken" / MANIFEST).write_text("{", encoding="utf-8")
+    assert find("adapter broken").ok is False
+    assert find(f"adapter {DEFAULT_ADAPTER}").ok is True
+
+
+def test_changed_base_is_wrong(
+    place: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert place.is_dir()
+    monkeypatch.setattr(bases, "_find", lambda _name, _known: tiny_base)
+    found = find("base minilm")
+    assert found.ok is False
+    assert "but the original's is" in found.says

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drugmon.config import EngineConfig
+from drugmon.data.reviews import Texts
+from drugmon.errors import AdapterError, UsageError
+from drugmon.labels import LABELS, TARGETS
+from drugmon.workflows.predict import predict
+
+
+def test_every_text_gets_its_verdict(adapter: Path) -> None:
+    verdicts = predict(Texts("wonderful", "none", "ok", None), str(adapter), EngineConfig())
+    assert tuple(verdict.target for verdict in verdicts) == TARGETS
+    for verdict in verdicts:
+        assert tuple(verdict.probabilities) == LABELS
+        assert sum(verdict.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert verdict.confidence == verdict.probabilities[verdict.label]
+
+
+def test_only_what_there_is_is_judged(adapter: Path) -> None:
+    lone = predict(Texts(None, None, None, "wonderful"), str(adapter), EngineConfig())
+    assert [verdict.target for verdict in lone] == ["overall"]
+    one = predict(Texts("wonderful", " ", None, None), str(adapter), EngineConfig())
+    assert [verdict.target for verdict in one] == ["benefits", "overall"]
+
+
+@pytest.mark.parametrize("text", [None, "", "  \n", "&nbsp;"])
+def test_review_without_text_names_the_options(text: str | None) -> None:
+    with pytest.raises(UsageError, match="no text: give --benefits, --side-effects, --comments or"):
+        predict(Texts(text, text, text, text), "never opened", EngineConfig())
+
+
+def test_unknown_adapter_is_told() -> None:
+    with pytest.raises(AdapterError, match="no adapter 'nope'"):
+        predict(Texts("a", None, None, None), "nope", EngineConfig())
