@@ -61,7 +61,10 @@ def test_keys_left_out_keep_their_defaults(tmp_path: Path) -> None:
     ("setting", "message"),
     [
         ("lora.rank=8", "lora has no key 'rank'; valid keys: r, alpha, dropout, target_modules"),
-        ("tune.x=1", "has no key 'tune'; valid keys: description, base, lora, model, lexical, train, loss"),
+        (
+            "tune.x=1",
+            "has no key 'tune'; valid keys: description, base, lora, model, lexical, train, loss",
+        ),
         ("lora.r=0", "lora.r = 0 will not do: give a whole number from 1 to 512"),
         ("lora.r=1.5", "lora.r = 1.5 will not do: give a whole number from 1 to 512"),
         ("lora.r=true", "lora.r = True will not do: give a whole number"),
