@@ -28,6 +28,12 @@ class Selection:
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"--limit {self.limit}: must be 1 or more")
 
+    def size_of(self, total: int | None) -> int | None:
+        """Return how many of `total` rows it takes; None where that takes reading them."""
+        if total is None or self.where is not None:
+            return None
+        return total if self.limit is None else min(total, self.limit)
+
     @property
     def everything(self) -> bool:
         """Whether it leaves no row out."""

@@ -82,7 +82,7 @@ def evaluate(
     evaluation = Evaluation(
         source=Path(config.source).name,
         adapter=adapter.manifest.identity,
-        base=adapter.manifest.base["source"],
+        base=adapter.manifest.base["source"].partition("@")[0],
         evaluated_at=datetime.now(UTC),
         rows=rows,
         qualities=qualities,

@@ -51,12 +51,13 @@ def score_file(
     began = datetime.now(UTC)
     with open_reader(source, encoding) as reader:
         nothing = no_rows(source.name, run.selection)
+        total = run.selection.size_of(reader.total)
         windows = _not_empty(_windows(reader, overrides, run.selection), nothing)
         if run.dry_run:
-            return run.count(windows, run.scorer(source.name, reader.total, _known(run, target)))
+            return run.count(windows, run.scorer(source.name, total, _known(run, target)))
         with Journal(target) as journal:
             reuse = _known(run, target, journal)
-            scorer = run.scorer(source.name, reader.total, reuse, journal.append)
+            scorer = run.scorer(source.name, total, reuse, journal.append)
             to = FileSource.of(target)
             with (
                 replacing(target) as temporary,

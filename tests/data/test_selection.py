@@ -99,3 +99,11 @@ def test_a_wrong_condition_is_a_usage_error(condition: str, message: str) -> Non
 def test_a_limit_has_to_take_something() -> None:
     with pytest.raises(UsageError, match="--limit 0: must be 1 or more"):
         Selection(None, 0)
+
+
+def test_the_size_is_told_where_it_needs_no_reading() -> None:
+    assert Selection().size_of(10) == 10
+    assert Selection(limit=3).size_of(10) == 3
+    assert Selection(limit=30).size_of(10) == 10
+    assert Selection(limit=3).size_of(None) is None
+    assert Selection(where="rating > 8").size_of(10) is None
