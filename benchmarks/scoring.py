@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import torch
 
-from drugmon.config import EngineConfig
-from drugmon.models.adapter import DEFAULT_ADAPTER, open_adapter
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.models.adapter import open_adapter
 from drugmon.models.device import Compute
 from drugmon.models.encoder import Encoder
 from drugmon.scoring.engine import Engine

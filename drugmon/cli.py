@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from drugmon import __version__
-from drugmon.config import EngineConfig
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DEFAULT_ADAPTER = "minilm-druglib"
 SETTINGS = {
     "help_option_names": ["-h", "--help"],
     "show_default": True,
@@ -44,6 +43,11 @@ def cli() -> None:
       drugmon score reviews.parquet
       drugmon show reviews.scored.parquet
     """
+
+
+adapter_option = click.option(
+    "--adapter", default=DEFAULT_ADAPTER, help="A shipped adapter, or a folder."
+)
 
 
 def engine_options(command: Command) -> Command:
@@ -106,7 +110,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str,
 
 @cli.command()
 @click.argument("source")
-@click.option("--adapter", default=DEFAULT_ADAPTER, help="A shipped adapter, or a folder.")
+@adapter_option
 @click.option("--out", metavar="PATH", help="Where to write; its extension sets the format.")
 @click.option("--in-place", is_flag=True, help="Replace the input, or fill columns of the table.")
 @click.option("--table", metavar="NAME", help="The table or view of a DuckDB database.")
@@ -211,7 +215,7 @@ def train(as_json: bool, quiet: bool, seed: int | None, **options: Any) -> None:
 
 @cli.command()
 @click.argument("source")
-@click.option("--adapter", default=DEFAULT_ADAPTER, help="A shipped adapter, or a folder.")
+@adapter_option
 @click.option(
     "--drop-missing-like-pandas",
     is_flag=True,
@@ -251,7 +255,7 @@ def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
 @click.option("--side-effects", help="What else it did.")
 @click.option("--comments", help="Anything else that was said.")
 @click.option("--text", help="A review in one piece; gives the overall verdict only.")
-@click.option("--adapter", default=DEFAULT_ADAPTER, help="A shipped adapter, or a folder.")
+@adapter_option
 @engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 def predict(as_json: bool, adapter: str, **options: Any) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+DEFAULT_ADAPTER: Final = "minilm-druglib"
+"""The adapter that scores where none is named; drugmon brings it."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import click
 import pytest
 
 from drugmon import cli, cli_errors
+from drugmon.config import DEFAULT_ADAPTER
 from drugmon.labels import TARGETS
 from drugmon.models import adapter as adapters
-from drugmon.models.adapter import DEFAULT_ADAPTER, HEADS
+from drugmon.models.adapter import HEADS
 from drugmon.models.manifest import MANIFEST
 
 Command = Callable[..., Any]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from drugmon.models.encoder import Encoder, EncoderModel
     from drugmon.models.lexical import LexicalModel
 
-DEFAULT_ADAPTER: Final = "minilm-druglib"
 HEADS: Final = "heads.safetensors"
 REFERENCE: Final = "reference.json"
 CARD: Final = "README.md"

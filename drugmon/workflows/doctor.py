@@ -11,8 +11,9 @@ from importlib.metadata import version
 from typing import Final
 
 from drugmon import __version__
+from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import DrugmonError
-from drugmon.models.adapter import DEFAULT_ADAPTER, adapter_folders, open_adapter
+from drugmon.models.adapter import adapter_folders, open_adapter
 from drugmon.models.bases import KNOWN_BASES, resolve_base
 
 LIBRARIES: Final = (

@@ -11,11 +11,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from drugmon.config import EngineConfig
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.data.atomic import replacing
 from drugmon.errors import TrainingDataError
 from drugmon.labels import TARGETS
-from drugmon.models.adapter import DEFAULT_ADAPTER, Adapter, open_adapter
+from drugmon.models.adapter import Adapter, open_adapter
 from drugmon.monitoring.quality import Quality, measure
 from drugmon.reports.evaluation import Evaluation, LeftOut, render_evaluation
 from drugmon.scoring.engine import Engine

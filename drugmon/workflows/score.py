@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypedDict
 
-from drugmon.config import EngineConfig
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.data.selection import Selection
 from drugmon.data.sources import StandardInput, make_out_folder, output_paths, resolve_source
 from drugmon.data.tables import Table
 from drugmon.errors import UsageError
-from drugmon.models.adapter import DEFAULT_ADAPTER, open_adapter
+from drugmon.models.adapter import open_adapter
 from drugmon.scoring.scorer import Tally
 from drugmon.workflows.compute import LazyEngine
 from drugmon.workflows.score_files import score_file, score_stream

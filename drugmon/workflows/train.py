@@ -72,8 +72,8 @@ def train(
     began = time.monotonic()
     recipe = load_recipe(config.recipe, config.settings)
     _refuse_existing(config.out)
-    name = Path(config.source).name
-    card = read_data_card(config.data_card) if config.data_card else DataCard(name)
+    unnamed = DataCard(Path(config.source).name)
+    card = read_data_card(config.data_card) if config.data_card else unnamed
     reviews = _read(config.source, recipe, config)
     evaluated = _read(config.eval_source, recipe, config) if config.eval_source else None
     split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
@@ -87,10 +87,10 @@ def train(
     kept = measured
     if recipe.split.refit:
         kept = fit.run("refit", split.everything, None, stop_after=measured.outcome.best + 1)
-    name, made = config.out.name, work / "adapter"
+    made = work / "adapter"
     finished(
         made,
-        name,
+        config.out.name,
         fit,
         kept=kept,
         measured=measured,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import AdapterError, BaseModelError
 from drugmon.labels import TARGETS
 from drugmon.models import adapter as adapters
@@ -149,8 +150,8 @@ def test_one_broken_adapter_does_not_hide_the_others(place: Path) -> None:
     assert [each.folder.name for each in list_adapters()] == ["mine"]
 
 
-def test_default_is_named_alike_in_the_command_line() -> None:
-    """The command line has its own copy, because it must not import this module for --help."""
-    from drugmon import cli
-
-    assert cli.DEFAULT_ADAPTER == adapters.DEFAULT_ADAPTER
+def test_the_default_adapter_is_shipped_whole() -> None:
+    shipped = open_adapter(DEFAULT_ADAPTER)
+    shipped.verify()
+    assert shipped.manifest.targets == TARGETS
+    assert shipped.manifest.metrics["overall"]["n"] > 0

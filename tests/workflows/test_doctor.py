@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from drugmon.config import DEFAULT_ADAPTER
 from drugmon.models import adapter as adapters
 from drugmon.models import bases
-from drugmon.models.adapter import DEFAULT_ADAPTER, HEADS
+from drugmon.models.adapter import HEADS
 from drugmon.models.manifest import MANIFEST
 from drugmon.workflows.doctor import Finding, examine
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from types import TracebackType
@@ -14,12 +15,12 @@ from drugmon.data.reviews import Rows
 T = TypeVar("T")
 
 
-class Closing:
+class Closing(ABC):
     """A context manager that closes at its end."""
 
+    @abstractmethod
     def close(self) -> None:
         """Close the file."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
