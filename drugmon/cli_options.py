@@ -1,0 +1,80 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+adapter_option = click.option(
+    "--adapter", default=DEFAULT_ADAPTER, help="A shipped adapter, or a folder."
+)
+
+
+def engine_options(command: Command) -> Command:
+    """Add the options of where and how to compute."""
+    for option in (
+        click.option(
+            "--batch-tokens",
+            type=click.IntRange(min=64),
+            help="Tokens in one batch.  [default: by device]",
+        ),
+        click.option(
+            "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
+        ),
+        click.option(
+            "--dtype",
+            type=click.Choice(["auto", "fp32", "bf16"]),
+            default="auto",
+            help="Number format; auto is bf16 where the hardware multiplies it.",
+        ),
+        click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N."),
+    ):
+        command = option(command)
+    return command
+
+
+def source_options(command: Command) -> Command:
+    """Add the options of how to read a source."""
+    for option in (
+        click.option("--encoding", help="Encoding of text files.  [default: recognised UTF-8/16]"),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="FIELD=NAME",
+            callback=_pairs,
+            help="Which column holds a field, such as benefits=pros; may be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def output_options(command: Command) -> Command:
+    """Add the options of what to print."""
+    for option in (
+        click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
+        click.option("--json", "as_json", is_flag=True, help="Print one machine-readable summary."),
+    ):
+        command = option(command)
+    return command
+
+
+def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
+    pairs = [value.partition("=") for value in values]
+    for value, (field, equals, name) in zip(values, pairs, strict=True):
+        if not (field and equals and name):
+            raise click.BadParameter(f"{value!r} is not of the form FIELD=NAME")
+    return {field: name for field, _, name in pairs}
+
+
+def engine_config(options: dict[str, Any]) -> EngineConfig:
+    """Take the engine's options out of a command's."""
+    names = ("device", "dtype", "threads", "batch_tokens")
+    return EngineConfig(**{name: options.pop(name) for name in names})
