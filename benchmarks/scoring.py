@@ -17,8 +17,8 @@ import torch
 
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.models.adapter import open_adapter
+from drugmon.models.classifier import make_classifier
 from drugmon.models.device import Compute
-from drugmon.models.encoder import Encoder
 from drugmon.scoring.engine import Engine
 from drugmon.training.dataset import read_labelled
 
@@ -60,8 +60,8 @@ def main() -> None:
     reviews = reviews[: options.limit]
     engine = Engine(adapter, EngineConfig(options.device, options.dtype), print)
     config = adapter.base().config
-    encoder = Encoder(adapter.base(), adapter.manifest.max_length)
-    lengths = [len(review) for review in encoder.encode(reviews)]
+    classifier = make_classifier(adapter.base(), adapter.manifest.max_length)
+    lengths = classifier.prepare(reviews).lengths
     work = operations(
         lengths, config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
     )

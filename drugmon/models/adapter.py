@@ -11,8 +11,8 @@ from drugmon.models.bases import Base, file_sha256, resolve_base
 from drugmon.models.manifest import MANIFEST, Manifest, read_manifest
 
 if TYPE_CHECKING:
+    from drugmon.models.classifier import Classifier, ClassifierModel
     from drugmon.models.device import Compute
-    from drugmon.models.encoder import Encoder, EncoderModel
     from drugmon.models.lexical import LexicalModel
 
 HEADS: Final = "heads.safetensors"
@@ -63,19 +63,19 @@ class Adapter:
         """
         from safetensors.torch import load_model
 
-        from drugmon.models.encoder import Encoder, EncoderModel
+        from drugmon.models.classifier import make_classifier
         from drugmon.models.lora import merge_lora
 
         self.verify()
-        encoder = Encoder(base or self.base(), self.manifest.max_length)
-        backbone = encoder.load_backbone()
+        classifier = make_classifier(base or self.base(), self.manifest.max_length)
+        backbone = classifier.load_backbone()
         merge_lora(backbone, self.folder)
-        model = EncoderModel(backbone, encoder.hidden, self.manifest.levels)
+        model = classifier.model(backbone, self.manifest.levels)
         load_model(model.heads, str(self.folder / HEADS))
         # The heads are tiny and read by softmax: float32 costs nothing there.
         model.backbone.to(dtype=compute.dtype)
         model = model.to(compute.device).eval().requires_grad_(False)
-        return Loaded(encoder, model, self._lexical())
+        return Loaded(classifier, model, self._lexical())
 
     def _lexical(self) -> LexicalModel | None:
         from drugmon.models.lexical import LEXICON, LexicalModel
@@ -87,8 +87,8 @@ class Adapter:
 class Loaded:
     """An adapter in memory; `lexical` is None where it has no lexical model."""
 
-    encoder: Encoder
-    model: EncoderModel
+    classifier: Classifier
+    model: ClassifierModel
     lexical: LexicalModel | None
 
 

@@ -9,7 +9,7 @@ what is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,19 +18,18 @@ from torch import nn
 
 from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
-from drugmon.labels import ASPECTS, LABELS
+from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.bases import Base
-from drugmon.models.inputs import Batch, Encoded, ReviewTokenizer
-
-Levels = Mapping[str, Sequence[str]]
-"""For each trained target, the label of each of its levels, worst level first."""
+from drugmon.models.classifier import ClassifierModel, Levels
+from drugmon.models.inputs import Batch, Encoded, ReviewTokenizer, collate
+from drugmon.models.prepared import Prepared
 
 POOL_SCALE: Final = 8.0
 """Token states of sentence encoders are small (MiniLM's means: about 0.05 an element); heads learn
 faster on features of about unit size."""
 
 
-class EncoderModel(nn.Module):
+class EncoderModel(ClassifierModel):
     """A backbone with one linear head per target.
 
     Args:
@@ -43,18 +42,12 @@ class EncoderModel(nn.Module):
     def __init__(
         self, backbone: nn.Module, hidden: int, levels: Levels, head_dropout: float = 0.0
     ) -> None:
-        super().__init__()
-        self.backbone = backbone
-        self.levels = {target: tuple(labels) for target, labels in levels.items()}
+        heads = {
+            target: nn.Linear(hidden * (2 if target in ASPECTS else 4), len(labels))
+            for target, labels in levels.items()
+        }
+        super().__init__(backbone, nn.ModuleDict(heads), levels)
         self.dropout = nn.Dropout(head_dropout)
-        self.heads = nn.ModuleDict(
-            {
-                target: nn.Linear(hidden * (2 if target in ASPECTS else 4), len(labels))
-                for target, labels in self.levels.items()
-            }
-        )
-        for target, labels in self.levels.items():
-            self.register_buffer(f"fold_{target}", _fold_matrix(labels), persistent=False)
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Level logits float (b, levels) for every trained target."""
@@ -64,14 +57,6 @@ class EncoderModel(nn.Module):
             target: head(self.dropout(self._features(means, target)))
             for target, head in self.heads.items()
         }
-
-    def label_log_probs(self, logits: torch.Tensor, target: str) -> torch.Tensor:
-        """Fold level logits (b, levels) into log-probabilities of the three labels, float32 (b, 3).
-
-        A label that no level maps to gets the logarithm of zero, kept finite.
-        """
-        levels = logits.float().softmax(dim=1)
-        return (levels @ self.get_buffer(f"fold_{target}")).clamp_min(1e-12).log()
 
     @staticmethod
     def _segment_means(states: torch.Tensor, segments: torch.Tensor) -> torch.Tensor:
@@ -113,9 +98,23 @@ class Encoder:
         self.pad_id = int(config.get("pad_token_id") or 0)
         self.tokenizer = ReviewTokenizer(base.folder, max_length, self.pad_id)
 
-    def encode(self, reviews: Sequence[Texts]) -> list[Encoded]:
-        """Tokens of reviews, see `ReviewTokenizer.encode`."""
-        return self.tokenizer.encode(reviews)
+    def prepare(self, reviews: Sequence[Texts]) -> Prepared:
+        """One item per review, whether it has a text or not; it judges every target."""
+        tokens = self.tokenizer.tokens(reviews)
+        items = [self.tokenizer.layout(aspects) for aspects in tokens]
+        return Prepared(items, dict.fromkeys(TARGETS, np.arange(len(items))), tokens)
+
+    def collate(self, items: Sequence[Encoded]) -> Batch:
+        """Pad reviews to the longest."""
+        return collate(items, self.pad_id)
+
+    def levels(self, graded: Levels) -> Levels:
+        """The levels of the graded columns, one logit each."""
+        return graded
+
+    def model(self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0) -> EncoderModel:
+        """The backbone with fresh heads."""
+        return EncoderModel(backbone, self.hidden, levels, head_dropout)
 
     def load_backbone(self, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The pretrained weights without the pooler, with its own dropouts off.
@@ -156,9 +155,3 @@ def _silence() -> None:
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _fold_matrix(labels: Sequence[str]) -> torch.Tensor:
-    fold = np.zeros((len(labels), len(LABELS)), dtype=np.float32)
-    fold[np.arange(len(labels)), [LABELS.index(label) for label in labels]] = 1
-    return torch.from_numpy(fold)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,8 @@ from drugmon.labels import LABELS
 from drugmon.models.adapter import Adapter
 from drugmon.models.bases import Base
 from drugmon.models.device import Compute, choose_compute
-from drugmon.models.inputs import Encoded, collate, token_batches
+from drugmon.models.inputs import token_batches
+from drugmon.models.prepared import Prepared
 from drugmon.scoring.scores import Evidence, Scores, judge
 
 DEFAULT_BATCH_TOKENS: Final = {"cpu": 4_096, "cuda": 65_536}
@@ -69,53 +70,63 @@ class Engine:
         self, reviews: Sequence[Texts], on_batch: Callable[[int], None] | None = None
     ) -> Evidence:
         """What the models say of every trained target, before calibration."""
-        tokenizer = self._loaded.encoder.tokenizer
-        tokens = tokenizer.tokens(reviews)
-        encoded = [tokenizer.layout(aspects) for aspects in tokens]
+        prepared = self._loaded.classifier.prepare(reviews)
+        lexical = self._loaded.lexical
+        return Evidence(
+            prepared.by_review(self._log_probs(prepared, on_batch or (lambda _size: None))),
+            lexical.log_probs(prepared.tokens) if lexical else None,
+        )
+
+    def _log_probs(
+        self, prepared: Prepared, on_batch: Callable[[int], None]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Label log-probabilities float32 (items, 3) of every item for every trained target."""
+        items = prepared.items
         found = {
-            target: np.zeros((len(reviews), len(LABELS)), dtype=np.float32)
+            target: np.zeros((len(items), len(LABELS)), dtype=np.float32)
             for target in self._loaded.model.levels
         }
+        done = 0
         # The plan is lazy: a budget lowered by one batch holds for those after it.
-        for rows in token_batches([len(review) for review in encoded], lambda: self.batch_tokens):
-            for part, result in self._forward(encoded, rows):
+        for rows in token_batches(prepared.lengths, lambda: self.batch_tokens):
+            for part, result in self._forward(items, rows):
                 for target, values in result.items():
                     found[target][part] = values
-            if on_batch:
-                on_batch(len(rows))
+            before, done = done, done + len(rows)
+            # In reviews, of which each may have several items.
+            on_batch(done * len(prepared) // len(items) - before * len(prepared) // len(items))
         for target, values in found.items():
             if not np.isfinite(values).all():
                 raise DrugmonError(
                     f"the model gave {target} probabilities that are not numbers on "
                     f"{self.compute}; try --dtype fp32, or another --device"
                 )
-        lexical = self._loaded.lexical
-        return Evidence(found, lexical.log_probs(tokens) if lexical else None)
+        return found
 
     def _forward(
-        self, encoded: Sequence[Encoded], rows: npt.NDArray[np.int64]
+        self, items: Sequence[Any], rows: npt.NDArray[np.int64]
     ) -> list[tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float32]]]]:
         """One batch; in halves where the memory does not hold it."""
         try:
-            return [(rows, self._run([encoded[row] for row in rows]))]
+            return [(rows, self._run([items[row] for row in rows]))]
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise
             if len(rows) == 1:
                 raise DeviceError(
-                    f"one review of {len(encoded[rows[0]])} tokens does not fit the memory of "
+                    f"one review of {len(items[rows[0]])} tokens does not fit the memory of "
                     f"{self.compute.device}: free some, or use another --device"
                 ) from None
         # Outside the except block: the error holds the failed batch's tensors until it is gone.
         if self.compute.device.type == "cuda":
             torch.cuda.empty_cache()
         half = (len(rows) + 1) // 2
-        self._lower_budget(half * max(len(encoded[row]) for row in rows))
-        return self._forward(encoded, rows[:half]) + self._forward(encoded, rows[half:])
+        self._lower_budget(half * max(len(items[row]) for row in rows))
+        return self._forward(items, rows[:half]) + self._forward(items, rows[half:])
 
-    def _run(self, reviews: Sequence[Encoded]) -> dict[str, npt.NDArray[np.float32]]:
+    def _run(self, items: Sequence[Any]) -> dict[str, npt.NDArray[np.float32]]:
         with torch.inference_mode():
-            batch = collate(reviews, self._loaded.encoder.pad_id).to(self.compute.device)
+            batch = self._loaded.classifier.collate(items).to(self.compute.device)
             logits = self._loaded.model(batch)
             return {
                 target: self._loaded.model.label_log_probs(values, target).cpu().numpy()

@@ -25,13 +25,13 @@ class Evidence:
     `lexical` is None where the adapter has no lexical model.
     """
 
-    encoder: Mapping[str, Floats]
+    model: Mapping[str, Floats]
     lexical: Mapping[str, Floats] | None
 
     def of(self, target: str, rows: npt.NDArray[Any]) -> tuple[Floats, Floats | None]:
         """Both models' for some rows (indices or a mask)."""
         lexical = self.lexical[target][rows] if self.lexical else None
-        return self.encoder[target][rows], lexical
+        return self.model[target][rows], lexical
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Trainer:
     def _take_step(self, rows: NDArray[np.int64]) -> float:
         """Learn from one batch; return its loss."""
         loss = review_loss(
-            self._model(self._train.batch(rows).to(self._device)),
+            self._train.batch(rows).to(self._device).logits(self._model),
             self._on_device(self._train.levels, rows),
             self._on_device(self._train.labels, rows),
             label_log_probs=self._model.label_log_probs,

@@ -12,17 +12,18 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 
 from drugmon.labels import LABELS
-from drugmon.models.inputs import Batch, token_batches
+from drugmon.models.classifier import Batch
+from drugmon.models.inputs import token_batches
 from drugmon.training.examples import Examples
 
 _MAX_TOKENS: Final = 4096
 
 
 class Trainable(Protocol):
-    """What training asks of a torch module over reviews."""
+    """What training asks of a torch module; see `ClassifierModel`."""
 
     def __call__(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return, per target, level logits (b, levels), worst level first."""
+        """Return, per target, level logits (b, levels) of a batch's items, worst level first."""
 
     def label_log_probs(self, logits: Tensor, target: str) -> Tensor:
         """Fold level logits (b, levels) into label log-probabilities (b, 3)."""
@@ -41,17 +42,22 @@ def device_of(model: Trainable) -> torch.device:
 
 @torch.inference_mode()
 def predict(model: Trainable, examples: Examples) -> dict[str, NDArray[np.float32]]:
-    """Return the label log-probabilities (n, 3) of every target, in the order of `examples`."""
+    """Return the label log-probabilities (n, 3) of every target, in the order of `examples`.
+
+    They are 0 where a target has no item.
+    """
     model.train(False)
     device = device_of(model)
-    predicted = {
-        target: np.empty((len(examples), len(LABELS)), np.float32) for target in examples.labels
+    prepared = examples.prepared
+    found = {
+        target: np.empty((len(prepared.items), len(LABELS)), np.float32)
+        for target in examples.labels
     }
-    for rows in token_batches(examples.lengths.tolist(), _MAX_TOKENS):
-        logits = model(examples.batch(rows).to(device))
-        for target, out in predicted.items():
+    for rows in token_batches(prepared.lengths, _MAX_TOKENS):
+        logits = model(examples.collate([prepared.items[row] for row in rows]).to(device))
+        for target, out in found.items():
             out[rows] = model.label_log_probs(logits[target].float(), target).cpu().numpy()
-    return predicted
+    return prepared.by_review(found)
 
 
 def macro_f1(

@@ -1,4 +1,4 @@
-"""One training of a recipe's models: LoRA with heads on the encoder, a lexical model beside it."""
+"""One training of a recipe's models: LoRA with heads on the base, a lexical model beside it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from safetensors.torch import save_model
 from drugmon.config import EngineConfig
 from drugmon.models.adapter import HEADS
 from drugmon.models.bases import Base
+from drugmon.models.classifier import ClassifierModel, make_classifier
 from drugmon.models.device import choose_compute
-from drugmon.models.encoder import Encoder, EncoderModel
 from drugmon.models.lexical import LexicalModel, fit_lexical
 from drugmon.models.lora import add_lora, save_lora
 from drugmon.training.checkpoint import Checkpoint, run_key
 from drugmon.training.dataset import LabelledReviews
-from drugmon.training.examples import Examples
+from drugmon.training.examples import make_examples
 from drugmon.training.grades import level_labels
 from drugmon.training.progress import Outcome, Progress
 from drugmon.training.recipe import Recipe
@@ -32,7 +32,7 @@ from drugmon.training.trainer import Trainer, seed_everything
 class Fitted:
     """Trained models; an epoch had `rows` examples, this process took `seconds`."""
 
-    model: EncoderModel
+    model: ClassifierModel
     lexical: LexicalModel | None
     outcome: Outcome
     rows: int
@@ -47,7 +47,8 @@ class Fitted:
     def save(self, folder: Path, base: Base) -> None:
         """Write the weights into `folder`: LoRA, heads and lexical model."""
         save_lora(self.model.backbone, folder, base.source)
-        save_model(self.model.heads, str(folder / HEADS))
+        if len(self.model.heads):
+            save_model(self.model.heads, str(folder / HEADS))
         if self.lexical:
             self.lexical.save(folder)
 
@@ -74,19 +75,18 @@ class Fit:
         on_progress: Callable[[str, Progress], None],
     ) -> None:
         self.recipe, self.base, self.reviews = recipe, base, reviews
-        self.levels = {target: level_labels(target, recipe.labels) for target in reviews.targets}
         self._work, self._on_progress = work, on_progress
         if engine.threads:
             torch.set_num_threads(engine.threads)
         # Training is in float32: LoRA's updates are too small for bf16 weights.
         self.compute = choose_compute(engine.device, "fp32")
-        self._encoder = Encoder(base, recipe.model.max_length)
-        self._tokens = self._encoder.tokenizer.tokens(reviews.texts)
-        self._examples = Examples(
-            [self._encoder.tokenizer.layout(aspects) for aspects in self._tokens],
-            self._encoder.pad_id,
-            reviews.levels,
-            reviews.labels,
+        self._classifier = make_classifier(base, recipe.model.max_length)
+        self._prepared = self._classifier.prepare(reviews.texts)
+        self.levels = self._classifier.levels(
+            {target: level_labels(target, recipe.labels) for target in reviews.targets}
+        )
+        self._examples = make_examples(
+            self._prepared, self._classifier.collate, reviews.levels, reviews.labels
         )
 
     def run(
@@ -118,26 +118,25 @@ class Fit:
         outcome = trainer.run()
         return Fitted(model, self._lexical(train), outcome, len(rows), time.monotonic() - began)
 
-    def _build(self) -> EncoderModel:
+    def _build(self) -> ClassifierModel:
         recipe = self.recipe
         # Before the LoRA matrices and the heads get their random start.
         seed_everything(recipe.train.seed)
         backbone = add_lora(
-            self._encoder.load_backbone(),
+            self._classifier.load_backbone(),
             r=recipe.lora.r,
             alpha=recipe.lora.alpha,
             dropout=recipe.lora.dropout,
             target_modules=recipe.lora.target_modules,
         )
-        hidden, dropout = self._encoder.hidden, recipe.model.head_dropout
-        model = EncoderModel(backbone, hidden, self.levels, dropout)
+        model = self._classifier.model(backbone, self.levels, recipe.model.head_dropout)
         return model.to(self.compute.device)
 
     def _lexical(self, rows: Rows) -> LexicalModel | None:
         if not self.recipe.lexical.enabled:
             return None
         return fit_lexical(
-            [self._tokens[row] for row in rows],
+            [self._prepared.tokens[row] for row in rows],
             {target: labels[rows] for target, labels in self.reviews.labels.items()},
             min_df=self.recipe.lexical.min_df,
             c=self.recipe.lexical.c,

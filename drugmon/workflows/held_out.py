@@ -102,7 +102,7 @@ class HeldOut:
 
 def _fit(parts: list[Part], seed: int) -> dict[str, Calibration]:
     found = {}
-    for target in parts[0].evidence.encoder:
+    for target in parts[0].evidence.model:
         encoder, lexical, labels = zip(*(_labelled(part, target) for part in parts), strict=True)
         found[target] = fit_calibration(
             np.concatenate(encoder),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from drugmon.config import DEFAULT_ADAPTER
+from drugmon.data.reviews import Texts
 from drugmon.errors import AdapterError, BaseModelError
 from drugmon.labels import TARGETS
 from drugmon.models import adapter as adapters
@@ -105,8 +106,9 @@ def test_peft_loads_the_folder_plainly(adapter: Path) -> None:
 
     opened = open_adapter(str(adapter))
     loaded = opened.load(choose_compute("cpu", "fp32"))
-    plain = PeftModel.from_pretrained(loaded.encoder.load_backbone(), str(adapter)).eval()
-    batch = collate([loaded.encoder.tokenizer.layout([[7, 8, 9], [10], [11, 12]])], 0)
+    plain = PeftModel.from_pretrained(loaded.classifier.load_backbone(), str(adapter)).eval()
+    prepared = loaded.classifier.prepare([Texts("useless", "some", "so so", None)])
+    batch = collate(prepared.items, 0)
     with torch.inference_mode():
         own, pefts = (
             each(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state

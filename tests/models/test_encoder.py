@@ -40,16 +40,16 @@ def _model(encoder: Encoder) -> EncoderModel:
 def test_review_alone_and_in_a_padded_batch_is_the_same(
     encoder: Encoder, model: EncoderModel
 ) -> None:
-    encoded = encoder.encode(REVIEWS)
-    together = model(collate(encoded, encoder.pad_id))
+    encoded = encoder.prepare(REVIEWS).items
+    together = model(encoder.collate(encoded))
     for row, review in enumerate(encoded):
-        alone = model(collate([review], encoder.pad_id))
+        alone = model(encoder.collate([review]))
         for target, logits in alone.items():
             torch.testing.assert_close(logits[0], together[target][row], atol=2e-5, rtol=1e-4)
 
 
 def test_what_padding_holds_does_not_matter(encoder: Encoder, model: EncoderModel) -> None:
-    encoded = encoder.encode(REVIEWS)
+    encoded = encoder.prepare(REVIEWS).items
     zeros, sevens = (model(collate(encoded, pad)) for pad in (0, 7))
     for target, logits in zeros.items():
         torch.testing.assert_close(logits, sevens[target], atol=2e-5, rtol=1e-4)
@@ -82,13 +82,13 @@ def test_segments_mean_their_own_tokens() -> None:
 
 def test_half_precision_backbone_feeds_float32_heads(encoder: Encoder) -> None:
     model = EncoderModel(encoder.load_backbone(torch.bfloat16), encoder.hidden, LEVELS)
-    logits = model(collate(encoder.encode(REVIEWS), encoder.pad_id))
+    logits = model(encoder.collate(encoder.prepare(REVIEWS).items))
     assert {value.dtype for value in logits.values()} == {torch.float32}
 
 
 def test_backbone_has_no_dropout_of_its_own(encoder: Encoder, model: EncoderModel) -> None:
     backbone = model.backbone.train()
-    batch = collate(encoder.encode(REVIEWS), encoder.pad_id)
+    batch = encoder.collate(encoder.prepare(REVIEWS).items)
     first, again = (
         backbone(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state for _ in range(2)
     )

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from drugmon.labels import LABEL_OF_LEVEL
-from drugmon.models.inputs import Batch, Encoded
+from drugmon.models.inputs import Batch, Encoded, collate
+from drugmon.models.prepared import Prepared
 from drugmon.training.examples import Examples
 from drugmon.training.grades import LEVELS, labels_of, level_labels
 
@@ -56,7 +57,8 @@ def make_examples(size: int, seed: int) -> Examples:
     levels = {"benefits": rating // 2, "overall": np.where(rating % 7 == 6, -1, rating)}
     levels["benefits"][::20] = -1
     labels = {target: labels_of(own, target, LABEL_OF_LEVEL) for target, own in levels.items()}
-    return Examples(encoded, 0, levels, labels)
+    prepared = Prepared(encoded, dict.fromkeys(levels, np.arange(size)), [()] * size)
+    return Examples(prepared, lambda items: collate(items, 0), levels, labels)
 
 
 @pytest.fixture

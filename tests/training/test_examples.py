@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -33,15 +34,19 @@ def test_batches_are_of_similar_length_and_in_random_order() -> None:
 
 def test_padding_is_masked(examples: Build) -> None:
     few = examples(8, 0)
-    batch = few.batch(np.array([3, 1]))
-    assert batch.mask.sum(1).tolist() == [len(few.encoded[3]), len(few.encoded[1])]
-    assert batch.ids[0, : len(few.encoded[3])].tolist() == few.encoded[3].ids.tolist()
+    batch: Any = few.batch(np.array([3, 1])).items
+    assert batch.mask.sum(1).tolist() == [len(few.prepared.items[3]), len(few.prepared.items[1])]
+    assert batch.ids[0, : len(few.prepared.items[3])].tolist() == few.prepared.items[3].ids.tolist()
 
 
 def test_rows_may_be_taken_repeatedly_and_share_their_tokens(examples: Build) -> None:
     few = examples(8, 0)
     taken = few.take(np.array([5, 5, 0]))
-    assert taken.encoded[0] is taken.encoded[1] is few.encoded[5]
+    assert [
+        item is few.prepared.items[row]
+        for item, row in zip(taken.prepared.items, (5, 0), strict=True)
+    ]
+    assert taken.prepared.places["overall"].tolist() == [0, 0, 1]
     assert taken.labels["overall"].tolist() == few.labels["overall"][[5, 5, 0]].tolist()
 
 
