@@ -16,6 +16,22 @@ adapter_option = click.option(
 )
 
 
+def model_options(command: Command) -> Command:
+    """Add the options of what scores: an adapter, or a base by itself."""
+    for option in (
+        click.option(
+            "--base",
+            metavar="NAME",
+            help="Score with a base by itself (zero-shot): flan-t5-base, a folder, or a hub id.",
+        ),
+        click.option(
+            "--adapter", help=f"A shipped adapter, or a folder.  [default: {DEFAULT_ADAPTER}]"
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def engine_options(command: Command) -> Command:
     """Add the options of where and how to compute."""
     for option in (

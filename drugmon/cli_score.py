@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from drugmon.cli_options import (
-    adapter_option,
     engine_config,
     engine_options,
+    model_options,
     output_options,
     source_options,
 )
@@ -19,7 +19,7 @@ from drugmon.cli_options import (
 
 @click.command()
 @click.argument("source")
-@adapter_option
+@model_options
 @click.option("--out", metavar="PATH", help="Where to write; its extension sets the format.")
 @click.option("--in-place", is_flag=True, help="Replace the input, or fill columns of the table.")
 @click.option("--table", metavar="NAME", help="The table or view of a DuckDB database.")
@@ -78,15 +78,16 @@ def score(as_json: bool, quiet: bool, **options: Any) -> None:
 @click.option("--side-effects", help="What else it did.")
 @click.option("--comments", help="Anything else that was said.")
 @click.option("--text", help="A review in one piece; gives the overall verdict only.")
-@adapter_option
+@model_options
 @engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
-def predict(as_json: bool, adapter: str, **options: Any) -> None:
+def predict(as_json: bool, adapter: str | None, base: str | None, **options: Any) -> None:
     """Give the verdicts of one review, from options or from a prompt.
 
     \b
     Example:
       drugmon predict --benefits "No more headaches." --side-effects "Slept badly for a week."
+      drugmon predict --base flan-t5-base --benefits "No more headaches."
     """
     from drugmon import cli_output as output
     from drugmon.data.reviews import Texts
@@ -96,7 +97,7 @@ def predict(as_json: bool, adapter: str, **options: Any) -> None:
     if not any(options.values()) and sys.stdin.isatty():
         for name in ("benefits", "side_effects", "comments"):
             options[name] = click.prompt(name.replace("_", " "), default="", show_default=False)
-    verdicts = run(Texts(**options), adapter, engine, warn=output.warn)
+    verdicts = run(Texts(**options), adapter, engine, base=base, warn=output.warn)
     output.print_verdicts(verdicts, as_json=as_json)
 
 

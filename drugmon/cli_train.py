@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from drugmon.cli_options import (
-    adapter_option,
     engine_config,
     engine_options,
+    model_options,
     output_options,
     source_options,
 )
@@ -67,7 +67,7 @@ def train(as_json: bool, quiet: bool, seed: int | None, **options: Any) -> None:
 
 @click.command()
 @click.argument("source")
-@adapter_option
+@model_options
 @click.option(
     "--drop-missing-like-pandas",
     is_flag=True,
@@ -82,7 +82,7 @@ def train(as_json: bool, quiet: bool, seed: int | None, **options: Any) -> None:
 @engine_options
 @output_options
 def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
-    """Compare an adapter's verdicts with the grades of labelled reviews.
+    """Compare an adapter's or a base's verdicts with the grades of labelled reviews.
 
     Prints accuracy, precision, recall and F1 per target with 95 % bootstrap intervals, the
     confusion matrices, calibration error and Cohen's kappa.
@@ -90,6 +90,7 @@ def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
     \b
     Example:
       drugmon evaluate held-out.tsv --adapter adapters/mine --html evaluation.html
+      drugmon evaluate held-out.tsv --base flan-t5-base
     """
     from drugmon import cli_output as output
     from drugmon.cli_progress import count_progress

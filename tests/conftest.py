@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -41,9 +41,13 @@ def _no_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder, named by DRUGMON_MODELS, with `tiny-base`: a random BERT of two layers."""
+    """A folder, named by DRUGMON_MODELS, with two random models of two layers.
+
+    `tiny-base` is a BERT, `tiny-t5` a Flan-T5: gated, its embeddings untied.
+    """
     folder = tmp_path_factory.mktemp("models")
     _make_base(folder / "tiny-base")
+    _make_t5(folder / "tiny-t5")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DRUGMON_MODELS", str(folder))
         yield folder
@@ -53,6 +57,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def tiny_base(models: Path) -> Path:
     """The folder of the tiny base."""
     return models / "tiny-base"
+
+
+@pytest.fixture(scope="session")
+def tiny_t5(models: Path) -> Path:
+    """The folder of the tiny T5."""
+    return models / "tiny-t5"
 
 
 @pytest.fixture(scope="session")
@@ -113,14 +123,53 @@ def _make_base(folder: Path) -> None:
 
 def _vocabulary(size: int) -> dict[str, int]:
     """Letters and the sample's most common words; a trainer gives other ones each time."""
+    letters = [f"{mark}{letter}" for letter in string.printable[:36] for mark in ("", "##")]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = [*special, *letters, *_common_words()]
+    return {piece: number for number, piece in enumerate(pieces[:size])}
+
+
+def _common_words() -> list[str]:
+    """The words and marks of the sample, most common first."""
     from drugmon.data.sample import sample_reviews
 
     said = " ".join(str(cell) for review in sample_reviews() for cell in review.values()).lower()
-    letters = [f"{mark}{letter}" for letter in string.printable[:36] for mark in ("", "##")]
-    words = Counter(re.findall(r"[a-z]{2,}|[^\w\s]", said)).most_common(size)
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    pieces = [*special, *letters, *(word for word, _ in words)]
-    return {piece: number for number, piece in enumerate(pieces[:size])}
+    return [word for word, _ in Counter(re.findall(r"[a-z]{2,}|[^\w\s]", said)).most_common()]
+
+
+def _make_t5(folder: Path) -> None:
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    prompt = ("Classify", "sentiment", "of", "review", "as", "positive", "neutral", "negative")
+    words = [*prompt, *_common_words()]
+    pieces = [*string.printable[:94], "▁", *(f"▁{word}" for word in dict.fromkeys(words))][:597]
+    # A long piece that is known beats its letters, as in a trained Unigram model.
+    scored = [(piece, -10.0) for piece in pieces]
+    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -20.0), *scored]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="always")]
+    )
+    tokenizer.post_processor = processors.TemplateProcessing("$A </s>", None, [("</s>", 1)])
+    torch.manual_seed(0)
+    untyped: dict[str, Any] = {"tie_word_embeddings": False, "decoder_start_token_id": 0}
+    config = T5Config(
+        vocab_size=600,
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_heads=4,
+        num_layers=2,
+        dropout_rate=0.0,
+        feed_forward_proj="gated-gelu",
+        **untyped,
+    )
+    model = T5ForConditionalGeneration(config)
+    model.lm_head.weight = torch.nn.Parameter(torch.randn(600, 32))
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 class Run(NamedTuple):

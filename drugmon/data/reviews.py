@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+
+from drugmon.labels import ASPECTS, TARGETS
 
 
 class Texts(NamedTuple):
@@ -33,6 +37,15 @@ def clean(text: str | None) -> str | None:
     while "&" in text and (unescaped := html.unescape(text)) != text:
         text = unescaped  # terminates: what replaces an entity is shorter than the entity
     return text.strip() or None
+
+
+def with_text(reviews: Sequence[Texts]) -> npt.NDArray[np.bool_]:
+    """Which targets have a text to judge, bool (n, 4); overall has one where any text is."""
+    there = np.zeros((len(reviews), len(TARGETS)), dtype=bool)
+    for row, review in enumerate(reviews):
+        aspects = [clean(getattr(review, aspect)) is not None for aspect in ASPECTS]
+        there[row] = [*aspects, any(aspects) or clean(review.text) is not None]
+    return there
 
 
 class Rows(Protocol):

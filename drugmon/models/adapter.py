@@ -1,4 +1,8 @@
-"""The adapter folder: finding it, verifying it, and making the model that scores from it."""
+"""The adapter folder: finding it, verifying it, and making the model that scores from it.
+
+It holds LoRA's matrices, or a whole fine-tuned checkpoint; a base that answers in words needs
+neither and scores as it is.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
     from drugmon.models.device import Compute
     from drugmon.models.lexical import LexicalModel
 
+CHECKPOINT: Final = "config.json"
+"""Only a whole checkpoint brings a configuration of its own."""
+
 HEADS: Final = "heads.safetensors"
 REFERENCE: Final = "reference.json"
 CARD: Final = "README.md"
@@ -29,13 +36,24 @@ class Adapter:
 
     folder: Path
     manifest: Manifest
+    found: Base | None = None
+    """The base where it is at hand already."""
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether the folder holds all weights, so that no base is needed beside it."""
+        return CHECKPOINT in self.manifest.files
 
     def base(self) -> Base:
-        """The verified base of this adapter.
+        """The verified base that the weights in this folder are for.
 
         Raises:
             BaseModelError: it is missing or is another one.
         """
+        if self.found:
+            return self.found
+        if self.is_checkpoint:
+            return Base(folder=self.folder, **self.manifest.base)
         name = self.manifest.base["name"]
         return resolve_base(name, expected=self.manifest.base)
 
@@ -64,14 +82,17 @@ class Adapter:
         from safetensors.torch import load_model
 
         from drugmon.models.classifier import make_classifier
-        from drugmon.models.lora import merge_lora
+        from drugmon.models.lora import CONFIG, merge_lora
 
         self.verify()
-        classifier = make_classifier(base or self.base(), self.manifest.max_length)
+        manifest = self.manifest
+        classifier = make_classifier(base or self.base(), manifest.max_length, manifest.prompt)
         backbone = classifier.load_backbone()
-        merge_lora(backbone, self.folder)
-        model = classifier.model(backbone, self.manifest.levels)
-        load_model(model.heads, str(self.folder / HEADS))
+        if CONFIG in manifest.files:
+            merge_lora(backbone, self.folder)
+        model = classifier.model(backbone, manifest.levels)
+        if HEADS in manifest.files:
+            load_model(model.heads, str(self.folder / HEADS))
         # The heads are tiny and read by softmax: float32 costs nothing there.
         model.backbone.to(dtype=compute.dtype)
         model = model.to(compute.device).eval().requires_grad_(False)

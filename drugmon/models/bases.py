@@ -1,8 +1,8 @@
 """Bases: find the pretrained model's folder and make sure that it is the one that was asked for.
 
 A base is a folder with `config.json`, `tokenizer.json` and safetensors weights. It is named by a
-short name (`minilm`), by a path, or by a hub id with its pinned revision (`org/name@<40 hex
-digits>`). Weights in pickle formats are refused.
+short name (`minilm`, `flan-t5-base`), by a path, or by a hub id with its pinned revision
+(`org/name@<40 hex digits>`). Weights in pickle formats are refused.
 """
 
 from __future__ import annotations
@@ -31,14 +31,18 @@ BASE_FILES: Final = (
 
 @dataclass(frozen=True)
 class KnownBase:
-    """A base that has a short name: where it comes from and what its weights must hash to."""
+    """A base that has a short name: where it comes from and what its weights must hash to.
 
-    package: str
-    package_folder: str
+    `package` is the installed package that holds it, None for one that is fetched. `sha256` None:
+    the pinned revision alone says what it must be, and an adapter's manifest what it was.
+    """
+
     hub_id: str
     revision: str
-    sha256: str
     licence: str
+    sha256: str | None = None
+    package: str | None = None
+    package_folder: str = ""
 
 
 KNOWN_BASES: Final[Mapping[str, KnownBase]] = {
@@ -49,7 +53,22 @@ KNOWN_BASES: Final[Mapping[str, KnownBase]] = {
         revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         licence="Apache-2.0",
-    )
+    ),
+    "flan-t5-small": KnownBase(
+        hub_id="google/flan-t5-small",
+        revision="0fc9ddf78a1e988dac52e2dac162b0ede4fd74ab",
+        licence="Apache-2.0",
+    ),
+    "flan-t5-base": KnownBase(
+        hub_id="google/flan-t5-base",
+        revision="7bcac572ce56db69c1ea7c8af255c5d7c9672fc2",
+        licence="Apache-2.0",
+    ),
+    "flan-t5-large": KnownBase(
+        hub_id="google/flan-t5-large",
+        revision="0613663d0d48ea86ba8cb3d7a44f0f65dc596a2a",
+        licence="Apache-2.0",
+    ),
 }
 
 
@@ -103,17 +122,17 @@ def resolve_base(name: str, *, expected: Mapping[str, str] | None = None) -> Bas
     base = Base(
         name=name if known or HUB_ID.fullmatch(name) else folder.name,
         folder=folder,
-        source=f"{known.hub_id}@{known.revision}" if known else _source(name, folder),
+        source=_known_source(known, folder) if known else _source(name, folder),
         sha256=weights_sha256(folder),
         tokenizer_sha256=tokenizer_sha256(folder),
         model_type=str(config.get("model_type", "")),
         licence=known.licence if known else "see the base",
     )
-    if known and base.sha256 != known.sha256:
+    if known and known.sha256 and base.sha256 != known.sha256:
+        source = known.package.replace("_", "-") if known.package else known.hub_id
         raise BaseModelError(
             f"the weights of base {name} in {folder} have SHA-256 {base.sha256[:12]}..., but the "
-            f"original's is {known.sha256[:12]}...: reinstall {known.package.replace('_', '-')} "
-            "or remove that folder"
+            f"original's is {known.sha256[:12]}...: reinstall {source} or remove that folder"
         )
     for key in ("sha256", "tokenizer_sha256"):
         if expected and expected[key] != getattr(base, key):
@@ -187,7 +206,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _find(name: str, known: KnownBase | None) -> Path:
     """The folder of a base: installed package, then DRUGMON_MODELS or a path, then the hub."""
-    if known:
+    if known and known.package:
         # find_spec of a top-level name locates the package without running its code.
         spec = importlib.util.find_spec(known.package)
         for location in (spec.submodule_search_locations or ()) if spec else ():
@@ -222,9 +241,17 @@ def _from_hub(name: str, repo: str, revision: str) -> Path:
     except Exception as error:  # the client raises many kinds; all mean that it is not to be had
         raise BaseModelError(
             f"base {name} is not on this machine and the hub did not give it "
-            f"({type(error).__name__}): put {', '.join(BASE_FILES[:3])} into "
-            f"${MODELS_VARIABLE}/{name} or name a folder"
+            f"({type(error).__name__}): on a machine that has a network, run `hf download {repo} "
+            f"--revision {revision} --local-dir ${MODELS_VARIABLE}/{repo.partition('/')[2]}` "
+            f"(older clients: huggingface-cli download), then set {MODELS_VARIABLE} to that folder "
+            f"here, or name the folder with {', '.join(BASE_FILES[:3])} itself"
         ) from error
+
+
+def _known_source(known: KnownBase, folder: Path) -> str:
+    """The hub id; with its revision where a hash or the hub's cache vouches for it."""
+    vouched = known.sha256 or folder.name == known.revision  # the cache names folders by revision
+    return f"{known.hub_id}@{known.revision}" if vouched else known.hub_id
 
 
 def _source(name: str, folder: Path) -> str:

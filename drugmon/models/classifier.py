@@ -62,6 +62,14 @@ class Classifier(Protocol):
     def base(self) -> Base:
         """The verified base."""
 
+    @property
+    def prompt(self) -> str | None:
+        """The template that its items are made with, None where the texts are read as they are."""
+
+    @property
+    def graded(self) -> bool:
+        """Whether its model predicts the levels of the graded columns, or the labels at once."""
+
     def prepare(self, reviews: Sequence[Texts]) -> Prepared:
         """The items that the model reads of `reviews`."""
 
@@ -71,23 +79,30 @@ class Classifier(Protocol):
     def load_backbone(self) -> nn.Module:
         """The pretrained weights in float32."""
 
-    def levels(self, graded: Levels) -> Levels:
-        """What its model predicts of each target, where the graded columns have levels `graded`."""
-
     def model(
         self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0
     ) -> ClassifierModel:
         """The model on a backbone, which may hold LoRA."""
 
 
-def make_classifier(base: Base, max_length: int) -> Classifier:
-    """The classifier for the architecture of `base`, reading at most `max_length` tokens an item.
+def make_classifier(base: Base, max_length: int, prompt: str | None = None) -> Classifier:
+    """The classifier for the architecture of `base`.
+
+    Args:
+        base: the verified base.
+        max_length: tokens that an item may have.
+        prompt: the template of a seq2seq base, None for its default; encoders read plain texts.
 
     Raises:
         BaseModelError: no classifier fits the base, or it cannot read that many tokens.
+        RecipeError: the prompt will not do.
     """
     from drugmon.models.encoder import Encoder
+    from drugmon.models.prompts import PROMPT, PROMPTED
+    from drugmon.models.seq2seq import Seq2Seq
 
+    if base.model_type in PROMPTED:
+        return Seq2Seq(base, max_length, prompt or PROMPT)
     return Encoder(base, max_length)
 
 

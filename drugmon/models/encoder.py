@@ -22,6 +22,7 @@ from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel, Levels
 from drugmon.models.inputs import Batch, Encoded, ReviewTokenizer, collate
+from drugmon.models.loading import LOADING, silence
 from drugmon.models.prepared import Prepared
 
 POOL_SCALE: Final = 8.0
@@ -77,6 +78,8 @@ class EncoderModel(ClassifierModel):
 class Encoder:
     """A base made ready for drug reviews: its tokenizer, and its backbone in a number format."""
 
+    graded: bool = True  # a logit for each level
+
     def __init__(self, base: Base, max_length: int) -> None:
         """Prepare `base` for reviews of at most `max_length` tokens.
 
@@ -94,6 +97,7 @@ class Encoder:
                 f"base {base.name} ({base.model_type or 'unknown type'}) is not an encoder"
             )
         self.base = base
+        self.prompt: str | None = None
         self.hidden = int(config["hidden_size"])
         self.pad_id = int(config.get("pad_token_id") or 0)
         self.tokenizer = ReviewTokenizer(base.folder, max_length, self.pad_id)
@@ -108,10 +112,6 @@ class Encoder:
         """Pad reviews to the longest."""
         return collate(items, self.pad_id)
 
-    def levels(self, graded: Levels) -> Levels:
-        """The levels of the graded columns, one logit each."""
-        return graded
-
     def model(self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0) -> EncoderModel:
         """The backbone with fresh heads."""
         return EncoderModel(backbone, self.hidden, levels, head_dropout)
@@ -122,13 +122,8 @@ class Encoder:
         Dropout inside the attention keeps torch from its fused kernel, and LoRA's few parameters
         need less of it than full fine-tuning; the heads have their own.
         """
-        options: dict[str, Any] = {
-            "dtype": dtype,
-            "attn_implementation": "sdpa",
-            "local_files_only": True,
-            "use_safetensors": True,
-        }
-        _silence()
+        options: dict[str, Any] = {"dtype": dtype, **LOADING}
+        silence()
         if self.base.model_type == "bert":
             # The class itself: the auto classes import every architecture's mapping first.
             from transformers.models.bert.modeling_bert import BertModel
@@ -147,11 +142,3 @@ class Encoder:
                 self.base.folder, trust_remote_code=False, **options
             )
         return backbone
-
-
-def _silence() -> None:
-    """No progress bars and no list of left-out pooler weights: a score run has its own progress."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]

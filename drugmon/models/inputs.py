@@ -65,14 +65,14 @@ def share_budget(lengths: Sequence[int], budget: int) -> list[int]:
     return shares
 
 
-class ReviewTokenizer:
-    """Turns reviews into `Encoded`, at most `max_length` tokens each."""
+class TextTokenizer:
+    """The tokenizer of a base, without its own truncation and padding."""
 
-    def __init__(self, folder: Path, max_length: int, pad_id: int) -> None:
+    def __init__(self, folder: Path) -> None:
         """Read `tokenizer.json` in `folder`.
 
         Raises:
-            BaseModelError: the tokenizer cannot be read, or does not frame a text as BERT's does.
+            BaseModelError: it cannot be read.
         """
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -80,14 +80,6 @@ class ReviewTokenizer:
             raise BaseModelError(f"cannot read {folder / 'tokenizer.json'}: {error}") from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        around = self._tokenizer.encode("").ids
-        if len(around) != 2:
-            raise BaseModelError(
-                f"{folder}: the tokenizer does not put one token before and one behind a text"
-            )
-        self._first, self._last = around
-        self.pad_id = pad_id
-        self.max_length = max_length
 
     def tokens(self, reviews: Sequence[Texts]) -> list[list[list[int]]]:
         """The token ids of each review's three aspects, whole; none where an aspect is empty."""
@@ -98,6 +90,26 @@ class ReviewTokenizer:
         ids = [next(encodings).ids if text else [] for text in texts]
         width = len(ASPECTS)
         return [ids[start : start + width] for start in range(0, len(ids), width)]
+
+
+class ReviewTokenizer(TextTokenizer):
+    """Turns reviews into `Encoded`, at most `max_length` tokens each."""
+
+    def __init__(self, folder: Path, max_length: int, pad_id: int) -> None:
+        """Read `tokenizer.json` in `folder`.
+
+        Raises:
+            BaseModelError: the tokenizer cannot be read, or does not frame a text as BERT's does.
+        """
+        super().__init__(folder)
+        around = self._tokenizer.encode("").ids
+        if len(around) != 2:
+            raise BaseModelError(
+                f"{folder}: the tokenizer does not put one token before and one behind a text"
+            )
+        self._first, self._last = around
+        self.pad_id = pad_id
+        self.max_length = max_length
 
     def layout(self, aspects: Sequence[Sequence[int]]) -> Encoded:
         """What the encoder reads of one review: its aspects, cut fairly to `max_length` tokens."""

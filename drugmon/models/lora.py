@@ -22,7 +22,6 @@ _PREFIX: Final = "base_model.model."
 # What changes the formula above; such an adapter is refused instead of being merged wrongly.
 _UNSUPPORTED: Final = (
     "use_dora",
-    "lora_bias",
     "fan_in_fan_out",
     "rank_pattern",
     "alpha_pattern",
@@ -31,9 +30,17 @@ _UNSUPPORTED: Final = (
 
 
 def add_lora(
-    backbone: nn.Module, *, r: int, alpha: int, dropout: float, target_modules: Sequence[str]
+    backbone: nn.Module,
+    *,
+    r: int,
+    alpha: int,
+    dropout: float,
+    target_modules: Sequence[str],
+    bias: bool = False,
 ) -> nn.Module:
-    """Wrap `backbone` so that only LoRA matrices train.
+    """Wrap `backbone` so that only LoRA matrices train, and with `bias` a bias behind each pair.
+
+    No task type is given: for a seq2seq base, peft's SEQ_CLS would leave the heads out in silence.
 
     Raises:
         AdapterError: no module of the backbone has one of the names in `target_modules`.
@@ -41,17 +48,28 @@ def add_lora(
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
-        r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=list(target_modules)
+        r=r,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=list(target_modules),
+        lora_bias=bias,
     )
     try:
         with warnings.catch_warnings():
             # peft asks transformers for a property that has been renamed.
             warnings.simplefilter("ignore", FutureWarning)
+            # It could not merge a bias into a layer that has none; merge_lora can.
+            warnings.filterwarnings("ignore", message="`lora_bias=True`")
             return get_peft_model(backbone, config)
     except ValueError as error:
         raise AdapterError(
             f"the base has no modules named {', '.join(target_modules)}: see lora.target_modules"
         ) from error
+
+
+def is_lora(backbone: nn.Module) -> bool:
+    """Whether `add_lora` made it."""
+    return hasattr(backbone, "peft_config")
 
 
 def save_lora(model: Any, folder: Path, base_source: str) -> None:
@@ -92,23 +110,34 @@ def merge_lora(backbone: nn.Module, folder: Path) -> None:
     scale = config["lora_alpha"] / (config["r"] ** 0.5 if config.get("use_rslora") else config["r"])
     weights = load_file(folder / WEIGHTS)
     parameters = dict(backbone.named_parameters())
-    for name, (down, up) in _pairs(weights, folder).items():
-        if name not in parameters or parameters[name].shape != (up.shape[0], down.shape[1]):
-            raise AdapterError(f"{folder / WEIGHTS} does not fit its base: {name}")
+    for module, (down, up, bias) in _pairs(weights, folder).items():
+        weight = parameters.get(f"{module}.weight")
+        if weight is None or weight.shape != (up.shape[0], down.shape[1]):
+            raise AdapterError(f"{folder / WEIGHTS} does not fit its base: {module}.weight")
         with torch.no_grad():
-            parameters[name].add_(up.float() @ down.float(), alpha=scale)
+            weight.add_(up.float() @ down.float(), alpha=scale)
+        if bias is not None:
+            _add_bias(backbone.get_submodule(module), scale * bias.float())
+
+
+def _add_bias(layer: Any, bias: torch.Tensor) -> None:
+    """Add to a layer's bias, or give it one: T5's layers have none."""
+    own = layer.bias.detach() if layer.bias is not None else 0.0
+    layer.bias = nn.Parameter(own + bias, requires_grad=False)
 
 
 def _pairs(
     weights: Mapping[str, torch.Tensor], folder: Path
-) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Parameter name -> (A (r, in), B (out, r))."""
-    pairs = {}
+) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
+    """Module name -> (A (r, in), B (out, r), bias (out,) where there is one)."""
+    pairs, used = {}, 0
     for key, down in weights.items():
         module, marker, _ = key.removeprefix(_PREFIX).partition(".lora_A.weight")
         up = weights.get(key.replace("lora_A", "lora_B"))
         if marker and up is not None:
-            pairs[f"{module}.weight"] = (down, up)
-    if 2 * len(pairs) != len(weights):
+            bias = weights.get(key.replace("lora_A.weight", "lora_B.bias"))
+            pairs[module] = (down, up, bias)
+            used += 2 if bias is None else 3
+    if used != len(weights):
         raise AdapterError(f"{folder / WEIGHTS} holds tensors that are not LoRA's")
     return pairs

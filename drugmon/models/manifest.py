@@ -25,6 +25,7 @@ class Manifest:
     Attributes:
         base: the base's identity, see `Base.identity`.
         levels: for each target in output order, the label of every level that its head predicts.
+        prompt: the template of a seq2seq base's prompts, None where the base reads plain texts.
         files: SHA-256 of every other file of the folder.
         metrics: per target, the quality on held-out reviews.
         data: name, source, licence, notes, citation, rows and fingerprint of the training data.
@@ -43,6 +44,7 @@ class Manifest:
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
     files: Mapping[str, str] = field(default_factory=dict)
+    prompt: str | None = None
     format_version: int = FORMAT_VERSION
 
     @property
@@ -57,7 +59,7 @@ class Manifest:
         That is weights, heads, base, layout and calibration. Metrics, dates and the card do not
         change a verdict, so they do not change the digest.
         """
-        decides = {
+        decides: dict[str, Any] = {
             "files": {k: v for k, v in self.files.items() if k.endswith(".safetensors")},
             "lora": self.recipe.get("lora"),
             "base": [self.base["sha256"], self.base["tokenizer_sha256"]],
@@ -65,6 +67,8 @@ class Manifest:
             "max_length": self.max_length,
             "calibration": {target: c.to_dict() for target, c in self.calibrations().items()},
         }
+        if self.prompt is not None:
+            decides["prompt"] = self.prompt
         canonical = json.dumps(decides, sort_keys=True).encode()
         return hashlib.sha256(canonical).hexdigest()[:DIGEST_LENGTH]
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from drugmon.data.reviews import Texts, clean
-from drugmon.labels import ASPECTS, LABELS, TARGETS
+from drugmon.data.reviews import Texts, with_text
+from drugmon.labels import LABELS, TARGETS
 from drugmon.models.calibration import Calibration
 
 Floats = npt.NDArray[np.float32]
@@ -49,7 +49,7 @@ def judge(
     reviews: Sequence[Texts], evidence: Evidence, calibrations: Mapping[str, Calibration]
 ) -> Scores:
     """Verdicts of the targets that have a text and that the adapter was trained on."""
-    there = _with_text(reviews)
+    there = with_text(reviews)
     labels = np.full((len(reviews), len(TARGETS)), NO_VERDICT, dtype=np.int8)
     probabilities = np.full((len(reviews), len(TARGETS), len(LABELS)), np.nan, np.float32)
     for target, calibration in calibrations.items():
@@ -59,12 +59,3 @@ def judge(
         probabilities[rows, column] = calibrated
         labels[rows, column] = calibration.decide(calibrated)
     return Scores(labels, probabilities)
-
-
-def _with_text(reviews: Sequence[Texts]) -> npt.NDArray[np.bool_]:
-    """Which targets have a text to judge, bool (n, 4); overall has one where any text is."""
-    there = np.zeros((len(reviews), len(TARGETS)), dtype=bool)
-    for row, review in enumerate(reviews):
-        aspects = [clean(getattr(review, aspect)) is not None for aspect in ASPECTS]
-        there[row] = [*aspects, any(aspects) or clean(review.text) is not None]
-    return there

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from drugmon.errors import RecipeError
-from drugmon.labels import LABEL_OF_LEVEL, LABELS
+from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
+from drugmon.models.prompts import PROMPT
 from drugmon.training.checked import check_keys, checked, one_of, within
 
 PACKAGED: Final = Path(__file__).parent / "recipes"
-STRATEGIES: Final = ("none", "weights", "oversample", "downsample")
+STRATEGIES: Final = ("none", "weights", "oversample", "downsample", "resample")
+METHODS: Final = ("lora", "full")
 
 
 @dataclass(frozen=True)
@@ -25,20 +27,28 @@ class Base:
 
 @dataclass(frozen=True)
 class Lora:
-    """The adapter's rank, scale (alpha / r), dropout, and the layers that it changes."""
+    """The adapter's rank, scale (alpha / r), dropout, and the layers that it changes.
+
+    `bias` gives each of these layers a trained bias as well.
+    """
 
     r: int = within(16, 1, 512)
     alpha: int = within(32, 1, 2048)
     dropout: float = within(0.05, 0, 0.9)
     target_modules: tuple[str, ...] = ("query", "key", "value", "dense")
+    bias: bool = False
 
 
 @dataclass(frozen=True)
 class Model:
-    """Tokens a review may take (special ones included), and the dropout before the heads."""
+    """Tokens a review may take (special ones included), and the dropout before the heads.
+
+    A seq2seq base has no heads; it reads `prompt`, with the text where `{text}` stands.
+    """
 
     max_length: int = within(256, 8, 8192)
     head_dropout: float = within(0.1, 0, 0.9)
+    prompt: str = PROMPT
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,12 @@ class Lexical:
 
 @dataclass(frozen=True)
 class Train:
-    """The loop: `warmup` is a share of all steps, `patience` counts epochs without a better dev."""
+    """The loop: `warmup` is a share of all steps, `patience` counts epochs without a better dev.
 
+    `method`: LoRA beside frozen weights, or full fine-tuning of all of them.
+    """
+
+    method: str = one_of("lora", METHODS)
     epochs: int = within(4, 1, 1000)
     batch_size: int = within(16, 1, 4096)
     learning_rate: float = within(5e-4, 0, 1)
@@ -67,7 +81,10 @@ class Train:
 
 @dataclass(frozen=True)
 class Loss:
-    """Weights of the two losses (levels, labels) and of each target in the sum."""
+    """Weights of the two losses (levels, labels) and of each target in the sum.
+
+    A target of weight 0 is not learned and does not help to choose the epoch.
+    """
 
     level_weight: float = within(0.5, 0, 100)
     label_weight: float = within(1.0, 0, 100)
@@ -83,7 +100,10 @@ class Loss:
 
 @dataclass(frozen=True)
 class Balance:
-    """How rare labels are made up for; `per_class` 0 means the largest (smallest) class's size."""
+    """How rare labels are made up for; `per_class` 0 means the largest (smallest) class's size.
+
+    `resample` repeats and leaves out rows until every label has `per_class` (0: the mean size).
+    """
 
     strategy: str = one_of("none", STRATEGIES)
     per_class: int = within(0, 0, 10**9)
@@ -183,6 +203,8 @@ def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
     recipe = Recipe(name, str(values.get("description", "")), labels=labels, **sections)
     if recipe.loss.level_weight == recipe.loss.label_weight == 0:
         raise RecipeError(f"{where}: loss.level_weight and loss.label_weight are both 0; raise one")
+    if not any(map(recipe.loss.of_target, TARGETS)):
+        raise RecipeError(f"{where}: loss gives every target the weight 0; raise one")
     return recipe
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +13,34 @@ from drugmon.training.recipe import Balance
 
 Rows = NDArray[np.int64]
 
+_SIZES: Final[Mapping[str, Callable[[list[int]], float]]] = {
+    "oversample": max,
+    "downsample": min,
+    "resample": np.mean,
+}
+"""The size of every label where the recipe names none."""
+
 
 def balanced_rows(strata: NDArray[np.int64], balance: Balance, seed: int) -> Rows:
     """Return the indices into `strata` (labels, -1 for none) that an epoch goes through.
 
     `oversample` repeats rows of every label that has fewer than `per_class` (0: than the most
-    frequent one); `downsample` leaves out rows of every label that has more (0: than the rarest).
+    frequent one); `downsample` leaves out rows of every label that has more (0: than the rarest);
+    `resample` does both, so that every label has `per_class` (0: the mean of their numbers).
     Rows without a label are taken once.
     """
     rows = np.arange(len(strata))
-    if balance.strategy not in ("oversample", "downsample"):
+    if balance.strategy not in _SIZES:
         return rows
     rng = np.random.default_rng(seed)
     of_label = [own for label in range(len(LABELS)) if len(own := rows[strata == label])]
     sizes = [len(own) for own in of_label] or [0]
-    over = balance.strategy == "oversample"
-    size = balance.per_class or (max(sizes) if over else min(sizes))
-    fit = _repeated if over else _thinned
-    return np.concatenate([rows[strata < 0], *(fit(own, size, rng) for own in of_label)])
+    size = balance.per_class or round(_SIZES[balance.strategy](sizes))
+    if balance.strategy != "oversample":
+        of_label = [_thinned(own, size, rng) for own in of_label]
+    if balance.strategy != "downsample":
+        of_label = [_repeated(own, size, rng) for own in of_label]
+    return np.concatenate([rows[strata < 0], *of_label])
 
 
 def _repeated(rows: Rows, size: int, rng: np.random.Generator) -> Rows:

@@ -101,6 +101,7 @@ def _manifest(
         data=data,
         training=training,
         metrics=metrics,
+        prompt=fit.prompt,
     )
 
 

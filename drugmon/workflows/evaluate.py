@@ -11,11 +11,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.config import EngineConfig
 from drugmon.data.atomic import replacing
 from drugmon.errors import TrainingDataError
 from drugmon.labels import TARGETS
-from drugmon.models.adapter import Adapter, open_adapter
+from drugmon.models.adapter import Adapter
+from drugmon.models.zero_shot import open_model
 from drugmon.monitoring.quality import Quality, measure
 from drugmon.reports.evaluation import Evaluation, LeftOut, render_evaluation
 from drugmon.scoring.engine import Engine
@@ -28,10 +29,11 @@ BOOTSTRAP_SEED: Final = 0
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What to measure on what."""
+    """What to measure on what: an adapter (None: the default one), or a base by itself."""
 
     source: str
-    adapter: str = DEFAULT_ADAPTER
+    adapter: str | None = None
+    base: str | None = None
     drop_missing_like_pandas: bool = False
     html: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +54,7 @@ def evaluate(
     Raises:
         DrugmonError: the source has no grades, or cannot be read or scored.
     """
-    adapter = open_adapter(config.adapter)
+    adapter = open_model(config.adapter, config.base)
     reviews = read_labelled(
         config.source,
         adapter.manifest.recipe["labels"],

@@ -1,4 +1,4 @@
-"""One training of a recipe's models: LoRA with heads on the base, a lexical model beside it."""
+"""One training of a recipe's models: LoRA or all of the base, heads, a lexical model beside it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import torch
 from safetensors.torch import save_model
 
 from drugmon.config import EngineConfig
+from drugmon.errors import RecipeError
+from drugmon.labels import LABELS
 from drugmon.models.adapter import HEADS
 from drugmon.models.bases import Base
+from drugmon.models.checkpoint import save_checkpoint
 from drugmon.models.classifier import ClassifierModel, make_classifier
 from drugmon.models.device import choose_compute
 from drugmon.models.lexical import LexicalModel, fit_lexical
-from drugmon.models.lora import add_lora, save_lora
+from drugmon.models.lora import add_lora, is_lora, save_lora
 from drugmon.training.checkpoint import Checkpoint, run_key
 from drugmon.training.dataset import LabelledReviews
-from drugmon.training.examples import make_examples
+from drugmon.training.examples import Examples, make_examples
 from drugmon.training.grades import level_labels
 from drugmon.training.progress import Outcome, Progress
 from drugmon.training.recipe import Recipe
@@ -45,8 +48,11 @@ class Fitted:
         return sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes)
 
     def save(self, folder: Path, base: Base) -> None:
-        """Write the weights into `folder`: LoRA, heads and lexical model."""
-        save_lora(self.model.backbone, folder, base.source)
+        """Write the weights into `folder`: LoRA or the whole checkpoint, heads, lexical model."""
+        if is_lora(self.model.backbone):
+            save_lora(self.model.backbone, folder, base.source)
+        else:
+            save_checkpoint(self.model.backbone, folder, base.folder)
         if len(self.model.heads):
             save_model(self.model.heads, str(folder / HEADS))
         if self.lexical:
@@ -80,14 +86,15 @@ class Fit:
             torch.set_num_threads(engine.threads)
         # Training is in float32: LoRA's updates are too small for bf16 weights.
         self.compute = choose_compute(engine.device, "fp32")
-        self._classifier = make_classifier(base, recipe.model.max_length)
+        self._classifier = make_classifier(base, recipe.model.max_length, recipe.model.prompt)
         self._prepared = self._classifier.prepare(reviews.texts)
-        self.levels = self._classifier.levels(
+        self.levels = (
             {target: level_labels(target, recipe.labels) for target in reviews.targets}
+            if self._classifier.graded
+            else dict.fromkeys(reviews.targets, LABELS)
         )
-        self._examples = make_examples(
-            self._prepared, self._classifier.collate, reviews.levels, reviews.labels
-        )
+        self.prompt = self._classifier.prompt
+        self._examples = self._make_examples()
 
     def run(
         self, stage: str, train: Rows, dev: Rows | None, stop_after: int | None = None
@@ -118,17 +125,36 @@ class Fit:
         outcome = trainer.run()
         return Fitted(model, self._lexical(train), outcome, len(rows), time.monotonic() - began)
 
+    def _make_examples(self) -> Examples:
+        """What the targets that the loss weighs teach."""
+        labels = {
+            target: own
+            for target, own in self.reviews.labels.items()
+            if self.recipe.loss.of_target(target)
+        }
+        if not labels:
+            raise RecipeError(
+                f"recipe {self.recipe.name}: the reviews teach {', '.join(self.reviews.targets)} "
+                "only, to which loss gives the weight 0; raise one"
+            )
+        taught = self.reviews.levels if self._classifier.graded else self.reviews.labels
+        levels = {target: taught[target] for target in labels}
+        return make_examples(self._prepared, self._classifier.collate, levels, labels)
+
     def _build(self) -> ClassifierModel:
         recipe = self.recipe
         # Before the LoRA matrices and the heads get their random start.
         seed_everything(recipe.train.seed)
-        backbone = add_lora(
-            self._classifier.load_backbone(),
-            r=recipe.lora.r,
-            alpha=recipe.lora.alpha,
-            dropout=recipe.lora.dropout,
-            target_modules=recipe.lora.target_modules,
-        )
+        backbone = self._classifier.load_backbone()
+        if recipe.train.method == "lora":
+            backbone = add_lora(
+                backbone,
+                r=recipe.lora.r,
+                alpha=recipe.lora.alpha,
+                dropout=recipe.lora.dropout,
+                target_modules=recipe.lora.target_modules,
+                bias=recipe.lora.bias,
+            )
         model = self._classifier.model(backbone, self.levels, recipe.model.head_dropout)
         return model.to(self.compute.device)
 

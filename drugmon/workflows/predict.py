@@ -9,7 +9,7 @@ from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import UsageError
 from drugmon.labels import LABELS, TARGETS
-from drugmon.models.adapter import open_adapter
+from drugmon.models.zero_shot import open_model
 from drugmon.scoring.engine import Engine
 
 
@@ -25,12 +25,13 @@ class Verdict:
 
 def predict(
     texts: Texts,
-    adapter: str,
+    adapter: str | None,
     engine: EngineConfig,
     *,
+    base: str | None = None,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> list[Verdict]:
-    """The verdicts of the targets that have a text, in output order.
+    """The verdicts of the targets that have a text, in output order, by an adapter or by a base.
 
     Raises:
         UsageError: there is no text at all.
@@ -40,7 +41,7 @@ def predict(
         raise UsageError(
             "the review has no text: give --benefits, --side-effects, --comments or --text"
         )
-    scores = Engine(open_adapter(adapter), engine, warn).score([texts])
+    scores = Engine(open_model(adapter, base), engine, warn).score([texts])
     verdicts = []
     for column, target in enumerate(TARGETS):
         label = int(scores.labels[0, column])

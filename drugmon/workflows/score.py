@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypedDict
 
-from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.config import EngineConfig
 from drugmon.data.selection import Selection
 from drugmon.data.sources import StandardInput, make_out_folder, output_paths, resolve_source
 from drugmon.data.tables import Table
 from drugmon.errors import UsageError
-from drugmon.models.adapter import open_adapter
+from drugmon.models.zero_shot import open_model
 from drugmon.scoring.scorer import Tally
 from drugmon.workflows.compute import LazyEngine
 from drugmon.workflows.score_files import score_file, score_stream
@@ -23,14 +23,15 @@ from drugmon.workflows.score_table import score_table
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """What to score, with what, and where to write.
+    """What to score, with what (no adapter and no base: the default adapter), where to write.
 
     Raises:
         UsageError: options that do not fit together.
     """
 
     source: str
-    adapter: str = DEFAULT_ADAPTER
+    adapter: str | None = None
+    base: str | None = None
     out: str | None = None
     in_place: bool = False
     table: str | None = None
@@ -111,7 +112,7 @@ def score(
             and what was scored for them is kept for the next run.
     """
     began = time.monotonic()
-    adapter = open_adapter(config.adapter)
+    adapter = open_model(config.adapter, config.base)
     adapter.verify()
     engine = LazyEngine(adapter, config.engine, warn)
     run = ScoreRun(
