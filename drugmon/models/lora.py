@@ -83,8 +83,11 @@ def save_lora(model: Any, folder: Path, base_source: str) -> None:
     config.target_modules = sorted(config.target_modules)
     config.base_model_name_or_path = repo
     config.revision = revision or None
-    # Without save_embedding_layers=False peft may ask the hub whether the vocabulary was resized.
-    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    with warnings.catch_warnings():
+        # peft takes LoRA's biases for matrices that a cluster has not gathered.
+        warnings.filterwarnings("ignore", message=".*have invalid shape")
+        # Without save_embedding_layers=False peft may ask the hub for the vocabulary.
+        model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)
 
 

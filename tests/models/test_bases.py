@@ -41,7 +41,7 @@ def test_embedded_base_that_was_changed_is_refused(
 
 def test_unknown_name_lists_the_ways(models: Path) -> None:
     assert models.is_dir()
-    with pytest.raises(BaseModelError, match=r"no base 'nope': name one of minilm, a folder, "):
+    with pytest.raises(BaseModelError, match=r"no base .nope.: name one of minilm, flan-t5-"):
         resolve_base("nope")
 
 
@@ -55,7 +55,9 @@ def test_hub_that_gives_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         raise OSError("no network")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
-    with pytest.raises(BaseModelError, match=r"hub did not give it \(OSError\): put config\.json"):
+    with pytest.raises(
+        BaseModelError, match=r"hub did not give it \(OSError\): on a machine that has"
+    ):
         resolve_base(f"org/name@{'0' * 40}")
 
 
