@@ -83,7 +83,10 @@ def print_training(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
     console.print(f"Held-out figures ({result.measured_on}), 95 % intervals:")
     console.print(_quality_table(result.qualities))
     trained, whole = (manifest.training[f"{of}_parameters"] for of in ("trainable", "all"))
-    console.print(f"{trained:,} of {whole:,} parameters trained ({trained / whole:.1%})")
+    console.print(
+        f"{trained:,} of {whole:,} parameters trained ({trained / whole:.1%}), "
+        f"{manifest.training['peak_memory'] / 1e9:.1f} GB of memory at most"
+    )
     print(
         f"drugmon train: ok adapter={manifest.identity} folder={result.adapter.folder} "
         f"macro_f1={_mean_macro_f1(result.qualities):.3f} seconds={result.seconds:.0f}",

@@ -76,8 +76,10 @@ class Classifier(Protocol):
     def collate(self, items: Sequence[Any]) -> Batch:
         """Pad items of `prepare` to the longest."""
 
-    def load_backbone(self) -> nn.Module:
-        """The pretrained weights in float32."""
+    def load_backbone(
+        self, dtype: torch.dtype = torch.float32, train_on: torch.device | None = None
+    ) -> nn.Module:
+        """The pretrained weights in `dtype`, made for training where `train_on` names a device."""
 
     def model(
         self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import resource
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +47,38 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch or Python says that the memory is used up."""
+    # torch's CPU allocator, C++ and the CUDA libraries give a bare RuntimeError.
+    known = ("allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        part in str(error) for part in known
+    )
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes that this process held at most so far: of the GPU, or of the machine's memory."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep freed memory for the next large tensor.
+
+    By default glibc returns it to the system, which then clears it page by page for the next one:
+    about a third of the time of a training step.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):  # another C library
+        return
+    trim_threshold, mmap_threshold = -1, -3  # from malloc.h
+    for option in (trim_threshold, mmap_threshold):
+        mallopt(option, 2**31 - 1)
 
 
 def _device(name: str) -> torch.device:

@@ -19,6 +19,7 @@ from torch import nn
 from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
 from drugmon.labels import ASPECTS, TARGETS
+from drugmon.models.attention import register_attention
 from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel, Levels
 from drugmon.models.inputs import Batch, Encoded, ReviewTokenizer, collate
@@ -116,13 +117,19 @@ class Encoder:
         """The backbone with fresh heads."""
         return EncoderModel(backbone, self.hidden, levels, head_dropout)
 
-    def load_backbone(self, dtype: torch.dtype = torch.float32) -> nn.Module:
+    def load_backbone(
+        self, dtype: torch.dtype = torch.float32, train_on: torch.device | None = None
+    ) -> nn.Module:
         """The pretrained weights without the pooler, with its own dropouts off.
 
         Dropout inside the attention keeps torch from its fused kernel, and LoRA's few parameters
         need less of it than full fine-tuning; the heads have their own.
         """
+        # The custom attention is known to serve this architecture alone.
+        fast = train_on is not None and train_on.type == "cpu" and self.base.model_type == "bert"
         options: dict[str, Any] = {"dtype": dtype, **LOADING}
+        if fast:
+            options["attn_implementation"] = register_attention()
         silence()
         if self.base.model_type == "bert":
             # The class itself: the auto classes import every architecture's mapping first.

@@ -47,6 +47,8 @@ def add_lora(
     """
     from peft import LoraConfig, get_peft_model
 
+    from drugmon.models.lora_linear import LoraLinear
+
     config = LoraConfig(
         r=r,
         lora_alpha=alpha,
@@ -54,6 +56,8 @@ def add_lora(
         target_modules=list(target_modules),
         lora_bias=bias,
     )
+    if not bias:  # which peft's own layer adds
+        config._register_custom_module({nn.Linear: LoraLinear})
     try:
         with warnings.catch_warnings():
             # peft asks transformers for a property that has been renamed.

@@ -94,12 +94,15 @@ class Seq2Seq:
         del head_dropout
         return Seq2SeqModel(backbone, levels, self._label_ids, self._start_id)
 
-    def load_backbone(self) -> nn.Module:
-        """The pretrained weights in float32, with the base's own dropout while training."""
+    def load_backbone(
+        self, dtype: torch.dtype = torch.float32, train_on: torch.device | None = None
+    ) -> nn.Module:
+        """The pretrained weights, with the base's own dropout while training."""
+        del train_on
         silence()
         from transformers import AutoModelForSeq2SeqLM
 
         backbone: nn.Module = AutoModelForSeq2SeqLM.from_pretrained(
-            self.base.folder, dtype=torch.float32, trust_remote_code=False, **LOADING
+            self.base.folder, dtype=dtype, trust_remote_code=False, **LOADING
         )
         return backbone

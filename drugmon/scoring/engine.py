@@ -15,7 +15,7 @@ from drugmon.errors import DeviceError, DrugmonError
 from drugmon.labels import LABELS
 from drugmon.models.adapter import Adapter
 from drugmon.models.bases import Base
-from drugmon.models.device import Compute, choose_compute
+from drugmon.models.device import Compute, choose_compute, is_out_of_memory
 from drugmon.models.inputs import token_batches
 from drugmon.models.prepared import Prepared
 from drugmon.scoring.scores import Evidence, Scores, judge
@@ -110,7 +110,7 @@ class Engine:
         try:
             return [(rows, self._run([items[row] for row in rows]))]
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if len(rows) == 1:
                 raise DeviceError(
@@ -142,11 +142,3 @@ class Engine:
             )
         self._warned = True
         self.batch_tokens = min(tokens, self.batch_tokens)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    # torch's CPU allocator, C++ and the CUDA libraries give a bare RuntimeError.
-    known = ("allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        part in str(error) for part in known
-    )

@@ -21,8 +21,11 @@ def review_loss(
     label_log_probs: LabelLogProbs,
     class_weights: Mapping[str, Tensor],
     loss: Loss,
+    counts: Mapping[str, int] | None = None,
 ) -> Tensor:
     """Return the scalar loss: the sum over targets of the mean over their labelled reviews.
+
+    Of a part of a batch it is the part's share, so that the losses of all parts add up.
 
     Args:
         logits: per target (b, levels), float.
@@ -32,6 +35,7 @@ def review_loss(
         class_weights: per target (3,), float; multiplies the loss of a review by its label's.
         loss: the recipe's weights; a review's loss is level_weight * cross-entropy over levels +
             label_weight * negative log-likelihood of its label.
+        counts: per target, how many labelled reviews the mean is over; those here if not given.
     """
     total = torch.zeros((), device=next(iter(logits.values())).device)
     for target, label in labels.items():
@@ -44,5 +48,6 @@ def review_loss(
         ) + loss.label_weight * functional.nll_loss(
             label_log_probs(own, target), label, reduction="none"
         )
-        total = total + loss.of_target(target) * (per_review * class_weights[target][label]).mean()
+        weighted = (per_review * class_weights[target][label]).sum()
+        total = total + loss.of_target(target) * weighted / (counts or {}).get(target, len(label))
     return total

@@ -31,13 +31,15 @@ class Optimizer:
         ]
         self._adamw = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
 
-    def step(self, loss: Tensor, number: int) -> None:
-        """Differentiate `loss` and update; `number` counts the steps from 0."""
+    def begin(self) -> None:
+        """Forget the gradients of the step before."""
+        self._adamw.zero_grad()
+
+    def step(self, number: int) -> None:
+        """Update by the gradients that are there; `number` counts the steps from 0."""
         factor = schedule(number, self._steps, self._settings.warmup)
         for group, rate in zip(self._adamw.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
-        self._adamw.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._parameters, self._settings.max_grad_norm)
         self._adamw.step()
 

@@ -64,6 +64,9 @@ class Lexical:
 class Train:
     """The loop: `warmup` is a share of all steps, `patience` counts epochs without a better dev.
 
+    A batch goes through the model in parts of at most `micro_tokens` tokens (0: by the device).
+    `gradient_checkpointing` computes activations twice instead of keeping them.
+
     `method`: LoRA beside frozen weights, or full fine-tuning of all of them.
     """
 
@@ -76,6 +79,8 @@ class Train:
     warmup: float = within(0.06, 0, 1)
     max_grad_norm: float = within(1.0, 1e-6, 1e6)
     patience: int = within(2, 1, 1000)
+    micro_tokens: int = within(0, 0, 10**9)
+    gradient_checkpointing: bool = False
     seed: int = within(0, 0, 2**31 - 1)
 
 

@@ -44,12 +44,7 @@ def split_rows(
     Raises:
         TrainingDataError: so few reviews that train, dev or an asked-for test would be empty.
     """
-    copies: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
-    for row, review in enumerate(texts):
-        copies[tuple(map(clean, review))].append(row)
-    groups: dict[int, list[list[int]]] = defaultdict(list)
-    for rows in copies.values():
-        groups[int(strata[rows[0]])].append(rows)
+    groups = _groups(texts, strata)
     rng = np.random.default_rng(seed)
     sides: tuple[list[int], list[int], list[int]] = ([], [], [])
     for stratum in sorted(groups):
@@ -61,6 +56,43 @@ def split_rows(
             f"{shares.test:g}; give more reviews or other shares (split.dev, split.test)"
         )
     return Split(train, dev, test)
+
+
+def fold_rows(
+    texts: Sequence[Texts], strata: NDArray[np.int64], folds: int, seed: int
+) -> list[Rows]:
+    """Deal the rows into `folds` parts of about the same number of rows of every stratum.
+
+    Copies of a review are dealt together, as `split_rows` does.
+
+    Raises:
+        TrainingDataError: so few reviews that a fold would be empty.
+    """
+    rng = np.random.default_rng(seed)
+    dealt: list[list[int]] = [[] for _ in range(folds)]
+    for _, groups in sorted(_groups(texts, strata).items()):
+        sizes = [0] * folds
+        for index in rng.permutation(len(groups)):
+            # The fold that has the fewest, of those the one that has the fewest of all strata.
+            fold = min(range(folds), key=lambda each: (sizes[each], len(dealt[each]), each))
+            dealt[fold].extend(groups[index])
+            sizes[fold] += len(groups[index])
+    if not all(dealt):
+        raise TrainingDataError(
+            f"{len(texts)} reviews are too few for split.folds {folds}; give more or fewer folds"
+        )
+    return [np.sort(np.array(rows, np.int64)) for rows in dealt]
+
+
+def _groups(texts: Sequence[Texts], strata: NDArray[np.int64]) -> dict[int, list[list[int]]]:
+    """Rows with the same cleaned texts, by the stratum of their first row."""
+    copies: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
+    for row, review in enumerate(texts):
+        copies[tuple(map(clean, review))].append(row)
+    groups: dict[int, list[list[int]]] = defaultdict(list)
+    for rows in copies.values():
+        groups[int(strata[rows[0]])].append(rows)
+    return groups
 
 
 def _deal(

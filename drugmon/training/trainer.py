@@ -21,6 +21,7 @@ from drugmon.training.checkpoint import (
 )
 from drugmon.training.examples import Examples, length_grouped
 from drugmon.training.loss import review_loss
+from drugmon.training.micro import MicroBatches
 from drugmon.training.optimizer import Optimizer
 from drugmon.training.progress import Epoch, Outcome, Position, Progress
 from drugmon.training.recipe import Recipe
@@ -38,9 +39,10 @@ class Trainer:
     Without `dev` nothing is chosen: it stops after `stop_after` epochs and keeps the last one's
     weights. The learning rate falls over all epochs of the recipe either way.
 
-    Only parameters that require gradients are trained and kept. Batches follow from seed and epoch
-    alone and all other state is in the checkpoint, so a run that was killed and started again ends
-    where an uninterrupted one does.
+    Only parameters that require gradients are trained and kept. A batch that the memory does not
+    hold at once goes through in parts, see `MicroBatches`; `warn` is told so. Batches follow from
+    seed and epoch alone and all other state is in the checkpoint, so a run that was killed and
+    started again ends where an uninterrupted one does.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Trainer:
         class_weights: Mapping[str, NDArray[np.float32]],
         checkpoint: Checkpoint | None = None,
         progress: Callable[[Progress], None] | None = None,
+        warn: Callable[[str], None] = lambda _warning: None,
     ) -> None:
         self._model, self._train, self._dev, self._recipe = model, train, dev, recipe
         self._epochs = stop_after or recipe.train.epochs
@@ -63,6 +66,7 @@ class Trainer:
             target: torch.from_numpy(own).to(self._device) for target, own in class_weights.items()
         }
         self._rows, self._lengths = train.labelled(), train.lengths
+        self._micro = MicroBatches(self._lengths, recipe.train.micro_tokens, self._device, warn)
         self._steps_per_epoch = math.ceil(len(self._rows) / recipe.train.batch_size)
         self._steps = self._steps_per_epoch * recipe.train.epochs
         self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
@@ -103,6 +107,21 @@ class Trainer:
 
     def _take_step(self, rows: NDArray[np.int64]) -> float:
         """Learn from one batch; return its loss."""
+        counts = {t: int((labels[rows] >= 0).sum()) for t, labels in self._train.labels.items()}
+        value = self._micro.run(
+            rows, self._optimizer.begin, lambda part: self._differentiate(part, counts)
+        )
+        done = self._steps_done()
+        if not math.isfinite(value):
+            raise RecipeError(
+                f"recipe {self._recipe.name}: the loss is {value} at step {done + 1}; lower "
+                f"train.learning_rate (now {self._recipe.train.learning_rate:g})"
+            )
+        self._optimizer.step(done)
+        return value
+
+    def _differentiate(self, rows: NDArray[np.int64], counts: Mapping[str, int]) -> float:
+        """Add the gradients of part of a batch that has `counts` labels; return its loss."""
         loss = review_loss(
             self._train.batch(rows).to(self._device).logits(self._model),
             self._on_device(self._train.levels, rows),
@@ -110,15 +129,10 @@ class Trainer:
             label_log_probs=self._model.label_log_probs,
             class_weights=self._class_weights,
             loss=self._recipe.loss,
+            counts=counts,
         )
-        value, done = loss.item(), self._steps_done()
-        if not math.isfinite(value):
-            raise RecipeError(
-                f"recipe {self._recipe.name}: the loss is {value} at step {done + 1}; lower "
-                f"train.learning_rate (now {self._recipe.train.learning_rate:g})"
-            )
-        self._optimizer.step(loss, done)
-        return value
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item()
 
     def _end_epoch(self) -> None:
         """Measure dev, keep the weights if they are the best so far, and begin the next epoch."""

@@ -115,6 +115,7 @@ def _training(fit: Fit, kept: Fitted, measured: Fitted, held: HeldOut) -> dict[s
         "best_epoch": measured.outcome.best + 1,
         "epochs": [asdict(epoch) for epoch in measured.outcome.epochs],
         "seconds": round(measured.seconds + (kept.seconds if kept is not measured else 0), 1),
+        "peak_memory": max(kept.peak_memory, measured.peak_memory),
         "trainable_parameters": trained,
         "all_parameters": whole,
     }

@@ -17,7 +17,7 @@ from drugmon.models.adapter import HEADS
 from drugmon.models.bases import Base
 from drugmon.models.checkpoint import save_checkpoint
 from drugmon.models.classifier import ClassifierModel, make_classifier
-from drugmon.models.device import choose_compute
+from drugmon.models.device import choose_compute, keep_freed_memory, peak_memory
 from drugmon.models.lexical import LexicalModel, fit_lexical
 from drugmon.models.lora import add_lora, is_lora, save_lora
 from drugmon.training.checkpoint import Checkpoint, run_key
@@ -33,13 +33,17 @@ from drugmon.training.trainer import Trainer, seed_everything
 
 @dataclass(frozen=True)
 class Fitted:
-    """Trained models; an epoch had `rows` examples, this process took `seconds`."""
+    """Trained models; an epoch had `rows` examples, this process took `seconds`.
+
+    `peak_memory` is in bytes, of the whole process, or of the GPU where that trained.
+    """
 
     model: ClassifierModel
     lexical: LexicalModel | None
     outcome: Outcome
     rows: int
     seconds: float
+    peak_memory: int
 
     @property
     def parameters(self) -> tuple[int, int]:
@@ -69,6 +73,7 @@ class Fit:
         work: the folder of the checkpoints.
         engine: the device and threads to train with.
         on_progress: told the stage and where it is.
+        warn: told, in one sentence, what is not as it should be.
     """
 
     def __init__(
@@ -79,13 +84,16 @@ class Fit:
         work: Path,
         engine: EngineConfig,
         on_progress: Callable[[str, Progress], None],
+        warn: Callable[[str], None] = lambda _warning: None,
     ) -> None:
         self.recipe, self.base, self.reviews = recipe, base, reviews
-        self._work, self._on_progress = work, on_progress
+        self._work, self._on_progress, self._warn = work, on_progress, warn
         if engine.threads:
             torch.set_num_threads(engine.threads)
-        # Training is in float32: LoRA's updates are too small for bf16 weights.
-        self.compute = choose_compute(engine.device, "fp32")
+        # A frozen base may be in bf16; what is trained is in float32, as its updates are small.
+        frozen = recipe.train.method == "lora"
+        self.compute = choose_compute(engine.device, engine.dtype if frozen else "fp32")
+        keep_freed_memory()
         self._classifier = make_classifier(base, recipe.model.max_length, recipe.model.prompt)
         self._prepared = self._classifier.prepare(reviews.texts)
         self.levels = (
@@ -121,9 +129,17 @@ class Fit:
             class_weights=class_weights(examples.labels, recipe.balance),
             checkpoint=Checkpoint(self._work / f"{stage}.safetensors", key),
             progress=lambda progress: self._on_progress(stage, progress),
+            warn=self._warn,
         )
         outcome = trainer.run()
-        return Fitted(model, self._lexical(train), outcome, len(rows), time.monotonic() - began)
+        return Fitted(
+            model,
+            self._lexical(train),
+            outcome,
+            len(rows),
+            time.monotonic() - began,
+            peak_memory(self.compute.device),
+        )
 
     def _make_examples(self) -> Examples:
         """What the targets that the loss weighs teach."""
@@ -145,7 +161,7 @@ class Fit:
         recipe = self.recipe
         # Before the LoRA matrices and the heads get their random start.
         seed_everything(recipe.train.seed)
-        backbone = self._classifier.load_backbone()
+        backbone = self._classifier.load_backbone(self.compute.dtype, self.compute.device)
         if recipe.train.method == "lora":
             backbone = add_lora(
                 backbone,
@@ -155,6 +171,8 @@ class Fit:
                 target_modules=recipe.lora.target_modules,
                 bias=recipe.lora.bias,
             )
+        if recipe.train.gradient_checkpointing:
+            backbone.gradient_checkpointing_enable({"use_reentrant": False})
         model = self._classifier.model(backbone, self.levels, recipe.model.head_dropout)
         return model.to(self.compute.device)
 

@@ -79,7 +79,9 @@ def train(
     split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
     _check_sides(reviews, split, config.source)
     work = config.out.with_name(f".{config.out.name}.training")
-    fit = Fit(recipe, resolve_base(recipe.base.name), reviews, work, config.engine, on_progress)
+    fit = Fit(
+        recipe, resolve_base(recipe.base.name), reviews, work, config.engine, on_progress, warn
+    )
 
     measured = fit.run("measured", split.train, split.dev)
     engine = Engine(provisional(work / "measured", fit, measured), config.engine, warn)

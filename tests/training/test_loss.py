@@ -27,6 +27,7 @@ def value(levels: list[int], labels: list[int], loss: Loss, **more: Any) -> floa
         label_log_probs=log_probs,
         class_weights={target: weights},
         loss=loss,
+        counts={target: more["counts"]} if "counts" in more else None,
     ).item()
 
 
@@ -50,6 +51,12 @@ def test_reviews_without_a_label_do_not_count() -> None:
 
 def test_a_batch_without_labels_is_zero() -> None:
     assert value([-1, -1], [-1, -1], Loss()) == 0
+
+
+def test_parts_of_a_batch_add_up_to_it() -> None:
+    whole = value([1, 2], [1, 2], Loss())
+    parts = [value([1, -1], [1, -1], Loss(), counts=2), value([-1, 2], [-1, 2], Loss(), counts=2)]
+    assert math.isclose(sum(parts), whole, rel_tol=1e-5)
 
 
 def test_class_and_target_weights_multiply() -> None:

@@ -192,6 +192,43 @@ def test_class_weights_move_the_predictions(tiny_model: Model, examples: Build) 
     assert plain.epochs[0].loss != weighted.epochs[0].loss
 
 
+def test_micro_batches_give_what_whole_batches_do(tiny_model: Model, examples: Build) -> None:
+    def still() -> Any:  # dropout would be drawn differently
+        model = tiny_model()
+        model.dropout.p = 0.0
+        return model
+
+    small = replace(RECIPE, train=replace(RECIPE.train, micro_tokens=20))
+    models = [still(), still()]
+    outcomes = [fit(m, examples, r) for m, r in zip(models, (RECIPE, small), strict=True)]
+    for whole, parts in zip(*(outcome.epochs for outcome in outcomes), strict=True):
+        assert parts.loss == pytest.approx(whole.loss, rel=1e-4)
+    first, second = (weights_of(model)["embedding.weight"] for model in models)
+    assert torch.allclose(first, second, atol=1e-4)
+
+
+def test_running_out_of_memory_changes_neither_batches_nor_weights(
+    tiny_model: Model, examples: Build
+) -> None:
+    said: list[str] = []
+
+    class Tight(type(tiny_model())):  # type: ignore[misc]
+        def forward(self, batch: Any) -> Any:
+            if self.training and len(batch.ids) > 3:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            return super().forward(batch)
+
+    torch.manual_seed(7)
+    tight, free = Tight(), tiny_model()
+    tight.dropout.p = free.dropout.p = 0.0
+    fit(tight, examples, warn=said.append)
+    fit(free, examples)
+    assert torch.allclose(
+        weights_of(tight)["embedding.weight"], weights_of(free)["embedding.weight"], atol=1e-4
+    )
+    assert len(said) == 1
+
+
 def test_a_loss_that_is_no_number_ends_the_run(tiny_model: Model, examples: Build) -> None:
     model = tiny_model()
     with torch.no_grad():

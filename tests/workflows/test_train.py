@@ -111,6 +111,17 @@ def test_same_seed_gives_the_same_adapter_and_another_seed_another(
     assert other.adapter.manifest.seeds == [1]
 
 
+def test_gradient_checkpointing_computes_the_same(fit: Callable[..., TrainResult]) -> None:
+    kept, computed_twice = fit("a"), fit("b", "train.gradient_checkpointing=true")
+    assert kept.adapter.manifest.digest == computed_twice.adapter.manifest.digest
+
+
+def test_cost_of_training_is_recorded(adapter: Path) -> None:
+    notes = open_adapter(str(adapter)).manifest.training
+    assert 2**27 < notes["peak_memory"] < 2**36, "bytes"
+    assert 0 < notes["trainable_parameters"] < notes["all_parameters"]
+
+
 def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     fit: Callable[..., TrainResult], tmp_path: Path
 ) -> None:

@@ -1,0 +1,72 @@
+"""A linear layer with LoRA whose gradient costs little more than the frozen layer's own.
+
+peft's layer computes the low-rank branch in float32 whatever the base is in: it copies every
+activation there and back, and autograd keeps those copies. Here base and branch are multiplied in
+the base's number format and added in place; only the two small matrices are kept, and get their
+gradients, in float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from peft.tuners.lora.layer import Linear
+from torch import Tensor
+
+
+class LoraLinear(Linear):  # type: ignore[misc]
+    """peft's layer with a forward of its own; weights, names and files are peft's."""
+
+    def forward(self, x: Tensor, *_: Any, **__: Any) -> Tensor:
+        """Return base(x) + scaling * B A dropout(x) in the format of x, (..., out) of (..., in)."""
+        (name,) = self.active_adapters
+        base = self.get_base_layer()
+        down, up = self.lora_A[name].weight, self.lora_B[name].weight
+        branch = self.lora_dropout[name](x)
+        dropped = branch if self.training and branch is not x else None
+        return _LowRank.apply(  # type: ignore[no-any-return,no-untyped-call]
+            x, dropped, base.weight, base.bias, down, up, self.scaling[name]
+        )
+
+
+class _LowRank(torch.autograd.Function):
+    """y = x W' + b + s (z A') B', of a frozen W and b; z is x, or x after dropout."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        dropped: Tensor | None,
+        weight: Tensor,
+        bias: Tensor | None,
+        down: Tensor,
+        up: Tensor,
+        scale: float,
+    ) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1])
+        branch = flat if dropped is None else dropped.reshape(flat.shape)
+        down, up = down.to(x.dtype), up.to(x.dtype) * scale
+        inner = branch @ down.T
+        y = flat @ weight.T if bias is None else torch.addmm(bias, flat, weight.T)
+        y.addmm_(inner, up.T)
+        ctx.save_for_backward(branch, inner, weight, down, up)
+        ctx.scale, ctx.dropout = scale, dropped is not None
+        return y.view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        branch, inner, weight, down, up = ctx.saved_tensors
+        flat = grad.reshape(-1, grad.shape[-1])
+        of_inner = flat @ up
+        of_down = (of_inner.T @ branch).float()
+        of_up = (flat.T @ inner).float() * ctx.scale
+        of_x = of_dropped = None
+        if ctx.needs_input_grad[0]:
+            of_x = flat @ weight
+            if not ctx.dropout:
+                of_x.addmm_(of_inner, down)
+            of_x = of_x.view(*grad.shape[:-1], -1)
+        if ctx.dropout:
+            of_dropped = (of_inner @ down).view(*grad.shape[:-1], -1)
+        return of_x, of_dropped, None, None, of_down, of_up, None
