@@ -45,6 +45,14 @@ class Scores:
     probabilities: Floats
 
 
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The verdicts of all parts, one after the other."""
+    return Scores(
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+    )
+
+
 def judge(
     reviews: Sequence[Texts], evidence: Evidence, calibrations: Mapping[str, Calibration]
 ) -> Scores:

@@ -24,9 +24,9 @@ EVERY_SECONDS: Final = 120.0
 def run_key(recipe: Recipe, *parts: str) -> str:
     """Return 32 hex characters over the recipe and `parts` (training data, base, ...).
 
-    Runs with the same key give the same adapter, so one may continue the other's checkpoint.
+    Runs with the same key give the same weights, so one may continue the other's checkpoint.
     """
-    whole = json.dumps([recipe.to_dict(), torch.__version__, *parts], sort_keys=True)
+    whole = json.dumps([recipe.decides_weights(), torch.__version__, *parts], sort_keys=True)
     return blake2b(whole.encode(), digest_size=16, person=b"drugmon-run-key").hexdigest()
 
 

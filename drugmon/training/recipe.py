@@ -116,14 +116,18 @@ class Balance:
 
 @dataclass(frozen=True)
 class Split:
-    """The shares of the reviews that are held out: dev chooses the epoch, test is only measured.
+    """Which reviews are held out, to choose the epoch, to calibrate and to measure.
 
-    `refit`: once measured, train again on all reviews for as many epochs; that is what is kept.
+    With `folds` 0 the shares `dev` and `test`: dev chooses the epoch, test is only measured; with
+    `refit`, train again on all reviews for as many epochs, and keep that. With `folds` K of 2 or
+    more every review is held out once, by one of K models that run all epochs; then one is trained
+    on all reviews, and kept.
     """
 
     dev: float = within(0.1, 0.001, 0.5)
     test: float = within(0.1, 0, 0.5)
     refit: bool = False
+    folds: int = within(0, 0, 50)
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,12 @@ class Recipe:
         whole["lora"]["target_modules"] = list(self.lora.target_modules)
         return whole
 
+    def decides_weights(self) -> dict[str, Any]:
+        """Return what of `to_dict` changes the weights that rows of reviews give a base."""
+        return {k: v for k, v in self.to_dict().items() if k not in _BESIDE_WEIGHTS}
 
+
+_BESIDE_WEIGHTS: Final = ("name", "description", "lexical", "split")
 _SECTIONS: Final[Mapping[str, type[Any]]] = {
     kind.__name__.lower(): kind
     for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Split)
@@ -210,6 +219,8 @@ def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
         raise RecipeError(f"{where}: loss.level_weight and loss.label_weight are both 0; raise one")
     if not any(map(recipe.loss.of_target, TARGETS)):
         raise RecipeError(f"{where}: loss gives every target the weight 0; raise one")
+    if recipe.split.folds == 1:
+        raise RecipeError(f"{where}: split.folds is 1; give 2 or more, or 0 for dev and test")
     return recipe
 
 

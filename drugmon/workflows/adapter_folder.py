@@ -18,7 +18,7 @@ from drugmon.monitoring.profile import write_profile
 from drugmon.reports.card import render_card
 from drugmon.training.data_card import DataCard
 from drugmon.workflows.fit import Fit, Fitted
-from drugmon.workflows.held_out import HeldOut
+from drugmon.workflows.held_out import HeldOut, Measured
 
 LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "scikit-learn", "numpy")
 
@@ -37,15 +37,14 @@ def finished(
     name: str,
     fit: Fit,
     *,
-    kept: Fitted,
-    measured: Fitted,
-    held: HeldOut,
+    measured: Measured,
     card: DataCard,
     command: str,
 ) -> Adapter:
-    """The whole adapter in `folder`: the weights of `kept`, the figures of `measured`."""
+    """The whole adapter in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept.save(folder, fit.base)
+    held = measured.held
+    measured.kept.save(folder, fit.base)
     write_profile(held.profile(), folder / REFERENCE)
     errors, reviews = held.calibration_errors(), fit.reviews
     manifest = _manifest(
@@ -53,7 +52,7 @@ def finished(
         fit,
         {target: {**c.to_dict(), **errors[target]} for target, c in held.calibrations.items()},
         data={**card.to_dict(), "rows": len(reviews), "fingerprint": reviews.fingerprint()},
-        training=_training(fit, kept, measured, held),
+        training=_training(fit, measured),
         metrics={target: quality.to_dict() for target, quality in held.qualities.items()},
     )
     _write_card(folder, manifest, held, command)
@@ -105,17 +104,21 @@ def _manifest(
     )
 
 
-def _training(fit: Fit, kept: Fitted, measured: Fitted, held: HeldOut) -> dict[str, Any]:
+def _training(fit: Fit, measured: Measured) -> dict[str, Any]:
+    """How it was trained; where several siblings were measured, the epochs are the first one's."""
+    kept, sibling = measured.kept, measured.siblings[0]
+    models = {id(each): each for each in (kept, *measured.siblings)}.values()
     trained, whole = kept.parameters
     return {
         "device": str(fit.compute),
-        "measured_on": held.name,
-        "rows_measured": measured.rows,
+        "measured_on": measured.held.name,
+        "measured_models": len(measured.siblings),
+        "rows_measured": sibling.rows,
         "rows_kept": kept.rows,
-        "best_epoch": measured.outcome.best + 1,
-        "epochs": [asdict(epoch) for epoch in measured.outcome.epochs],
-        "seconds": round(measured.seconds + (kept.seconds if kept is not measured else 0), 1),
-        "peak_memory": max(kept.peak_memory, measured.peak_memory),
+        "best_epoch": sibling.outcome.best + 1,
+        "epochs": [asdict(epoch) for epoch in sibling.outcome.epochs],
+        "seconds": round(sum(each.seconds for each in models), 1),
+        "peak_memory": max(each.peak_memory for each in models),
         "trainable_parameters": trained,
         "all_parameters": whole,
     }

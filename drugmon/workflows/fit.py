@@ -118,7 +118,7 @@ class Fit:
         began, recipe, reviews = time.monotonic(), self.recipe, self.reviews
         rows = train[balanced_rows(reviews.strata[train], recipe.balance, recipe.train.seed)]
         examples = self._examples.take(rows)
-        key = run_key(recipe, reviews.fingerprint(), self.base.sha256, stage, str(stop_after))
+        key = self._key(rows, dev, stop_after)
         model = self._build()
         trainer = Trainer(
             model,
@@ -139,6 +139,12 @@ class Fit:
             len(rows),
             time.monotonic() - began,
             peak_memory(self.compute.device),
+        )
+
+    def _key(self, train: Rows, dev: Rows | None, stop_after: int | None) -> str:
+        rows = [each.tolist() if each is not None else None for each in (train, dev)]
+        return run_key(
+            self.recipe, self.reviews.fingerprint(), self.base.sha256, str([*rows, stop_after])
         )
 
     def _make_examples(self) -> Examples:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,12 @@ from drugmon.models.calibration import Calibration, fit_calibration
 from drugmon.monitoring.profile import Profile, build_profile, text_lengths
 from drugmon.monitoring.quality import Quality
 from drugmon.monitoring.reliability import calibration_error, top_label
-from drugmon.scoring.scores import Evidence, Scores, judge
+from drugmon.scoring.scores import Evidence, Scores, joined, judge
 from drugmon.training.dataset import LabelledReviews
 from drugmon.workflows.evaluate import measure_scores
+from drugmon.workflows.fit import Fitted
+
+Calibrations = Mapping[str, Calibration]
 
 
 @dataclass(frozen=True)
@@ -27,65 +30,93 @@ class Part:
     reviews: LabelledReviews
     evidence: Evidence
 
-    def scores(self, calibrations: Mapping[str, Calibration]) -> Scores:
+    def scores(self, calibrations: Calibrations) -> Scores:
         """Their verdicts."""
         return judge(self.reviews.texts, self.evidence, calibrations)
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """`fitting` calibrates and has chosen the epoch, `measuring` measures and is called `name`.
+class Round:
+    """`fitting` calibrates, `measuring` is measured with that calibration."""
 
-    The figures come from a calibration on `fitting` alone. The one that the adapter keeps is fitted
-    on both parts: more reviews, and nothing is measured after it.
+    fitting: Sequence[Part]
+    measuring: Part
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rounds of calibrating and measuring; `name` says what is measured, `reviews` are these.
+
+    The figures of a part come from a calibration that never saw it. The calibration that the
+    adapter keeps is fitted on all parts: more reviews, and nothing is measured after it.
     """
 
     name: str
-    fitting: Part
-    measuring: Part
+    reviews: LabelledReviews
+    rounds: Sequence[Round]
     seed: int
+
+    @classmethod
+    def once(cls, name: str, fitting: Sequence[Part], measuring: Part, seed: int) -> HeldOut:
+        """Some parts calibrate and another one is measured."""
+        return cls(name, measuring.reviews, [Round(fitting, measuring)], seed)
+
+    @classmethod
+    def in_turns(
+        cls, name: str, reviews: LabelledReviews, parts: Sequence[Part], seed: int
+    ) -> HeldOut:
+        """Each part of `reviews`, in their order, is measured once, and calibrates the others."""
+        rounds = [Round([p for p in parts if p is not part], part) for part in parts]
+        return cls(name, reviews, rounds, seed)
 
     @cached_property
     def calibrations(self) -> dict[str, Calibration]:
         """The calibration of each target that the adapter keeps."""
-        if self.measuring is self.fitting:
-            return self._measured_calibrations
-        return _fit([self.fitting, self.measuring], self.seed)
+        first = self.rounds[0]
+        if first.measuring in first.fitting:
+            return self._of_round[0]
+        return _fit([*first.fitting, first.measuring], self.seed)
 
     @cached_property
-    def _measured_calibrations(self) -> dict[str, Calibration]:
-        return _fit([self.fitting], self.seed)
+    def _of_round(self) -> list[dict[str, Calibration]]:
+        return [_fit(each.fitting, self.seed) for each in self.rounds]
 
     @cached_property
     def qualities(self) -> dict[str, Quality]:
-        """The quality of each target on `measuring`."""
-        scores = self.measuring.scores(self._measured_calibrations)
-        return measure_scores(scores, self.measuring.reviews)
+        """The quality of each target."""
+        scores = [
+            each.measuring.scores(calibrations)
+            for each, calibrations in zip(self.rounds, self._of_round, strict=True)
+        ]
+        return measure_scores(joined(scores), self.reviews)
 
     def calibration_errors(self) -> dict[str, dict[str, float | None]]:
-        """Each target's ECE on `measuring`: of the encoder as trained, and calibrated on `fitting`.
+        """Each target's ECE on what is measured: of the encoder as trained, and calibrated.
 
         None for a target that has no label there.
         """
         found: dict[str, dict[str, float | None]] = {}
-        for target, calibration in self._measured_calibrations.items():
-            encoder, lexical, labels = _labelled(self.measuring, target)
-            shares = {
-                "ece_before": Calibration().probabilities(encoder),
-                "ece_after": calibration.probabilities(encoder, lexical),
-            }
+        for target in self._of_round[0]:
+            before, after, labels = zip(
+                *(
+                    _shares(each.measuring, target, own[target])
+                    for each, own in zip(self.rounds, self._of_round, strict=True)
+                ),
+                strict=True,
+            )
+            true = np.concatenate(labels)
             found[target] = {
-                name: calibration_error(top_label(labels, each.astype(np.float64)))
-                if len(labels)
+                name: calibration_error(top_label(true, np.concatenate(shares)))
+                if len(true)
                 else None
-                for name, each in shares.items()
+                for name, shares in (("ece_before", before), ("ece_after", after))
             }
         return found
 
     def profile(self) -> Profile:
-        """The reference profile: verdicts and inputs of `measuring`, without any text."""
-        reviews = self.measuring.reviews
-        scores = self.measuring.scores(self.calibrations)
+        """The reference profile: verdicts and inputs of what is measured, without any text."""
+        reviews = self.reviews
+        scores = joined([each.measuring.scores(self.calibrations) for each in self.rounds])
         return build_profile(
             scores.labels,
             scores.probabilities,
@@ -100,7 +131,27 @@ class HeldOut:
         )
 
 
-def _fit(parts: list[Part], seed: int) -> dict[str, Calibration]:
+@dataclass(frozen=True)
+class Measured:
+    """`kept` is what the adapter holds; the figures of `held` are those of the `siblings`.
+
+    Siblings are models trained alike on fewer reviews, or `kept` itself.
+    """
+
+    kept: Fitted
+    siblings: Sequence[Fitted]
+    held: HeldOut
+
+
+def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Any, Any, Any]:
+    """Probabilities before and after calibration, and labels, of the rows that have a label."""
+    encoder, lexical, labels = _labelled(part, target)
+    before = Calibration().probabilities(encoder)
+    after = calibration.probabilities(encoder, lexical)
+    return before.astype(np.float64), after.astype(np.float64), labels
+
+
+def _fit(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
     found = {}
     for target in parts[0].evidence.model:
         encoder, lexical, labels = zip(*(_labelled(part, target) for part in parts), strict=True)

@@ -11,22 +11,20 @@ from pathlib import Path
 from typing import TypeAlias
 
 from drugmon.config import EngineConfig
-from drugmon.errors import SinkError, TrainingDataError
+from drugmon.errors import SinkError
 from drugmon.models.adapter import Adapter, open_adapter
 from drugmon.models.bases import resolve_base
 from drugmon.monitoring.quality import Quality
-from drugmon.scoring.engine import Engine
 from drugmon.training.data_card import DataCard, read_data_card
 from drugmon.training.dataset import LabelledReviews, read_labelled
 from drugmon.training.progress import Progress
 from drugmon.training.recipe import Recipe, load_recipe
-from drugmon.training.split import Split, split_rows
-from drugmon.workflows.adapter_folder import finished, provisional
+from drugmon.workflows.adapter_folder import finished
 from drugmon.workflows.fit import Fit
-from drugmon.workflows.held_out import HeldOut, Part
+from drugmon.workflows.measure import Bench, measure_in_turns, measure_once
 
 OnProgress: TypeAlias = Callable[[str, Progress], None]
-"""Told the stage (`measured` or `refit`) and where its training is."""
+"""Told the stage (`measured`, `fold-1`, `refit`, ...) and where its training is."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,9 @@ def train(
 ) -> TrainResult:
     """Train an adapter, continuing an interrupted run of the same configuration.
 
-    The model that is measured never saw dev or test. With `split.refit`, a second one is then
-    trained on all reviews for as many epochs; it is what the folder holds, with the calibration of
-    the first.
+    What is measured never saw the reviews that it is measured on, see `measure_once` and
+    `measure_in_turns`. A model that was then trained on all reviews has the calibration of the
+    measured ones.
 
     Raises:
         DrugmonError: any expected failure; what was trained so far is kept for the next run.
@@ -76,52 +74,25 @@ def train(
     card = read_data_card(config.data_card) if config.data_card else unnamed
     reviews = _read(config.source, recipe, config)
     evaluated = _read(config.eval_source, recipe, config) if config.eval_source else None
-    split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
-    _check_sides(reviews, split, config.source)
     work = config.out.with_name(f".{config.out.name}.training")
-    fit = Fit(
-        recipe, resolve_base(recipe.base.name), reviews, work, config.engine, on_progress, warn
-    )
-
-    measured = fit.run("measured", split.train, split.dev)
-    engine = Engine(provisional(work / "measured", fit, measured), config.engine, warn)
-    held = _held_out(engine, reviews, split, evaluated, recipe.train.seed)
-    kept = measured
-    if recipe.split.refit:
-        kept = fit.run("refit", split.everything, None, stop_after=measured.outcome.best + 1)
+    base = resolve_base(recipe.base.name)
+    fit = Fit(recipe, base, reviews, work, config.engine, on_progress, warn)
+    measure = measure_in_turns if recipe.split.folds else measure_once
+    measured = measure(Bench(fit, work, config.engine, warn), evaluated)
     made = work / "adapter"
     finished(
         made,
         config.out.name,
         fit,
-        kept=kept,
         measured=measured,
-        held=held,
         card=card,
         command=_command(config),
     )
     made.replace(config.out)
     shutil.rmtree(work)
     adapter = open_adapter(str(config.out))
+    held = measured.held
     return TrainResult(adapter, held.qualities, held.name, time.monotonic() - began)
-
-
-def _held_out(
-    engine: Engine,
-    reviews: LabelledReviews,
-    split: Split,
-    evaluated: LabelledReviews | None,
-    seed: int,
-) -> HeldOut:
-    """What calibrates and what measures: an evaluation source of its own, else test, else dev."""
-    dev, test = (
-        Part(own, engine.evidence(own.texts)) if len(own) else None
-        for own in (reviews.take(split.dev), evaluated or reviews.take(split.test))
-    )
-    assert dev is not None
-    if test is None:
-        return HeldOut("dev, which also chose the epoch: optimistic", dev, dev, seed)
-    return HeldOut("the evaluation source" if evaluated else "test split", dev, test, seed)
 
 
 def _read(source: str, recipe: Recipe, config: TrainConfig) -> LabelledReviews:
@@ -131,17 +102,6 @@ def _read(source: str, recipe: Recipe, config: TrainConfig) -> LabelledReviews:
 def _refuse_existing(out: Path) -> None:
     if out.exists():
         raise SinkError(f"{out} exists: an adapter is never overwritten; name another --out")
-
-
-def _check_sides(reviews: LabelledReviews, split: Split, source: str) -> None:
-    """Every target is learned from train and calibrated on dev, so it needs labels in both."""
-    for target, labels in reviews.labels.items():
-        for side, rows in (("train", split.train), ("dev", split.dev)):
-            if not (labels[rows] >= 0).any():
-                raise TrainingDataError(
-                    f"{source}: none of the {int((labels >= 0).sum())} labels of {target} fell to "
-                    f"{side}; give more of them, a larger split.dev, or another --seed"
-                )
 
 
 def _command(config: TrainConfig) -> str:
