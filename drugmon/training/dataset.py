@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -72,6 +72,12 @@ class LabelledReviews:
             self.missing_like_pandas[chosen],
             {name: [cells[row] for row in chosen] for name, cells in self.context.items()},
         )
+
+    def with_texts(self, texts: Sequence[Texts]) -> LabelledReviews:
+        """Return the same reviews with other texts (n,), all else kept."""
+        if len(texts) != len(self):
+            raise ValueError(f"{len(texts)} texts for {len(self)} reviews")
+        return replace(self, texts=texts)
 
     def left_out(self) -> dict[str, dict[str, int]]:
         """Count, per target, the reviews without a label, by reason: no text, or no grade."""

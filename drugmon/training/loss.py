@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from drugmon.training.recipe import Loss
 
 LabelLogProbs = Callable[[Tensor, str], Tensor]
 
+_LEAST_DOUBT: Final = 1e-6
+"""The focal factor has no finite slope at 0, where a review is as good as certain."""
+
 
 def review_loss(
     logits: Mapping[str, Tensor],
@@ -20,6 +24,7 @@ def review_loss(
     *,
     label_log_probs: LabelLogProbs,
     class_weights: Mapping[str, Tensor],
+    log_priors: Mapping[str, Tensor],
     loss: Loss,
     counts: Mapping[str, int] | None = None,
 ) -> Tensor:
@@ -33,8 +38,10 @@ def review_loss(
         labels: per target (b,), int64, -1 where missing; known wherever the level is.
         label_log_probs: folds the logits (b, levels) of a target into label log-probabilities.
         class_weights: per target (3,), float; multiplies the loss of a review by its label's.
+        log_priors: per target (3,), float; log-shares of the labels in training, which
+            `loss.logit_adjustment` goes by.
         loss: the recipe's weights; a review's loss is level_weight * cross-entropy over levels +
-            label_weight * negative log-likelihood of its label.
+            label_weight * `label_loss`.
         counts: per target, how many labelled reviews the mean is over; those here if not given.
     """
     total = torch.zeros((), device=next(iter(logits.values())).device)
@@ -45,9 +52,30 @@ def review_loss(
         own, label = logits[target][known].float(), label[known]
         per_review = loss.level_weight * functional.cross_entropy(
             own, levels[target][known], reduction="none"
-        ) + loss.label_weight * functional.nll_loss(
-            label_log_probs(own, target), label, reduction="none"
+        ) + loss.label_weight * label_loss(
+            label_log_probs(own, target), label, log_priors[target], loss
         )
         weighted = (per_review * class_weights[target][label]).sum()
         total = total + loss.of_target(target) * weighted / (counts or {}).get(target, len(label))
     return total
+
+
+def label_loss(log_probs: Tensor, labels: Tensor, log_prior: Tensor, loss: Loss) -> Tensor:
+    """Return the loss (b,) of the labels (b,) under label log-probabilities (b, 3).
+
+    Negative log-likelihood, and by the recipe:
+
+    * `logit_adjustment` tau > 0 adds tau * `log_prior` (3,) to the log-probabilities first, so that
+      a rare label has to win by more while training: equation 10 of A. K. Menon et al., "Long-tail
+      learning via logit adjustment" (ICLR 2021);
+    * `focal_gamma` gamma > 0 multiplies by (1 - p)^gamma, p being the label's probability, so that
+      what is right already counts less: T.-Y. Lin et al., "Focal Loss for Dense Object Detection"
+      (ICCV 2017).
+    """
+    if loss.logit_adjustment:
+        log_probs = (log_probs + loss.logit_adjustment * log_prior).log_softmax(dim=1)
+    surprise = functional.nll_loss(log_probs, labels, reduction="none")
+    if not loss.focal_gamma:
+        return surprise
+    doubt = (1 - (-surprise).exp()).clamp_min(_LEAST_DOUBT)
+    return doubt**loss.focal_gamma * surprise

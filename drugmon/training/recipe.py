@@ -16,6 +16,7 @@ from drugmon.training.checked import check_keys, checked, one_of, within
 PACKAGED: Final = Path(__file__).parent / "recipes"
 STRATEGIES: Final = ("none", "weights", "oversample", "downsample", "resample")
 METHODS: Final = ("lora", "full")
+AUGMENTATIONS: Final = ("none", "mask", "paraphrase")
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,13 @@ class Loss:
     """Weights of the two losses (levels, labels) and of each target in the sum.
 
     A target of weight 0 is not learned and does not help to choose the epoch.
+    `focal_gamma` and `logit_adjustment` shape the loss of labels for rare ones: `label_loss`.
     """
 
     level_weight: float = within(0.5, 0, 100)
     label_weight: float = within(1.0, 0, 100)
+    focal_gamma: float = within(0.0, 0, 10)
+    logit_adjustment: float = within(0.0, 0, 10)
     benefits: float = within(1.0, 0, 100)
     side_effects: float = within(1.0, 0, 100)
     comments: float = within(1.0, 0, 100)
@@ -112,6 +116,21 @@ class Balance:
 
     strategy: str = one_of("none", STRATEGIES)
     per_class: int = within(0, 0, 10**9)
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Varied copies of training reviews of `labels`, until each of these has `per_class` reviews.
+
+    `per_class` 0 means the size of the largest class. `mask` hides `mask_share` of the words that
+    carry sentiment; `paraphrase` has a seq2seq base reword the texts, sampling at `temperature`.
+    """
+
+    method: str = one_of("none", AUGMENTATIONS)
+    labels: tuple[str, ...] = ("neutral",)
+    per_class: int = within(0, 0, 10**9)
+    mask_share: float = within(0.5, 0.01, 1)
+    temperature: float = within(1.0, 0.1, 5)
 
 
 @dataclass(frozen=True)
@@ -143,6 +162,7 @@ class Recipe:
     train: Train = field(default_factory=Train)
     loss: Loss = field(default_factory=Loss)
     balance: Balance = field(default_factory=Balance)
+    augment: Augment = field(default_factory=Augment)
     split: Split = field(default_factory=Split)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: LABEL_OF_LEVEL)
 
@@ -150,6 +170,7 @@ class Recipe:
         """Return plain nested dicts, lists, texts and numbers, as JSON and TOML can hold."""
         whole = {**asdict(self), "labels": {k: dict(v) for k, v in self.labels.items()}}
         whole["lora"]["target_modules"] = list(self.lora.target_modules)
+        whole["augment"]["labels"] = list(self.augment.labels)
         return whole
 
     def decides_weights(self) -> dict[str, Any]:
@@ -160,7 +181,7 @@ class Recipe:
 _BESIDE_WEIGHTS: Final = ("name", "description", "lexical", "split")
 _SECTIONS: Final[Mapping[str, type[Any]]] = {
     kind.__name__.lower(): kind
-    for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Split)
+    for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Augment, Split)
 }
 
 
@@ -221,6 +242,10 @@ def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
         raise RecipeError(f"{where}: loss gives every target the weight 0; raise one")
     if recipe.split.folds == 1:
         raise RecipeError(f"{where}: split.folds is 1; give 2 or more, or 0 for dev and test")
+    if unknown := [label for label in recipe.augment.labels if label not in LABELS]:
+        raise RecipeError(
+            f"{where}: augment.labels has {unknown[0]!r}; give labels of {', '.join(LABELS)}"
+        )
     return recipe
 
 

@@ -65,6 +65,29 @@ def class_weights(
     return {target: _weights(own, balance) for target, own in labels.items()}
 
 
+def class_log_priors(
+    labels: Mapping[str, NDArray[np.int64]],
+) -> dict[str, NDArray[np.float32]]:
+    """Return the log-share of each label (3,), float32, per target; of those that have a label.
+
+    A label that never occurs is taken to have occurred once, which keeps its logarithm finite.
+    """
+    return {target: _log_prior(own) for target, own in labels.items()}
+
+
+def label_counts(labels: Mapping[str, NDArray[np.int64]]) -> dict[str, list[int]]:
+    """Return how often each label occurs, in the order of `LABELS`, per target."""
+    return {
+        target: np.bincount(own[own >= 0], minlength=len(LABELS)).tolist()
+        for target, own in labels.items()
+    }
+
+
+def _log_prior(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    counts = np.maximum(np.bincount(labels[labels >= 0], minlength=len(LABELS)), 1)
+    return np.log(counts / counts.sum()).astype(np.float32)
+
+
 def _weights(labels: NDArray[np.int64], balance: Balance) -> NDArray[np.float32]:
     if balance.strategy != "weights":
         return np.ones(len(LABELS), np.float32)

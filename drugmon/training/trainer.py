@@ -25,6 +25,7 @@ from drugmon.training.micro import MicroBatches
 from drugmon.training.optimizer import Optimizer
 from drugmon.training.progress import Epoch, Outcome, Position, Progress
 from drugmon.training.recipe import Recipe
+from drugmon.training.sampling import class_log_priors
 from drugmon.training.validation import Trainable, device_of, macro_f1, predict
 
 
@@ -64,6 +65,10 @@ class Trainer:
         self._device = device_of(model)
         self._class_weights = {
             target: torch.from_numpy(own).to(self._device) for target, own in class_weights.items()
+        }
+        self._log_priors = {
+            target: torch.from_numpy(own).to(self._device)
+            for target, own in class_log_priors(train.labels).items()
         }
         self._rows, self._lengths = train.labelled(), train.lengths
         self._micro = MicroBatches(self._lengths, recipe.train.micro_tokens, self._device, warn)
@@ -128,6 +133,7 @@ class Trainer:
             self._on_device(self._train.labels, rows),
             label_log_probs=self._model.label_log_probs,
             class_weights=self._class_weights,
+            log_priors=self._log_priors,
             loss=self._recipe.loss,
             counts=counts,
         )

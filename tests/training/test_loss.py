@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from drugmon.training.loss import review_loss
+from drugmon.training.loss import label_loss, review_loss
 from drugmon.training.recipe import Loss
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, 3.0]])
+PRIORS = (0.25, 0.1, 0.65)
 FOLD = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 1]])
 
 
@@ -26,6 +27,7 @@ def value(levels: list[int], labels: list[int], loss: Loss, **more: Any) -> floa
         {target: torch.tensor(labels)},
         label_log_probs=log_probs,
         class_weights={target: weights},
+        log_priors={target: torch.tensor(PRIORS).log()},
         loss=loss,
         counts={target: more["counts"]} if "counts" in more else None,
     ).item()
@@ -65,3 +67,34 @@ def test_class_and_target_weights_multiply() -> None:
     expected = 3 * (5 * by_hand(0, 1, slice(1, 2))[0] + 0.5 * by_hand(1, 3, slice(2, 4))[0]) / 2
     got = value([1, 3], [1, 2], loss, weights=weights, target="comments")
     assert math.isclose(got, expected, rel_tol=1e-5)
+
+
+def test_focal_loss_lowers_what_is_right_already_most() -> None:
+    p = [by_hand(0, 1, slice(1, 2))[1], by_hand(1, 2, slice(2, 4))[1]]
+    expected = sum((1 - math.exp(-nll)) ** 2 * nll for nll in p) / 2
+    got = value([1, 2], [1, 2], Loss(level_weight=0, focal_gamma=2))
+    assert math.isclose(got, expected, rel_tol=1e-5)
+    # The review that is right (p about .8) keeps a smaller share than the one that is wrong.
+    assert (1 - math.exp(-p[1])) ** 2 < (1 - math.exp(-p[0])) ** 2
+
+
+def test_focal_loss_has_a_slope_where_a_label_is_certain() -> None:
+    log_p = torch.tensor([[0.0, -60.0, -60.0]], requires_grad=True)
+    label_loss(log_p, torch.tensor([0]), torch.zeros(3), Loss(focal_gamma=0.5)).sum().backward()  # type: ignore[no-untyped-call]
+    assert log_p.grad is not None
+    assert torch.isfinite(log_p.grad).all()
+
+
+def test_logit_adjustment_is_cross_entropy_of_logits_shifted_by_the_log_prior() -> None:
+    prior, logits = torch.tensor(PRIORS).log(), torch.tensor([[0.3, -1.0, 2.0], [1.0, 1.0, 1.0]])
+    labels = torch.tensor([1, 2])
+    got = label_loss(logits.log_softmax(1), labels, prior, Loss(logit_adjustment=1.5))
+    expected = torch.nn.functional.cross_entropy(logits + 1.5 * prior, labels, reduction="none")
+    assert torch.allclose(got, expected)
+    plain = label_loss(logits.log_softmax(1), labels, prior, Loss())
+    assert got[0] > plain[0], "the rare label has to win by more"
+    assert got[1] < plain[1]
+
+
+def test_both_are_off_by_default() -> None:
+    assert (Loss().focal_gamma, Loss().logit_adjustment) == (0, 0)

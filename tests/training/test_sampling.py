@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from drugmon.training.recipe import Balance
-from drugmon.training.sampling import balanced_rows, class_weights
+from drugmon.training.sampling import (
+    balanced_rows,
+    class_log_priors,
+    class_weights,
+    label_counts,
+)
 
 STRATA = np.repeat([0, 1, 2, -1], [30, 10, 60, 5])
 
@@ -61,3 +66,18 @@ def test_a_label_that_never_occurs_weighs_nothing() -> None:
 
 def test_other_strategies_weigh_all_labels_alike() -> None:
     assert np.all(class_weights({"overall": STRATA}, Balance("oversample"))["overall"] == 1)
+
+
+def test_log_priors_are_shares_of_the_reviews_with_a_label() -> None:
+    prior = class_log_priors({"overall": STRATA})["overall"]
+    assert prior.dtype == np.float32
+    assert np.allclose(np.exp(prior), [0.3, 0.1, 0.6])
+    rare = class_log_priors({"overall": np.repeat([0, 2], [3, 9])})["overall"]
+    assert np.isfinite(rare).all()
+
+
+def test_labels_are_counted() -> None:
+    assert label_counts({"overall": STRATA, "benefits": np.array([-1, 2])}) == {
+        "overall": [30, 10, 60],
+        "benefits": [0, 0, 1],
+    }

@@ -235,3 +235,12 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_model: Model, examples: Buil
         model.embedding.weight.fill_(float("nan"))
     with pytest.raises(RecipeError, match=r"tiny: the loss is nan at step 1; lower train\.learn"):
         fit(model, examples)
+
+
+@pytest.mark.parametrize("setting", [{"focal_gamma": 2.0}, {"logit_adjustment": 1.0}])
+def test_losses_for_rare_labels_reach_the_training(
+    tiny_model: Model, examples: Build, setting: dict[str, float]
+) -> None:
+    plain = fit(tiny_model(), examples)
+    shaped = fit(tiny_model(), examples, replace(RECIPE, loss=replace(RECIPE.loss, **setting)))
+    assert plain.epochs[0].loss != shaped.epochs[0].loss
