@@ -1,0 +1,202 @@
+"""The page that compares models on the same reviews: figures and plots, and no review text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from drugmon import __version__
+from drugmon.labels import LABELS, TARGETS
+from drugmon.monitoring.figures import Interval, Quality
+from drugmon.monitoring.significance import Difference
+from drugmon.reports.comparison_plots import (
+    Curve,
+    Scale,
+    plot_curve,
+    scale_over,
+    share_scale,
+)
+from drugmon.reports.pages import environment
+
+COLUMNS = (
+    ("accuracy", "Accuracy"),
+    ("macro_precision", "Precision"),
+    ("macro_recall", "Recall"),
+    ("macro_f1", "Macro-F1"),
+    ("weighted_f1", "Weighted F1"),
+)
+"""The figures of a stage, in the order of the table."""
+
+PAGE_ORDER = ("overall", *(target for target in TARGETS if target != "overall"))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A training epoch: the mean `loss` of its batches, and mean macro-F1 on dev where known."""
+
+    loss: float
+    dev_macro_f1: float | None
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model was trained; None where its manifest does not tell.
+
+    `before` and `after` count each target's labels (3,) among the training reviews, before and
+    after balancing and augmentation. `best_epoch` counts from 1.
+    """
+
+    trainable_parameters: int
+    all_parameters: int
+    seconds: float
+    peak_memory_bytes: int | None = None
+    best_epoch: int | None = None
+    epochs: Sequence[Epoch] = ()
+    before: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    after: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float:
+        """The share of the parameters that were trained."""
+        return self.trainable_parameters / self.all_parameters
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One compared model under its `title`; `differences` to the first, by target.
+
+    `identity` is the adapter's `name@digest`, or the base's source where it judged by itself; then
+    `training` is None. `speed` is in reviews per second.
+    """
+
+    title: str
+    identity: str
+    base: str
+    qualities: Mapping[str, Quality]
+    differences: Mapping[str, Difference]
+    adjusted_p: Mapping[str, float | None]
+    speed: float
+    training: Training | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the page shows. `stages[0]` is what the others are compared with.
+
+    `missing` are stages that have no figures, with the reason. `compared_at` has a time zone.
+    """
+
+    source: str
+    rows: int
+    compute: str
+    compared_at: datetime
+    stages: Sequence[Stage]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The targets that a stage was measured on, overall first."""
+        return tuple(
+            name for name in PAGE_ORDER if any(name in stage.qualities for stage in self.stages)
+        )
+
+    def best(self, target: str) -> Stage | None:
+        """The stage with the highest macro-F1 of `target`; of equal ones the earliest."""
+        known = [
+            (quality.macro_f1.value, stage)
+            for stage in self.stages
+            if (quality := stage.qualities.get(target)) and quality.macro_f1.value is not None
+        ]
+        return max(known, key=lambda each: each[0])[1] if known else None
+
+
+@dataclass(frozen=True)
+class Section:
+    """One target's part of the page: the stages that judge it, and the scale of their macro-F1."""
+
+    target: str
+    stages: Sequence[Stage]
+    best: Stage | None
+    scale: Scale
+    n: int
+
+    @property
+    def baseline(self) -> Stage:
+        """The first of the stages."""
+        return self.stages[0]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """A row of the table of class balance: how often each label (3,) of `target` occurred."""
+
+    title: str
+    target: str
+    counts: Sequence[int]
+
+
+def render_comparison(comparison: Comparison) -> str:
+    """The page as an HTML document, to be written as UTF-8."""
+    curves = _curves(comparison.stages)
+    return (
+        environment()
+        .get_template("comparison.html")
+        .render(
+            comparison=comparison,
+            when=comparison.compared_at.astimezone(UTC),
+            sections=[_section(comparison, target) for target in comparison.targets],
+            curves=curves,
+            balance=_balance(comparison.stages),
+            columns=COLUMNS,
+            labels=LABELS,
+            shares=share_scale(),
+            version=__version__,
+        )
+    )
+
+
+def _section(comparison: Comparison, target: str) -> Section:
+    stages = [stage for stage in comparison.stages if target in stage.qualities]
+    intervals = [stage.qualities[target].macro_f1 for stage in stages]
+    return Section(
+        target=target,
+        stages=stages,
+        best=comparison.best(target),
+        scale=scale_over(_ends(intervals)),
+        n=max(stage.qualities[target].n for stage in stages),
+    )
+
+
+def _ends(intervals: Sequence[Interval]) -> list[float]:
+    return [
+        end for each in intervals for end in (each.value, each.low, each.high) if end is not None
+    ]
+
+
+def _curves(stages: Sequence[Stage]) -> list[tuple[Stage, Training, Curve]]:
+    trained = [
+        (stage, stage.training) for stage in stages if stage.training and stage.training.epochs
+    ]
+    top = max((epoch.loss for _, own in trained for epoch in own.epochs), default=1.0)
+    return [
+        (stage, own, plot_curve([epoch.loss for epoch in own.epochs], own.best_epoch, top))
+        for stage, own in trained
+    ]
+
+
+def _balance(stages: Sequence[Stage]) -> list[Balance]:
+    """Before balancing once where it was the same for all, and after it for every stage."""
+    known = [(s.title, s.training) for s in stages if s.training and s.training.before]
+    targets = [name for name in PAGE_ORDER if all(name in own.before for _, own in known)]
+    if not known or not targets:
+        return []
+    target = targets[0]
+    if len({tuple(own.before[target]) for _, own in known}) == 1:
+        before = Balance("Before, all stages", target, known[0][1].before[target])
+        return [before, *(Balance(title, target, own.after[target]) for title, own in known)]
+    return [
+        Balance(f"{title}, {when}", target, counts[target])
+        for title, own in known
+        for when, counts in (("before", own.before), ("after", own.after))
+    ]
