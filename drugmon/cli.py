@@ -8,6 +8,7 @@ import click
 
 from drugmon import __version__
 from drugmon.cli_adapters import adapters, doctor
+from drugmon.cli_experiments import compare, tune
 from drugmon.cli_score import predict, sample, score, show
 from drugmon.cli_train import evaluate, recipes, train
 
@@ -41,7 +42,19 @@ def cli() -> None:
     """
 
 
-for command in (score, train, evaluate, predict, show, sample, doctor, adapters, recipes):
+for command in (
+    score,
+    train,
+    tune,
+    compare,
+    evaluate,
+    predict,
+    show,
+    sample,
+    doctor,
+    adapters,
+    recipes,
+):
     cli.add_command(command)
 
 

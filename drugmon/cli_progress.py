@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -93,6 +93,39 @@ def count_progress(quiet: bool, title: str) -> Iterator[Callable[[int, int], Non
         def report(done: int, total: int) -> None:
             if tick is not None:
                 tick.update(done, total, f"{done / (time.monotonic() - tick.began):,.0f}/s")
+
+        yield report
+
+
+@contextmanager
+def stage_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Progress of one stage after the other, each a count of another."""
+    with ticker("comparing", quiet) as tick:
+
+        def report(title: str, done: int, total: int) -> None:
+            if tick is not None:
+                tick.update(done, total, title)
+
+        yield report
+
+
+@contextmanager
+def trial_progress(
+    quiet: bool,
+) -> Iterator[Callable[[int, int, Mapping[str, object], TrainingProgress], None]]:
+    """Progress of trials: which one, its settings, its loss and dev macro-F1."""
+    with ticker("tuning", quiet) as tick:
+
+        def report(
+            number: int, total: int, settings: Mapping[str, object], progress: TrainingProgress
+        ) -> None:
+            if tick is None:
+                return
+            own = " ".join(f"{key}={value}" for key, value in settings.items())
+            tick.title = f"trial {number} of {total}"
+            dev = progress.dev_macro_f1
+            known = f", dev macro-F1 {dev:.3f}" if dev is not None else ""
+            tick.update(progress.step, progress.steps, f"{own}, loss {progress.loss:.2f}{known}")
 
         yield report
 

@@ -73,6 +73,16 @@ class LabelledReviews:
             {name: [cells[row] for row in chosen] for name, cells in self.context.items()},
         )
 
+    def joined(self, others: LabelledReviews) -> LabelledReviews:
+        """Return these reviews and `others`, which have the same targets and context, after."""
+        return LabelledReviews(
+            [*self.texts, *others.texts],
+            {t: np.concatenate([own, others.levels[t]]) for t, own in self.levels.items()},
+            {t: np.concatenate([own, others.labels[t]]) for t, own in self.labels.items()},
+            np.concatenate([self.missing_like_pandas, others.missing_like_pandas]),
+            {name: [*cells, *others.context[name]] for name, cells in self.context.items()},
+        )
+
     def with_texts(self, texts: Sequence[Texts]) -> LabelledReviews:
         """Return the same reviews with other texts (n,), all else kept."""
         if len(texts) != len(self):

@@ -249,14 +249,22 @@ def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
     return recipe
 
 
+def setting_value(text: str) -> Any:
+    """Return what a setting's text means: a TOML value, a number such as .05, else the text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        try:
+            return float(text)
+        except ValueError:
+            return text.strip()
+
+
 def _put(values: dict[str, Any], setting: str) -> None:
     key, equals, text = setting.partition("=")
     if not equals or "." not in key:
         raise RecipeError(f"setting {setting!r} is not of the form section.key=value")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+    value = setting_value(text)
     *path, last = key.strip().split(".")
     for part in path:
         values = values.setdefault(part, {})

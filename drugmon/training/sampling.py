@@ -85,7 +85,7 @@ def label_counts(labels: Mapping[str, NDArray[np.int64]]) -> dict[str, list[int]
 
 def _log_prior(labels: NDArray[np.int64]) -> NDArray[np.float32]:
     counts = np.maximum(np.bincount(labels[labels >= 0], minlength=len(LABELS)), 1)
-    return np.log(counts / counts.sum()).astype(np.float32)
+    return np.asarray(np.log(counts / counts.sum()), dtype=np.float32)
 
 
 def _weights(labels: NDArray[np.int64], balance: Balance) -> NDArray[np.float32]:

@@ -60,6 +60,17 @@ def predict(model: Trainable, examples: Examples) -> dict[str, NDArray[np.float3
     return prepared.by_review(found)
 
 
+def accuracy(
+    predicted: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
+) -> dict[str, float]:
+    """Return how often the most probable label is right, per target that has labels here."""
+    return {
+        target: float((predicted[target][own >= 0].argmax(axis=1) == own[own >= 0]).mean())
+        for target, own in labels.items()
+        if (own >= 0).any()
+    }
+
+
 def macro_f1(
     predicted: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, float]:

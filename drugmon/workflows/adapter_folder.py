@@ -115,6 +115,7 @@ def _training(fit: Fit, measured: Measured) -> dict[str, Any]:
         "measured_models": len(measured.siblings),
         "rows_measured": sibling.rows,
         "rows_kept": kept.rows,
+        "label_counts": kept.label_counts,
         "best_epoch": sibling.outcome.best + 1,
         "epochs": [asdict(epoch) for epoch in sibling.outcome.epochs],
         "seconds": round(sum(each.seconds for each in models), 1),

@@ -161,7 +161,7 @@ def training_of(manifest: Manifest) -> Training | None:
         trainable_parameters=told["trainable_parameters"],
         all_parameters=told["all_parameters"],
         seconds=told["seconds"],
-        peak_memory_bytes=told.get("peak_memory_bytes"),
+        peak_memory_bytes=told.get("peak_memory"),
         best_epoch=told.get("best_epoch"),
         epochs=[Epoch(each["loss"], each["mean_macro_f1"]) for each in told.get("epochs", ())],
         before=counts["before"],
@@ -243,9 +243,7 @@ def _judge(
     return _Judged(scores, qualities, len(reviews) / seconds, str(engine.compute))
 
 
-def _differences(
-    reviews: LabelledReviews, judged: Sequence[Scores]
-) -> list[dict[str, Difference]]:
+def _differences(reviews: LabelledReviews, judged: Sequence[Scores]) -> list[dict[str, Difference]]:
     """Per stage, the differences to the first one on the rows that both have judged."""
     first = judged[0]
     found: list[dict[str, Difference]] = [{}]

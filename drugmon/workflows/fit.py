@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +20,20 @@ from drugmon.models.classifier import ClassifierModel, make_classifier
 from drugmon.models.device import choose_compute, keep_freed_memory, peak_memory
 from drugmon.models.lexical import LexicalModel, fit_lexical
 from drugmon.models.lora import add_lora, is_lora, save_lora
+from drugmon.models.prepared import Prepared
+from drugmon.training.augment import Vary, augmented
 from drugmon.training.checkpoint import Checkpoint, run_key
 from drugmon.training.dataset import LabelledReviews
 from drugmon.training.examples import Examples, make_examples
 from drugmon.training.grades import level_labels
+from drugmon.training.masking import Masker, mask_of
+from drugmon.training.paraphrase import Paraphraser
 from drugmon.training.progress import Outcome, Progress
 from drugmon.training.recipe import Recipe
-from drugmon.training.sampling import balanced_rows, class_weights
+from drugmon.training.sampling import balanced_rows, class_weights, label_counts
 from drugmon.training.split import Rows
 from drugmon.training.trainer import Trainer, seed_everything
+from drugmon.training.validation import accuracy, macro_f1, predict
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Fitted:
     """Trained models; an epoch had `rows` examples, this process took `seconds`.
 
     `peak_memory` is in bytes, of the whole process, or of the GPU where that trained.
+    `label_counts` per target, `before` and `after` balancing and augmentation.
     """
 
     model: ClassifierModel
@@ -44,6 +50,7 @@ class Fitted:
     rows: int
     seconds: float
     peak_memory: int
+    label_counts: Mapping[str, Mapping[str, Sequence[int]]]
 
     @property
     def parameters(self) -> tuple[int, int]:
@@ -95,14 +102,13 @@ class Fit:
         self.compute = choose_compute(engine.device, engine.dtype if frozen else "fp32")
         keep_freed_memory()
         self._classifier = make_classifier(base, recipe.model.max_length, recipe.model.prompt)
-        self._prepared = self._classifier.prepare(reviews.texts)
         self.levels = (
             {target: level_labels(target, recipe.labels) for target in reviews.targets}
             if self._classifier.graded
             else dict.fromkeys(reviews.targets, LABELS)
         )
         self.prompt = self._classifier.prompt
-        self._examples = self._make_examples()
+        self._prepared, self._examples = self._prepare(reviews)
 
     def run(
         self, stage: str, train: Rows, dev: Rows | None, stop_after: int | None = None
@@ -111,14 +117,13 @@ class Fit:
 
         Args:
             stage: names the checkpoint.
-            train: rows to learn from; class balancing is done here.
+            train: rows to learn from; augmentation and class balancing are done here.
             dev: rows that choose the epoch, None to keep the last one.
             stop_after: epochs to run, if fewer than the recipe's.
         """
         began, recipe, reviews = time.monotonic(), self.recipe, self.reviews
-        rows = train[balanced_rows(reviews.strata[train], recipe.balance, recipe.train.seed)]
-        examples = self._examples.take(rows)
-        key = self._key(rows, dev, stop_after)
+        examples = self._learn_from(train)
+        key = self._key(train, dev, stop_after)
         model = self._build()
         trainer = Trainer(
             model,
@@ -132,13 +137,18 @@ class Fit:
             warn=self._warn,
         )
         outcome = trainer.run()
+        counts = {
+            "before": label_counts({t: own[train] for t, own in reviews.labels.items()}),
+            "after": label_counts(examples.labels),
+        }
         return Fitted(
             model,
             self._lexical(train),
             outcome,
-            len(rows),
+            len(examples),
             time.monotonic() - began,
             peak_memory(self.compute.device),
+            counts,
         )
 
     def _key(self, train: Rows, dev: Rows | None, stop_after: int | None) -> str:
@@ -147,21 +157,46 @@ class Fit:
             self.recipe, self.reviews.fingerprint(), self.base.sha256, str([*rows, stop_after])
         )
 
-    def _make_examples(self) -> Examples:
-        """What the targets that the loss weighs teach."""
+    def validate(self, model: ClassifierModel, rows: Rows) -> dict[str, dict[str, float]]:
+        """Accuracy and macro-F1 of the model's most probable labels on some rows, per target."""
+        examples = self._examples.take(rows)
+        predicted = predict(model, examples)
+        right, macro = accuracy(predicted, examples.labels), macro_f1(predicted, examples.labels)
+        return {target: {"accuracy": right[target], "macro_f1": macro[target]} for target in right}
+
+    def _learn_from(self, train: Rows) -> Examples:
+        """The training rows and varied copies of some of them, balanced."""
+        augment, balance, seed = self.recipe.augment, self.recipe.balance, self.recipe.train.seed
+        examples, strata = self._examples.take(train), self.reviews.strata[train]
+        if augment.method != "none":
+            own = self.reviews.take(train)
+            own = own.joined(augmented(own, augment, seed, self._vary()))
+            examples, strata = self._prepare(own)[1], own.strata
+        return examples.take(balanced_rows(strata, balance, seed))
+
+    def _vary(self) -> Vary:
+        augment, seed = self.recipe.augment, self.recipe.train.seed
+        if augment.method == "mask":
+            return Masker(mask_of(self.base), augment.mask_share, seed)
+        cache = self._work / "paraphrases.jsonl"
+        return Paraphraser(self.base, self.compute.device, augment.temperature, seed, cache)
+
+    def _prepare(self, reviews: LabelledReviews) -> tuple[Prepared, Examples]:
+        """Reviews as the model reads them, and what the targets that the loss weighs teach."""
         labels = {
             target: own
-            for target, own in self.reviews.labels.items()
+            for target, own in reviews.labels.items()
             if self.recipe.loss.of_target(target)
         }
         if not labels:
             raise RecipeError(
-                f"recipe {self.recipe.name}: the reviews teach {', '.join(self.reviews.targets)} "
+                f"recipe {self.recipe.name}: the reviews teach {', '.join(reviews.targets)} "
                 "only, to which loss gives the weight 0; raise one"
             )
-        taught = self.reviews.levels if self._classifier.graded else self.reviews.labels
+        prepared = self._classifier.prepare(reviews.texts)
+        taught = reviews.levels if self._classifier.graded else reviews.labels
         levels = {target: taught[target] for target in labels}
-        return make_examples(self._prepared, self._classifier.collate, levels, labels)
+        return prepared, make_examples(prepared, self._classifier.collate, levels, labels)
 
     def _build(self) -> ClassifierModel:
         recipe = self.recipe
