@@ -204,8 +204,32 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _find(name: str, known: KnownBase | None) -> Path:
-    """The folder of a base: installed package, then DRUGMON_MODELS or a path, then the hub."""
+def is_here(name: str) -> bool:
+    """Whether a known base can be had without asking the hub."""
+    known = KNOWN_BASES[name]
+    if _find_here(name, known):
+        return True
+    from huggingface_hub import snapshot_download
+
+    try:
+        snapshot_download(known.hub_id, revision=known.revision, local_files_only=True)
+    except Exception:  # as in _from_hub
+        return False
+    return True
+
+
+def how_to_get(repo: str, revision: str) -> str:
+    """What to do where a base is to come from the hub."""
+    return (
+        f"on a machine that has a network, run `hf download {repo} --revision {revision} "
+        f"--local-dir ${MODELS_VARIABLE}/{repo.partition('/')[2]}` (older clients: "
+        f"huggingface-cli download), then set {MODELS_VARIABLE} to that folder here, or name "
+        f"the folder with {', '.join(BASE_FILES[:3])} itself"
+    )
+
+
+def _find_here(name: str, known: KnownBase | None) -> Path | None:
+    """The folder of an installed package, or one in DRUGMON_MODELS, or a path."""
     if known and known.package:
         # find_spec of a top-level name locates the package without running its code.
         spec = importlib.util.find_spec(known.package)
@@ -217,6 +241,14 @@ def _find(name: str, known: KnownBase | None) -> Path:
     for candidate in ([Path(models) / name] if models else []) + [Path(name)]:
         if candidate.is_dir():
             return candidate.resolve()
+    return None
+
+
+def _find(name: str, known: KnownBase | None) -> Path:
+    """The folder of a base on this machine, else from the hub."""
+    folder = _find_here(name, known)
+    if folder:
+        return folder
     if known:
         return _from_hub(name, known.hub_id, known.revision)
     match = HUB_ID.fullmatch(name)
@@ -241,10 +273,7 @@ def _from_hub(name: str, repo: str, revision: str) -> Path:
     except Exception as error:  # the client raises many kinds; all mean that it is not to be had
         raise BaseModelError(
             f"base {name} is not on this machine and the hub did not give it "
-            f"({type(error).__name__}): on a machine that has a network, run `hf download {repo} "
-            f"--revision {revision} --local-dir ${MODELS_VARIABLE}/{repo.partition('/')[2]}` "
-            f"(older clients: huggingface-cli download), then set {MODELS_VARIABLE} to that folder "
-            f"here, or name the folder with {', '.join(BASE_FILES[:3])} itself"
+            f"({type(error).__name__}): {how_to_get(repo, revision)}"
         ) from error
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment
 
+from drugmon.models.adapter import CHECKPOINT
 from drugmon.monitoring.figures import Interval, Quality
 from drugmon.reports.evaluation import METRICS
 from drugmon.reports.pages import UNDEFINED, environment, figure
@@ -52,9 +53,10 @@ class WeakLabel(NamedTuple):
 def render_card(manifest: Mapping[str, Any], qualities: Mapping[str, Quality], command: str) -> str:
     """The card as Markdown with front matter for model hubs.
 
-    `manifest` is an adapter's; `qualities` are those of its held-out reviews by target; `command`
-    is the line that trains the adapter again. The adapter goes under its base's licence. Text from
-    the manifest is written so that it cannot add to the card's structure.
+    `manifest` is an adapter's, with the `digests` of its files; `qualities` are those of its
+    held-out reviews by target; `command` is the line that trains the adapter again. The adapter
+    goes under its base's licence. Text from the manifest is written so that it cannot add to the
+    card's structure.
 
     Raises jinja2.UndefinedError where `manifest` lacks a key that the card needs.
     """
@@ -67,6 +69,8 @@ def render_card(manifest: Mapping[str, Any], qualities: Mapping[str, Quality], c
             command=command,
             metrics=METRICS,
             undefined=UNDEFINED,
+            full=CHECKPOINT in manifest["digests"],
+            prompt=manifest.get("prompt"),
             licence=_licence(manifest["base"]["licence"]),
             base_model=_base_model(manifest["base"]),
             weakest=[weak for name in qualities if (weak := _weakest(name, qualities[name]))],

@@ -14,7 +14,7 @@ from drugmon import __version__
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import DrugmonError
 from drugmon.models.adapter import adapter_folders, open_adapter
-from drugmon.models.bases import KNOWN_BASES, resolve_base
+from drugmon.models.bases import KNOWN_BASES, how_to_get, is_here, resolve_base
 
 LIBRARIES: Final = (
     "torch",
@@ -47,10 +47,21 @@ def examine() -> list[Finding]:
         Finding("libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES)),
         _check("devices", _devices),
     ]
-    findings += [_check(f"base {name}", partial(_base, name)) for name in KNOWN_BASES]
+    findings += [_look_at_base(name) for name in KNOWN_BASES]
     # The default is looked at even where it is missing.
     adapters = sorted({DEFAULT_ADAPTER, *adapter_folders()})
     return findings + [_check(f"adapter {name}", partial(_adapter, name)) for name in adapters]
+
+
+def _look_at_base(name: str) -> Finding:
+    """A base that an installed package brings must be here; one that is fetched may be."""
+    known = KNOWN_BASES[name]
+    if known.package or is_here(name):
+        return _check(f"base {name}", partial(_base, name))
+    return Finding(
+        f"base {name}",
+        f"not here, and not needed by all: {how_to_get(known.hub_id, known.revision)}",
+    )
 
 
 def _check(subject: str, look: Callable[[], str]) -> Finding:

@@ -39,6 +39,38 @@ def test_embedded_base_that_was_changed_is_refused(
         resolve_base("minilm")
 
 
+def test_fetched_base_in_a_folder_is_named_by_its_hub_id_alone(
+    tiny_t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing vouches for its revision; the adapter's manifest keeps the hash of what was found."""
+    shutil.copytree(tiny_t5, tmp_path / "flan-t5-base")
+    monkeypatch.setenv("DRUGMON_MODELS", str(tmp_path))
+    base = resolve_base("flan-t5-base")
+    assert (base.name, base.source) == ("flan-t5-base", "google/flan-t5-base")
+    assert base.licence == "Apache-2.0"
+    assert base.identity()["sha256"] == weights_sha256(tiny_t5)
+
+
+def test_fetched_base_that_is_missing_tells_how_to_get_it(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert models.is_dir()
+
+    def offline(*_arguments: object, **_options: object) -> str:
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
+    with pytest.raises(BaseModelError) as error:
+        resolve_base("flan-t5-base")
+    for part in (
+        "hf download google/flan-t5-base --revision 7bcac572ce56db69c1ea7c8af255c5d7c9672fc2",
+        "--local-dir $DRUGMON_MODELS/flan-t5-base",
+        "huggingface-cli download",
+        "or name the folder with config.json, tokenizer.json",
+    ):
+        assert part in str(error.value)
+
+
 def test_unknown_name_lists_the_ways(models: Path) -> None:
     assert models.is_dir()
     with pytest.raises(BaseModelError, match=r"no base .nope.: name one of minilm, flan-t5-"):

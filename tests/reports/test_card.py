@@ -85,6 +85,19 @@ def test_front_matter_is_what_hubs_read() -> None:
     assert "tags:\n  - lora\n" in card
 
 
+def test_full_fine_tuning_says_so() -> None:
+    card = make_card(digests={"config.json": "ab" * 32, "model.safetensors": "cd" * 32})
+    assert front_matter(card)["library_name"] == "transformers"
+    assert "tags:\n  - fine-tuned\n" in card
+    assert "\nA full fine-tuning of `" in card
+
+
+def test_prompt_is_shown_where_there_is_one() -> None:
+    assert "answers with the word of a label" not in make_card(prompt=None)
+    card = make_card(prompt="Say it:\n{text} ``` # no heading")
+    assert "\n```\nSay it:\n{text} ''' # no heading\n```\n" in card
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

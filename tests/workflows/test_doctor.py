@@ -39,6 +39,18 @@ def test_all_is_well(place: Path) -> None:
     assert says.endswith("base tiny-base")
 
 
+def test_base_that_is_fetched_may_be_missing_and_is_verified_where_it_is(
+    place: Path, tiny_t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert place.is_dir()
+    missing = find("base flan-t5-base")
+    assert missing.ok is None
+    assert "hf download google/flan-t5-base --revision 7bcac572" in missing.says
+    shutil.copytree(tiny_t5, tmp_path / "models" / "flan-t5-base")
+    monkeypatch.setenv("DRUGMON_MODELS", str(tmp_path / "models"))
+    assert find("base flan-t5-base").ok is True
+
+
 def test_missing_default_is_wrong(place: Path) -> None:
     shutil.rmtree(place / DEFAULT_ADAPTER)
     found = find(f"adapter {DEFAULT_ADAPTER}")
