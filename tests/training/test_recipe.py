@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from drugmon.errors import RecipeError
-from drugmon.labels import LABEL_OF_LEVEL
-from drugmon.training.recipe import Recipe, list_recipes, load_recipe
+from drugmon.labels import LABEL_OF_LEVEL, TARGETS
+from drugmon.training.recipe import Recipe, list_recipes, load_recipe, recipe_path
 
 
 @pytest.mark.parametrize("name", list_recipes())
@@ -20,6 +20,55 @@ def test_every_packaged_recipe_loads_and_describes_itself(name: str) -> None:
 
 def test_the_embedded_default_has_a_recipe() -> None:
     assert load_recipe("minilm").base.name == "minilm"
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "batch", "epochs"),
+    [
+        ("flan-t5-full-1", 5e-5, 8, 3),
+        ("flan-t5-full-2", 3e-4, 8, 4),
+        ("flan-t5-full-3", 1e-4, 4, 5),
+    ],
+)
+def test_full_fine_tunings_are_the_reports(name: str, rate: float, batch: int, epochs: int) -> None:
+    recipe = load_recipe(name)
+    train = recipe.train
+    assert (recipe.base.name, train.method) == ("flan-t5-base", "full")
+    assert (train.learning_rate, train.batch_size, train.epochs) == (rate, batch, epochs)
+    assert not recipe.lexical.enabled
+
+
+@pytest.mark.parametrize(
+    ("name", "r", "alpha", "dropout", "modules", "per_class"),
+    [
+        ("flan-t5-lora-312", 8, 16, 0.05, ("q", "v"), 312),
+        ("flan-t5-lora-800", 8, 16, 0.05, ("q", "v"), 800),
+        ("flan-t5-lora-best", 16, 64, 0.1, ("q", "v"), 800),
+        ("flan-t5-lora-qvo", 16, 64, 0.1, ("q", "v", "o"), 800),
+        ("flan-t5-lora-all", 16, 32, 0.05, ("q", "k", "v", "o", "wi_0", "wi_1", "wo"), 0),
+    ],
+)
+def test_loras_are_the_reports_and_ours(
+    name: str, r: int, alpha: int, dropout: float, modules: tuple[str, ...], per_class: int
+) -> None:
+    recipe = load_recipe(name)
+    lora = recipe.lora
+    assert (recipe.base.name, recipe.train.method) == ("flan-t5-base", "lora")
+    assert (lora.r, lora.alpha, lora.dropout, lora.target_modules) == (r, alpha, dropout, modules)
+    assert recipe.balance.per_class == per_class
+    assert recipe.balance.strategy == ("resample" if per_class else "none")
+
+
+def test_recipe_says_where_the_report_contradicts_itself() -> None:
+    for name in ("flan-t5-lora-312", "flan-t5-lora-800"):
+        text = recipe_path(name).read_text(encoding="utf-8")
+        assert "dropout = 0.05        # .05 in the report's code, 0.1 in its text" in text
+
+
+def test_loss_that_weighs_nothing_is_refused() -> None:
+    nothing = [f"loss.{target}=0" for target in TARGETS]
+    with pytest.raises(RecipeError, match="loss gives every target the weight 0; raise one"):
+        load_recipe("minilm", nothing)
 
 
 def test_settings_win_over_the_file_and_are_read_as_toml() -> None:

@@ -27,6 +27,8 @@ def sizes(rows: np.ndarray) -> list[int]:
         ("oversample", 25, [30, 25, 60, 5]),
         ("downsample", 0, [10, 10, 10, 5]),
         ("downsample", 25, [25, 10, 25, 5]),
+        ("resample", 0, [33, 33, 33, 5]),
+        ("resample", 25, [25, 25, 25, 5]),
     ],
 )
 def test_rows_per_label(strategy: str, per_class: int, expected: list[int]) -> None:
