@@ -13,16 +13,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
-Labels = npt.NDArray[np.integer[Any]]
-
-_OFFSETS: Final = np.linspace(-2.5, 2.5, 41)
-_RESAMPLES: Final = 40
+from drugmon.models.combination import Combination
+from drugmon.models.decision import (
+    Floats,
+    Labels,
+    Triple,
+    decide,
+    fit_offsets,
+    softmax,
+    triple,
+)
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,15 @@ class Calibration:
     """One target's calibration.
 
     Probabilities are softmax(encoder / temperature + lexical_weight * lexical + bias), both inputs
-    log-probabilities; the label is where log-probability + `offsets` is largest.
+    log-probabilities; the label is where log-probability + `offsets` is largest. Overall may have a
+    `combination`, which judges the reviews that have a text for every aspect.
     """
 
     temperature: float = 1.0
     lexical_weight: float = 0.0
-    bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    offsets: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    bias: Triple = (0.0, 0.0, 0.0)
+    offsets: Triple = (0.0, 0.0, 0.0)
+    combination: Combination | None = None
 
     def probabilities(
         self, encoder: Floats, lexical: Floats | None = None
@@ -45,27 +52,28 @@ class Calibration:
         scores = np.asarray(encoder, dtype=np.float64) / self.temperature + np.array(self.bias)
         if lexical is not None:
             scores = scores + self.lexical_weight * lexical
-        return _softmax(scores).astype(np.float32)
+        return softmax(scores).astype(np.float32)
 
     def decide(self, probabilities: Floats) -> npt.NDArray[np.int8]:
         """Label indices int8 (n,) from calibrated probabilities (n, 3)."""
-        scores = np.log(np.maximum(probabilities, 1e-12)) + np.array(self.offsets)
-        return np.asarray(scores.argmax(axis=1), dtype=np.int8)
+        return decide(probabilities, self.offsets)
 
     def to_dict(self) -> dict[str, Any]:
         """For the manifest."""
-        return asdict(self)
+        own = asdict(dataclasses.replace(self, combination=None))
+        del own["combination"]
+        return own | ({"combination": self.combination.to_dict()} if self.combination else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
         """From the manifest; other keys are ignored."""
-        negative, neutral, positive = map(float, values["bias"])
-        offsets = values["offsets"]
+        combination = values.get("combination")
         return cls(
             temperature=float(values["temperature"]),
             lexical_weight=float(values["lexical_weight"]),
-            bias=(negative, neutral, positive),
-            offsets=(float(offsets[0]), float(offsets[1]), float(offsets[2])),
+            bias=triple(values["bias"]),
+            offsets=triple(values["offsets"]),
+            combination=Combination.from_dict(combination) if combination else None,
         )
 
 
@@ -82,7 +90,7 @@ def fit_calibration(
     """
     fitted = _fit_probabilities(encoder, lexical, labels)
     log_probs = np.log(np.maximum(fitted.probabilities(encoder, lexical), 1e-12))
-    return dataclasses.replace(fitted, offsets=_fit_offsets(log_probs, labels, seed))
+    return dataclasses.replace(fitted, offsets=fit_offsets(log_probs, labels, seed))
 
 
 def _fit_probabilities(encoder: Floats, lexical: Floats | None, labels: Labels) -> Calibration:
@@ -105,25 +113,3 @@ def _fit_probabilities(encoder: Floats, lexical: Floats | None, labels: Labels) 
     # float32 probabilities are too coarse for the default step of the numerical gradient.
     best = minimize(loss, np.zeros(4), method="L-BFGS-B", bounds=bounds, options={"eps": 1e-3})
     return at(best.x)
-
-
-def _fit_offsets(log_probs: Floats, labels: Labels, seed: int) -> tuple[float, float, float]:
-    """Offsets of best macro-F1, as the mean over resamples: one sample's best is mostly luck."""
-    grid = np.array([(a, b, 0.0) for a in _OFFSETS for b in _OFFSETS])
-    n = len(labels)
-    # How often each row is in each resample (resamples, n).
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), _RESAMPLES).astype(float)
-    true = np.eye(3)[labels]
-    scores = np.empty((len(grid), _RESAMPLES))
-    # One offset at a time: memory goes with n, not with n times the grid.
-    for number, offset in enumerate(grid):
-        picked = np.eye(3)[(log_probs + offset).argmax(axis=1)]
-        both = drawn @ np.hstack([2 * picked * true, picked + true])
-        scores[number] = (both[:, :3] / np.maximum(both[:, 3:], 1)).mean(axis=1)
-    mean = grid[scores.argmax(axis=0)].mean(axis=0)
-    return (float(mean[0]), float(mean[1]), 0.0)
-
-
-def _softmax(scores: Floats) -> npt.NDArray[np.float64]:
-    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), dtype=np.float64)

@@ -33,6 +33,11 @@ class Evidence:
         lexical = self.lexical[target][rows] if self.lexical else None
         return self.model[target][rows], lexical
 
+    def experts(self, rows: npt.NDArray[Any]) -> dict[str, list[Floats]]:
+        """Every target's of some rows, as a combination weighs them."""
+        models = [self.model] + ([self.lexical] if self.lexical else [])
+        return {target: [own[target][rows] for own in models] for target in self.model}
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -66,4 +71,9 @@ def judge(
         calibrated = calibration.probabilities(*evidence.of(target, rows))
         probabilities[rows, column] = calibrated
         labels[rows, column] = calibration.decide(calibrated)
+        if calibration.combination:
+            rows = there.all(axis=1)
+            calibrated = calibration.combination.probabilities(evidence.experts(rows))
+            probabilities[rows, column] = calibrated
+            labels[rows, column] = calibration.combination.decide(calibrated)
     return Scores(labels, probabilities)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from drugmon.data.reviews import clean
-from drugmon.labels import ASPECTS
+from drugmon.data.reviews import clean, with_text
+from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.calibration import Calibration, fit_calibration
+from drugmon.models.combination import Combination, fit_combination
 from drugmon.monitoring.profile import Profile, build_profile, text_lengths
 from drugmon.monitoring.quality import Quality
 from drugmon.monitoring.reliability import calibration_error, top_label
@@ -20,6 +22,7 @@ from drugmon.training.dataset import LabelledReviews
 from drugmon.workflows.evaluate import measure_scores
 from drugmon.workflows.fit import Fitted
 
+Array = NDArray[np.int64]
 Calibrations = Mapping[str, Calibration]
 
 
@@ -73,7 +76,7 @@ class HeldOut:
     def calibrations(self) -> dict[str, Calibration]:
         """The calibration of each target that the adapter keeps."""
         first = self.rounds[0]
-        if first.measuring in first.fitting:
+        if any(part is first.measuring for part in first.fitting):
             return self._of_round[0]
         return _fit([*first.fitting, first.measuring], self.seed)
 
@@ -145,28 +148,48 @@ class Measured:
 
 def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Any, Any, Any]:
     """Probabilities before and after calibration, and labels, of the rows that have a label."""
-    encoder, lexical, labels = _labelled(part, target)
-    before = Calibration().probabilities(encoder)
-    after = calibration.probabilities(encoder, lexical)
+    rows, labels = _labelled(part, target)
+    before = Calibration().probabilities(part.evidence.model[target][rows])
+    after = part.scores({target: calibration}).probabilities[rows, TARGETS.index(target)]
     return before.astype(np.float64), after.astype(np.float64), labels
 
 
 def _fit(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
     found = {}
     for target in parts[0].evidence.model:
-        encoder, lexical, labels = zip(*(_labelled(part, target) for part in parts), strict=True)
+        rows, labels = zip(*(_labelled(part, target) for part in parts), strict=True)
+        evidence = [part.evidence.of(target, own) for part, own in zip(parts, rows, strict=True)]
+        encoder, lexical = zip(*evidence, strict=True)
         found[target] = fit_calibration(
             np.concatenate(encoder),
             np.concatenate(lexical) if lexical[0] is not None else None,
             np.concatenate(labels),
             seed=seed,
         )
+    if set(found) == set(TARGETS):
+        found["overall"] = replace(found["overall"], combination=_combination(parts, seed))
     return found
 
 
-def _labelled(part: Part, target: str) -> tuple[Any, Any, Any]:
-    """Encoder's and lexical log-probabilities and labels of the rows that have a label."""
+def _combination(parts: Sequence[Part], seed: int) -> Combination | None:
+    """Fitted on the reviews that it is to judge: those with a text for every aspect."""
+    experts: list[dict[str, list[Any]]] = []
+    labels = []
+    for part in parts:
+        rows, _ = _labelled(part, "overall")
+        rows = rows[with_text(part.reviews.texts)[rows].all(axis=1)]
+        experts.append(part.evidence.experts(rows))
+        labels.append(part.reviews.labels["overall"][rows])
+    evidence = {}
+    for target in experts[0]:
+        by_model = zip(*(own[target] for own in experts), strict=True)
+        evidence[target] = [np.concatenate(each) for each in by_model]
+    return fit_combination(evidence, np.concatenate(labels), seed=seed)
+
+
+def _labelled(part: Part, target: str) -> tuple[Array, Array]:
+    """The rows that have a label, and their labels."""
     # Reviews of another source may lack the column that teaches the target.
     labels = part.reviews.labels.get(target, np.full(len(part.reviews), -1))
     rows = np.flatnonzero(labels >= 0)
-    return (*part.evidence.of(target, rows), labels[rows])
+    return rows, labels[rows]

@@ -7,6 +7,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
 
 from drugmon.models.calibration import Calibration, fit_calibration
+from drugmon.models.combination import Combination
 from drugmon.monitoring.reliability import calibration_error, top_label
 
 # The first draw of arrays imports much, which is no fault of what is tested.
@@ -115,7 +116,7 @@ def test_same_seed_gives_the_same_calibration() -> None:
 
 
 def test_offsets_are_the_mean_of_every_resamples_best() -> None:
-    from drugmon.models.calibration import _OFFSETS, _RESAMPLES
+    from drugmon.models.decision import _OFFSETS, _RESAMPLES
 
     right, labels = synthetic(40, [0.3, 0.2, 0.5], seed=6)
     fitted = fit_calibration(right, None, labels, seed=3)
@@ -131,3 +132,10 @@ def test_offsets_are_the_mean_of_every_resamples_best() -> None:
             found += 2 * hits / np.maximum(total, 1)
         best.append(grid[found.argmax()])
     np.testing.assert_allclose(fitted.offsets, np.mean(best, axis=0), atol=0.02)
+
+
+def test_combination_is_kept_and_noted_only_where_there_is_one() -> None:
+    combination = Combination({"overall": (1.0, 0.5)}, (0.1, 0.2, 0.0), (0.0, 1.0, 0.0))
+    calibration = Calibration(combination=combination)
+    assert Calibration.from_dict(calibration.to_dict()) == calibration
+    assert "combination" not in Calibration().to_dict(), "older adapters keep their digest"

@@ -5,6 +5,7 @@ import numpy as np
 from drugmon.data.reviews import Texts
 from drugmon.labels import TARGETS
 from drugmon.models.calibration import Calibration
+from drugmon.models.combination import Combination
 from drugmon.scoring.scores import NO_VERDICT, Evidence, judge
 
 REVIEWS = [
@@ -53,3 +54,17 @@ def test_no_reviews_no_verdicts() -> None:
     scores = judge([], Evidence({"overall": empty}, None), {"overall": Calibration()})
     assert scores.labels.shape == (0, 4)
     assert scores.probabilities.shape == (0, 4, 3)
+
+
+def test_a_combination_judges_reviews_that_have_a_text_for_every_aspect() -> None:
+    negative = POSITIVE[:, ::-1].copy()
+    evidence = Evidence({**dict.fromkeys(TARGETS, POSITIVE), "benefits": negative}, None)
+    combination = Combination({"benefits": (2.0, 0.0), "overall": (1.0, 0.0)}, (0, 0, 0), (0, 0, 0))
+    overall = Calibration(combination=combination)
+    plain = dict.fromkeys(TARGETS, Calibration())
+    scores, before = (
+        judge(REVIEWS, evidence, own) for own in ({**plain, "overall": overall}, plain)
+    )
+    assert scores.labels[:, 3].tolist() == [2, 2, -1, 0]
+    assert np.array_equal(scores.probabilities[:3], before.probabilities[:3], equal_nan=True)
+    np.testing.assert_allclose(scores.probabilities.sum(axis=2)[3], 1, rtol=1e-6)
