@@ -8,7 +8,7 @@ import click
 
 from drugmon import __version__
 from drugmon.cli_adapters import adapters, doctor
-from drugmon.cli_experiments import compare, tune
+from drugmon.cli_experiments import compare, experiment, tune
 from drugmon.cli_score import predict, sample, score, show
 from drugmon.cli_train import evaluate, recipes, train
 
@@ -47,6 +47,7 @@ for command in (
     train,
     tune,
     compare,
+    experiment,
     evaluate,
     predict,
     show,

@@ -114,7 +114,14 @@ def _search(options: dict[str, Any]) -> Any:
     "--adapter",
     "adapters",
     multiple=True,
-    help="A shipped adapter, or a folder; repeat it for each model, the baseline first.",
+    help="A shipped adapter, or a folder; may be repeated.",
+)
+@click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    metavar="NAME",
+    help="A base by itself (zero-shot): flan-t5-base, a folder, or a hub id; may be repeated.",
 )
 @click.option(
     "--html",
@@ -128,7 +135,8 @@ def compare(as_json: bool, quiet: bool, **options: Any) -> None:
     """Compare models on the same labelled reviews.
 
     Tells for each its figures with 95 % intervals, whether it differs from the first by more than
-    luck, what it cost to train and how fast it scores.
+    luck, what it cost to train and how fast it scores. The first is the first --base, else the
+    first --adapter.
 
     \b
     Example:
@@ -136,10 +144,62 @@ def compare(as_json: bool, quiet: bool, **options: Any) -> None:
     """
     from drugmon import cli_experiments_output as output
     from drugmon.cli_output import warn
-    from drugmon.cli_progress import stage_progress
+    from drugmon.cli_progress import work_progress
     from drugmon.workflows.compare import CompareConfig, compare_sources
 
     config = CompareConfig(engine=engine_config(options), **options)
-    with stage_progress(quiet) as progress:
+    with work_progress(quiet) as progress:
         comparison = compare_sources(config, on_progress=progress, warn=warn)
     output.print_comparison(comparison, as_json=as_json, quiet=quiet)
+
+
+@click.command()
+@click.argument("plan", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option("--source", help="Labelled reviews, instead of the file's.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder of adapters, trials and the comparison, instead of the file's.",
+)
+@click.option("--base", metavar="NAME", help="Run every stage on this base instead.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one key of every stage's recipe; may be repeated.",
+)
+@source_options
+@engine_options
+@output_options
+def experiment(
+    as_json: bool,
+    quiet: bool,
+    plan: Path,
+    source: str | None,
+    out: Path | None,
+    base: str | None,
+    settings: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Train every stage of an experiment and compare them on held-out reviews.
+
+    FILE lists the stages (jobs/experiment.toml). Stages that are done are not trained again, one
+    that was interrupted goes on, one that failed is told of on the page and tried again next time.
+
+    \b
+    Example:
+      drugmon experiment jobs/experiment.toml --source reviews.tsv --out experiment
+    """
+    from drugmon import cli_experiments_output as output
+    from drugmon.cli_output import warn
+    from drugmon.cli_progress import work_progress
+    from drugmon.training.plan import read_plan
+    from drugmon.workflows.experiment import ExperimentConfig
+    from drugmon.workflows.experiment import experiment as run
+
+    read = read_plan(plan, source=source, out=out, base=base, settings=settings)
+    config = ExperimentConfig(read, engine=engine_config(options), **options)
+    with work_progress(quiet) as progress:
+        result = run(config, on_progress=progress, warn=warn)
+    output.print_experiment(result, as_json=as_json, quiet=quiet)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drugmon.monitoring.significance import Difference
     from drugmon.reports.comparison import Comparison, Stage
     from drugmon.training.trials import TrialResult
+    from drugmon.workflows.experiment import ExperimentResult
     from drugmon.workflows.tune import TuneResult
 
 
@@ -69,7 +70,9 @@ def write_csv(result: TuneResult, path: Path) -> None:
         writer.writerows(rows)
 
 
-def print_comparison(comparison: Comparison, *, as_json: bool, quiet: bool) -> None:
+def print_comparison(
+    comparison: Comparison, *, as_json: bool, quiet: bool, command: str = "compare"
+) -> None:
     """The figures of every stage, target by target, overall first."""
     from drugmon.workflows.compare import to_json
 
@@ -87,11 +90,18 @@ def print_comparison(comparison: Comparison, *, as_json: bool, quiet: bool) -> N
     best = comparison.best(target)
     assert best is not None
     print(
-        f"drugmon compare: ok stages={len(comparison.stages)} rows={comparison.rows} "
+        f"drugmon {command}: ok stages={len(comparison.stages)} rows={comparison.rows} "
         f'best="{best.title}" {target}_macro_f1={best.qualities[target].macro_f1.value:.3f}',
         flush=True,
     )
     return None
+
+
+def print_experiment(result: ExperimentResult, *, as_json: bool, quiet: bool) -> None:
+    """The comparison of all stages, and where its page is."""
+    if not as_json and not quiet:
+        print(f"wrote {result.page}")
+    print_comparison(result.comparison, as_json=as_json, quiet=quiet, command="experiment")
 
 
 def _console() -> Console:

@@ -98,13 +98,13 @@ def count_progress(quiet: bool, title: str) -> Iterator[Callable[[int, int], Non
 
 
 @contextmanager
-def stage_progress(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Progress of one stage after the other, each a count of another."""
-    with ticker("comparing", quiet) as tick:
+def work_progress(quiet: bool) -> Iterator[Callable[[str, int, int, str], None]]:
+    """Progress of one piece of work after the other: its name, its counts, and a note."""
+    with ticker("working", quiet) as tick:
 
-        def report(title: str, done: int, total: int) -> None:
+        def report(title: str, done: int, total: int, note: str) -> None:
             if tick is not None:
-                tick.update(done, total, title)
+                tick.update(done, total, f"{title}, {note}")
 
         yield report
 

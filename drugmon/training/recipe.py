@@ -138,9 +138,10 @@ class Split:
     """Which reviews are held out, to choose the epoch, to calibrate and to measure.
 
     With `folds` 0 the shares `dev` and `test`: dev chooses the epoch, test is only measured; with
-    `refit`, train again on all reviews for as many epochs, and keep that. With `folds` K of 2 or
-    more every review is held out once, by one of K models that run all epochs; then one is trained
-    on all reviews, and kept.
+    `refit`, train again on all reviews for as many epochs, and calibrate on dev and test; that is
+    what is kept. Without it, what is kept never saw test. With `folds` K of 2 or more every review
+    is held out once, by one of K models that run all epochs; then one is trained on all reviews,
+    and kept.
     """
 
     dev: float = within(0.1, 0.001, 0.5)

@@ -18,6 +18,7 @@ from drugmon.errors import TrainingDataError, UsageError
 from drugmon.labels import TARGETS
 from drugmon.models.adapter import Adapter, open_adapter
 from drugmon.models.manifest import Manifest
+from drugmon.models.zero_shot import open_base
 from drugmon.monitoring.quality import Quality
 from drugmon.monitoring.significance import Difference, compare, holm
 from drugmon.reports.comparison import Comparison, Epoch, Stage, Training, render_comparison
@@ -29,24 +30,27 @@ from drugmon.workflows.evaluate import BOOTSTRAP_SEED, both, measure_scores, sco
 WARM_UP: Final = 16
 """Reviews scored before the clock starts: the first batch pays for what is loaded on demand."""
 
-OnProgress: TypeAlias = Callable[[str, int, int], None]
-"""Told the stage's title, how many reviews it has scored, and of how many."""
+OnProgress: TypeAlias = Callable[[str, int, int, str], None]
+"""Told the stage's title, how many reviews it has scored, of how many, and a note."""
 
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """What to compare on what; the first of `adapters` is what the others are compared with."""
+    """What to compare on what: bases by themselves, then adapters; the first is the baseline."""
 
     source: str
     adapters: tuple[str, ...]
+    bases: tuple[str, ...] = ()
     html: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     engine: EngineConfig = field(default_factory=EngineConfig)
 
     def __post_init__(self) -> None:
-        if len(self.adapters) < 2:
-            raise UsageError("a comparison needs two models or more: give --adapter several times")
+        if len(self.bases) + len(self.adapters) < 2:
+            raise UsageError(
+                "a comparison needs two models or more: repeat --adapter, or give --base too"
+            )
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class _Judged:
 def compare_sources(
     config: CompareConfig,
     *,
-    on_progress: OnProgress = lambda _title, _done, _total: None,
+    on_progress: OnProgress = lambda _title, _done, _total, _note: None,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> Comparison:
     """Measure every model on the reviews of one source, and write the page where one is asked for.
@@ -70,7 +74,7 @@ def compare_sources(
     Raises:
         DrugmonError: the source has no grades, or a model cannot be loaded or reads other labels.
     """
-    models = [open_adapter(name) for name in config.adapters]
+    models = [*map(open_base, config.bases), *map(open_adapter, config.adapters)]
     reviews = read_labelled(
         config.source, _labels(models), overrides=config.columns, encoding=config.encoding
     )
@@ -100,7 +104,7 @@ def compare_models(
     source: str,
     engine: EngineConfig,
     missing: Mapping[str, str] | None = None,
-    on_progress: OnProgress = lambda _title, _done, _total: None,
+    on_progress: OnProgress = lambda _title, _done, _total, _note: None,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> Comparison:
     """Measure `models` (by title, the first is the baseline) on `reviews`, one after the other.
@@ -116,7 +120,7 @@ def compare_models(
             adapter,
             reviews,
             engine,
-            lambda done, total, title=title: on_progress(title, done, total),  # type: ignore[misc]
+            lambda done, total, title=title: on_progress(title, done, total, "measuring"),  # type: ignore[misc]
             warn,
         )
     if not any(each.qualities for each in judged.values()):

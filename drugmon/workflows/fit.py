@@ -138,7 +138,7 @@ class Fit:
         )
         outcome = trainer.run()
         counts = {
-            "before": label_counts({t: own[train] for t, own in reviews.labels.items()}),
+            "before": label_counts({t: reviews.labels[t][train] for t in examples.labels}),
             "after": label_counts(examples.labels),
         }
         return Fitted(

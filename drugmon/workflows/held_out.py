@@ -50,19 +50,23 @@ class Round:
 class HeldOut:
     """Rounds of calibrating and measuring; `name` says what is measured, `reviews` are these.
 
-    The figures of a part come from a calibration that never saw it. The calibration that the
-    adapter keeps is fitted on all parts: more reviews, and nothing is measured after it.
+    The figures of a part come from a calibration that never saw it. With `refit`, the adapter keeps
+    one that is fitted on all parts: more reviews, and nothing is measured after it. Without, it is
+    just what was measured.
     """
 
     name: str
     reviews: LabelledReviews
     rounds: Sequence[Round]
     seed: int
+    refit: bool = True
 
     @classmethod
-    def once(cls, name: str, fitting: Sequence[Part], measuring: Part, seed: int) -> HeldOut:
+    def once(
+        cls, name: str, fitting: Sequence[Part], measuring: Part, seed: int, refit: bool
+    ) -> HeldOut:
         """Some parts calibrate and another one is measured."""
-        return cls(name, measuring.reviews, [Round(fitting, measuring)], seed)
+        return cls(name, measuring.reviews, [Round(fitting, measuring)], seed, refit)
 
     @classmethod
     def in_turns(
@@ -76,7 +80,7 @@ class HeldOut:
     def calibrations(self) -> dict[str, Calibration]:
         """The calibration of each target that the adapter keeps."""
         first = self.rounds[0]
-        if any(part is first.measuring for part in first.fitting):
+        if not self.refit or any(part is first.measuring for part in first.fitting):
             return self._of_round[0]
         return _fit([*first.fitting, first.measuring], self.seed)
 

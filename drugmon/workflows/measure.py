@@ -55,7 +55,7 @@ def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     name = "the evaluation source" if evaluated else "test split"
     if test is None:
         name = "dev, which also chose the epoch: optimistic"
-    held = HeldOut.once(name, [dev], test or dev, recipe.train.seed)
+    held = HeldOut.once(name, [dev], test or dev, recipe.train.seed, recipe.split.refit)
     return Measured(kept, [measured], held)
 
 
@@ -78,7 +78,7 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
     kept = fit.run("refit", everything, None)
     if evaluated:
         new = bench.part("refit", kept, evaluated)
-        held = HeldOut.once("the evaluation source", parts, new, seed)
+        held = HeldOut.once("the evaluation source", parts, new, seed, refit=True)
     else:
         held = HeldOut.in_turns(
             f"all reviews, each by one of {len(folds)} models that had not seen it",

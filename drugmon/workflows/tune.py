@@ -188,7 +188,7 @@ def _run(
     except _PrunedError as pruned:
         trials.pruned(trial, pruned.epoch)
     except Exception as error:  # whatever it is: the other trials are worth as much without it
-        reason = _reason(error)
+        reason = failure(error)
         trials.failed(trial, reason)
         warn(f"trial {trial.number + 1} ({', '.join(setting_texts(settings))}) failed: {reason}")
     shutil.rmtree(work, ignore_errors=True)
@@ -233,7 +233,8 @@ def _best(results: tuple[TrialResult, ...]) -> TrialResult:
     )
 
 
-def _reason(error: Exception) -> str:
+def failure(error: Exception) -> str:
+    """What an error says in one line; for one that is not expected, with its kind."""
     said = " ".join(str(error).split())[:300]
     return said if isinstance(error, DrugmonError) else f"{type(error).__name__}: {said}"
 

@@ -67,6 +67,12 @@ def test_kept_calibration_is_fitted_on_both_parts(held: HeldOut) -> None:
     assert held.calibrations["overall"].temperature > 1.5
 
 
+def test_without_a_refit_what_was_measured_is_kept(held: HeldOut) -> None:
+    kept = HeldOut("test split", held.fitting, held.measuring, seed=0, refit=False).calibrations
+    assert kept == HeldOut("dev", held.fitting, held.fitting, seed=0).calibrations
+    assert kept != held.calibrations
+
+
 def test_figures_come_from_a_calibration_that_never_saw_them(held: HeldOut) -> None:
     alone = once(fitting_of(held), fitting_of(held)).calibrations
     measuring = held.rounds[0].measuring
