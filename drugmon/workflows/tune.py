@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -90,18 +91,11 @@ def tune(
     with locked(config.out):
         trials = Trials(config.out, key, recipe.train.seed, prune=config.prune)
         trials.plan(config.search)
-        total = len(trials.results()) + trials.left()
+        finished = sum(own.state in ("done", "pruned") for own in trials.results())
+        total = finished + trials.left()
         while (own := trials.next()) is not None:
-            place = total - trials.left()
-            _run(
-                config,
-                reviews,
-                split,
-                trials,
-                own,
-                lambda s, p, n=place: on_progress(n, total, s, p),
-                warn,
-            )  # type: ignore[misc]
+            told = partial(on_progress, total - trials.left(), total)
+            _run(config, reviews, split, trials, own, told, warn)
         results = tuple(trials.results())
     return TuneResult(results, best := _best(results), winner_command(config, best.settings))
 

@@ -11,9 +11,11 @@ import pytest
 from drugmon.config import EngineConfig
 from drugmon.errors import RecipeError
 from drugmon.models.bases import resolve_base
+from drugmon.training.augment import augmented
 from drugmon.training.dataset import LabelledReviews, read_labelled
 from drugmon.training.examples import Examples
 from drugmon.training.recipe import load_recipe
+from drugmon.training.trainer import Trainer
 from drugmon.workflows import fit as module
 from drugmon.workflows.fit import Fit, Fitted
 
@@ -55,15 +57,15 @@ def test_copies_reach_training_and_nothing_else(
 ) -> None:
     assert models.is_dir()
     seen: dict[str, Any] = {}
-    augment, trainer = module.augmented, module.Trainer
 
     def watched(own: LabelledReviews, *rest: Any) -> LabelledReviews:
-        seen["given"], seen["copies"] = own, augment(own, *rest)
-        return seen["copies"]
+        copies = augmented(own, *rest)
+        seen["given"], seen["copies"] = own, copies
+        return copies
 
     def watched_trainer(model: Any, train: Examples, dev: Examples, *rest: Any, **more: Any) -> Any:
         seen["train"], seen["dev"] = train, dev
-        return trainer(model, train, dev, *rest, **more)
+        return Trainer(model, train, dev, *rest, **more)
 
     monkeypatch.setattr(module, "augmented", watched)
     monkeypatch.setattr(module, "Trainer", watched_trainer)

@@ -89,7 +89,9 @@ def test_differences_are_paired_and_adjusted(run: Callable[..., Comparison]) -> 
     for target, gap in other.differences.items():
         own, base = other.qualities[target], first.qualities[target]
         assert gap.n == own.n == 60
-        assert gap.macro_f1.value == pytest.approx(own.macro_f1.value - base.macro_f1.value)
+        assert base.macro_f1.value is not None
+        assert gap.macro_f1.value is not None
+        assert own.macro_f1.value == pytest.approx(base.macro_f1.value + gap.macro_f1.value)
         hits = sum(own.confusion[n][n] - base.confusion[n][n] for n in range(3))
         assert gap.only_other_right - gap.only_first_right == hits
         assert other.adjusted_p[target] == gap.mcnemar_p, "there is but one comparison"

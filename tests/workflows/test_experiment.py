@@ -15,6 +15,7 @@ from drugmon.training.dataset import read_labelled
 from drugmon.training.plan import read_plan
 from drugmon.training.recipe import load_recipe
 from drugmon.workflows import experiment as module
+from drugmon.workflows.compare import compare_models
 from drugmon.workflows.experiment import ExperimentConfig, ExperimentResult, experiment
 from drugmon.workflows.fit import Fit
 
@@ -138,7 +139,7 @@ def test_no_stage_sees_the_test_reviews(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     used: list[np.ndarray] = []
-    original, compare = Fit.run, module.compare_models
+    original, compare = Fit.run, compare_models
 
     def watched(self: Fit, stage: str, train: Any, dev: Any, **more: Any) -> Any:
         used.extend([train, dev])
