@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from drugmon.training.examples import Examples
-from drugmon.training.validation import Trainable, macro_f1, predict
+from drugmon.training.validation import Trainable, accuracy, macro_f1, predict
 
 
 def test_predictions_are_in_the_order_of_the_examples(
@@ -37,3 +37,9 @@ def test_macro_f1_by_hand_leaves_out_missing_labels() -> None:
     guesses = np.eye(3, dtype=np.float32)[[0, 1, 1, 0, 2]]
     f1 = macro_f1({"overall": guesses, "benefits": guesses}, labels)
     assert f1 == {"overall": pytest.approx((1 / 2 + 2 / 3 + 0) / 3)}
+
+
+def test_accuracy_by_hand_leaves_out_missing_labels() -> None:
+    labels = {"overall": np.array([0, 0, 1, 2, -1]), "benefits": np.full(5, -1)}
+    guesses = np.eye(3, dtype=np.float32)[[0, 1, 1, 0, 2]]
+    assert accuracy({"overall": guesses, "benefits": guesses}, labels) == {"overall": 0.5}
