@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from drugmon.cli_output import LOG_WIDTH, print_json
@@ -134,7 +134,7 @@ def _target_table(comparison: Comparison, target: str) -> Table:
     from drugmon.reports.comparison import COLUMNS
 
     best = comparison.best(target)
-    table = Table(target, header_style="bold")
+    table = Table(Column(target, overflow="fold"), header_style="bold")
     for _, title in COLUMNS:
         table.add_column(title)
     table.add_column("macro-F1 against the first")

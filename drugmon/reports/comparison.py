@@ -84,7 +84,8 @@ class Stage:
 class Comparison:
     """What the page shows. `stages[0]` is what the others are compared with.
 
-    `missing` are stages that have no figures, with the reason. `compared_at` has a time zone.
+    `missing` are stages that have no figures, with the reason; `warnings` are what the reader must
+    know before believing the others'. `compared_at` has a time zone.
     """
 
     source: str
@@ -93,6 +94,7 @@ class Comparison:
     compared_at: datetime
     stages: Sequence[Stage]
     missing: Mapping[str, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -78,17 +78,21 @@ def compare_sources(
     reviews = read_labelled(
         config.source, _labels(models), overrides=config.columns, encoding=config.encoding
     )
-    for adapter in models:
-        if reviews.fingerprint() == adapter.manifest.data.get("fingerprint"):
-            warn(
-                f"{config.source} is what adapter {adapter.manifest.name} was trained on: "
-                "its figures say nothing about new reviews"
-            )
+    source, fingerprint = Path(config.source).name, reviews.fingerprint()
+    warnings = [
+        f"{source} is what adapter {adapter.manifest.name} was trained on: its figures say nothing "
+        "about new reviews"
+        for adapter in models
+        if adapter.manifest.data.get("fingerprint") == fingerprint
+    ]
+    for warning in warnings:
+        warn(warning)
     comparison = compare_models(
         dict(zip(_titles(models), models, strict=True)),
         reviews,
-        source=Path(config.source).name,
+        source=source,
         engine=config.engine,
+        warnings=warnings,
         on_progress=on_progress,
         warn=warn,
     )
@@ -104,12 +108,13 @@ def compare_models(
     source: str,
     engine: EngineConfig,
     missing: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
     on_progress: OnProgress = lambda _title, _done, _total, _note: None,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> Comparison:
     """Measure `models` (by title, the first is the baseline) on `reviews`, one after the other.
 
-    `missing` are stages that have no model to measure, with the reason.
+    `missing` are stages without a model to measure, with the reason; `warnings` go onto the page.
 
     Raises:
         DrugmonError: no review has a grade that one of them judges, or one cannot be loaded.
@@ -146,6 +151,7 @@ def compare_models(
             for number, (title, own) in enumerate(judged.items())
         ],
         missing=missing or {},
+        warnings=warnings,
     )
 
 
@@ -187,6 +193,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         },
         "stages": [_stage_json(stage) for stage in comparison.stages],
         "missing": dict(comparison.missing),
+        "warnings": list(comparison.warnings),
     }
 
 

@@ -127,12 +127,15 @@ def test_page_and_json_agree(run: Callable[..., Comparison], tmp_path: Path) -> 
 
 
 def test_reviews_of_the_training_are_warned_about(
-    run: Callable[..., Comparison], labelled: Path
+    run: Callable[..., Comparison], labelled: Path, tmp_path: Path
 ) -> None:
     warnings: list[str] = []
-    run(source=str(labelled), warn=warnings.append)
+    comparison = run(source=str(labelled), html=tmp_path / "page.html", warn=warnings.append)
     assert len(warnings) == 2
     assert "labelled.csv is what adapter tiny was trained on" in warnings[0]
+    assert comparison.warnings == to_json(comparison)["warnings"] == warnings
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert all(warning in page for warning in warnings), "whoever opens it later is told too"
 
 
 def test_one_model_is_no_comparison(run: Callable[..., Comparison], adapter: Path) -> None:
