@@ -35,7 +35,11 @@ class AdapterError(DrugmonError):
     """An adapter is missing, damaged, tampered with, or of another format version."""
 
 
-class RecipeError(DrugmonError):
+class SettingsError(DrugmonError):
+    """A settings file has an unknown key or a value out of range."""
+
+
+class RecipeError(SettingsError):
     """A recipe has an unknown key or a value out of range."""
 
 

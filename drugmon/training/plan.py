@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from drugmon.checked import check_keys, checked, within
 from drugmon.errors import RecipeError
-from drugmon.training.checked import check_keys, checked, within
 from drugmon.training.recipe import Recipe, load_recipe
 from drugmon.training.search import Search, parse_trial
 
@@ -101,7 +101,7 @@ def read_plan(path: Path, **changes: Any) -> Plan:
         raise RecipeError(f"{where} cannot be read ({error.strerror}); check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{where} is not valid TOML: {error}") from error
-    check_keys(values, _KEYS, where)
+    check_keys(values, _KEYS, where, RecipeError)
     stages = values.get("stage")
     if not isinstance(stages, list) or not stages:
         raise RecipeError(f"{where} has no stages; give them as [[stage]] with a title")
@@ -111,7 +111,7 @@ def read_plan(path: Path, **changes: Any) -> Plan:
         base=_text(values, "base", where) if "base" in values else None,
         stages=tuple(_stage(own, number, where) for number, own in enumerate(stages, start=1)),
         settings=_texts(values, "settings", where),
-        split=checked(HeldOutShares, values.get("split", {}), f"{where}: split"),
+        split=checked(HeldOutShares, values.get("split", {}), f"{where}: split", RecipeError),
     )
     slugs = [stage.slug for stage in plan.stages]
     if twice := [slug for slug in slugs if slugs.count(slug) > 1]:
@@ -123,7 +123,7 @@ def read_plan(path: Path, **changes: Any) -> Plan:
 
 def _stage(table: object, number: int, where: str) -> PlannedStage:
     here = f"{where}: stage {number}"
-    values = check_keys(table, _STAGE_KEYS, here)
+    values = check_keys(table, _STAGE_KEYS, here, RecipeError)
     title = _text(values, "title", here)
     if values.get("zero_shot") is True:
         if set(values) != {"title", "zero_shot"}:

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from drugmon.checked import check_keys, checked, one_of, within
 from drugmon.errors import RecipeError
 from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
 from drugmon.models.prompts import PROMPT
-from drugmon.training.checked import check_keys, checked, one_of, within
 
 PACKAGED: Final = Path(__file__).parent / "recipes"
 STRATEGIES: Final = ("none", "weights", "oversample", "downsample", "resample")
@@ -230,9 +230,9 @@ def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
     Raises:
         RecipeError: as `load_recipe`.
     """
-    check_keys(values, ("description", *_SECTIONS, "labels"), where)
+    check_keys(values, ("description", *_SECTIONS, "labels"), where, RecipeError)
     sections = {
-        key: checked(kind, values.get(key, {}), f"{where}: {key}")
+        key: checked(kind, values.get(key, {}), f"{where}: {key}", RecipeError)
         for key, kind in _SECTIONS.items()
     }
     labels = _labels(values.get("labels", {}), f"{where}: labels")
@@ -276,8 +276,9 @@ def _put(values: dict[str, Any], setting: str) -> None:
 
 def _labels(table: object, where: str) -> dict[str, dict[str, str]]:
     whole = {column: dict(levels) for column, levels in LABEL_OF_LEVEL.items()}
-    for column, levels in check_keys(table, whole, where).items():
-        for level, label in check_keys(levels, whole[column], f"{where}.{column}").items():
+    for column, levels in check_keys(table, whole, where, RecipeError).items():
+        levels = check_keys(levels, whole[column], f"{where}.{column}", RecipeError)
+        for level, label in levels.items():
             if label not in LABELS:
                 raise RecipeError(
                     f"{where}.{column}.{level} = {label!r} will not do: "

@@ -1,0 +1,98 @@
+"""Checked sections: frozen dataclasses filled from TOML tables, by key, type and range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, field, fields
+from typing import Any, TypeVar
+
+from drugmon.errors import DrugmonError, SettingsError
+
+T = TypeVar("T")
+
+
+def within(default: float, low: float, high: float) -> Any:
+    """Return a dataclass field for a number of `default`'s own type from `low` to `high`."""
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+def one_of(default: str, choices: tuple[str, ...]) -> Any:
+    """Return a dataclass field for one of `choices`."""
+    return field(default=default, metadata={"choices": choices})
+
+
+def optional(default: str | tuple[str, ...] = "") -> Any:
+    """Return a dataclass field for a text or a list of texts that may be empty: not set."""
+    return field(default=default, metadata={"optional": True})
+
+
+def check_keys(
+    table: object,
+    valid: Iterable[str],
+    where: str,
+    error: type[DrugmonError] = SettingsError,
+) -> dict[str, Any]:
+    """Return `table` if it is a TOML table with no other keys than the valid ones.
+
+    Raises:
+        SettingsError, or what `error` says: naming the key and listing the valid ones.
+    """
+    if not isinstance(table, dict):
+        raise error(f"{where} is a section; give its keys under it")
+    valid = tuple(valid)
+    for key in table:
+        if key not in valid:
+            raise error(f"{where} has no key {key!r}; valid keys: {', '.join(valid)}")
+    return table
+
+
+def checked(
+    kind: type[T], table: object, where: str, error: type[DrugmonError] = SettingsError
+) -> T:
+    """Return `kind` filled from a TOML `table`; keys left out keep their defaults.
+
+    Raises:
+        SettingsError, or what `error` says: `table` is no table, or a key is unknown or its value
+            of a wrong type or range.
+    """
+    specs = {spec.name: spec for spec in fields(kind)}  # type: ignore[arg-type]
+    values = check_keys(table, specs, where, error)
+    return kind(**{key: _value(specs[key], value, where, error) for key, value in values.items()})
+
+
+def _value(spec: Field[Any], value: object, where: str, error: type[DrugmonError]) -> object:
+    kind = type(_default(spec))
+    if kind is tuple and isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    if kind is tuple and isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = tuple(filter(None, value))
+    elif kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind or not _allowed(spec, value):
+        raise error(f"{where}.{spec.name} = {value!r} will not do: give {_wanted(spec)}")
+    return value
+
+
+def _default(spec: Field[Any]) -> object:
+    return spec.default if spec.default_factory is MISSING else spec.default_factory()
+
+
+def _allowed(spec: Field[Any], value: Any) -> bool:
+    if "choices" in spec.metadata:
+        return value in spec.metadata["choices"]
+    if "low" in spec.metadata:
+        return bool(spec.metadata["low"] <= value <= spec.metadata["high"])
+    if isinstance(value, Mapping):
+        return all(isinstance(text, str) and text for text in value.values())
+    return isinstance(value, bool) or "optional" in spec.metadata or bool(value)
+
+
+def _wanted(spec: Field[Any]) -> str:
+    if "choices" in spec.metadata:
+        return "one of " + ", ".join(spec.metadata["choices"])
+    default = _default(spec)
+    if "low" in spec.metadata:
+        noun = "a whole number" if isinstance(default, int) else "a number"
+        return f"{noun} from {spec.metadata['low']} to {spec.metadata['high']}"
+    wanted = {bool: "true or false", tuple: "a list of texts", dict: "a table of texts"}
+    return wanted.get(type(default), "a text")
