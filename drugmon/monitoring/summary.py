@@ -76,13 +76,17 @@ class LabelShare:
 
 @dataclass(frozen=True)
 class Balance:
-    """One target's class balance; `shares` in the order negative, neutral, positive, none."""
+    """One target's class balance; `shares` in the order negative, neutral, positive, none.
+
+    `mean_confidence` is that of the current verdicts.
+    """
 
     target: str
     shares: tuple[LabelShare, ...]
     psi: float | None
     jensen_shannon: float | None
     p_value: float | None
+    mean_confidence: float | None = None
 
 
 @dataclass(frozen=True)
