@@ -53,7 +53,9 @@ _ALIASES: Final[Mapping[str, Sequence[str]]] = {
 _DRUGLIB_TEXTS: Final = frozenset({"benefitsreview", "sideeffectsreview", "commentsreview"})
 
 
-def resolve_columns(names: Sequence[str], overrides: Mapping[str, str], where: str) -> ColumnMap:
+def resolve_columns(
+    names: Sequence[str], overrides: Mapping[str, str], where: str, *, need_text: bool = True
+) -> ColumnMap:
     """Find the columns of a source by their names, whatever their case, spaces and underscores.
 
     A field other than a text that two columns suit is left out, unless an override names one.
@@ -62,10 +64,11 @@ def resolve_columns(names: Sequence[str], overrides: Mapping[str, str], where: s
         names: the source's columns.
         overrides: field of `ColumnMap` to column name, from `--column`; these come first.
         where: the source, for messages.
+        need_text: whether a source without texts is an error.
 
     Raises:
         UsageError: an override names no field or no column, or two columns suit one text.
-        SourceError: no column holds texts.
+        SourceError: no column holds texts, where one is needed.
     """
     chosen = {field: _named_column(field, name, names, where) for field, name in overrides.items()}
     if "text" in chosen and (aspects := chosen.keys() & set(ASPECTS)):
@@ -75,7 +78,8 @@ def resolve_columns(names: Sequence[str], overrides: Mapping[str, str], where: s
             chosen[field] = name
     surplus = ASPECTS if "text" in overrides else ("text",) if chosen.keys() & set(ASPECTS) else ()
     columns = ColumnMap(**{k: name for k, name in chosen.items() if k not in surplus})
-    if columns.text is None and all(getattr(columns, aspect) is None for aspect in ASPECTS):
+    has_text = any(getattr(columns, field) is not None for field in (*ASPECTS, "text"))
+    if need_text and not has_text:
         raise SourceError(
             f"{where}: no text column among {_listed(names)}; name one with --column benefits=NAME "
             "(or side_effects, comments, text)"

@@ -59,6 +59,14 @@ def connect(
         yield connection
 
 
+@contextmanager
+def in_memory(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory; what does not fit spills to the folder `temporary`."""
+    settings = {**_SETTINGS, "temp_directory": str(temporary)}
+    with duckdb.connect(":memory:", config=settings) as connection:
+        yield connection
+
+
 def check_exists(database: Path) -> None:
     """Make sure that there is a file to open.
 

@@ -79,6 +79,31 @@ def resolve_source(source: str) -> list[FileSource] | StandardInput:
         raise SourceError(f"{source}: permission denied; let this user read it") from error
 
 
+def resolve_scored(source: str) -> list[FileSource]:
+    """Find the scored files that SOURCE names: a file, a quoted glob, or a folder's files.
+
+    A folder gives drugmon's own outputs (`*.scored.*`) where it has any, else all its files of
+    known types. Sorted by path.
+
+    Raises:
+        SourceError: there is no such file, it has an unknown extension, or no file is left.
+    """
+    if source == "-":
+        raise SourceError("a report needs files or a table, not standard input")
+    path = Path(source)
+    try:
+        if not path.is_dir() and (path.exists() or not glob.has_magic(source)):
+            return [_single(path)]
+        inside = path.iterdir() if path.is_dir() else _matches(source)
+        found = _reviews_among(inside, own=True)
+    except PermissionError as error:
+        raise SourceError(f"{source}: permission denied; let this user read it") from error
+    outputs = [file for file in found if _split_name(file.path.name)[0].endswith(_SCORED)]
+    if not found:
+        raise SourceError(f"{source}: no scored file there; known: {_KNOWN}")
+    return outputs if outputs and path.is_dir() else found
+
+
 def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> Path:
     """Return where the verdicts of one file go; its extension tells the format.
 
@@ -158,12 +183,15 @@ def _find(source: str) -> list[FileSource]:
     elif path.exists() or not glob.has_magic(source):
         return [_single(path)]
     else:
-        matches = glob.glob(source, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute one
-        found = _reviews_among(map(Path, matches))
+        found = _reviews_among(_matches(source))
         missing = f"{source}: no file of reviews matches; known: {_KNOWN}"
     if not found:
         raise SourceError(missing)
     return found
+
+
+def _matches(pattern: str) -> Iterable[Path]:
+    return map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute one
 
 
 def _single(path: Path) -> FileSource:
@@ -174,13 +202,14 @@ def _single(path: Path) -> FileSource:
     return FileSource.of(path)
 
 
-def _reviews_among(paths: Iterable[Path]) -> list[FileSource]:
+def _reviews_among(paths: Iterable[Path], own: bool = False) -> list[FileSource]:
+    """The files of known types; drugmon's own outputs only where `own` says so."""
     found = []
     for path in sorted(paths):
         stem, extension, compression = _split_name(path.name)
         known = extension in EXTENSIONS and not (compression and extension == ".parquet")
-        own = stem.startswith(".") or stem.endswith(_SCORED)
-        if known and not own and path.is_file():
+        hidden = stem.startswith(".") or (stem.endswith(_SCORED) and not own)
+        if known and not hidden and path.is_file():
             found.append(FileSource.of(path))
     return found
 

@@ -26,6 +26,16 @@ class NameMix:
     missing: int
     distinct: int
 
+    @property
+    def total(self) -> int:
+        """Rows that have a name."""
+        return sum(self.names.values()) + self.other
+
+    @property
+    def least(self) -> int:
+        """The fewest rows of a name that is told: a name left out has no more than these."""
+        return min(self.names.values(), default=RARE) if len(self.names) >= TOP_NAMES else RARE
+
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold, most frequent name first."""
         return asdict(self)
@@ -36,15 +46,24 @@ class NameMix:
         return cls(dict(data["names"]), data["other"], data["missing"], data["distinct"])
 
 
+def name_key(value: object) -> str | None:
+    """A name in lower case, inner white space folded; None for None and blanks."""
+    return None if value is None else " ".join(str(value).lower().split()) or None
+
+
 def name_mix(values: Iterable[object]) -> NameMix:
-    """Count names in lower case, inner white space folded; None and blanks are missing."""
-    keys = (None if value is None else " ".join(str(value).lower().split()) for value in values)
-    counts = Counter(key or None for key in keys)
+    """Count names by their keys; None and blanks are missing."""
+    return mix_of(Counter(map(name_key, values)))
+
+
+def mix_of(counted: Mapping[str | None, int], top: int = TOP_NAMES) -> NameMix:
+    """What is kept of names counted by their keys; None counts the rows without."""
+    counts = Counter(counted)
     missing = counts.pop(None, 0)
     ranked = sorted(counts.items(), key=lambda entry: (-entry[1], str(entry[0])))
     kept = {
         str(name): count
-        for name, count in ranked[:TOP_NAMES]
+        for name, count in ranked[:top]
         if count >= RARE and len(str(name)) <= LONGEST_NAME
     }
     return NameMix(kept, counts.total() - sum(kept.values()), missing, len(counts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,10 +12,15 @@ from drugmon.errors import AdapterError
 from drugmon.labels import LABELS
 from drugmon.monitoring.figures import Quality
 from drugmon.monitoring.histogram import Histogram
+from drugmon.monitoring.moments import Moments
 from drugmon.monitoring.names import NameMix
+from drugmon.monitoring.words import WordCounts
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Goes up with every change of the profile's form."""
+
+READABLE: Final = (1, 2)
+"""Version 1 lacks moments, words, groups, repeats and unknown words."""
 
 NONE: Final = "none"
 """The key that counts rows without a verdict or a rating."""
@@ -28,13 +33,28 @@ OTHER: Final = "other"
 class TargetProfile:
     """Verdicts of one target: `counts` has a key per label and `none`, the rest covers verdicts.
 
-    `mean_probabilities` is None where there is no verdict.
+    `mean_probabilities` is None where there is no verdict. `moments` has those of the rows of each
+    label; None where the profile is older than they are.
     """
 
     counts: Mapping[str, int]
     confidence: Histogram
     probabilities: Mapping[str, Histogram]
     mean_probabilities: Mapping[str, float] | None
+    moments: Mapping[str, Moments] | None = None
+
+    @property
+    def judged(self) -> int:
+        """Rows with a verdict."""
+        return sum(self.counts[label] for label in LABELS)
+
+    @property
+    def mean_confidence(self) -> float | None:
+        """The mean of the confidences; None where it is not known."""
+        if not self.moments or not self.judged:
+            return None
+        own = (self.moments[label].sums[index] for index, label in enumerate(LABELS))
+        return sum(own) / self.judged
 
 
 @dataclass(frozen=True)
@@ -46,11 +66,30 @@ class TextProfile:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation of a figure over `n` rows."""
+
+    n: int
+    mean: float
+    deviation: float
+
+
+Groups = Mapping[str, Mapping[str, Mapping[str, Mapping[str, int]]]]
+"""column -> value -> target -> label -> rows."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """Aggregates over `n` rows; `drugs`, `conditions` and `ratings` are None without such a column.
 
     `ratings` counts the rows of each rating from "1" to "10", of `other` values and of `none`;
-    `quality` holds the targets that had true labels.
+    `quality` holds the targets that had true labels. The rest is None where it is not known:
+
+    * `words`: in how many reviews each word stands;
+    * `groups`: the labels of every target by the values of some columns, those that `drugs` and
+      `conditions` name and those of other columns likewise;
+    * `repeats`: how many reviews there are once, twice, and so on, by equal texts;
+    * `unknown_words`: the share of a review's words that the tokenizer has no token for.
     """
 
     n: int
@@ -60,6 +99,10 @@ class Profile:
     conditions: NameMix | None = None
     ratings: Mapping[str, int] | None = None
     quality: Mapping[str, Quality] = field(default_factory=dict)
+    words: WordCounts | None = None
+    groups: Groups = field(default_factory=dict)
+    repeats: Mapping[int, int] | None = None
+    unknown_words: Spread | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold, with the format version."""
@@ -75,6 +118,12 @@ class Profile:
             "conditions": self.conditions.to_dict() if self.conditions else None,
             "ratings": dict(self.ratings) if self.ratings is not None else None,
             "quality": {name: quality.to_dict() for name, quality in self.quality.items()},
+            "words": self.words.to_dict() if self.words else None,
+            "groups": self.groups,
+            "repeats": None
+            if self.repeats is None
+            else {str(copies): reviews for copies, reviews in self.repeats.items()},
+            "unknown_words": asdict(self.unknown_words) if self.unknown_words else None,
         }
 
     @classmethod
@@ -84,10 +133,11 @@ class Profile:
         Raises AdapterError where `data` is of another format version or damaged.
         """
         version = data.get("format_version")
-        if version != FORMAT_VERSION:
+        if version not in READABLE:
             raise AdapterError(
                 f"{where}: a profile of format version {version!r}, this drugmon reads "
-                f"{FORMAT_VERSION}; install the drugmon that wrote it, or train the adapter again"
+                f"{' and '.join(map(str, READABLE))}; install the drugmon that wrote it, or train "
+                "the adapter again"
             )
         try:
             return _profile_from_dict(data)
@@ -131,21 +181,28 @@ def _target_to_dict(target: TargetProfile) -> dict[str, Any]:
         "confidence": target.confidence.to_dict(),
         "probabilities": {name: bins.to_dict() for name, bins in target.probabilities.items()},
         "mean_probabilities": None if means is None else dict(means),
+        "moments": None
+        if target.moments is None
+        else {name: moments.to_dict() for name, moments in target.moments.items()},
     }
 
 
 def _target_from_dict(data: Mapping[str, Any]) -> TargetProfile:
-    means = data["mean_probabilities"]
+    means, moments = data["mean_probabilities"], data.get("moments")
     return TargetProfile(
         counts={name: int(data["counts"][name]) for name in (*LABELS, NONE)},
         confidence=Histogram.from_dict(data["confidence"]),
         probabilities={name: Histogram.from_dict(data["probabilities"][name]) for name in LABELS},
         mean_probabilities=None if means is None else {name: means[name] for name in LABELS},
+        moments=None
+        if moments is None
+        else {name: Moments.from_dict(moments[name]) for name in LABELS},
     )
 
 
 def _profile_from_dict(data: Mapping[str, Any]) -> Profile:
     drugs, conditions, ratings = data["drugs"], data["conditions"], data["ratings"]
+    words, repeats, unknown = (data.get(name) for name in ("words", "repeats", "unknown_words"))
     return Profile(
         n=int(data["n"]),
         targets={name: _target_from_dict(target) for name, target in data["targets"].items()},
@@ -157,4 +214,8 @@ def _profile_from_dict(data: Mapping[str, Any]) -> Profile:
         conditions=None if conditions is None else NameMix.from_dict(conditions),
         ratings=None if ratings is None else dict(ratings),
         quality={name: Quality.from_dict(entry) for name, entry in data["quality"].items()},
+        words=None if words is None else WordCounts.from_dict(words),
+        groups=data.get("groups") or {},
+        repeats=None if repeats is None else {int(key): int(n) for key, n in repeats.items()},
+        unknown_words=None if unknown is None else Spread(**unknown),
     )

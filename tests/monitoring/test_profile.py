@@ -94,7 +94,10 @@ def test_survives_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"format_version": 99}', "a profile of format version 99, this drugmon reads 1; install"),
+        (
+            '{"format_version": 99}',
+            "a profile of format version 99, this drugmon reads 1 and 2; install",
+        ),
         ('{"format_version": 1}', r"not a profile \(KeyError: 'drugs'\); restore the file"),
         ("[]", "not a profile; restore the file"),
         ("{", "not JSON"),
@@ -127,7 +130,7 @@ def test_refuses_shapes_that_do_not_fit() -> None:
 
 
 def test_refuses_a_verdict_without_probabilities() -> None:
-    with pytest.raises(ValueError, match="a histogram takes no NaN"):
+    with pytest.raises(ValueError, match="a verdict has a probability that is not a number"):
         build_profile(np.zeros((1, 4), int), np.full((1, 4, 3), np.nan), {})
 
 

@@ -22,10 +22,12 @@ from drugmon.errors import SourceError
 __all__ = [
     "Reader",
     "Writer",
+    "no_verdicts",
     "open_reader",
     "open_stream_reader",
     "open_stream_writer",
     "open_writer",
+    "read_scored",
     "read_verdicts",
     "read_windows",
 ]
@@ -104,6 +106,38 @@ def read_verdicts(source: FileSource) -> Iterator[pa.Table]:
     """
     with _READERS[source.format](source, None) as reader:
         yield from reader.verdicts(_VERDICTS_READ)
+
+
+def read_scored(source: FileSource, encoding: str | None, size: int) -> Iterator[pa.Table]:
+    """Yield a scored text file's columns, all as text, with its verdicts; none without rows.
+
+    Raises:
+        SourceError: the file cannot be read, holds no verdicts, or something else in their columns.
+    """
+    opened = _READERS[source.format]
+    with opened(source, encoding) as own, opened(source, encoding) as again:
+        # The rows leave the verdicts out and the verdicts the rows: both are read side by side.
+        found = False
+        for rows, verdicts in zip(own.windows(size), again.verdicts(size), strict=False):
+            found = True
+            cells = {name: [_as_text(cell) for cell in rows.column(name)] for name in rows.names}
+            table = pa.table(
+                {name: pa.array(column, pa.string()) for name, column in cells.items()}
+            )
+            for name in verdicts.column_names:
+                table = table.append_column(verdicts.schema.field(name), verdicts.column(name))
+            yield table
+        if own.has_rows and not found:
+            raise no_verdicts(own.where)
+
+
+def no_verdicts(where: str) -> SourceError:
+    """The error for a source that was not scored."""
+    return SourceError(f"{where}: holds no verdicts; name what `drugmon score` wrote")
+
+
+def _as_text(cell: object) -> str | None:
+    return None if cell is None else str(cell)
 
 
 def _with_rows(reader: Reader) -> Reader:

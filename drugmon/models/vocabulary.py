@@ -1,0 +1,36 @@
+"""Which words a base's tokenizer has no token of its own for: it has seen few of them, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from drugmon.errors import BaseModelError
+
+
+class Vocabulary:
+    """The tokenizer of a base, asked for single words; answers are kept."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read `tokenizer.json` in `folder`.
+
+        Raises:
+            BaseModelError: it cannot be read.
+        """
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise BaseModelError(f"cannot read {folder / 'tokenizer.json'}: {error}") from error
+        self._known: dict[str, bool] = {}
+
+    def unknown_shares(self, reviews: Iterable[set[str]]) -> list[float]:
+        """For every set of words that is not empty, the share of words in more than one piece."""
+        sets = [words for words in reviews if words]
+        new = sorted(set().union(*sets) - self._known.keys())
+        pieces = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
+        self._known.update(
+            (word, len(encoding.ids) == 1) for word, encoding in zip(new, pieces, strict=True)
+        )
+        return [sum(not self._known[word] for word in words) / len(words) for words in sets]
