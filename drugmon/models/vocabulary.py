@@ -23,6 +23,8 @@ class Vocabulary:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # tokenizers raises bare Exception
             raise BaseModelError(f"cannot read {folder / 'tokenizer.json'}: {error}") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
         self._known: dict[str, bool] = {}
 
     def unknown_shares(self, reviews: Iterable[set[str]]) -> list[float]:

@@ -7,8 +7,8 @@ labels and for labels that need not have the largest probability. It holds as lo
 probabilities are calibrated on these rows: a new kind of text can break that unseen.
 
 Where the reference has true labels, the share of j among the rows that were labelled k is known
-there, and so is what its probabilities made of it. What they were off by, column by column, is taken
-off the estimate, shrunk by how many labelled rows the column has.
+there, and so is what its probabilities made of it. What they were off by, column by column, is
+taken off the estimate, shrunk by how many labelled rows the column has.
 """
 
 from __future__ import annotations

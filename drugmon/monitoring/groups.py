@@ -27,15 +27,20 @@ def count_groups(values: Sequence[object], labels: NDArray[np.integer]) -> dict[
     return found
 
 
-def kept_groups(counted: Mapping[str, Cells]) -> dict[str, dict[str, dict[str, int]]]:
-    """What a profile keeps: the commonest values, by the rules for names, target and label."""
+def kept_groups(
+    counted: Mapping[str, Cells], top: int | None = TOP_NAMES
+) -> dict[str, dict[str, dict[str, int]]]:
+    """What a profile keeps, by value, target and label: the `top` values, None for all of them.
+
+    Values that are rare or no names are left out, by the rules for names.
+    """
     ranked = sorted(counted.items(), key=lambda entry: (-_rows(entry[1]), entry[0]))
     return {
         value: {
             target: dict(zip(LABELS, map(int, row), strict=True))
             for target, row in zip(TARGETS, cells, strict=True)
         }
-        for value, cells in ranked[:TOP_NAMES]
+        for value, cells in ranked[:top]
         if _rows(cells) >= RARE and len(value) <= LONGEST_NAME
     }
 

@@ -32,9 +32,12 @@ class NameMix:
         return sum(self.names.values()) + self.other
 
     @property
-    def least(self) -> int:
-        """The fewest rows of a name that is told: a name left out has no more than these."""
-        return min(self.names.values(), default=RARE) if len(self.names) >= TOP_NAMES else RARE
+    def unnamed(self) -> int:
+        """The most rows that a name which is not told may have."""
+        if not self.other:
+            return 0
+        full = len(self.names) >= TOP_NAMES
+        return min(self.names.values()) if full else RARE - 1
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold, most frequent name first."""
@@ -56,14 +59,19 @@ def name_mix(values: Iterable[object]) -> NameMix:
     return mix_of(Counter(map(name_key, values)))
 
 
-def mix_of(counted: Mapping[str | None, int], top: int = TOP_NAMES) -> NameMix:
-    """What is kept of names counted by their keys; None counts the rows without."""
+def mix_of(
+    counted: Mapping[str | None, int], top: int | None = TOP_NAMES, rare: int = RARE
+) -> NameMix:
+    """What is kept of names counted by their keys; None counts the rows without.
+
+    `top` None and `rare` 1 keep all, which is for comparing and not for files.
+    """
     counts = Counter(counted)
     missing = counts.pop(None, 0)
     ranked = sorted(counts.items(), key=lambda entry: (-entry[1], str(entry[0])))
     kept = {
         str(name): count
         for name, count in ranked[:top]
-        if count >= RARE and len(str(name)) <= LONGEST_NAME
+        if count >= rare and len(str(name)) <= LONGEST_NAME
     }
     return NameMix(kept, counts.total() - sum(kept.values()), missing, len(counts))

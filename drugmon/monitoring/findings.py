@@ -1,0 +1,90 @@
+"""Findings: what a comparison found before all of them are weighed together, and the weighing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drugmon.monitoring.correction import adjust
+from drugmon.monitoring.figures import Interval
+from drugmon.monitoring.gate import Gate, Limits
+from drugmon.monitoring.summary import Check, Status
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statistic with its test, not yet judged.
+
+    `name` begins with the area. `limits` and `p_value` are None for what cannot be judged; `says`
+    tells why then. `status` is that of a check which needs no test, such as the age of verdicts.
+    """
+
+    name: str
+    title: str
+    says: str
+    statistic: str | None = None
+    effect: Interval | None = None
+    p_value: float | None = None
+    limits: Limits | None = None
+    status: Status | None = None
+
+    @property
+    def area(self) -> str:
+        """What the gate watches."""
+        return self.name.partition(".")[0]
+
+
+def weigh(findings: Sequence[Finding], gate: Gate) -> tuple[Check, ...]:
+    """Judge the findings together: p-values are corrected for all tests of the report."""
+    tested = [each for each in findings if each.p_value is not None]
+    corrected = adjust([each.p_value for each in tested]) if tested else []
+    adjusted = dict(zip((each.name for each in tested), map(float, corrected), strict=True))
+    return tuple(_check(each, adjusted.get(each.name), gate) for each in findings)
+
+
+def _check(finding: Finding, p_adjusted: float | None, gate: Gate) -> Check:
+    status, limits, effect = finding.status or Status.UNJUDGED, finding.limits, finding.effect
+    if finding.status is None and limits and effect and p_adjusted is not None:
+        status = gate.status(
+            limits, None if effect.value is None else abs(effect.value), p_adjusted
+        )
+    return Check(
+        area=finding.area,
+        name=finding.name,
+        title=finding.title,
+        status=status,
+        says=finding.says,
+        statistic=finding.statistic,
+        effect=effect,
+        p_value=finding.p_value,
+        p_adjusted=p_adjusted,
+        warn_at=limits.warn if limits else None,
+        fail_at=limits.fail if limits else None,
+    )
+
+
+def too_few(name: str, title: str, n: int, least: int, which: str) -> Finding:
+    """What cannot be judged for lack of reviews."""
+    return Finding(name, title, f"Too few reviews to judge: {n:,} {which}, {least:,} are needed.")
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share for people: `12 %`."""
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def points(change: Interval) -> str:
+    """A change of a share for people: `+12 points (+5 to +19)`."""
+    if change.value is None:
+        return "-"
+    span = (
+        ""
+        if change.low is None or change.high is None
+        else f" ({100 * change.low:+.0f} to {100 * change.high:+.0f})"
+    )
+    return f"{100 * change.value:+.0f} points{span}"
+
+
+def likely(p_value: float) -> str:
+    """A p-value for people."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
