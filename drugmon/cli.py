@@ -9,6 +9,7 @@ import click
 from drugmon import __version__
 from drugmon.cli_adapters import adapters, doctor
 from drugmon.cli_experiments import compare, experiment, tune
+from drugmon.cli_report import report
 from drugmon.cli_score import predict, sample, score, show
 from drugmon.cli_train import evaluate, recipes, train
 
@@ -44,17 +45,18 @@ def cli() -> None:
 
 for command in (
     score,
+    report,
+    show,
+    predict,
+    evaluate,
+    compare,
     train,
     tune,
-    compare,
     experiment,
-    evaluate,
-    predict,
-    show,
+    recipes,
+    adapters,
     sample,
     doctor,
-    adapters,
-    recipes,
 ):
     cli.add_command(command)
 

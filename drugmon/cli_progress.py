@@ -131,6 +131,18 @@ def trial_progress(
 
 
 @contextmanager
+def steps_progress(quiet: bool, title: str) -> Iterator[Callable[[str], None]]:
+    """Progress of a work of few steps: what is being done."""
+    with ticker(title, quiet) as tick:
+
+        def report(step: str) -> None:
+            if tick is not None:
+                tick.update(0, None, step)
+
+        yield report
+
+
+@contextmanager
 def training_progress(quiet: bool) -> Iterator[Callable[[str, TrainingProgress], None]]:
     """Progress of training: loss, dev macro-F1 of the last epoch, time left."""
     with ticker("training", quiet) as tick:

@@ -162,9 +162,13 @@ WHERE {condition} AND hash(drugmon_fingerprint) % $parts = 0
 ORDER BY hash(drugmon_fingerprint, 'sample'), drugmon_fingerprint
 LIMIT $most;
 
--- name: count_where
--- How many rows meet a condition.
-SELECT count(*) FROM {view} WHERE {condition};
+-- name: count_rows
+-- How many rows there are.
+SELECT count(*) FROM {view};
+
+-- name: length_of
+-- A text's characters as a column of their own.
+length({text}) AS {as_name};
 
 -- name: has_text
 -- A review with some text.

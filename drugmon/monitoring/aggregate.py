@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -103,6 +104,19 @@ def count_scored(
     )
     adapters = dict(scored.rows("count_adapters"))
     return Counted(profile, texts, empty, undated, _utc(since), _utc(until), _utc(newest), adapters)
+
+
+def label_of(labels: Mapping[str, Mapping[str, str]], grade: str, cell: object) -> str | None:
+    """The label that a cell of a graded column gives; None where it holds no level of it."""
+    if grade == "rating":
+        return labels.get(grade, {}).get(rating_key(cell))
+    key = " ".join(str(cell).split()).lower()
+    return _folded(tuple(labels.get(grade, {}).items())).get(key)
+
+
+@cache
+def _folded(levels: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {level.lower(): label for level, label in levels}
 
 
 def _columns(target: str) -> dict[str, str]:
@@ -218,9 +232,8 @@ def _quality(
         columns = [f"{target}_sentiment", grade, *(f"{target}_p_{label}" for label in LABELS)]
         parts = [Sql(statement("is_known", column=name)) for name in columns[:2]]
         sampled = _sample(scored, columns, Sql(" AND ".join(parts)), rows, LABELLED_ROWS)
-        levels = {level.lower(): label for level, label in labels.get(grade, {}).items()}
         triples = [
-            (levels.get(_level(grade, cell)), label, probabilities)
+            (label_of(labels, grade, cell), label, probabilities)
             for label, cell, *probabilities in sampled
         ]
         known = [triple for triple in triples if triple[0] is not None]
@@ -232,10 +245,6 @@ def _quality(
                 seed=seed,
             )
     return found
-
-
-def _level(grade: str, cell: object) -> str:
-    return rating_key(cell) if grade == "rating" else " ".join(str(cell).split()).lower()
 
 
 def _utc(moment: datetime | None) -> datetime | None:

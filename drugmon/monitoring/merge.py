@@ -131,6 +131,7 @@ def _mixes(parts: Sequence[NameMix | None]) -> NameMix | None:
         sum(part.other for part in known),
         sum(part.missing for part in known),
         max(len(names), *(part.distinct for part in known)),
+        most_unnamed=sum(part.unnamed for part in known),
     )
 
 

@@ -19,12 +19,17 @@ LONGEST_NAME: Final = 80
 
 @dataclass(frozen=True)
 class NameMix:
-    """Counts of the most used names, of rows of other names (`other`) and with none (`missing`)."""
+    """Counts of the most used names, of rows of other names (`other`) and with none (`missing`).
+
+    `most_unnamed` is the most rows that a name which is not told may have, where that is not what
+    the rules of `mix_of` make it.
+    """
 
     names: Mapping[str, int]
     other: int
     missing: int
     distinct: int
+    most_unnamed: int | None = None
 
     @property
     def total(self) -> int:
@@ -36,12 +41,14 @@ class NameMix:
         """The most rows that a name which is not told may have."""
         if not self.other:
             return 0
+        if self.most_unnamed is not None:
+            return self.most_unnamed
         full = len(self.names) >= TOP_NAMES
         return min(self.names.values()) if full else RARE - 1
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold, most frequent name first."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "most_unnamed"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NameMix:

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from drugmon.monitoring.summary import Status, Summary
-
-REFERENCE_OF_ADAPTER = "adapter"
-"""Names the adapter's own profile as the reference."""
+from drugmon.data.runs import RunRecord
+from drugmon.data.scored import Scored
+from drugmon.errors import DrugmonError
+from drugmon.labels import ASPECTS
+from drugmon.monitoring.aggregate import Counted, count_scored
+from drugmon.monitoring.compare import Reference, compare
+from drugmon.monitoring.figures import Interval
+from drugmon.monitoring.findings import Finding
+from drugmon.monitoring.gate import Gate, read_gate
+from drugmon.monitoring.history import read_nights, record_report
+from drugmon.monitoring.summary import Check, Side, Status, Summary, Volume, worst
+from drugmon.monitoring.volume import failures, freshness, not_fresh, volume
+from drugmon.workflows.report_folder import sample_sides, write_report_index, write_report_page
+from drugmon.workflows.report_sides import (
+    PREVIOUS,
+    REFERENCE_OF_ADAPTER,
+    Source,
+    find_adapter,
+    find_reference,
+    labels_of,
+    open_source,
+    vocabulary_of,
+)
+from drugmon.workflows.report_window import LAST_RUN, Window, find_run, find_window
 
 
 @dataclass(frozen=True)
@@ -93,4 +114,193 @@ def report(
     Raises:
         DrugmonError: any expected failure; no page folder is left half-written.
     """
-    raise NotImplementedError
+    gate = read_gate(config.gate, config.fail_on)
+    now = config.now or datetime.now(UTC)
+    on_progress("reading")
+    with open_source(config) as source:
+        judged = _judge(config, source, gate, now, on_progress)
+        on_progress("sampling rows for evidently")
+        sample = sample_sides(judged.rows, judged.reference_rows, judged.labels)
+    on_progress("writing the page")
+    page = write_report_page(judged.summary, config.out, sample)
+    database, note = source.past.database, source.past.note
+    try:
+        record_report(judged.summary, page.parent.name, database, config.lock_timeout)
+        nights = read_nights(database, config.lock_timeout)
+    except DrugmonError as error:
+        warn(f"the report is not in the history: {error}")
+        nights = []
+    if note and not nights:
+        warn(note)
+    return ReportResult(judged.summary, page, write_report_index(nights, config.out))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    summary: Summary
+    rows: Scored
+    reference_rows: Scored | None
+    labels: Mapping[str, Mapping[str, str]]
+
+
+def _judge(
+    config: ReportConfig,
+    source: Source,
+    gate: Gate,
+    now: datetime,
+    on_progress: Callable[[str], None],
+) -> _Judged:
+    window = _window(config, source, now)
+    rows = source.all_rows
+    if not window.everything:
+        rows = rows.window(
+            "drugmon_current", since=window.since, until=window.until, spans=window.spans
+        )
+    adapters = dict(rows.rows("count_adapters")) or dict(source.all_rows.rows("count_adapters"))
+    adapter, lacks_adapter = find_adapter(config, adapters)
+    vocabulary = vocabulary_of(adapter)
+    on_progress("counting the reviews")
+    current = count_scored(rows, labels_of(adapter), vocabulary)
+    on_progress("counting the reference")
+    reference, reference_rows, lacks_reference = find_reference(
+        config, source, adapter, window, vocabulary
+    )
+    on_progress("comparing")
+    runs = _runs_behind(config, source, window)
+    volume_finding, expected = volume(current.profile.n, _earlier_rows(source, rows.name), gate)
+    before = [
+        *failures(config.failures),
+        _freshness(config, window, current, runs, now, gate),
+        volume_finding,
+    ]
+    from_file = config.reference != REFERENCE_OF_ADAPTER
+    aspects = [name for name in ASPECTS if from_file or name in rows.has or not current.profile.n]
+    compared = compare(current, reference, gate, aspects=aspects, before=before)
+    notes = [lacks_adapter] if lacks_adapter else []
+    if lacks_reference:
+        notes.append(f"Nothing is compared: {lacks_reference}.")
+    summary = Summary(
+        run_id=uuid.uuid4().hex[:12],
+        created_at=now,
+        source=rows.name
+        if config.table is None
+        else f"{Path(config.source).name}, table {rows.name}",
+        adapter=adapter.manifest.identity if adapter else next(iter(adapters), "unknown"),
+        status=worst([each.status for each in compared.checks if each.area in gate.fail_on]),
+        reasons=_reasons(compared.checks, gate),
+        watched=gate.fail_on,
+        current=_side(rows, window, current),
+        reference=_reference_side(reference, config),
+        volume=_volume(current, runs, expected),
+        checks=compared.checks,
+        balance=compared.balance,
+        distributions=compared.distributions,
+        movers=compared.movers,
+        quality=compared.quality,
+        slices=compared.slices,
+        slices_withheld=compared.slices_withheld,
+        left_out=(*notes, *_about_rows(current, config), *compared.left_out),
+        scored_runs=tuple(dict.fromkeys([*(run.run_id for run in runs), *config.scored])),
+        history_note=source.past.note,
+    )
+    return _Judged(summary, rows, reference_rows, labels_of(adapter))
+
+
+def _window(config: ReportConfig, source: Source, now: datetime) -> Window:
+    """The window asked for; where it is compared with runs before, the last run's rows."""
+    runs = source.past.runs
+    window = find_window(config.since, config.until, config.last, config.run, now, runs)
+    if window.everything and config.reference.startswith(PREVIOUS) and runs:
+        return Window(runs=find_run(LAST_RUN, runs))
+    return window
+
+
+def _runs_behind(config: ReportConfig, source: Source, window: Window) -> list[RunRecord]:
+    """The records of the runs whose rows are judged, as far as they are known."""
+    if window.runs is not None:
+        return list(window.runs)
+    if config.scored:
+        return [run for run in source.past.runs if run.run_id in config.scored]
+    if window.everything and source.past.runs:
+        return list(find_run(LAST_RUN, source.past.runs))
+    since, until = window.since, window.until
+    return [
+        run
+        for run in source.past.runs
+        if (since is None or run.finished_at >= since) and (until is None or run.started_at < until)
+    ]
+
+
+def _freshness(
+    config: ReportConfig,
+    window: Window,
+    current: Counted,
+    runs: Sequence[RunRecord],
+    now: datetime,
+    gate: Gate,
+) -> Finding:
+    if config.until is not None or (config.run not in (None, LAST_RUN)):
+        return not_fresh("A window of the past was asked for: its age is no fault.")
+    moments = [run.finished_at for run in runs if window.runs is None or run in window.runs]
+    known = [moment for moment in (current.newest, *moments) if moment is not None]
+    return freshness(max(known, default=None), now, gate)
+
+
+def _earlier_rows(source: Source, name: str) -> list[int]:
+    """Rows of earlier reports of this source."""
+    return [
+        each.head.rows
+        for each in source.past.reports
+        if each.head.source in (name, f"{source.past.database.name}, table {name}")
+    ]
+
+
+def _reasons(checks: Sequence[Check], gate: Gate) -> tuple[str, ...]:
+    order = (Status.FAIL, Status.WARN)
+    return tuple(
+        check.says
+        for status in order
+        for check in checks
+        if check.status is status and check.area in gate.fail_on
+    )
+
+
+def _side(rows: Scored, window: Window, current: Counted) -> Side:
+    adapter = next(iter(current.adapters), None)
+    since, until = window.since or current.since, window.until or current.until
+    name = rows.name
+    if window.runs:
+        name = f"{name}, run {window.runs[0].run_id}"
+    return Side(name, current.profile.n, adapter, since, until)
+
+
+def _reference_side(reference: Reference | None, config: ReportConfig) -> Side | None:
+    if reference is None:
+        return None
+    return Side(reference.name, reference.profile.n, config.adapter)
+
+
+def _volume(current: Counted, runs: Sequence[RunRecord], expected: Interval | None) -> Volume:
+    if not runs:
+        return Volume(current.profile.n, current.empty, expected=expected)
+    return Volume(
+        rows=current.profile.n,
+        empty=current.empty,
+        scored=sum(run.scored for run in runs),
+        reused=sum(run.reused for run in runs),
+        seconds=sum(run.seconds for run in runs),
+        expected=expected,
+    )
+
+
+def _about_rows(current: Counted, config: ReportConfig) -> list[str]:
+    found = []
+    if current.undated and config.date_column:
+        found.append(
+            f"{current.undated:,} rows have no date in {config.date_column} that can be read; "
+            "a window by date leaves them out."
+        )
+    if len(current.adapters) > 1:
+        rows = ", ".join(f"{name}: {count:,}" for name, count in current.adapters.items())
+        found.append(f"{len(current.adapters)} adapters judged these rows ({rows}).")
+    return found

@@ -1,0 +1,117 @@
+"""The folder of a report: built aside and moved into place whole, with `summary.json` in it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from drugmon.data.atomic import sink_errors
+from drugmon.data.queries import Sql, statement
+from drugmon.data.scored import GRADES, TEXTS, Scored
+from drugmon.labels import GRADE_OF_TARGET, TARGETS
+from drugmon.monitoring.aggregate import label_of
+from drugmon.monitoring.summary import Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from drugmon.reports.evidently_reports import EvidentlyInput
+
+SAMPLE_ROWS: Final = 3000
+"""Rows of a side that evidently sees."""
+
+SUMMARY: Final = "summary.json"
+_NAMES: Final = ("drug", "condition")
+
+
+def write_report_page(summary: Summary, out: Path, sample: EvidentlyInput | None) -> Path:
+    """Write `<out>/<date>-<run>/` and return the path of its page.
+
+    Raises:
+        SinkError: the folder cannot be written; nothing of it is left.
+    """
+    from drugmon.reports.morning import write_page
+
+    folder = out / f"{summary.created_at.astimezone(UTC):%Y-%m-%d}-{summary.run_id}"
+    aside = out / f".{folder.name}.tmp"
+    with sink_errors(folder):
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            write_page(summary, aside, sample)
+            text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+            (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
+            aside.rename(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return folder / "index.html"
+
+
+def write_report_index(nights: Sequence[Mapping[str, Any]], out: Path) -> Path:
+    """Write `<out>/index.html`, the trends over all reports.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    from drugmon.reports.trends import write_index
+
+    write_index(nights, out)
+    return out / "index.html"
+
+
+def sample_sides(
+    current: Scored, reference: Scored | None, labels: Mapping[str, Mapping[str, str]]
+) -> EvidentlyInput | None:
+    """Rows of both sides without their texts, for evidently; None where there is no row.
+
+    `labels` gives the label of each level of every graded column.
+    """
+    from drugmon.reports.evidently_reports import ClassTask, EvidentlyInput
+
+    own = _sample(current, labels)
+    if not len(own):
+        return None
+    other = None if reference is None else _sample(reference, labels)
+    names = [str(name) for name in own.columns if own[name].notna().any()]
+    return EvidentlyInput(
+        current=own,
+        reference=other if other is not None and len(other) else None,
+        numerical=tuple(n for n in names if n.endswith(("_confidence", "_characters"))),
+        categorical=tuple(n for n in names if n.endswith("_sentiment") or n in _NAMES),
+        tasks=tuple(
+            ClassTask(target, f"{target}_true", f"{target}_sentiment")
+            for target in TARGETS
+            if f"{target}_true" in names and f"{target}_sentiment" in names
+        ),
+    )
+
+
+def _sample(scored: Scored, labels: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Labels, confidences, lengths, names and true labels of some rows."""
+    import pandas as pd
+
+    verdicts = [f"{target}_{part}" for target in TARGETS for part in ("sentiment", "confidence")]
+    grades = [name for name in GRADES if name in scored.has]
+    names = [name for name in _NAMES if name in scored.has]
+    texts = [name for name in TEXTS if name in scored.has]
+    lengths = [
+        Sql(statement("length_of", text=name, as_name=f"{name}_characters")) for name in texts
+    ]
+    count = scored.rows("count_rows")[0][0]
+    sql = statement(
+        "sample_rows",
+        view=scored.view,
+        columns=[*verdicts, *lengths, *names, *grades],
+        condition=Sql("true"),
+    )
+    rows = scored.execute(sql, {"parts": max(1, count // (2 * SAMPLE_ROWS)), "most": SAMPLE_ROWS})
+    columns = [*verdicts, *(f"{name}_characters" for name in texts), *names, *grades]
+    frame = pd.DataFrame(rows, columns=columns)
+    for target, grade in GRADE_OF_TARGET.items():
+        if grade in grades:
+            frame[f"{target}_true"] = [label_of(labels, grade, cell) for cell in frame[grade]]
+    return frame.drop(columns=grades)
