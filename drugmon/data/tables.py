@@ -16,6 +16,7 @@ from drugmon.data.companion import find_companion, update_companion
 from drugmon.data.database import check_exists, connect, writing
 from drugmon.data.in_place import check_in_place, update_in_place
 from drugmon.data.keys import review_key, text_key
+from drugmon.data.monitored import RunNumbers, write_numbers
 from drugmon.data.queries import Sql, statement
 from drugmon.data.relation import Relation
 from drugmon.data.runs import RunRecord, write_run
@@ -117,13 +118,16 @@ class Table:
                 )
                 yield from connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
 
-    def commit(self, staged: Path, full: bool, run: RunRecord) -> None:
+    def commit(
+        self, staged: Path, full: bool, run: RunRecord, numbers: RunNumbers | None = None
+    ) -> None:
         """Write verdicts and run record in one transaction; a kill leaves the old or the new state.
 
         Args:
             staged: Parquet with `drugmon_key` of the snapshot and the columns of `VERDICT_SCHEMA`.
             full: it has all reviews of the table, so verdicts of others are removed.
             run: the record of this run.
+            numbers: the monitored numbers of what it scored.
 
         Raises:
             SinkError: the database cannot be written; it is as it was.
@@ -142,6 +146,8 @@ class Table:
             else:
                 update_companion(connection, relation, self._key, parquet, full)
             write_run(connection, run)
+            if numbers is not None:
+                write_numbers(connection, run.run_id, run.output, numbers)
 
     def _connect(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return connect(self.database, read_only=read_only, lock_timeout=self._lock_timeout)

@@ -126,6 +126,10 @@ class Profile:
             "unknown_words": asdict(self.unknown_words) if self.unknown_words else None,
         }
 
+    def to_json(self, indent: int | None = None) -> str:
+        """The same as text; equal profiles give equal text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=indent)
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], where: str) -> Profile:
         """The reverse of `to_dict`; `where` names the data in errors.
@@ -150,8 +154,7 @@ class Profile:
 
 def write_profile(profile: Profile, path: Path) -> None:
     """Write `profile` to `path` as JSON; equal profiles give equal bytes."""
-    text = json.dumps(profile.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(profile.to_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_profile(path: Path) -> Profile:

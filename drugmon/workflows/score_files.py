@@ -29,6 +29,8 @@ from drugmon.data.sources import FileSource
 from drugmon.errors import SinkError, SourceError
 from drugmon.monitoring.history import record_run
 from drugmon.scoring.scorer import Tally
+from drugmon.workflows.aside import folder_aside
+from drugmon.workflows.fresh_rows import FreshRows
 from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun, no_rows
 
 
@@ -59,14 +61,22 @@ def score_file(
             reuse = _known(run, target, journal)
             scorer = run.scorer(source.name, total, reuse, journal.append)
             to = FileSource.of(target)
+            columns = resolve_columns(reader.columns, overrides, reader.where)
             with (
-                replacing(target) as temporary,
-                open_writer(temporary, to.format, to.compression, reader) as writer,
+                folder_aside(journal) as aside,
+                FreshRows(aside, began, columns) as fresh,
             ):
-                for window in prefetched(windows):
-                    writer.write(window.rows, scorer.score(window.texts))
+                with (
+                    replacing(target) as temporary,
+                    open_writer(temporary, to.format, to.compression, reader) as writer,
+                ):
+                    for window in prefetched(windows):
+                        verdicts = scorer.score(window.texts)
+                        writer.write(window.rows, verdicts)
+                        fresh.add(window, verdicts)
+                numbers = fresh.numbers(run.run_id, str(target), run.labels)
             record = run.record(source.name, str(target), scorer.tally, began)
-            record_run(record, target, history, lock_timeout)
+            record_run(record, target, history, lock_timeout, numbers=numbers)
             journal.finish()
     return scorer.tally
 

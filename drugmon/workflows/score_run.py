@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -45,6 +45,12 @@ class ScoreRun:
     dry_run: bool
     on_progress: Callable[[Progress], None]
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    @property
+    def labels(self) -> Mapping[str, Mapping[str, str]]:
+        """The label of each level of every graded column, as the adapter was taught."""
+        labels: Mapping[str, Mapping[str, str]] = self.manifest.recipe["labels"]
+        return labels
 
     def scorer(
         self,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +21,8 @@ from drugmon.data.sources import FileSource
 from drugmon.data.tables import Table
 from drugmon.data.verdicts import VERDICT_SCHEMA
 from drugmon.scoring.scorer import Scorer, Tally
+from drugmon.workflows.aside import folder_aside
+from drugmon.workflows.fresh_rows import FreshRows
 from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun, no_rows
 
 _KEY = "drugmon_key"
@@ -37,7 +37,7 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
     began = datetime.now(UTC)
     with contextlib.ExitStack() as stack:
         journal = None if run.dry_run else stack.enter_context(Journal(table.target))
-        aside = stack.enter_context(_folder_aside(journal))
+        aside = stack.enter_context(folder_aside(journal))
         snapshot, staged = aside / "snapshot.parquet", aside / "staged.parquet"
         total = table.snapshot(run.selection, snapshot)
         reuse = Reuse([] if run.rescore else _earlier(table, journal))
@@ -49,15 +49,17 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
             windows = read_windows(reader, columns, WINDOW_ROWS)
             if journal is None:
                 return run.count(windows, scorer)
-            _stage(windows, scorer, staged)
+            with FreshRows(aside, began, None) as fresh:
+                _stage(windows, scorer, staged, fresh)
+                numbers = fresh.numbers(run.run_id, table.where, run.labels)
         record = run.record(str(table.database), table.where, scorer.tally, began)
-        table.commit(staged, full=run.selection.everything, run=record)
+        table.commit(staged, full=run.selection.everything, run=record, numbers=numbers)
         journal.finish()
     return scorer.tally
 
 
-def _stage(windows: Iterator[Window], scorer: Scorer, staged: Path) -> None:
-    """Write the key and the verdicts of every review to a Parquet file."""
+def _stage(windows: Iterator[Window], scorer: Scorer, staged: Path, fresh: FreshRows) -> None:
+    """Write the key and the verdicts of every review to a Parquet file, and show it to `fresh`."""
     schema = VERDICT_SCHEMA.insert(0, pa.field(_KEY, pa.string()))
     with sink_errors(staged), pq.ParquetWriter(staged, schema, compression="zstd") as writer:
         for window in prefetched(windows):
@@ -65,28 +67,10 @@ def _stage(windows: Iterator[Window], scorer: Scorer, staged: Path) -> None:
             verdicts = scorer.score(window.texts)
             batch = pa.RecordBatch.from_arrays([keys, *verdicts.columns], schema=schema)
             writer.write_batch(batch)
+            fresh.add(window, verdicts)
 
 
 def _earlier(table: Table, journal: Journal | None) -> Iterator[pa.RecordBatch]:
     yield from table.previous()
     if journal is not None:
         yield from journal.read()
-
-
-@contextlib.contextmanager
-def _folder_aside(journal: Journal | None) -> Iterator[Path]:
-    """A folder for the copies of one run, which hold review texts: only this user reads it.
-
-    It is beside the database. What is there while the journal's lock is held was left by a killed
-    run. A dry run, which writes nothing there, takes the system's temporary folder.
-    """
-    if journal is None:
-        with tempfile.TemporaryDirectory(prefix="drugmon-") as name:
-            yield Path(name)
-        return
-    shutil.rmtree(journal.aside, ignore_errors=True)
-    journal.aside.mkdir(mode=0o700)
-    try:
-        yield journal.aside
-    finally:
-        shutil.rmtree(journal.aside)

@@ -160,7 +160,7 @@ def test_a_history_that_is_locked_is_waited_for_no_longer_than_asked(
     from drugmon.workflows import score_files
 
     waits: list[float] = []
-    monkeypatch.setattr(score_files, "record_run", lambda *given: waits.append(given[-1]))
+    monkeypatch.setattr(score_files, "record_run", lambda *given, **_: waits.append(given[-1]))
     score(ten, lock_timeout=0.5)
     assert waits == [0.5]
 
