@@ -234,7 +234,8 @@ def _measure(
     folder: Path,
 ) -> None:
     began = time.monotonic()
-    found, by_check = 0, {}
+    found = 0
+    by_check: dict[str, int] = {}
     theirs: list[tuple[bool, bool]] = []
     for number in range(nights):
         random = np.random.default_rng([options.seed, n, number])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -165,7 +165,8 @@ def _names(scored: Scored) -> tuple[dict[str, NameMix], dict[str, Any]]:
         for label in LABELS
     ]
     columns = {name: name for name in ("drug", "condition") if name in scored.has}
-    mixes, groups = {}, {}
+    mixes: dict[str, NameMix] = {}
+    groups: dict[str, Any] = {}
     for name, column in {**columns, **scored.by}.items():
         counted: Counter[str | None] = Counter()
         cells: dict[str, Any] = {}
@@ -204,7 +205,7 @@ def _sample_texts(scored: Scored, rows: int) -> Texts:
 
 
 def _sample(
-    scored: Scored, columns: list[str], condition: Sql, rows: int, most: int
+    scored: Scored, columns: Sequence[str], condition: Sql, rows: int, most: int
 ) -> list[tuple[Any, ...]]:
     """About `most` rows that meet the condition: all copies of a review, or none."""
     sql = statement("sample_rows", view=scored.view, columns=columns, condition=condition)

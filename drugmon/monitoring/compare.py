@@ -148,10 +148,10 @@ def _drift(
 
 def _texts(current: Texts, reference: Texts, gate: Gate, seed: int) -> Finding:
     name, title = "drift.texts", "Texts"
-    sides = [[" \n".join(filter(None, row)) for row in side] for side in (current, reference)]
-    found = tell_apart(*sides, least=gate.min_reviews, seed=seed)
+    now, then = ([" \n".join(filter(None, row)) for row in side] for side in (current, reference))
+    found = tell_apart(now, then, least=gate.min_reviews, seed=seed)
     if found is None:
-        fewest = min(len(set(side)) for side in sides)
+        fewest = min(len(set(now)), len(set(then)))
         return too_few(name, title, fewest, gate.min_reviews, "different texts")
     return Finding(
         name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy import special, stats
@@ -124,14 +124,12 @@ def repeat_findings(current: Profile, reference: Profile, gate: Gate) -> Iterato
     if current.repeats is None or reference.repeats is None:
         return
     name, title = "drift.repeats", "Reviews that repeat another one"
-    sizes = [sum(c * n for c, n in side.repeats.items()) for side in (current, reference)]  # type: ignore[union-attr]
-    size = min(sizes)
+    sides = current.repeats, reference.repeats
+    size = min(sum(copies * reviews for copies, reviews in side.items()) for side in sides)
     if size < gate.min_reviews:
         yield too_few(name, title, size, gate.min_reviews, "with a text")
         return
-    now, then = (
-        round(size * repeated_share(side.repeats or {}, size)) for side in (current, reference)
-    )
+    now, then = (round(size * repeated_share(side, size)) for side in sides)
     moved = change(now, size, then, size)
     # Only more of them is a fault; and a share at half the size has the larger variance.
     p_value = float(same_share(now, size, then, size)) if now > then else 1.0
@@ -147,13 +145,12 @@ def repeat_findings(current: Profile, reference: Profile, gate: Gate) -> Iterato
     )
 
 
-def repeated_share(repeats: dict[int, int] | object, size: int) -> float:
+def repeated_share(repeats: Mapping[int, int], size: int) -> float:
     """The share of `size` reviews, drawn without replacement, that repeat another one of them.
 
     Larger heaps have more repeats; this makes heaps of different sizes comparable (S. H. Hurlbert,
     "The nonconcept of species diversity", Ecology 1971: rarefaction).
     """
-    assert isinstance(repeats, dict)
     copies = np.array(list(repeats), dtype=np.float64)
     reviews = np.array(list(repeats.values()), dtype=np.float64)
     total = float((copies * reviews).sum())

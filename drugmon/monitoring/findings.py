@@ -36,9 +36,8 @@ class Finding:
 
 def weigh(findings: Sequence[Finding], gate: Gate) -> tuple[Check, ...]:
     """Judge the findings together: p-values are corrected for all tests of the report."""
-    tested = [each for each in findings if each.p_value is not None]
-    corrected = adjust([each.p_value for each in tested]) if tested else []
-    adjusted = dict(zip((each.name for each in tested), map(float, corrected), strict=True))
+    tested = {each.name: each.p_value for each in findings if each.p_value is not None}
+    adjusted = dict(zip(tested, map(float, adjust(list(tested.values()))), strict=True))
     return tuple(_check(each, adjusted.get(each.name), gate) for each in findings)
 
 

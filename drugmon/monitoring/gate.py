@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,31 +113,25 @@ def _build(
     where: str,
     error: type[SettingsError] | type[UsageError] = SettingsError,
 ) -> Gate:
-    plain: dict[str, Any] = {}
-    for spec in fields(Gate):
-        if spec.name in table and callable(spec.default_factory):
-            kind = spec.default_factory
-            section = checked(kind, table[spec.name], f"{where}: {spec.name}")  # type: ignore[arg-type]
-            low, high = sorted((section.warn, section.fail))  # type: ignore[attr-defined]
-            ordered = (high, low) if spec.name == "volume" else (low, high)
-            if (section.warn, section.fail) != ordered:  # type: ignore[attr-defined]
-                raise SettingsError(f"{where}: {spec.name}: it would fail before it warns")
-            plain[spec.name] = section
-        elif spec.name in table:
-            plain[spec.name] = table[spec.name]
-    areas = tuple(plain.pop("fail_on"))
+    sections: dict[str, Any] = {}
+    for name, kind in _SECTIONS.items():
+        section: Any = checked(kind, table[name], f"{where}: {name}")
+        falling = kind is VolumeLimits
+        if section.warn < section.fail if falling else section.warn > section.fail:
+            raise SettingsError(f"{where}: {name}: it would fail before it warns")
+        sections[name] = section
+    areas = tuple(table["fail_on"])
     areas = () if areas == (NOTHING,) else areas
     for area in areas:
         if area not in AREAS:
             raise error(f"{where}: no area {area!r}; valid: {', '.join((*AREAS, NOTHING))}")
-    numbers = checked(_Numbers, {k: plain[k] for k in ("alpha", "min_reviews")}, where)
-    sections = {k: v for k, v in plain.items() if k not in ("alpha", "min_reviews")}
-    return Gate(areas, numbers.alpha, numbers.min_reviews, **sections)
+    numbers = {name: table[name] for name in ("alpha", "min_reviews")}
+    return replace(checked(Gate, numbers, where), fail_on=areas, **sections)
 
 
-@dataclass(frozen=True)
-class _Numbers:
-    """The gate's keys outside its sections."""
-
-    alpha: float = within(0.05, 1e-6, 0.5)
-    min_reviews: int = within(30, 2, 1_000_000)
+_SECTIONS: Final = {
+    spec.name: spec.default_factory
+    for spec in fields(Gate)
+    if isinstance(spec.default_factory, type)
+}
+"""The kind of each section."""

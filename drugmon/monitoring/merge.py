@@ -22,7 +22,10 @@ def kept_profile(profile: Profile) -> Profile:
     """The profile without rare names and words: what may be written to a file."""
 
     def mix(own: NameMix | None) -> NameMix | None:
-        return None if own is None else mix_of({**own.names, None: own.missing})
+        if own is None:
+            return None
+        counted: dict[str | None, int] = dict(own.names)
+        return mix_of({**counted, None: own.missing})
 
     words = profile.words
     return replace(

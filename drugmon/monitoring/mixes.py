@@ -105,9 +105,7 @@ def word_findings(current: WordCounts, reference: WordCounts, gate: Gate) -> Ite
     shifts = cells.current / cells.n - cells.reference / cells.m
     sure = adjusted < gate.alpha
     most = int(np.where(sure, np.abs(shifts), 0).argmax()) if sure.any() else int(adjusted.argmin())
-    moved = change(
-        *(int(each) for each in (cells.current[most], cells.n)), int(cells.reference[most]), cells.m
-    )
+    moved = change(int(cells.current[most]), cells.n, int(cells.reference[most]), cells.m)
     effect = moved if sure.any() and moved else Interval(0.0, 0.0, 0.0)
     told = f"“{cells.names[most]}” {percent(cells.reference[most] / cells.m)} → "
     yield Finding(
@@ -157,7 +155,7 @@ def _comparable(
     """
     if not n or not m:
         return {}
-    found = {}
+    found: dict[str, tuple[int, int]] = {}
     needed = max(_surely(unnamed) / n, _surely(unnamed_before) / m) * (n + m)
     for name in current.keys() | reference.keys():
         now, then = current.get(name, unnamed), reference.get(name, unnamed_before)

@@ -80,10 +80,11 @@ def bootstrap(
     current: Integers, reference: Integers, random: np.random.Generator, draws: int = 1000
 ) -> tuple[Floats, Floats]:
     """Shares (draws, k) of both sides, each drawn again with replacement."""
-    return tuple(  # type: ignore[return-value]
+    now, then = (
         random.multinomial(int(side.sum()), side / side.sum(), size=draws) / side.sum()
         for side in (current, reference)
     )
+    return now, then
 
 
 def reversed_interval(value: float, drawn: Floats) -> Interval:
