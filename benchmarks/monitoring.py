@@ -41,6 +41,7 @@ from drugmon.workflows.report_folder import sample_sides
 SIZES = (50, 200, 1000)
 SHIFTED = 0.3
 POINTS = 0.12
+GRADES = ("rating", "effectiveness", "sideEffects")
 Rows = npt.NDArray[np.int64]
 Night = tuple[pa.Table, pa.Table]
 """The reference and the current reviews."""
@@ -69,6 +70,12 @@ class Reviews:
         """Nothing changed, against a reference as small as an adapter's held-out reviews."""
         order = random.permutation(len(self.table))
         return self._night(order[:466], order[466:][:n])
+
+    def calm_unlabelled(self, n: int, random: np.random.Generator) -> Night:
+        """Nothing changed, and the night has no ratings: quality is estimated."""
+        reference, current = self.calm(n, random)
+        grades = [name for name in current.column_names if name in GRADES]
+        return reference, current.drop_columns(grades)
 
     def conditions(self, n: int, random: np.random.Generator) -> Night:
         """30 % of the night are of conditions that the reference does not have."""
@@ -207,6 +214,7 @@ def main() -> None:
     kinds: Mapping[str, tuple[Callable[..., Night], Sequence[int], int]] = {
         "no shift": (reviews.calm, SIZES, options.nights),
         "no shift, profile of 466": (reviews.calm_profile, SIZES, options.nights),
+        "no shift, no ratings": (reviews.calm_unlabelled, SIZES, options.nights),
         "other conditions": (reviews.conditions, SIZES[1:], options.shifted_nights),
         "negative verdicts +12": (reviews.negative_verdicts, SIZES[1:], options.shifted_nights),
         "negative ratings +12": (reviews.negative_ratings, SIZES[1:], options.shifted_nights),

@@ -102,7 +102,7 @@ def count_scored(
         repeats=_repeats(scored, rows),
         unknown_words=unknown,
     )
-    adapters = dict(scored.rows("count_adapters"))
+    adapters: dict[str, int] = dict(scored.rows("count_adapters"))
     return Counted(profile, texts, empty, undated, _utc(since), _utc(until), _utc(newest), adapters)
 
 
@@ -192,7 +192,8 @@ def _ratings(scored: Scored) -> dict[str, int] | None:
 
 def _repeats(scored: Scored, rows: int) -> dict[int, int]:
     parts = Sql(str(max(1, rows // REPEAT_ROWS)))
-    return dict(sorted(scored.rows("count_repeats", labels=_LABEL_COLUMNS, parts=parts)))
+    counted: dict[int, int] = dict(scored.rows("count_repeats", labels=_LABEL_COLUMNS, parts=parts))
+    return dict(sorted(counted.items()))
 
 
 def _sample_texts(scored: Scored, rows: int) -> Texts:

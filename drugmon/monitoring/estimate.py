@@ -65,6 +65,30 @@ def estimate_quality(
     )
 
 
+def sampling_error(
+    profile: TargetProfile, reference: TargetProfile | None, measured: Quality | None, seed: int = 0
+) -> float:
+    """The standard error of the estimated macro-F1 where other rows might have come: 0 without any.
+
+    The arguments are those of `estimate_quality`. This is the error for comparing two estimates,
+    which know nothing of true labels; the intervals of `Estimate` are about these.
+    """
+    if not profile.moments or not profile.judged:
+        return 0.0
+    counts, means = _expected(profile)
+    random = np.random.default_rng(seed)
+    drawn_counts = random.multinomial(profile.judged, counts / counts.sum(), size=DRAWS)
+    drawn = np.zeros((DRAWS, len(LABELS), len(LABELS)))
+    for index, label in enumerate(LABELS):
+        moments = profile.moments[label]
+        mean = means[:, index]
+        spread = np.array(moments.products) / max(moments.n, 1) - np.outer(mean, mean)
+        drawn[:, :, index] = _normal(mean, spread / max(moments.n, 1), random)
+    correction, _ = _correction(reference, measured)
+    found = rates(_corrected(drawn, drawn_counts.astype(np.float64), correction)).macro_f1
+    return float(np.nanstd(found))
+
+
 def _expected(profile: TargetProfile) -> tuple[Floats, Floats]:
     """Rows by label (3,), and mean probabilities (true 3, labelled 3); 0 where there is no row."""
     assert profile.moments is not None
@@ -111,11 +135,16 @@ def _draw(
         mean = means[:, index]
         # A row's true label has the covariance diag(p) - p p^T; this is its mean over the rows.
         covariance = np.diag(mean) - np.array(moments.products) / moments.n
-        drawn[:, :, index] = random.multivariate_normal(
-            mean, covariance / moments.n, size=DRAWS, check_valid="ignore", method="eigh"
-        )
+        drawn[:, :, index] = _normal(mean, covariance / moments.n, random)
     moved = correction + random.normal(size=(DRAWS, size, size)) * np.sqrt(doubt)
     return _corrected(drawn, counts, moved)
+
+
+def _normal(mean: Floats, covariance: Floats, random: np.random.Generator) -> Floats:
+    """Normal draws (DRAWS, 3); rounding may leave the covariance a little below zero somewhere."""
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.clip(values, 0, None))
+    return np.asarray(mean + random.normal(size=(DRAWS, len(mean))) @ root.T)
 
 
 def _interval(value: float, drawn: Floats) -> Interval:

@@ -127,7 +127,7 @@ def movers(kind: str, cells: Cells, alpha: float) -> tuple[Mover, ...]:
         return ()
     p_values = same_share(cells.current, cells.n, cells.reference, cells.m)
     adjusted = adjust(p_values)
-    found = []
+    found: list[Mover] = []
     for place in np.argsort(p_values, kind="stable"):
         now, then = int(cells.current[place]), int(cells.reference[place])
         moved = change(now, cells.n, then, cells.m)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import numpy as np
 from scipy import stats
 
 from drugmon.labels import TARGETS
 from drugmon.monitoring.balance import title_of
-from drugmon.monitoring.estimate import estimate_quality
+from drugmon.monitoring.estimate import estimate_quality, sampling_error
 from drugmon.monitoring.figures import Interval, Quality
 from drugmon.monitoring.findings import Finding, likely, too_few
 from drugmon.monitoring.gate import Gate, Limits
 from drugmon.monitoring.reference import Profile
 from drugmon.monitoring.summary import TargetQuality
+
+LEAST: Final = 100
+"""Reviews below which a macro-F1 is not judged: its rarest label would be a handful of them."""
+
+LEAST_OF_LABEL: Final = 8
+"""True reviews of every label, likewise."""
 
 
 def qualities(
@@ -47,45 +54,60 @@ def quality_findings(
 ) -> Iterator[Finding]:
     """One finding a target: its macro-F1 as measured against the held-out one.
 
-    Where too few have a label, it is the estimate, against the estimate that the reference's own
+    Where none have a label, it is the estimate, against the estimate that the reference's own
     probabilities give: what the method gets wrong, it gets wrong on both sides.
     """
     for each in found:
         name, title = f"quality.{each.target}", f"{title_of(each.target)}: macro-F1"
         known = (reference.quality.get(each.target) if reference else None) or each.held_out
-        if each.measured is not None and each.measured.n >= gate.min_reviews:
-            if known is not None and known.n >= gate.min_reviews:
-                yield _drop(
-                    name,
-                    title,
-                    each.measured.macro_f1,
-                    known.macro_f1,
-                    "measured",
-                    each.measured.n,
-                    gate.quality,
-                )
-        elif each.estimate is not None and reference is not None:
-            yield from _estimated(name, title, each, current, reference, gate)
+        if each.measured is not None and known is not None:
+            yield _measured(name, title, each.measured, known, gate)
+        elif each.measured is None and each.estimate is not None and reference is not None:
+            yield from _estimated(name, title, each.target, current, reference, gate)
+
+
+def _measured(name: str, title: str, now: Quality, then: Quality, gate: Gate) -> Finding:
+    least = max(LEAST, gate.min_reviews)
+    for side, which in ((now, "with a true label"), (then, "measured before")):
+        if side.n < least:
+            return too_few(name, title, side.n, least, which)
+        rarest = min(side.classes, key=lambda each: each.support)
+        if rarest.support < LEAST_OF_LABEL:
+            few = f"that are truly {rarest.label}"
+            return too_few(name, title, rarest.support, LEAST_OF_LABEL, few)
+    error = float(np.hypot(_error(now.macro_f1), _error(then.macro_f1)))
+    return _drop(name, title, now.macro_f1, then.macro_f1, error, "measured", now.n, gate.quality)
 
 
 def _estimated(
     name: str,
     title: str,
-    each: TargetQuality,
+    target: str,
     current: Profile,
     reference: Profile,
     gate: Gate,
 ) -> Iterator[Finding]:
-    then, known = reference.targets[each.target], reference.quality.get(each.target)
-    before = estimate_quality(then, reference=then, measured=known)
-    estimate = estimate_quality(current.targets[each.target], reference=then, measured=known)
+    now, then = current.targets[target], reference.targets[target]
+    known = reference.quality.get(target)
+    before, estimate = (
+        estimate_quality(side, reference=then, measured=known) for side in (then, now)
+    )
     if before is None or estimate is None:
         return
-    if min(before.n, estimate.n) < gate.min_reviews:
-        yield too_few(name, title, min(before.n, estimate.n), gate.min_reviews, "at least")
+    least = max(LEAST, gate.min_reviews)
+    if min(before.n, estimate.n) < least:
+        yield too_few(name, title, min(before.n, estimate.n), least, "with a verdict")
         return
+    error = float(np.hypot(sampling_error(then, then, known), sampling_error(now, then, known)))
     yield _drop(
-        name, title, estimate.macro_f1, before.macro_f1, "estimated", estimate.n, gate.estimate
+        name,
+        title,
+        estimate.macro_f1,
+        before.macro_f1,
+        error,
+        "estimated",
+        estimate.n,
+        gate.estimate,
     )
 
 
@@ -106,12 +128,18 @@ def with_caution(
 
 
 def _drop(
-    name: str, title: str, now: Interval, then: Interval, how: str, n: int, limits: Limits
+    name: str,
+    title: str,
+    now: Interval,
+    then: Interval,
+    error: float,
+    how: str,
+    n: int,
+    limits: Limits,
 ) -> Finding:
     """Finding on a figure that fell: one-sided, as a better figure is no fault."""
     if now.value is None or then.value is None:
         return Finding(name, title, "The macro-F1 is undefined on these reviews.")
-    error = float(np.hypot(_error(now), _error(then)))
     drop = then.value - now.value
     p_value = float(stats.norm.sf(drop / error)) if error else 1.0
     return Finding(
