@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 
@@ -105,13 +105,27 @@ class ReportRecord:
     checks: Sequence[ReportCheck]
 
 
-_TABLES = {
-    RunTarget: ("run_targets", "run_target"),
-    ReportHead: ("reports", "report"),
-    ReportTarget: ("report_targets", "report_target"),
-    ReportCheck: ("report_checks", "report_check"),
+class _Statements(NamedTuple):
+    """The table of a kind of row, and the statements about it."""
+
+    table: str
+    create: str
+    insert: str
+    select: str
+
+
+_STATEMENTS = {
+    RunTarget: _Statements(
+        "run_targets", "create_run_targets", "insert_run_target", "list_run_targets"
+    ),
+    ReportHead: _Statements("reports", "create_reports", "insert_report", "list_reports"),
+    ReportTarget: _Statements(
+        "report_targets", "create_report_targets", "insert_report_target", "list_report_targets"
+    ),
+    ReportCheck: _Statements(
+        "report_checks", "create_report_checks", "insert_report_check", "list_report_checks"
+    ),
 }
-"""Where each kind of row is kept, and what the statement that inserts one is called after."""
 
 
 def write_numbers(
@@ -167,19 +181,19 @@ def _by_report(rows: Sequence[Any]) -> Mapping[str, list[Any]]:
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, kind: type[Any], rows: Sequence[Any]) -> None:
-    table, one = _TABLES[kind]
-    where = {table: _name(connection, table)}
-    connection.execute(statement(f"create_{table}", **where))
+    own = _STATEMENTS[kind]
+    where = {own.table: _name(connection, own.table)}
+    connection.execute(statement(own.create, **where))
     for row in rows:
-        connection.execute(statement(f"insert_{one}", **where), asdict(row))
+        connection.execute(statement(own.insert, **where), asdict(row))
 
 
 def _select(connection: duckdb.DuckDBPyConnection, kind: type[Row]) -> list[Row]:
-    table, _ = _TABLES[kind]
-    if not _has(connection, table):
+    own = _STATEMENTS[kind]
+    if not _has(connection, own.table):
         return []
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    sql = statement(f"list_{table}", columns=names, **{table: _name(connection, table)})
+    sql = statement(own.select, columns=names, **{own.table: _name(connection, own.table)})
     return [kind(*map(_with_zone, row)) for row in connection.execute(sql).fetchall()]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from drugmon.data.reviews import clean
 from drugmon.data.scored import TEXTS, Scored
 from drugmon.errors import SourceError
 from drugmon.labels import GRADE_OF_TARGET, LABELS, TARGETS
-from drugmon.models.vocabulary import Vocabulary
 from drugmon.monitoring.figures import Quality
 from drugmon.monitoring.groups import kept_groups
 from drugmon.monitoring.names import NameMix, mix_of, name_key
@@ -25,6 +24,9 @@ from drugmon.monitoring.quality import measure
 from drugmon.monitoring.reference import Profile, Spread, TextProfile
 from drugmon.monitoring.target_counts import TargetCounts
 from drugmon.monitoring.words import WordCounts, count_words, words_of
+
+if TYPE_CHECKING:
+    from drugmon.models.vocabulary import Vocabulary
 
 TEXT_ROWS: Final = 4000
 """Reviews whose texts are looked at, at most."""
@@ -164,10 +166,11 @@ def _names(scored: Scored) -> tuple[dict[str, NameMix], dict[str, Any]]:
         for target in TARGETS
         for label in LABELS
     ]
-    columns = {name: name for name in ("drug", "condition") if name in scored.has}
+    columns: dict[str, str] = {name: name for name in ("drug", "condition") if name in scored.has}
     mixes: dict[str, NameMix] = {}
     groups: dict[str, Any] = {}
-    for name, column in {**columns, **scored.by}.items():
+    columns.update(scored.by)
+    for name, column in columns.items():
         counted: Counter[str | None] = Counter()
         cells: dict[str, Any] = {}
         for value, rows, *counts in scored.rows("count_names", column=column, counts=items):

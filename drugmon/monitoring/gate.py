@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -115,7 +115,7 @@ def _build(
 ) -> Gate:
     sections: dict[str, Any] = {}
     for name, kind in _SECTIONS.items():
-        section: Any = checked(kind, table[name], f"{where}: {name}")
+        section = checked(kind, table[name], f"{where}: {name}")
         falling = kind is VolumeLimits
         if section.warn < section.fail if falling else section.warn > section.fail:
             raise SettingsError(f"{where}: {name}: it would fail before it warns")
@@ -129,9 +129,9 @@ def _build(
     return replace(checked(Gate, numbers, where), fail_on=areas, **sections)
 
 
-_SECTIONS: Final = {
-    spec.name: spec.default_factory
+_SECTIONS: Final[dict[str, type[Any]]] = {
+    spec.name: type(getattr(Gate(), spec.name))
     for spec in fields(Gate)
-    if isinstance(spec.default_factory, type)
+    if spec.default_factory is not MISSING
 }
 """The kind of each section."""

@@ -24,8 +24,9 @@ def kept_profile(profile: Profile) -> Profile:
     def mix(own: NameMix | None) -> NameMix | None:
         if own is None:
             return None
-        counted: dict[str | None, int] = dict(own.names)
-        return mix_of({**counted, None: own.missing})
+        counted: dict[str | None, int] = {None: own.missing}
+        counted.update(own.names)
+        return mix_of(counted)
 
     words = profile.words
     return replace(

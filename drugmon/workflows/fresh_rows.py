@@ -20,8 +20,6 @@ from drugmon.data.scored import CONTEXT, TEXTS, Reading, scored_files
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts import VERDICT_SCHEMA
 from drugmon.labels import LABELS
-from drugmon.monitoring.aggregate import count_scored
-from drugmon.monitoring.merge import kept_profile
 from drugmon.monitoring.reference import NONE, Profile
 
 _SCHEMA: Final = pa.schema([*((name, pa.string()) for name in CONTEXT), *VERDICT_SCHEMA])
@@ -81,6 +79,10 @@ class FreshRows:
         """The numbers of the rows kept; None where there is none."""
         if self._writer is None:
             return None
+        # Only here: a night with nothing new loads none of it.
+        from drugmon.monitoring.aggregate import count_scored
+        from drugmon.monitoring.merge import kept_profile
+
         self._writer.close()
         self._writer = None
         with in_memory(self._aside / "spill") as connection:
