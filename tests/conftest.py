@@ -10,9 +10,12 @@ import string
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 SETTINGS = (
@@ -197,3 +200,55 @@ def _drugmon(
     before = signal.getsignal(signal.SIGTERM)
     yield run
     signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session", name="scored_reviews")
+def _scored_reviews() -> Callable[..., pa.Table]:
+    """Makes `n` scored reviews with texts, ratings and verdicts: `scored_reviews(200, seed=1)`."""
+    return make_scored
+
+
+def make_scored(
+    n: int,
+    seed: int = 0,
+    *,
+    negative: float = 0.2,
+    word: str = "",
+    drugs: int = 12,
+    identity: str = "nobody@0",
+    at: datetime = datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+) -> pa.Table:
+    """Invented scored reviews: their true labels follow their probabilities.
+
+    `negative` is about their share of negative verdicts; `word` stands in all texts; drugs follow
+    Zipf's law over `drugs` names.
+    """
+    from drugmon.data.verdicts import make_verdicts
+    from drugmon.labels import ASPECTS, LABELS, TARGETS
+
+    random = np.random.default_rng(seed)
+    vocabulary = [f"{a}{b}" for a in ("hel", "pai", "sle", "nau", "wor") for b in "abcdefghijkl"]
+    mood = random.choice(3, size=n, p=[negative, 0.1, 0.9 - negative])
+    probabilities = random.dirichlet([0.3] * 3, size=(n, len(TARGETS))) * 0.3
+    probabilities[np.arange(n)[:, None], np.arange(len(TARGETS)), mood[:, None]] += 0.7
+    labels = probabilities.argmax(axis=2).astype(np.int8)
+    truth = (probabilities[:, -1].cumsum(axis=1) < random.random((n, 1))).sum(axis=1).clip(0, 2)
+    texts = {
+        aspect: [" ".join([word, *random.choice(vocabulary, size=12)]).strip() for _ in range(n)]
+        for aspect in ASPECTS
+    }
+    share = 1 / np.arange(1, drugs + 1)
+    columns = {
+        "id": [str(number) for number in range(n)],
+        "drug": [f"drug {k}" for k in random.choice(drugs, size=n, p=share / share.sum())],
+        "condition": [f"condition {k}" for k in random.choice(5, size=n)],
+        "rating": [str((2, 5, 9)[label]) for label in truth],
+        **texts,
+    }
+    fingerprints = [f"{seed:08}{number:024}" for number in range(n)]
+    verdicts = make_verdicts(labels, probabilities.astype(np.float32), identity, at, fingerprints)
+    table = pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
+    for field, column in zip(verdicts.schema, verdicts.columns, strict=True):
+        table = table.append_column(field, pa.chunked_array([column]))
+    assert set(table["overall_sentiment"].to_pylist()) <= set(LABELS)
+    return table

@@ -180,7 +180,7 @@ def _names(scored: Scored) -> tuple[dict[str, NameMix], dict[str, Any]]:
                 array = np.array(counts, np.int64).reshape(len(TARGETS), len(LABELS))
                 cells[key] = cells[key] + array if key in cells else array
         mixes[name] = mix_of(counted, top=None, rare=1)
-        groups[name] = kept_groups(cells, top=None)
+        groups[name] = kept_groups(cells, top=None, rare=1)
     return mixes, groups
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from drugmon.labels import LABELS
+from drugmon.labels import LABEL_OF_LEVEL, LABELS
 from drugmon.monitoring.distances import jensen_shannon, psi
 from drugmon.monitoring.figures import Interval
 from drugmon.monitoring.findings import Finding, likely, percent, points, too_few
 from drugmon.monitoring.gate import Gate
-from drugmon.monitoring.permutation import mix_test
+from drugmon.monitoring.permutation import Integers, mix_test
 from drugmon.monitoring.reference import NONE, Profile, TargetProfile
 from drugmon.monitoring.shares import change, share
 from drugmon.monitoring.summary import Balance, LabelShare
@@ -59,6 +59,44 @@ def balance_findings(
             balance.p_value,
             gate.balance,
         )
+
+
+def rating_findings(
+    current: Profile, reference: Profile, gate: Gate, random: np.random.Generator
+) -> Iterator[Finding]:
+    """One finding: the reviewers' own ratings, by the label that each stands for."""
+    if current.ratings is None or reference.ratings is None:
+        return
+    name, title = "drift.ratings", "Ratings"
+    now, then = (_by_label(side.ratings or {}) for side in (current, reference))
+    n, m = int(now.sum()), int(then.sum())
+    if not n:
+        return
+    if min(n, m) < gate.min_reviews:
+        yield too_few(name, title, min(n, m), gate.min_reviews, "with a rating")
+        return
+    most = int(np.abs(now / n - then / m).argmax())
+    moved = change(int(now[most]), n, int(then[most]), m)
+    p_value = mix_test(now, then, random)
+    if moved is not None:
+        yield Finding(
+            name,
+            title,
+            f"Ratings: {LABELS[most]} ones {percent(then[most] / m)} → {percent(now[most] / n)}: "
+            f"{points(moved)}, n = {n:,}, {likely(p_value)}.",
+            f"largest change of a share of ratings ({LABELS[most]})",
+            moved,
+            p_value,
+            gate.balance,
+        )
+
+
+def _by_label(ratings: Mapping[str, int]) -> Integers:
+    levels = LABEL_OF_LEVEL["rating"]
+    return np.array(
+        [sum(n for level, n in ratings.items() if levels.get(level) == label) for label in LABELS],
+        dtype=np.int64,
+    )
 
 
 def title_of(target: str) -> str:

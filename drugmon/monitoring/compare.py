@@ -9,7 +9,7 @@ import numpy as np
 
 from drugmon.labels import ASPECTS
 from drugmon.monitoring.aggregate import Counted, Texts
-from drugmon.monitoring.balance import balance_findings, balances
+from drugmon.monitoring.balance import balance_findings, balances, rating_findings
 from drugmon.monitoring.drift import (
     distributions,
     empty_findings,
@@ -136,6 +136,7 @@ def _drift(
     yield from empty_findings(now, then, aspects, gate)
     yield from repeat_findings(now, then, gate)
     yield from unknown_findings(now, then, gate)
+    yield from rating_findings(now, then, gate, random)
     for key, (_, title) in _COLUMNS.items():
         own, other = getattr(now, key), getattr(then, key)
         if own is not None and other is not None:

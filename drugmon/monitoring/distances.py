@@ -51,18 +51,22 @@ def kolmogorov_smirnov(
 def moved_share(current: Integers, reference: Integers, random: np.random.Generator) -> Interval:
     """What share of the rows would have to change cells to make counts (k,) the same: 0 to 1.
 
-    It is the total variation distance less what chance alone makes of it on average (by
-    permutation), which is much where cells are many and rows are few. Both sides must have rows.
+    It is the total variation distance, freed of what chance alone makes of it on average (by
+    permutation), which is much where cells are many and rows are few: as the errors of cells add in
+    quadrature to what really moved, it is the root of the difference of the squares. Both sides
+    must have rows.
     """
     n, m = current.sum(), reference.sum()
     shuffled = draw(current, reference, random)
     rest = current + reference - shuffled
     chance = float(_total_variation(shuffled / n, rest / m).mean())
     value = float(_total_variation(current / n, reference / m))
-    drawn = _total_variation(*bootstrap(current, reference, random))
-    interval = reversed_interval(value, drawn)
-    low, high = (max(0.0, (each or 0.0) - chance) for each in (interval.low, interval.high))
-    return Interval(max(0.0, value - chance), low, high)
+    raw = reversed_interval(value, _total_variation(*bootstrap(current, reference, random)))
+
+    def freed(distance: float | None) -> float:
+        return float(np.sqrt(max(0.0, (distance or 0.0) ** 2 - chance**2)))
+
+    return Interval(freed(raw.value), freed(raw.low), freed(raw.high))
 
 
 def _largest_gap(current: Floats, reference: Floats) -> Floats:

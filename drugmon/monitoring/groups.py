@@ -28,12 +28,9 @@ def count_groups(values: Sequence[object], labels: NDArray[np.integer]) -> dict[
 
 
 def kept_groups(
-    counted: Mapping[str, Cells], top: int | None = TOP_NAMES
+    counted: Mapping[str, Cells], top: int | None = TOP_NAMES, rare: int = RARE
 ) -> dict[str, dict[str, dict[str, int]]]:
-    """What a profile keeps, by value, target and label: the `top` values, None for all of them.
-
-    Values that are rare or no names are left out, by the rules for names.
-    """
+    """What a profile keeps, by value, target and label: the rules and settings are `mix_of`'s."""
     ranked = sorted(counted.items(), key=lambda entry: (-_rows(entry[1]), entry[0]))
     return {
         value: {
@@ -41,7 +38,7 @@ def kept_groups(
             for target, row in zip(TARGETS, cells, strict=True)
         }
         for value, cells in ranked[:top]
-        if _rows(cells) >= RARE and len(value) <= LONGEST_NAME
+        if _rows(cells) >= rare and len(value) <= LONGEST_NAME
     }
 
 

@@ -6,16 +6,22 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
-from drugmon.labels import TARGETS
+from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.balance import title_of
 from drugmon.monitoring.estimate import estimate_quality, sampling_error
 from drugmon.monitoring.figures import Interval, Quality
 from drugmon.monitoring.findings import Finding, likely, too_few
 from drugmon.monitoring.gate import Gate, Limits
+from drugmon.monitoring.permutation import Integers, draw
+from drugmon.monitoring.permutation import p_value as p_value_of
+from drugmon.monitoring.rates import rates
 from drugmon.monitoring.reference import Profile
 from drugmon.monitoring.summary import TargetQuality
+
+Floats = NDArray[np.float64]
 
 LEAST: Final = 100
 """Reviews below which a macro-F1 is not judged: its rarest label would be a handful of them."""
@@ -76,7 +82,26 @@ def _measured(name: str, title: str, now: Quality, then: Quality, gate: Gate) ->
             few = f"that are truly {rarest.label}"
             return too_few(name, title, rarest.support, LEAST_OF_LABEL, few)
     error = float(np.hypot(_error(now.macro_f1), _error(then.macro_f1)))
-    return _drop(name, title, now.macro_f1, then.macro_f1, error, "measured", now.n, gate.quality)
+    p_value = _worse(np.array(now.confusion), np.array(then.confusion))
+    figures = now.macro_f1, then.macro_f1
+    return _drop(name, title, *figures, error, p_value, "measured", now.n, gate.quality)
+
+
+def _worse(now: Integers, then: Integers) -> float:
+    """P-value that the macro-F1 of confusion matrix `now` is below that of `then` by chance.
+
+    By permutation of the rows: a macro-F1 that hangs on a handful of rare labels is not normal.
+    """
+    own, other = now.ravel(), then.ravel()
+    drawn = draw(own, other, np.random.default_rng(0))
+    drops = _macro_f1(own + other - drawn) - _macro_f1(drawn)
+    drop = float((_macro_f1(other[None]) - _macro_f1(own[None]))[0])
+    return p_value_of(drop, drops[~np.isnan(drops)])
+
+
+def _macro_f1(counts: Integers) -> Floats:
+    size = len(LABELS)
+    return rates(counts.reshape(-1, size, size).astype(np.float64)).macro_f1
 
 
 def _estimated(
@@ -99,12 +124,15 @@ def _estimated(
         yield too_few(name, title, min(before.n, estimate.n), least, "with a verdict")
         return
     error = float(np.hypot(sampling_error(then, then, known), sampling_error(now, then, known)))
+    drop = (before.macro_f1.value or 0) - (estimate.macro_f1.value or 0)
+    p_value = float(stats.norm.sf(drop / error)) if error else 1.0
     yield _drop(
         name,
         title,
         estimate.macro_f1,
         before.macro_f1,
         error,
+        p_value,
         "estimated",
         estimate.n,
         gate.estimate,
@@ -133,6 +161,7 @@ def _drop(
     now: Interval,
     then: Interval,
     error: float,
+    p_value: float,
     how: str,
     n: int,
     limits: Limits,
@@ -141,7 +170,6 @@ def _drop(
     if now.value is None or then.value is None:
         return Finding(name, title, "The macro-F1 is undefined on these reviews.")
     drop = then.value - now.value
-    p_value = float(stats.norm.sf(drop / error)) if error else 1.0
     return Finding(
         name,
         title,
@@ -149,7 +177,7 @@ def _drop(
         f"{likely(p_value)}.",
         f"drop of macro-F1 ({how})",
         Interval(drop, drop - 1.96 * error, drop + 1.96 * error),
-        p_value if drop > 0 else 1.0,
+        p_value,
         limits,
     )
 
