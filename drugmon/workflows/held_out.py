@@ -135,6 +135,7 @@ class HeldOut:
             conditions=reviews.context.get("condition"),
             ratings=reviews.context.get("rating"),
             quality=self.qualities,
+            texts=[tuple(map(clean, texts)) for texts in reviews.texts],
         )
 
 
