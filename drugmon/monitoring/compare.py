@@ -43,6 +43,7 @@ from drugmon.monitoring.summary import (
     Status,
     TargetQuality,
 )
+from drugmon.monitoring.text_drift import LEAST as LEAST_TEXTS
 from drugmon.monitoring.text_drift import tell_apart
 
 _COLUMNS = {"drugs": ("drug", "Drugs"), "conditions": ("condition", "Conditions")}
@@ -150,10 +151,11 @@ def _drift(
 def _texts(current: Texts, reference: Texts, gate: Gate, seed: int) -> Finding:
     name, title = "drift.texts", "Texts"
     now, then = ([" \n".join(filter(None, row)) for row in side] for side in (current, reference))
-    found = tell_apart(now, then, least=gate.min_reviews, seed=seed)
+    least = max(LEAST_TEXTS, gate.min_reviews)
+    found = tell_apart(now, then, least=least, seed=seed)
     if found is None:
         fewest = min(len(set(now)), len(set(then)))
-        return too_few(name, title, fewest, gate.min_reviews, "different texts")
+        return too_few(name, title, fewest, least, "different texts")
     return Finding(
         name,
         title,

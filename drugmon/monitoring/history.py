@@ -121,6 +121,11 @@ def read_nights(database: Path, lock_timeout: float = 30.0) -> list[dict[str, An
         return [night_of(record) for record in read_reports(connection)]
 
 
+def night_of_summary(summary: Summary, page: str) -> dict[str, Any]:
+    """A report that has just been made, as `read_nights` would give it; `page` is its folder."""
+    return night_of(_report_record(summary, page))
+
+
 def night_of(record: ReportRecord) -> dict[str, Any]:
     """A report's record as one mapping, as `read_nights` gives it."""
     return {

@@ -12,14 +12,17 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
-from drugmon.monitoring.correction import adjust
+from drugmon.monitoring.correction import adjust, combine
 from drugmon.monitoring.distances import moved_share
 from drugmon.monitoring.figures import Interval
 from drugmon.monitoring.findings import Finding, likely, percent, points, too_few
 from drugmon.monitoring.gate import Gate
 from drugmon.monitoring.names import LONGEST_NAME, NameMix
-from drugmon.monitoring.permutation import Integers, mix_test
+from drugmon.monitoring.permutation import DRAWS, Integers, mix_test
+from drugmon.monitoring.permutation import p_value as p_value_of
+from drugmon.monitoring.reliability import wilson
 from drugmon.monitoring.shares import change, same_share, share
 from drugmon.monitoring.summary import Mover
 from drugmon.monitoring.words import SHARED_BY, WordCounts
@@ -76,8 +79,13 @@ def mix_findings(
     if min(cells.n, cells.m) < gate.min_reviews:
         yield too_few(name, title, min(cells.n, cells.m), gate.min_reviews, "at least")
         return
-    p_value = mix_test(cells.current, cells.reference, random)
+    p_values = [mix_test(cells.current, cells.reference, random)]
     moved = moved_share(cells.current, cells.reference, random)
+    if not current.unnamed and not reference.unnamed:
+        p_new, new = new_names(current.names, reference.names, random)
+        p_values.append(p_new)
+        moved = max(moved, new, key=lambda each: each.value or 0)
+    p_value = combine(p_values)
     shifts = cells.current / cells.n - cells.reference / cells.m
     most = int(np.abs(shifts).argmax())
     before, after = cells.reference[most] / cells.m, cells.current[most] / cells.n
@@ -91,6 +99,32 @@ def mix_findings(
         p_value,
         gate.names,
     )
+
+
+def new_names(
+    current: Mapping[str, int], reference: Mapping[str, int], random: np.random.Generator
+) -> tuple[float, Interval]:
+    """Are more reviews of names that the reference lacks than chance brings? P-value, and excess.
+
+    All names of both sides must be told. Each may be so rare that no test of it by itself finds
+    anything. Were the rows of both sides one heap, a name of c rows would have all of them on the
+    current side with a probability that the hypergeometric distribution gives; names are drawn as
+    if independent, which makes the spread a little too large. The excess is a share of the rows.
+    """
+    n, m = sum(current.values()), sum(reference.values())
+    if not n or not m:
+        return 1.0, Interval(0.0, 0.0, 0.0)
+    pooled = np.array([c + reference.get(name, 0) for name, c in current.items()])
+    pooled = np.append(pooled, [c for name, c in reference.items() if name not in current])
+    rows, names = np.unique(pooled, return_counts=True)
+    alone = stats.hypergeom.pmf(0, n + m, rows, m)
+    drawn = (random.binomial(names, alone, size=(DRAWS, len(rows))) * rows).sum(axis=1)
+    found = sum(c for name, c in current.items() if name not in reference)
+    excess = max(0.0, (found - float(drawn.mean())) / n)
+    low, high = wilson(found, n)
+    by_chance = float(drawn.mean()) / n
+    interval = Interval(excess, max(0.0, low - by_chance), max(excess, high - by_chance))
+    return p_value_of(found, drawn), interval
 
 
 def word_findings(current: WordCounts, reference: WordCounts, gate: Gate) -> Iterator[Finding]:

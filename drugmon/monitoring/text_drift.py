@@ -13,6 +13,9 @@ from scipy import stats
 from drugmon.monitoring.figures import Interval
 
 FOLDS: Final = 5
+LEAST: Final = 100
+"""Different texts of a side below which nothing is said: a fold would have a handful of them."""
+
 MOST: Final = 2000
 """Texts of a side, at most: more make it slower and find little more."""
 
@@ -44,7 +47,7 @@ def tell_apart(
     of Mann and Whitney, both summed over the folds.
     """
     now, then = (_some(texts, seed) for texts in (current, reference))
-    if min(len(now), len(then)) < max(least, 2 * FOLDS):
+    if min(len(now), len(then)) < least:
         return None
     sides = np.repeat([1, 0], [len(now), len(then)])
     scores, folds = _held_out_scores([*now, *then], sides, seed)

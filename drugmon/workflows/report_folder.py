@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from datetime import UTC
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from drugmon.data.queries import Sql, statement
 from drugmon.data.scored import GRADES, TEXTS, Scored
 from drugmon.labels import GRADE_OF_TARGET, TARGETS
 from drugmon.monitoring.aggregate import label_of
+from drugmon.monitoring.history import night_of_summary
 from drugmon.monitoring.summary import Summary
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ SAMPLE_ROWS: Final = 3000
 """Rows of a side that evidently sees."""
 
 SUMMARY: Final = "summary.json"
+NIGHT: Final = "night.json"
+"""What the index of all reports takes of one."""
 _NAMES: Final = ("drug", "condition")
 
 
@@ -45,6 +49,8 @@ def write_report_page(summary: Summary, out: Path, sample: EvidentlyInput | None
             write_page(summary, aside, sample)
             text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
             (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
+            night = json.dumps(night_of_summary(summary, folder.name), default=str)
+            (aside / NIGHT).write_text(night + "\n", encoding="utf-8")
             aside.rename(folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -54,13 +60,25 @@ def write_report_page(summary: Summary, out: Path, sample: EvidentlyInput | None
 def write_report_index(nights: Sequence[Mapping[str, Any]], out: Path) -> Path:
     """Write `<out>/index.html`, the trends over all reports.
 
+    Beside `nights`, those of a history, it has what lies in `out` and is in another history.
+
     Raises:
         SinkError: it cannot be written.
     """
     from drugmon.reports.trends import write_index
 
-    write_index(nights, out)
+    known = {night["report_id"] for night in nights}
+    others = [night for night in _nights_in(out) if night["report_id"] not in known]
+    write_index([*nights, *others], out)
     return out / "index.html"
+
+
+def _nights_in(out: Path) -> Iterator[dict[str, Any]]:
+    """The nights of the reports in `out`, but those that cannot be read."""
+    for path in sorted(out.glob(f"*/{NIGHT}")):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            night = json.loads(path.read_text(encoding="utf-8"))
+            yield {**night, "created_at": datetime.fromisoformat(night["created_at"])}
 
 
 def sample_sides(

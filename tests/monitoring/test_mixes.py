@@ -5,7 +5,14 @@ from collections import Counter
 import numpy as np
 
 from drugmon.monitoring.gate import read_gate
-from drugmon.monitoring.mixes import mix_findings, movers, name_cells, word_cells, word_findings
+from drugmon.monitoring.mixes import (
+    mix_findings,
+    movers,
+    name_cells,
+    new_names,
+    word_cells,
+    word_findings,
+)
 from drugmon.monitoring.names import NameMix, mix_of, name_mix
 from drugmon.monitoring.words import WordCounts, kept_words
 
@@ -70,3 +77,22 @@ def test_words_that_more_reviews_have_are_found() -> None:
 def test_a_word_of_few_reviews_is_never_told() -> None:
     current, reference = WordCounts(40, 1, {"smith": 4}), WordCounts(4000, 1, {})
     assert movers("word", word_cells(current, reference), 0.05) == ()
+
+
+def test_many_new_names_are_found_though_each_is_rare() -> None:
+    random, gate = np.random.default_rng(0), read_gate()
+    new = [f"new {k}" for k in range(30)] * 2
+    own, other = whole([*drawn(140, random), *new]), whole(drawn(1000, random))
+    (finding,) = mix_findings("drugs", "Drugs", own, other, gate, random)
+    assert finding.p_value is not None and finding.p_value < 0.005
+    assert finding.effect is not None and (finding.effect.value or 0) > 0.15
+
+
+def test_new_names_are_as_rare_as_chance_makes_them() -> None:
+    random = np.random.default_rng(0)
+    found = [
+        new_names(whole(drawn(n, random)).names, whole(drawn(600, random)).names, random)[0]
+        for n in (60, 200, 900)
+        for _ in range(100)
+    ]
+    assert np.mean(np.array(found) < 0.1) < 0.15

@@ -110,6 +110,18 @@ def test_a_calm_night_passes_and_leaves_page_numbers_and_history(
     assert not list((tmp_path / "reports").glob(".*"))
 
 
+def test_the_index_has_the_nights_of_every_history(
+    tmp_path: Path, scored_reviews: Make, run: Run
+) -> None:
+    pages = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        source = write(tmp_path / name / "n.parquet", scored_reviews(40))
+        last = run(source)
+        pages.append(last.page.parent.name)
+    assert sorted(last.index.read_text().split()) == sorted(pages)
+
+
 def test_more_negative_verdicts_fail_and_are_named(
     tmp_path: Path, scored_reviews: Make, reference: Path, run: Run
 ) -> None:
