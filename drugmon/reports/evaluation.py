@@ -10,7 +10,7 @@ from drugmon import __version__
 from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.figures import Quality
 from drugmon.reports.pages import environment
-from drugmon.reports.reliability_plot import ReliabilityPlot, plot_reliability
+from drugmon.reports.quality_view import quality_view
 
 METRICS = (
     ("accuracy", "Accuracy"),
@@ -49,26 +49,6 @@ class Evaluation:
     left_out: Sequence[LeftOut] = ()
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a confusion matrix: its count, its share of the true label's rows, is it a hit."""
-
-    label: str
-    count: int
-    share: float | None
-    hit: bool
-
-
-@dataclass(frozen=True)
-class Section:
-    """One target's part of the page."""
-
-    target: str
-    quality: Quality
-    matrix: tuple[tuple[str, tuple[Cell, ...]], ...]
-    plot: ReliabilityPlot
-
-
 def render_evaluation(evaluation: Evaluation) -> str:
     """The page as an HTML document, to be written as UTF-8."""
     known = [name for name in TARGETS if name in evaluation.qualities]
@@ -78,28 +58,9 @@ def render_evaluation(evaluation: Evaluation) -> str:
         .render(
             evaluation=evaluation,
             when=evaluation.evaluated_at.astimezone(UTC),
-            sections=[_section(name, evaluation.qualities[name]) for name in known],
+            sections=[quality_view(name, evaluation.qualities[name]) for name in known],
             metrics=METRICS,
             labels=LABELS,
             version=__version__,
         )
-    )
-
-
-def _section(target: str, quality: Quality) -> Section:
-    return Section(
-        target=target,
-        quality=quality,
-        matrix=tuple(
-            (true, _cells(index, quality.confusion[index])) for index, true in enumerate(LABELS)
-        ),
-        plot=plot_reliability(quality.reliability),
-    )
-
-
-def _cells(true: int, counts: Sequence[int]) -> tuple[Cell, ...]:
-    total = sum(counts)
-    return tuple(
-        Cell(label, count, count / total if total else None, index == true)
-        for index, (label, count) in enumerate(zip(LABELS, counts, strict=True))
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from drugmon.monitoring.figures import Interval
 
 UNDEFINED = "\N{EN DASH}"
 """What stands where a figure is undefined."""
@@ -25,6 +28,10 @@ def environment() -> Environment:
         "figure": figure,
         "count": count,
         "percent": percent,
+        "points": points,
+        "number": number,
+        "with_interval": with_interval,
+        "p_value": p_value,
         "target": target_title,
     }
     return templates
@@ -35,7 +42,9 @@ def figure(value: float | None, digits: int = 3) -> str:
     if value is None:
         return UNDEFINED
     text = f"{value:.{digits}f}"
-    return "\N{MINUS SIGN}" + text[1:] if text.startswith("-") else text
+    if text.startswith("-") and float(text):
+        return "\N{MINUS SIGN}" + text[1:]
+    return text.removeprefix("-")
 
 
 def count(value: int) -> str:
@@ -46,6 +55,38 @@ def count(value: int) -> str:
 def percent(share: float | None, digits: int = 0) -> str:
     """Write a share of 1 in percent: .25 is "25 %" (with a no-break space)."""
     return UNDEFINED if share is None else f"{share * 100:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def with_interval(interval: Interval) -> str:
+    """Write a figure with its interval, with as many decimals as the interval's width deserves."""
+    value, low, high = interval.value, interval.low, interval.high
+    if value is None or low is None or high is None or low == high:
+        return number(value)
+    width = high - low
+    digits = 0 if width >= 20 else min(max(2, -math.floor(math.log10(width / 4))), 5)
+    return f"{figure(value, digits)} ({figure(low, digits)} to {figure(high, digits)})"
+
+
+def points(share: float | None, digits: int = 0) -> str:
+    """Write a change of a share in signed percentage points: .12 is "+12"."""
+    if share is None:
+        return UNDEFINED
+    sign = "+" if round(share * 100, digits) > 0 else ""
+    return sign + figure(share * 100, digits)
+
+
+def number(value: float | None) -> str:
+    """Write a figure of any size with three or so digits that tell: 1,240, 2.1, 0.041."""
+    if value is None:
+        return UNDEFINED
+    if abs(value) >= 100 or value == int(value):
+        return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
+    return figure(value, 1 if abs(value) >= 1 else 3)
+
+
+def p_value(value: float | None) -> str:
+    """Write a p-value; one below .001 is "< 0.001"."""
+    return "<\N{NO-BREAK SPACE}0.001" if value is not None and value < 0.001 else figure(value)
 
 
 def target_title(name: str) -> str:

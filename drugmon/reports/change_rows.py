@@ -1,0 +1,80 @@
+"""Rows that compare a share then and now: words, drugs and conditions that moved, and slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from drugmon.monitoring.summary import Mover, Slice
+from drugmon.reports.charts import Mark, Scale, Tick, mark, ticks
+from drugmon.reports.pages import percent
+
+KINDS: Final = {"word": "Words", "drug": "Drugs", "condition": "Conditions"}
+"""Headings of the movers in their order; a kind of another name comes after them."""
+
+
+@dataclass(frozen=True)
+class MoverRow:
+    """A mover with both of its shares drawn on the scale of its list."""
+
+    mover: Mover
+    reference: Mark | None
+    current: Mark | None
+
+
+@dataclass(frozen=True)
+class MoverList:
+    """The movers of one kind, the largest change first."""
+
+    title: str
+    rows: tuple[MoverRow, ...]
+    ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """A slice with both of its shares drawn from 0 to 100 %."""
+
+    slice: Slice
+    reference: Mark | None
+    current: Mark | None
+
+
+WHOLE: Final = Scale(0.0, 1.0)
+WHOLE_TICKS: Final = tuple(
+    Tick(WHOLE.at(share), percent(share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)
+)
+
+
+def mover_lists(movers: Sequence[Mover]) -> tuple[MoverList, ...]:
+    """The movers by kind; the shares of a list are drawn on one scale from 0."""
+    kinds = dict.fromkeys([*KINDS, *(mover.kind for mover in movers)])
+    return tuple(
+        _mover_list(KINDS.get(kind, kind), own)
+        for kind in kinds
+        if (own := [mover for mover in movers if mover.kind == kind])
+    )
+
+
+def slice_rows(slices: Sequence[Slice]) -> tuple[SliceRow, ...]:
+    """The slices in the order in which the summary ranks them."""
+    return tuple(
+        SliceRow(each, mark(each.reference, WHOLE), mark(each.current, WHOLE)) for each in slices
+    )
+
+
+def _mover_list(title: str, movers: Sequence[Mover]) -> MoverList:
+    ends = [end for each in movers for end in (each.current.high, each.reference.high) if end]
+    marks = ticks(0.0, max([*ends, 0.01]), 3)
+    scale = Scale(0.0, marks[-1])
+    return MoverList(
+        title=title,
+        rows=tuple(
+            MoverRow(each, mark(each.reference, scale), mark(each.current, scale))
+            for each in sorted(movers, key=lambda each: -abs(each.change.value or 0.0))
+        ),
+        ticks=tuple(
+            Tick(scale.at(each), percent(each, 0 if marks[1] >= 0.01 else 1)) for each in marks
+        ),
+    )

@@ -1,0 +1,247 @@
+"""Primitives of every chart: scales, ticks, stacked bars, intervals, lines and bands.
+
+A position is a percentage of the plotting area, from its left or upper edge, so that a chart fills
+any width while its text keeps its size. `templates/charts.html` draws what is computed here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import TypeVar
+
+from drugmon.monitoring.figures import Interval
+from drugmon.reports.pages import figure
+
+Place = TypeVar("Place")
+
+MIN_LABELLED = 0.075
+"""The smallest share of a stacked bar whose segment has room for its own percentage."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A linear scale from `low` to `high`; `flipped` counts from the bottom up."""
+
+    low: float
+    high: float
+    flipped: bool = False
+
+    def at(self, value: float) -> float:
+        """The position of `value`, at the edge where it lies beyond the scale."""
+        share = (value - self.low) / (self.high - self.low)
+        share = min(max(share, 0.0), 1.0)
+        return round(100 * (1 - share if self.flipped else share), 2)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A labelled position on an axis."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A figure and its interval; `cut_low` and `cut_high` where the interval leaves the scale."""
+
+    at: float
+    low: float
+    high: float
+    cut_low: bool
+    cut_high: bool
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One part of a stacked bar: `labelled` where it has room for its percentage."""
+
+    name: str
+    share: float
+    start: float
+    width: float
+    labelled: bool
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line to draw: `ys` over `xs`, None where there is no figure and the line breaks.
+
+    `lows` and `highs` are its 95 % intervals, or empty; `titles` says each point in words.
+    """
+
+    name: str
+    xs: Sequence[float]
+    ys: Sequence[float | None]
+    lows: Sequence[float | None] = ()
+    highs: Sequence[float | None] = ()
+    titles: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point of a line, with the words that tell it."""
+
+    x: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A drawn series: SVG paths in a square of 100 by 100, and its dots."""
+
+    name: str
+    path: str
+    area: str
+    dots: tuple[Dot, ...]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A horizontal limit: `kind` is `warn`, `fail` or `reference`; `name` is for people."""
+
+    value: float
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class DrawnLimit:
+    """A `Limit` at its position."""
+
+    at: float
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class LineChart:
+    """Lines over two axes, with limits; `has_dots` where there are few enough points to show."""
+
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    lines: tuple[Line, ...]
+    limits: tuple[DrawnLimit, ...]
+    has_dots: bool
+
+
+def ticks(low: float, high: float, count: int = 4) -> tuple[float, ...]:
+    """About `count` round figures that reach from `low` or below to `high` or above.
+
+    Their step is 1, 2, 2.5 or 5 times a power of ten: P. Heckbert, "Nice numbers for graph labels"
+    (Graphics Gems, 1990).
+    """
+    span = (high - low) or abs(high) or 1.0
+    raw = span / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = power * next(nice for nice in (1, 2, 2.5, 5, 10) if raw <= nice * power * (1 + 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return tuple(round(index * step, 10) for index in range(first, max(last, first + 1) + 1))
+
+
+def mark(interval: Interval | None, scale: Scale) -> Mark | None:
+    """Place a figure and its interval; None where the figure is undefined."""
+    if interval is None or interval.value is None:
+        return None
+    low = interval.value if interval.low is None else interval.low
+    high = interval.value if interval.high is None else interval.high
+    return Mark(
+        at=scale.at(interval.value),
+        low=scale.at(low),
+        high=scale.at(high),
+        cut_low=low < scale.low,
+        cut_high=high > scale.high,
+    )
+
+
+def stack(shares: Iterable[tuple[str, float]]) -> tuple[Segment, ...]:
+    """Lay shares of 1 side by side from the left; those of 0 are left out."""
+    segments, start = [], 0.0
+    for name, share in shares:
+        if share > 0:
+            segment = Segment(
+                name, share, round(100 * start, 2), round(100 * share, 2), share >= MIN_LABELLED
+            )
+            segments.append(segment)
+        start += share
+    return tuple(segments)
+
+
+def line_chart(
+    series: Sequence[Series],
+    x_ticks: Sequence[tuple[float, str]],
+    *,
+    limits: Sequence[Limit] = (),
+    floor: float | None = None,
+    ceiling: float | None = None,
+    digits: int | None = None,
+    most_dots: int = 60,
+) -> LineChart:
+    """Lay out `series` over common axes.
+
+    The vertical axis holds every figure, interval and limit, and reaches to `floor` and `ceiling`
+    where they are given. Its ticks have `digits` decimals, or as many as they need.
+    """
+    values = [*_figures(series), *(limit.value for limit in limits)]
+    ends = [*values, *(end for end in (floor, ceiling) if end is not None)] or [0.0, 1.0]
+    marks = ticks(min(ends), max(ends))
+    marks = tuple(each for each in marks if ceiling is None or each <= ceiling + 1e-9)
+    places = _decimals(marks) if digits is None else digits
+    xs = [x for each in series for x in each.xs] or [0.0]
+    x_scale = Scale(min(xs), max(xs)) if max(xs) > min(xs) else Scale(min(xs) - 1, max(xs) + 1)
+    y_scale = Scale(marks[0], max(marks[-1], *values, marks[0] + 1e-9), flipped=True)
+    return LineChart(
+        x_ticks=tuple(Tick(x_scale.at(x), label) for x, label in x_ticks),
+        y_ticks=tuple(Tick(y_scale.at(y), figure(y, places)) for y in marks),
+        lines=tuple(_line(each, x_scale, y_scale) for each in series),
+        limits=tuple(DrawnLimit(y_scale.at(each.value), each.kind, each.name) for each in limits),
+        has_dots=max((len(each.xs) for each in series), default=0) <= most_dots,
+    )
+
+
+def _figures(series: Sequence[Series]) -> list[float]:
+    columns = (column for each in series for column in (each.ys, each.lows, each.highs))
+    return [value for column in columns for value in column if value is not None]
+
+
+def _decimals(marks: Sequence[float]) -> int:
+    step = min(b - a for a, b in pairwise(marks)) if len(marks) > 1 else 1.0
+    return next((n for n in range(6) if abs(step * 10**n - round(step * 10**n)) < 1e-6), 6)
+
+
+def _line(series: Series, x_scale: Scale, y_scale: Scale) -> Line:
+    xs = [x_scale.at(x) for x in series.xs]
+    titles = series.titles or [""] * len(xs)
+    points = [
+        (x, y_scale.at(y)) if y is not None else None for x, y in zip(xs, series.ys, strict=True)
+    ]
+    ends = [
+        (x, y_scale.at(low), y_scale.at(high)) if low is not None and high is not None else None
+        for x, low, high in zip(xs, series.lows, series.highs, strict=False)
+    ]
+    return Line(
+        name=series.name,
+        path=" ".join(_joined(piece) for piece in _pieces(points)),
+        area=" ".join(
+            _joined([(x, low) for x, low, _ in piece] + [(x, high) for x, _, high in piece[::-1]])
+            + "Z"
+            for piece in _pieces(ends)
+        ),
+        dots=tuple(
+            Dot(*point, title) for point, title in zip(points, titles, strict=True) if point
+        ),
+    )
+
+
+def _pieces(points: Sequence[Place | None]) -> list[list[Place]]:
+    """The runs of points between breaks."""
+    runs = groupby(points, key=lambda point: point is not None)
+    return [[point for point in run if point is not None] for known, run in runs if known]
+
+
+def _joined(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:g},{y:g}" for x, y in points)

@@ -1,0 +1,154 @@
+"""The morning page: one report as self-contained HTML that says first whether something is off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Final
+
+from drugmon import __version__
+from drugmon.data.atomic import replacing
+from drugmon.labels import LABELS
+from drugmon.monitoring.reliability import NORMAL_975
+from drugmon.monitoring.summary import AREAS, Check, Status, Summary
+from drugmon.reports.analysts import AnalystPage, EvidentlyInput, write_analyst_pages
+from drugmon.reports.change_rows import WHOLE_TICKS, mover_lists, slice_rows
+from drugmon.reports.forest import SCALE, forest
+from drugmon.reports.histogram_plot import histogram_plot
+from drugmon.reports.pages import environment
+from drugmon.reports.quality_plot import quality_sections
+from drugmon.reports.share_bars import share_bars
+
+PAGE: Final = "index.html"
+
+QUESTIONS: Final = {
+    "freshness": "Are these the newest reviews?",
+    "volume": "Did as many reviews come as on other nights?",
+    "balance": "Are the labels as common as in the reference?",
+    "drift": "Do the reviews and their verdicts look like the reference?",
+    "quality": "Are the verdicts as right as on held-out reviews?",
+}
+"""What each area asks."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A sentence behind the verdict, how bad it is, and the area that tells more, where known."""
+
+    says: str
+    status: Status
+    area: str | None
+
+
+@dataclass(frozen=True)
+class Area:
+    """One area of the gate: its checks, the worst of them, and that in a few words."""
+
+    name: str
+    question: str
+    watched: bool
+    status: Status
+    says: str
+    checks: tuple[Check, ...]
+
+
+def write_page(summary: Summary, folder: Path, evidently: EvidentlyInput | None = None) -> None:
+    """Write `folder/index.html`, and evidently's pages beside it where `evidently` gives rows.
+
+    Each file appears whole or not at all. Where evidently fails, the page says so and stands.
+
+    Raises SinkError where the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    analysts = write_analyst_pages(evidently, folder, _title(summary))
+    with replacing(folder / PAGE) as path:
+        path.write_text(render_page(summary, analysts), encoding="utf-8")
+
+
+def render_page(summary: Summary, analysts: Sequence[AnalystPage] = ()) -> str:
+    """The page as an HTML document, to be written as UTF-8."""
+    areas = tuple(_area(name, summary) for name in AREAS)
+    return (
+        environment()
+        .get_template("morning.html")
+        .render(
+            title=_title(summary),
+            summary=summary,
+            when=summary.created_at.astimezone(UTC),
+            areas=areas,
+            tally=_tally(summary),
+            unwatched=[
+                a for a in areas if not a.watched and a.status in (Status.WARN, Status.FAIL)
+            ],
+            reasons=[_reason(says, summary) for says in summary.reasons],
+            margin=_margin(summary),
+            forests={area.name: forest(area.checks) for area in areas},
+            scale=SCALE,
+            balances=share_bars(summary.balance),
+            histograms=[histogram_plot(each) for each in summary.distributions],
+            movers=mover_lists(summary.movers),
+            qualities=quality_sections(summary.quality),
+            slices=slice_rows(summary.slices),
+            whole=WHOLE_TICKS,
+            left_out=[*summary.left_out, *filter(None, [summary.history_note])],
+            analysts=analysts,
+            labels=LABELS,
+            version=__version__,
+        )
+    )
+
+
+def _title(summary: Summary) -> str:
+    when = summary.created_at.astimezone(UTC)
+    return f"{summary.status.upper()}: {summary.source}, {when:%Y-%m-%d}, run {summary.run_id}"
+
+
+def _area(name: str, summary: Summary) -> Area:
+    checks = tuple(check for check in summary.checks if check.area == name)
+    status = max((c.status for c in checks), key=list(Status).index, default=Status.UNJUDGED)
+    return Area(
+        name=name,
+        question=QUESTIONS[name],
+        watched=name in summary.watched,
+        status=status,
+        says=_in_words([check.status for check in checks]),
+        checks=checks,
+    )
+
+
+def _in_words(statuses: Sequence[Status]) -> str:
+    """Count in words, the worst first: "1 fails, 2 pass, 1 not judged"."""
+    words = {
+        Status.FAIL: ("fails", "fail"),
+        Status.WARN: ("warns", "warn"),
+        Status.PASS: ("passes", "pass"),
+        Status.UNJUDGED: ("not judged", "not judged"),
+    }
+    counts = {status: statuses.count(status) for status in words}
+    said = [f"{n} {words[status][n > 1]}" for status, n in counts.items() if n]
+    return ", ".join(said) or "nothing to check"
+
+
+def _tally(summary: Summary) -> str:
+    watched = [check.status for check in summary.checks if check.area in summary.watched]
+    return _in_words(watched)
+
+
+def _reason(says: str, summary: Summary) -> Reason:
+    found = [check for check in summary.checks if check.says == says]
+    if not found:
+        return Reason(says, summary.status, None)
+    return Reason(says, found[0].status, found[0].area)
+
+
+def _margin(summary: Summary) -> float | None:
+    """Half the 95 % interval of the change of a share of one half, the widest there is.
+
+    The normal approximation of a difference of two shares of `n` and `m` rows.
+    """
+    if summary.reference is None or not summary.current.n or not summary.reference.n:
+        return None
+    return NORMAL_975 * math.sqrt(0.25 / summary.current.n + 0.25 / summary.reference.n)
