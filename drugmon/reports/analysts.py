@@ -92,4 +92,7 @@ def _framed(widgets: list[Any], title: str, heading: str) -> str:
     html = render_widgets(widgets, as_iframe=False)
     head = environment().get_template("analysts_head.html").render(title=title, heading=heading)
     bar = environment().get_template("analysts_bar.html").render(title=title, heading=heading)
-    return html.replace("<head>", f"<head>\n{head}", 1).replace("<body>", f"<body>\n{bar}", 1)
+    framed: str = html.replace("<head>", f"<head>\n{head}", 1).replace(
+        "<body>", f"<body>\n{bar}", 1
+    )
+    return framed
