@@ -9,6 +9,7 @@ import click
 from drugmon import __version__
 from drugmon.cli_adapters import adapters, doctor
 from drugmon.cli_experiments import compare, experiment, tune
+from drugmon.cli_history import history
 from drugmon.cli_report import report
 from drugmon.cli_score import predict, sample, score, show
 from drugmon.cli_train import evaluate, recipes, train
@@ -46,6 +47,7 @@ def cli() -> None:
 for command in (
     score,
     report,
+    history,
     show,
     predict,
     evaluate,

@@ -15,8 +15,8 @@ from drugmon.reports.pages import environment
 from drugmon.reports.trend_charts import TrendSection, trend_sections
 
 INDEX: Final = "index.html"
-RECENT: Final = 30
-"""Nights whose verdicts are counted."""
+RECENT: Final = 60
+"""Nights whose verdicts are drawn side by side."""
 
 SHOWN: Final = 7
 """Nights that the table shows; the others are folded away."""
