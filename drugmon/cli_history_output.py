@@ -97,10 +97,8 @@ def _nights_table(nights: Sequence[Row]) -> Table:
 
 
 def _trends_table(source: str, nights: Sequence[Row]) -> Table:
-    title = Text(f"{source}, oldest to newest of {len(nights)}")
-    table = Table(
-        "number", "trend", "newest", "lowest", "highest", header_style="bold", title=title
-    )
+    columns = ("", "oldest to newest", "newest", "lowest", "highest")
+    table = Table(*columns, header_style="bold", box=SIMPLE_HEAD, title=Text(source))
     for column in table.columns[2:]:
         column.justify = "right"
     table.columns[1].no_wrap = True

@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from drugmon.data.monitored import ReportCheck, ReportHead, ReportRecord, ReportTarget
-from drugmon.labels import TARGETS
+from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.figures import Interval
 from drugmon.monitoring.history import night_of
 from drugmon.monitoring.quality import Quality, measure
@@ -31,6 +31,7 @@ from drugmon.monitoring.summary import (
     TargetQuality,
     Volume,
 )
+from drugmon.reports.analysts import ClassTask, EvidentlyInput
 
 SCRIPT: Final = "<script>alert(1)</script>"
 REFERENCE: Final = {
@@ -283,10 +284,13 @@ def slice_of(
 ) -> Slice:
     """One slice from (negative, all) now and before."""
     current = share(*now)
-    title = target.replace("_", " ")
-    words = f"{title} of {value}: {now[0] / now[1]:.0%} negative (n={now[1]})"
+    subject, latest = f"{target.replace('_', ' ')} of {value}", f"{now[0] / now[1]:.0%}"
+    says = f"{subject}: {latest} negative (n={now[1]})"
     if before:
-        words = f"{title} of {value} turned negative: {before[0] / before[1]:.0%} \N{RIGHTWARDS ARROW} {now[0] / now[1]:.0%} (n={now[1]})"
+        arrow = "\N{RIGHTWARDS ARROW}"
+        says = (
+            f"{subject} turned negative: {before[0] / before[1]:.0%} {arrow} {latest} (n={now[1]})"
+        )
     return Slice(
         column,
         value,
@@ -299,7 +303,7 @@ def slice_of(
         (now[0] + 5) / (now[1] + 25),
         0.0004 if status is Status.FAIL else 0.3,
         status,
-        words.replace("%", "\N{NO-BREAK SPACE}%"),
+        says.replace("%", "\N{NO-BREAK SPACE}%"),
     )
 
 
@@ -411,7 +415,7 @@ def failed() -> Summary:
         "balance.side_effects",
         "Side effects: shares of the labels",
         Status.FAIL,
-        "Negative side effects rose from 20 % to 34 % (+14.3 points, 95 % interval +11.1 to +17.6).",
+        "Negative side effects rose from 20 % to 34 % (+14.3 points, 95 % interval +11.1 to 17.6).",
         (0.22, 0.18, 0.26),
         p=0.0001,
     )
@@ -627,14 +631,14 @@ def nights() -> Mapping[str, Callable[[], Summary]]:
     return NIGHTS
 
 
-@pytest.fixture
-def pages(tmp_path: Path) -> Path:
-    """A folder for pages."""
-    return tmp_path / "reports"
+@pytest.fixture(name="history")
+def _history() -> Callable[[int], list[dict[str, Any]]]:
+    """The maker of a history."""
+    return history
 
 
 def history(count: int, source: str = "reviews.scored.parquet") -> list[dict[str, Any]]:
-    """`count` nights as the history gives them: negative side effects rise, every 9th night fails."""
+    """`count` nights as the history gives them; every 9th fails."""
     random = np.random.default_rng(0)
     return [_night(index, count, source, random) for index in range(count)]
 
@@ -647,12 +651,12 @@ def _night(index: int, count: int, source: str, random: np.random.Generator) -> 
     targets = []
     for target in TARGETS:
         drift = 0.15 * index / count if target == "side_effects" else 0.0
-        parts = random.multinomial(rows, (0.2 + drift, 0.15, 0.6 - drift, 0.05))
+        parts = map(int, random.multinomial(rows, (0.2 + drift, 0.15, 0.6 - drift, 0.05)))
         targets.append(
             ReportTarget(
                 run,
                 target,
-                *map(int, parts),
+                **dict(zip((*LABELS, "none"), parts, strict=True)),
                 mean_confidence=0.82 + float(random.normal(0, 0.01)),
                 accuracy=None,
                 macro_f1=0.6 + float(random.normal(0, 0.02)) if target == "overall" else None,
@@ -702,4 +706,33 @@ def _recorded(
         p_adjusted=each.p_adjusted,
         warn_at=each.warn_at,
         fail_at=each.fail_at,
+    )
+
+
+@pytest.fixture(scope="session")
+def samples() -> EvidentlyInput:
+    """Invented rows of both sides, with a drug whose name would end a script element."""
+    random = np.random.default_rng(0)
+
+    def side(n: int, negative: float) -> pd.DataFrame:
+        weights = (negative, 0.2, 0.8 - negative)
+        true = random.choice(LABELS, n, p=weights)
+        guess = np.where(random.random(n) < 0.7, true, random.choice(LABELS, n, p=weights))
+        return pd.DataFrame(
+            {
+                "overall": guess,
+                "overall_true": true,
+                "confidence": random.random(n),
+                "length": random.integers(1, 900, n).astype(float),
+                "drug": random.choice(["Lexapro", "Zoloft", f"</script>{SCRIPT}"], n),
+                "gone": np.full(n, np.nan),
+            }
+        )
+
+    return EvidentlyInput(
+        current=side(200, 0.4),
+        reference=side(400, 0.2),
+        numerical=("confidence", "length", "gone"),
+        categorical=("overall", "drug"),
+        tasks=(ClassTask("overall", "overall_true", "overall"),),
     )
