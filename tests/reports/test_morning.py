@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from drugmon.errors import SinkError
+from drugmon.monitoring.figures import Interval
+from drugmon.monitoring.summary import Status, Summary
+from drugmon.reports.morning import render_page, write_page
+
+SCRIPT = "<script>alert(1)</script>"
+VOID = {"meta", "br", "line", "circle", "rect", "path"}
+Nights = Mapping[str, Callable[[], Summary]]
+
+
+class Page(HTMLParser):
+    """Collects ids, references, addresses, images without a name and text; checks the nesting."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.references: set[str] = set()
+        self.addresses: list[str] = []
+        self.nameless = 0
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if "id" in values:
+            self.ids.append(values["id"] or "")
+        self.references.update((values.get("aria-labelledby") or "").split())
+        self.addresses += [values[name] or "" for name in ("src", "href") if name in values]
+        if tag == "svg" and self.open.count("svg") == 0:
+            names = ("aria-label", "aria-labelledby", "aria-hidden")
+            self.nameless += not any(values.get(name) for name in names)
+        self.text += " "
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.text += " "
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def words(html: str) -> str:
+    """The page's text, with every run of white space as one blank."""
+    return " ".join(Page(re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)).text.split())
+
+
+def test_page_is_well_formed_and_labelled(night: Summary) -> None:
+    page = Page(render_page(night))
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert page.nameless == 0
+    if SCRIPT not in night.source:
+        assert page.references <= set(page.ids)
+
+
+def test_page_loads_nothing_and_is_small(night: Summary) -> None:
+    html = render_page(night)
+    local = {"../index.html", "summary.json", "drift.html", "quality.html"}
+    assert all(each.startswith("#") or each in local for each in Page(html).addresses)
+    assert not re.search(r"https?:|@import|url\(|<script", html)
+    assert "default-src 'none'" in html
+    assert len(html.encode()) < 300_000
+
+
+def test_page_holds_no_undefined_figure(night: Summary) -> None:
+    said = words(render_page(night))
+    assert not re.search(r"\b(None|nan|inf)\b", said)
+    assert "\N{MINUS SIGN}0 " not in said
+
+
+@pytest.mark.parametrize("name", ["pass", "warn", "fail", "none", "few", "alone"])
+def test_verdict_comes_first_with_what_it_rests_on(nights: Nights, name: str) -> None:
+    summary = nights[name]()
+    said = words(render_page(summary))
+    start = said.index(summary.status + " ")
+    assert start < 150
+    head = said[start : said.index("Class balance")]
+    for reason in summary.reasons:
+        assert reason in head
+    assert f"{summary.created_at.day} November 2026, 05:31 UTC" in head
+    for fact in (summary.run_id, summary.adapter, summary.source):
+        assert fact in head
+    if summary.current.n:
+        assert f"{summary.current.n} reviews ({summary.current.name})" in head
+    if summary.reference:
+        assert "minilm-druglib, 3,107 reviews" in head
+
+
+def test_verdict_counts_what_the_gate_watches(nights: Nights) -> None:
+    assert "Of the watched checks, 2 fail, 2 warn, 10 pass, 1 not judged." in words(
+        render_page(nights["fail"]())
+    )
+    unwatched = replace(nights["fail"](), watched=("volume",), status=Status.PASS, reasons=())
+    said = words(render_page(unwatched))
+    assert "Of the watched checks, 2 pass." in said
+    assert "Not watched by the gate: drift, where 1 fails, 1 warns, 4 pass." in said
+
+
+def test_certainty_is_told(nights: Nights) -> None:
+    said = words(render_page(nights["pass"]()))
+    assert "±7.0 points or better (95 %)" in said  # 1.96 sqrt(1/4/212 + 1/4/3107)
+
+
+def test_reason_leads_to_its_area(nights: Nights) -> None:
+    html = render_page(nights["fail"]())
+    assert '+11.1 to 17.6). <a href="#balance">Balance</a>' in html
+    assert "no area" not in html
+
+
+def test_reason_of_no_check_stands_without_a_link(nights: Nights) -> None:
+    html = render_page(replace(nights["fail"](), reasons=("The source was not scored.",)))
+    assert "<span>The source was not scored.</span>" in html
+
+
+def test_every_number_of_the_balance_is_in_a_table(nights: Nights) -> None:
+    summary = nights["fail"]()
+    said = words(render_page(summary))
+    for balance in summary.balance:
+        for share in balance.shares:
+            if share.label != "none":
+                assert f"{share.label} {share.reference_count:,}, " in said
+    assert "+14.3 (+10.8 to +17.8)" in said
+
+
+def test_unjudged_checks_are_told_once(nights: Nights) -> None:
+    said = words(render_page(nights["few"]()))
+    assert said.count("Too few reviews to judge: 12, and 30 are needed.") == 3
+    titles = "Benefits: shares of the labels; Side effects: shares of the labels; "
+    assert titles in said
+
+
+def test_estimates_are_called_so_and_cautioned(nights: Nights) -> None:
+    said = words(render_page(nights["fail"]()))
+    assert "estimated (no labels)" in said
+    assert "without labels" in said
+    assert "so that the estimate's assumption is shaky" in said
+
+
+def test_slices_and_movers_are_named(nights: Nights) -> None:
+    said = words(render_page(nights["fail"]()))
+    assert "Side effects of Chantix turned negative: 17 % → 36 % (n=171)" in said
+    assert "Withheld for too few reviews: 88 of “drug”." in said
+    for mover in nights["fail"]().movers:
+        assert mover.name in said
+
+
+def test_a_night_without_reference_shows_what_there_is(nights: Nights) -> None:
+    said = words(render_page(nights["alone"]()))
+    assert "nothing: no reference" in said
+    assert "The adapter has no reference profile" in said
+    assert "Nothing to compare with." in said
+
+
+def test_names_are_escaped(nights: Nights) -> None:
+    html = render_page(nights["hostile"]())
+    assert "<script" not in html
+    assert words(html).count(SCRIPT) > 20
+    assert Page(html).open == []
+
+
+def test_effects_without_limits_or_intervals_do_not_break_the_page(nights: Nights) -> None:
+    summary = nights["pass"]()
+    bare = Interval(0.3, None, None)
+    odd = [
+        replace(summary.checks[3], effect=bare),
+        replace(summary.checks[4], effect=Interval(None, None, None)),
+        replace(summary.checks[5], warn_at=None, fail_at=None),
+        replace(summary.checks[6], fail_at=0.0),
+    ]
+    html = render_page(replace(summary, checks=tuple(odd)))
+    assert Page(html).open == []
+    assert "nan" not in html
+
+
+def test_page_is_written_whole_beside_no_drill_down(nights: Nights, tmp_path: Path) -> None:
+    folder = tmp_path / "reports" / "2026-11-24-7c1e"
+    write_page(nights["pass"](), folder)
+    assert [path.name for path in folder.iterdir()] == ["index.html"]
+    said = words((folder / "index.html").read_text(encoding="utf-8"))
+    assert "Drift, column by column: not made. The report was made without samples" in said
+
+
+def test_a_folder_that_cannot_be_written_is_named(nights: Nights, tmp_path: Path) -> None:
+    (tmp_path / "index.html").mkdir()
+    with pytest.raises(SinkError, match=r"index\.html: is a folder"):
+        write_page(nights["pass"](), tmp_path)
