@@ -13,6 +13,9 @@ from drugmon.reports.pages import percent
 KINDS: Final = {"word": "Words", "drug": "Drugs", "condition": "Conditions"}
 """Headings of the movers in their order; a kind of another name comes after them."""
 
+MOST: Final = 10
+"""Movers of one kind that are drawn; the table has them all."""
+
 
 @dataclass(frozen=True)
 class MoverRow:
@@ -48,7 +51,7 @@ WHOLE_TICKS: Final = tuple(
 
 
 def mover_lists(movers: Sequence[Mover]) -> tuple[MoverList, ...]:
-    """The movers by kind; the shares of a list are drawn on one scale from 0."""
+    """The `MOST` movers of each kind that changed most, drawn on one scale from 0 a list."""
     kinds = dict.fromkeys([*KINDS, *(mover.kind for mover in movers)])
     return tuple(
         _mover_list(KINDS.get(kind, kind), own)
@@ -65,6 +68,7 @@ def slice_rows(slices: Sequence[Slice]) -> tuple[SliceRow, ...]:
 
 
 def _mover_list(title: str, movers: Sequence[Mover]) -> MoverList:
+    movers = sorted(movers, key=lambda each: -abs(each.change.value or 0.0))[:MOST]
     ends = [end for each in movers for end in (each.current.high, each.reference.high) if end]
     marks = ticks(0.0, max([*ends, 0.01]), 3)
     scale = Scale(0.0, marks[-1])
@@ -72,7 +76,7 @@ def _mover_list(title: str, movers: Sequence[Mover]) -> MoverList:
         title=title,
         rows=tuple(
             MoverRow(each, mark(each.reference, scale), mark(each.current, scale))
-            for each in sorted(movers, key=lambda each: -abs(each.change.value or 0.0))
+            for each in movers
         ),
         ticks=tuple(
             Tick(scale.at(each), percent(each, 0 if marks[1] >= 0.01 else 1)) for each in marks

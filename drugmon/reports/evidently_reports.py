@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from drugmon.labels import LABELS
+from drugmon.monitoring.reference import Profile
 from drugmon.reports.pages import count, target_title
+from drugmon.reports.profile_rows import rebuilt_sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +38,9 @@ class ClassTask:
 class EvidentlyInput:
     """Samples of both sides, without texts, and what their columns are.
 
-    `reference` is None where there are no rows to compare with. The columns of `numerical` hold
-    numbers, those of `categorical` strings; a missing value is NaN or None. Columns that are named
-    nowhere are not looked at.
+    `reference` is None where there are no rows to compare with; `profile` are the totals that there
+    are instead. The columns of `numerical` hold numbers, those of `categorical` strings; a missing
+    value is NaN or None. Columns that are named nowhere are not looked at.
     """
 
     current: pd.DataFrame
@@ -46,6 +48,7 @@ class EvidentlyInput:
     numerical: tuple[str, ...]
     categorical: tuple[str, ...]
     tasks: tuple[ClassTask, ...] = ()
+    profile: Profile | None = None
 
 
 class NotMadeError(Exception):
@@ -57,81 +60,90 @@ def drift_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    reference = _reference(data)
-    numerical = [name for name in data.numerical if _has_values(data, name)]
-    categorical = [name for name in data.categorical if _has_values(data, name)]
-    if not numerical and not categorical:
-        raise NotMadeError("No column has values on both sides.")
+    current, reference, note = _sides(data)
+    numerical = [name for name in data.numerical if _has_values(name, current, reference)]
+    categorical = [name for name in data.categorical if _has_values(name, current, reference)]
     columns = [*numerical, *categorical]
+    if not columns:
+        raise NotMadeError("No column has values on both sides.")
     definition = DataDefinition(numerical_columns=numerical, categorical_columns=categorical)
-    current, before = (
-        Dataset.from_pandas(frame[columns], data_definition=definition)
-        for frame in (data.current, reference)
+    datasets = (
+        Dataset.from_pandas(side[columns], data_definition=definition)
+        for side in (current, reference)
     )
-    snapshot = Report([DataDriftPreset()], include_tests=True).run(current, before)
+    snapshot = Report([DataDriftPreset()], include_tests=True).run(*datasets)
     missing = sorted({*data.numerical, *data.categorical} - {*columns})
     left_out = f" Left out for want of values: {', '.join(missing)}." if missing else ""
     model = snapshot.to_snapshot_model()
-    return [*model.widgets, *model.tests_widgets], f"{_sizes(data.current, reference)}.{left_out}"
+    told = f"{_sizes(current, reference)}.{note}{left_out}"
+    return [*model.widgets, *model.tests_widgets], told
 
 
 def quality_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
     """The widgets of ClassificationPreset for each target that can be judged."""
+    widgets, told, left_out = [], [], []
+    for task in data.tasks:
+        current, before = (_labelled(side, task) for side in (data.current, data.reference))
+        title = target_title(task.target)
+        if current is None:
+            left_out.append(title)
+        else:
+            widgets.append(_task_widget(title, task, current, before))
+            told.append(f"{title}: {_sizes(current, before)}")
+    why = f"needs each of {', '.join(LABELS)} among true and predicted labels"
+    if not widgets:
+        raise NotMadeError(f"evidently {why}." if left_out else "There are no true labels.")
+    missing = f" Left out, as evidently {why}: {', '.join(left_out)}." if left_out else ""
+    return widgets, f"{'; '.join(told)}.{missing}"
+
+
+def _task_widget(
+    title: str, task: ClassTask, current: pd.DataFrame, reference: pd.DataFrame | None
+) -> Any:
     from evidently import DataDefinition, Dataset, MulticlassClassification, Report
     from evidently.legacy.renderers.html_widgets import group_widget
     from evidently.presets import ClassificationPreset
 
-    widgets, told, left_out = [], [], []
-    for task in data.tasks:
-        columns = [task.true, task.predicted]
-        definition = DataDefinition(
-            categorical_columns=columns,
-            classification=[
-                MulticlassClassification(
-                    name=task.target, target=task.true, prediction_labels=task.predicted
-                )
-            ],
-        )
-        current, before = _labelled(data.current, columns), _labelled(data.reference, columns)
-        title = target_title(task.target)
-        if current is None:
-            left_out.append(title)
-            continue
-        snapshot = Report(
-            [ClassificationPreset(classification_name=task.target)], include_tests=False
-        ).run(
-            Dataset.from_pandas(current, data_definition=definition),
-            Dataset.from_pandas(before, data_definition=definition) if before is not None else None,
-        )
-        widgets.append(group_widget(title=title, widgets=snapshot.to_snapshot_model().widgets))
-        told.append(f"{title}: {_sizes(current, before)}")
-    why = f"needs each of {', '.join(LABELS)} among true and predicted labels"
-    if not widgets:
-        raise NotMadeError(f"evidently {why}." if left_out else "There are no true labels.")
-    return widgets, "; ".join(told) + "." + (
-        f" Left out, as evidently {why}: {', '.join(left_out)}." if left_out else ""
+    definition = DataDefinition(
+        categorical_columns=[task.true, task.predicted],
+        classification=[
+            MulticlassClassification(
+                name=task.target, target=task.true, prediction_labels=task.predicted
+            )
+        ],
     )
+    datasets = (
+        None if side is None else Dataset.from_pandas(side, data_definition=definition)
+        for side in (current, reference)
+    )
+    preset = ClassificationPreset(classification_name=task.target)
+    snapshot = Report([preset], include_tests=False).run(*datasets)
+    return group_widget(title=title, widgets=snapshot.to_snapshot_model().widgets)
 
 
-def _reference(data: EvidentlyInput) -> pd.DataFrame:
-    if data.reference is None or data.reference.empty:
-        raise NotMadeError("There are no rows to compare with: the reference has only totals.")
+def _sides(data: EvidentlyInput) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Rows of both sides, those of the reference rebuilt where only its totals are known."""
     if data.current.empty:
         raise NotMadeError("There are no reviews now.")
-    return data.reference
+    if data.reference is not None and not data.reference.empty:
+        return data.current, data.reference, ""
+    if data.profile is None or not data.profile.n:
+        raise NotMadeError("There are no rows to compare with.")
+    note = " The reference is rebuilt from its totals, column by column, and both sides are binned."
+    return *rebuilt_sides(data.current, data.profile), note
 
 
-def _has_values(data: EvidentlyInput, name: str) -> bool:
-    sides = [frame for frame in (data.current, data.reference) if frame is not None]
-    return all(name in frame and frame[name].notna().any() for frame in sides)
+def _has_values(name: str, *sides: pd.DataFrame) -> bool:
+    return all(name in side and side[name].notna().any() for side in sides)
 
 
-def _labelled(frame: pd.DataFrame | None, columns: Sequence[str]) -> pd.DataFrame | None:
+def _labelled(side: pd.DataFrame | None, task: ClassTask) -> pd.DataFrame | None:
     """Rows with both labels, or None where a label is absent, on which the preset breaks."""
-    if frame is None or not {*columns} <= {*frame.columns}:
+    columns = [task.true, task.predicted]
+    if side is None or not {*columns} <= {*side.columns}:
         return None
-    rows = frame[list(columns)].dropna()
-    return rows if all(set(rows[name]) == set(LABELS) for name in columns) else None
+    rows = side[columns].dropna()
+    return rows if all({*rows[name]} == {*LABELS} for name in columns) else None
 
 
 def harmless(data: EvidentlyInput) -> EvidentlyInput:

@@ -9,12 +9,10 @@ from typing import Final
 from drugmon.monitoring.figures import Interval
 from drugmon.monitoring.summary import Check, Status
 from drugmon.reports.charts import Mark, Scale, mark
+from drugmon.reports.effects import is_two_sided, no_change
 
 SCALE: Final = Scale(-0.5, 2.0)
 """0 is no change, 1 the limit of failing; what lies beyond the ends is cut, with an arrow."""
-
-CHANCE: Final = 0.5
-"""An area under the ROC curve of this size tells nothing apart: there it is "no change"."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,15 @@ def _rank(check: Check) -> tuple[int, float]:
 
 def _row(check: Check) -> ForestRow:
     effect = check.effect
-    if effect is None or effect.value is None or not _span(check):
+    at = _reached(check, effect.value if effect else None)
+    warn = _reached(check, check.warn_at)
+    if effect is None or at is None:
         return ForestRow(check, None, SCALE.at(0), None, None)
-    low, high = effect.low, effect.high
-    if _span(check) < 0:
-        low, high = high, low
-    warn = None if check.warn_at is None else (check.warn_at - _null(check)) / abs(_span(check))
+    known = (_reached(check, end) for end in (effect.low, effect.high))
+    ends = sorted(end for end in known if end is not None) or [at]
     return ForestRow(
         check=check,
-        mark=mark(Interval(*(_reached(check, end) for end in (effect.value, low, high))), SCALE),
+        mark=mark(Interval(at, ends[0], ends[-1]), SCALE),
         zero=SCALE.at(0),
         warn=None if warn is None else SCALE.at(abs(warn)),
         fail=SCALE.at(1),
@@ -69,19 +67,10 @@ def _row(check: Check) -> ForestRow:
 
 
 def _reached(check: Check, value: float | None) -> float | None:
-    """How far `value` is from no change to the limit of failing: 1 is the limit itself."""
-    span = _span(check)
-    return None if value is None or not span else (value - _null(check)) / span
-
-
-def _span(check: Check) -> float:
-    """From no change to the limit of failing; downwards where a fall is what was found off."""
-    if check.fail_at is None:
-        return 0.0
-    span = check.fail_at - _null(check)
-    fell = check.effect and check.effect.value is not None and check.effect.value < _null(check)
-    return -span if fell and span > 0 and check.status in (Status.WARN, Status.FAIL) else span
-
-
-def _null(check: Check) -> float:
-    return CHANCE if check.statistic and "AUC" in check.statistic else 0.0
+    """How far `value` is from no change to the limit of failing, which is at 1."""
+    start = no_change(check.statistic)
+    span = 0.0 if check.fail_at is None else check.fail_at - start
+    effect = check.effect.value if check.effect else None
+    if effect is not None and effect < start and is_two_sided(check.statistic):
+        span = -span
+    return None if value is None or not span else (value - start) / span

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 from drugmon.monitoring.summary import Distribution
@@ -40,6 +40,12 @@ class HistogramPlot:
     top: str
 
 
+def histogram_plots(distributions: Sequence[Distribution]) -> tuple[HistogramPlot, ...]:
+    """Lay out the distributions, those that differ most from the reference first."""
+    ranked = sorted(distributions, key=_largest_gap, reverse=True)
+    return tuple(histogram_plot(each) for each in ranked)
+
+
 def histogram_plot(distribution: Distribution) -> HistogramPlot:
     """Lay out a distribution, without empty ends where its bins are of growing width."""
     edges, current = distribution.edges, distribution.current
@@ -63,6 +69,12 @@ def histogram_plot(distribution: Distribution) -> HistogramPlot:
         ticks=tuple(Tick(x.at(places[index]), _edge(kept[index])) for index in labelled),
         top=percent(highest),
     )
+
+
+def _largest_gap(distribution: Distribution) -> float:
+    """The largest difference of the cumulative shares; 0 without a reference."""
+    sides = zip(distribution.current, distribution.reference or (), strict=False)
+    return max(map(abs, accumulate(now - then for now, then in sides)), default=0.0)
 
 
 def _filled(current: Sequence[float], reference: Sequence[float] | None) -> tuple[int, int]:

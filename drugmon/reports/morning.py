@@ -17,12 +17,15 @@ from drugmon.monitoring.summary import AREAS, Check, Status, Summary
 from drugmon.reports.analysts import AnalystPage, EvidentlyInput, write_analyst_pages
 from drugmon.reports.change_rows import WHOLE_TICKS, mover_lists, slice_rows
 from drugmon.reports.forest import SCALE, forest
-from drugmon.reports.histogram_plot import histogram_plot
+from drugmon.reports.histogram_plot import histogram_plots
 from drugmon.reports.pages import environment
 from drugmon.reports.quality_plot import quality_sections
 from drugmon.reports.share_bars import share_bars
 
 PAGE: Final = "index.html"
+
+MOST: Final = {"histograms": 8, "slices": 12}
+"""Plots that are not folded away."""
 
 QUESTIONS: Final = {
     "freshness": "Are these the newest reviews?",
@@ -88,7 +91,8 @@ def render_page(summary: Summary, analysts: Sequence[AnalystPage] = ()) -> str:
             forests={area.name: forest(area.checks) for area in areas},
             scale=SCALE,
             balances=share_bars(summary.balance),
-            histograms=[histogram_plot(each) for each in summary.distributions],
+            histograms=histogram_plots(summary.distributions),
+            most=MOST,
             movers=mover_lists(summary.movers),
             qualities=quality_sections(summary.quality),
             slices=slice_rows(summary.slices),

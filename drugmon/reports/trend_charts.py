@@ -11,6 +11,7 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.reliability import wilson
 from drugmon.monitoring.summary import AREAS, Status
 from drugmon.reports.charts import Limit, LineChart, Series, line_chart
+from drugmon.reports.effects import is_two_sided
 from drugmon.reports.pages import number, percent, target_title
 
 Night = Mapping[str, Any]
@@ -165,16 +166,24 @@ def _check_trend(checks: Sequence[Night], nights: Sequence[Night]) -> Trend:
         ),
         marked=[status if status in ("warn", "fail") else "" for status in statuses],
     )
-    limits = [
-        Limit(last[key], kind, f"{kind}s at {number(last[key])}")
-        for key, kind in (("warn_at", "warn"), ("fail_at", "fail"))
-        if last[key] is not None
-    ]
     told = (
         f"{number(checks[-1]['effect'])} {last['statistic'] or ''}" if checks[-1] else "not judged"
     )
     status = Status(checks[-1]["status"]) if checks[-1] else None
-    return _trend(last["title"], told.strip(), [series], nights, limits=limits, status=status)
+    return _trend(
+        last["title"], told.strip(), [series], nights, limits=_limits(last), status=status
+    )
+
+
+def _limits(check: Night) -> list[Limit]:
+    """Where the gate warns and fails, on either side of no change where both are watched."""
+    sides = (1.0, -1.0) if is_two_sided(check["statistic"]) else (1.0,)
+    return [
+        Limit(side * check[key], kind, f"{kind}s at {number(side * check[key])}")
+        for key, kind in (("warn_at", "warn"), ("fail_at", "fail"))
+        for side in sides
+        if check[key] is not None
+    ]
 
 
 def _trend(
