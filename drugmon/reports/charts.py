@@ -49,13 +49,17 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """A figure and its interval; `cut_low` and `cut_high` where the interval leaves the scale."""
+    """A figure and its interval; `cut_low` and `cut_high` where the interval leaves the scale.
+
+    `outside` where the figure itself does: there is no point to draw.
+    """
 
     at: float
     low: float
     high: float
     cut_low: bool
     cut_high: bool
+    outside: bool
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,7 @@ def mark(interval: Interval | None, scale: Scale) -> Mark | None:
         high=scale.at(high),
         cut_low=low < scale.low,
         cut_high=high > scale.high,
+        outside=not scale.low <= interval.value <= scale.high,
     )
 
 

@@ -95,6 +95,7 @@ def render_page(summary: Summary, analysts: Sequence[AnalystPage] = ()) -> str:
             most=MOST,
             movers=mover_lists(summary.movers),
             qualities=quality_sections(summary.quality),
+            cautions=dict.fromkeys(q.caution for q in summary.quality if q.caution),
             slices=slice_rows(summary.slices),
             whole=WHOLE_TICKS,
             left_out=[*summary.left_out, *filter(None, [summary.history_note])],

@@ -223,7 +223,8 @@ def _dates(nights: Sequence[Night], most: int = 3) -> list[tuple[float, str]]:
     count = min(most, len(nights))
     chosen = {round(i * (len(nights) - 1) / max(count - 1, 1)) for i in range(count)}
     years = {night["created_at"].year for night in nights}
-    form = "%d %b" if len(years) == 1 else "%b %Y"
+    days = (nights[-1]["created_at"] - nights[0]["created_at"]).days
+    form = "%b %Y" if len(years) > 1 else "%d %b" if days else "%H:%M"
     return [
         (
             nights[i]["created_at"].timestamp(),

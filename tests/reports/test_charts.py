@@ -54,6 +54,10 @@ def test_a_mark_says_where_its_interval_leaves_the_scale() -> None:
     cut = mark(beyond, Scale(0, 1))
     assert cut
     assert (cut.low, cut.high, cut.cut_low, cut.cut_high) == (0, 100, True, True)
+    assert not cut.outside
+    far = mark(Interval(3, 2, 4), Scale(0, 1))
+    assert far
+    assert far.outside
     assert mark(NONE, Scale(0, 1)) is mark(None, Scale(0, 1)) is None
 
 

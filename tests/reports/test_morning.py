@@ -146,8 +146,9 @@ def test_unjudged_checks_are_told_once(nights: Nights) -> None:
 
 def test_estimates_are_called_so_and_cautioned(nights: Nights) -> None:
     said = words(render_page(nights["fail"]()))
-    assert "estimated (no labels)" in said
-    assert "without labels" in said
+    assert "Side effects no labels: estimated on 838 rows" in said
+    assert "Estimates come from the verdicts’ own probabilities, without labels." in said  # noqa: RUF001
+    assert said.count("estimated 0.") == 2
     assert "so that the estimate's assumption is shaky" in said
 
 
