@@ -18,6 +18,7 @@ from drugmon.monitoring.figures import Interval
 from drugmon.monitoring.findings import Finding
 from drugmon.monitoring.gate import Gate, read_gate
 from drugmon.monitoring.history import read_nights, record_report
+from drugmon.monitoring.reference import Profile
 from drugmon.monitoring.summary import Check, Side, Status, Summary, Volume, worst
 from drugmon.monitoring.volume import failures, freshness, not_fresh, volume
 from drugmon.workflows.report_folder import sample_sides, write_report_index, write_report_page
@@ -120,7 +121,7 @@ def report(
     with open_source(config) as source:
         judged = _judge(config, source, gate, now, on_progress)
         on_progress("sampling rows for evidently")
-        sample = sample_sides(judged.rows, judged.reference_rows, judged.labels)
+        sample = sample_sides(judged.rows, judged.reference_rows, judged.labels, judged.profile)
     on_progress("writing the page")
     page = write_report_page(judged.summary, config.out, sample)
     database, note = source.past.database, source.past.note
@@ -141,6 +142,7 @@ class _Judged:
     rows: Scored
     reference_rows: Scored | None
     labels: Mapping[str, Mapping[str, str]]
+    profile: Profile | None
 
 
 def _judge(
@@ -203,7 +205,8 @@ def _judge(
         scored_runs=tuple(dict.fromkeys([*(run.run_id for run in runs), *config.scored])),
         history_note=source.past.note,
     )
-    return _Judged(summary, rows, reference_rows, labels_of(adapter))
+    profile = reference.profile if reference else None
+    return _Judged(summary, rows, reference_rows, labels_of(adapter), profile)
 
 
 def _window(config: ReportConfig, source: Source, now: datetime) -> Window:

@@ -16,6 +16,7 @@ from drugmon.data.scored import GRADES, TEXTS, Scored
 from drugmon.labels import GRADE_OF_TARGET, TARGETS
 from drugmon.monitoring.aggregate import label_of
 from drugmon.monitoring.history import night_of_summary
+from drugmon.monitoring.reference import Profile
 from drugmon.monitoring.summary import Summary
 
 if TYPE_CHECKING:
@@ -82,11 +83,15 @@ def _nights_in(out: Path) -> Iterator[dict[str, Any]]:
 
 
 def sample_sides(
-    current: Scored, reference: Scored | None, labels: Mapping[str, Mapping[str, str]]
+    current: Scored,
+    reference: Scored | None,
+    labels: Mapping[str, Mapping[str, str]],
+    profile: Profile | None = None,
 ) -> EvidentlyInput | None:
     """Rows of both sides without their texts, for evidently; None where there is no row.
 
-    `labels` gives the label of each level of every graded column.
+    `labels` gives the label of each level of every graded column; `profile` is the reference's, for
+    where it has no rows.
     """
     from drugmon.reports.evidently_reports import ClassTask, EvidentlyInput
 
@@ -105,6 +110,7 @@ def sample_sides(
             for target in TARGETS
             if f"{target}_true" in names and f"{target}_sentiment" in names
         ),
+        profile=profile,
     )
 
 

@@ -67,11 +67,15 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """What stands in the console."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        return [entry["message"] for entry in self._log("browser")]
+
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
+        return found
 
     def requests(self) -> list[str]:
         """The addresses asked for since the last look."""
-        events = (json.loads(e["message"])["message"] for e in self.driver.get_log("performance"))
+        events = (json.loads(e["message"])["message"] for e in self._log("performance"))
         return [
             event["params"]["request"]["url"]
             for event in events
