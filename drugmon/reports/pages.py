@@ -60,9 +60,9 @@ def percent(share: float | None, digits: int = 0) -> str:
 def with_interval(interval: Interval) -> str:
     """Write a figure with its interval, with as many decimals as the interval's width deserves."""
     value, low, high = interval.value, interval.low, interval.high
-    if value is None or low is None or high is None or low == high:
+    width = 0.0 if low is None or high is None else high - low
+    if width < 1e-9:  # an interval of no width may have its ends a rounding error apart
         return number(value)
-    width = high - low
     digits = 0 if width >= 20 else min(max(2, -math.floor(math.log10(width / 4))), 5)
     return f"{figure(value, digits)} ({figure(low, digits)} to {figure(high, digits)})"
 
