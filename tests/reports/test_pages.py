@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from drugmon.monitoring.figures import Interval
+from drugmon.reports.pages import figure, number, p_value, points, with_interval
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def test_there_is_no_negative_zero() -> None:
+    assert figure(-0.0001) == "0.000"
+    assert points(-0.0001) == "0"
+
+
+def test_changes_have_their_sign() -> None:
+    assert [points(change, 1) for change in (0.1234, -0.05, 0.0, None)] == [
+        "+12.3",
+        f"{MINUS}5.0",
+        "0.0",
+        "–",  # noqa: RUF001
+    ]
+
+
+def test_figures_of_any_size_are_short() -> None:
+    assert [number(each) for each in (1240.0, 26.52, 0.0412, 3.0, -1.0, None)] == [
+        "1,240",
+        "26.5",
+        "0.041",
+        "3",
+        f"{MINUS}1",
+        "–",  # noqa: RUF001
+    ]
+
+
+def test_small_p_values_are_not_zero() -> None:
+    assert p_value(0.0000001) == "<\N{NO-BREAK SPACE}0.001"
+    assert p_value(0.0412) == "0.041"
+    assert p_value(None) == "–"  # noqa: RUF001
+
+
+@pytest.mark.parametrize(
+    ("interval", "written"),
+    [
+        (Interval(0.22, 0.18, 0.26), "0.22 (0.18 to 0.26)"),
+        (Interval(0.001, -0.002, 0.004), f"0.001 ({MINUS}0.002 to 0.004)"),
+        (Interval(205.4, 160.2, 260.1), "205 (160 to 260)"),
+        (Interval(0.5, 0.5, 0.5), "0.500"),
+        (Interval(0.9951536777598649, 0.9951536777598649, 0.9951536777598646), "0.995"),
+        (Interval(2.1, None, None), "2.1"),
+        (Interval(None, None, None), "–"),  # noqa: RUF001
+    ],
+)
+def test_an_interval_sets_the_decimals(interval: Interval, written: str) -> None:
+    assert with_interval(interval) == written
