@@ -83,6 +83,7 @@ class Adapter:
 
         from drugmon.models.classifier import make_classifier
         from drugmon.models.lora import CONFIG, merge_lora
+        from drugmon.models.packed_bert import for_scoring
 
         self.verify()
         manifest = self.manifest
@@ -90,11 +91,11 @@ class Adapter:
         backbone = classifier.load_backbone()
         if CONFIG in manifest.files:
             merge_lora(backbone, self.folder)
+        # The heads are tiny and read by softmax: float32 costs nothing there.
+        backbone = for_scoring(backbone, classifier.base, compute)
         model = classifier.model(backbone, manifest.levels)
         if HEADS in manifest.files:
             load_model(model.heads, str(self.folder / HEADS))
-        # The heads are tiny and read by softmax: float32 costs nothing there.
-        model.backbone.to(dtype=compute.dtype)
         model = model.to(compute.device).eval().requires_grad_(False)
         return Loaded(classifier, model, self._lexical())
 

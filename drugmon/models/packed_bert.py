@@ -1,0 +1,198 @@
+"""BERT's encoder for scoring on a CPU: the function of transformers' BertModel, laid out anew.
+
+What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has what each gives):
+
+* query, key and value are one product, with the scale of the scores in its weights;
+* dense layers hold packed weights, with bias and GELU inside the product;
+* attention is two plain products around `exp`: with heads of 32 numbers that takes half the time of
+  torch's fused kernel, and no mask, as padding is left out by zeros among the values;
+* the residual stream stays float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from drugmon.models.bases import Base
+from drugmon.models.dense import Dense
+from drugmon.models.device import Compute
+
+Weights = Mapping[str, torch.Tensor]
+
+_SAFE_SUMS: Final = (1e-30, 1e35)
+"""Between these no term of a sum of exponentials that matters was lost, and none overflowed."""
+
+
+class States(NamedTuple):
+    """What BertModel returns, as far as it is used."""
+
+    last_hidden_state: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A layer norm in float32."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    eps: float
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return normalised (n, hidden)."""
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+
+class Attention:
+    """Self-attention of one layer, all heads.
+
+    Args:
+        qkv: query, key and value of all heads in one, scaled so that scores need no scale.
+        out: the projection behind it.
+        heads: how many.
+    """
+
+    def __init__(self, qkv: Dense, out: Dense, heads: int) -> None:
+        self._qkv, self._out, self._heads = qkv, out, heads
+        self._shifts = False
+
+    def __call__(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        """Return (b * L, hidden) for `x` (b * L, hidden), attending to tokens `kept` (b, 1, L, 1).
+
+        `kept` is 1 or 0, in the format of the products.
+        """
+        b, _, length, _ = kept.shape
+        split = self._qkv(x).view(b, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        q, k = split[:2].reshape(2, b * self._heads, length, -1)
+        # A last column of ones gives the sum that the softmax divides by.
+        ones = kept.expand(b, self._heads, length, 1)
+        values = torch.cat([split[2] * kept, ones], dim=3).flatten(0, 1)
+        summed = self._summed(q, k.transpose(1, 2), values, kept)
+        found = summed[..., :-1] / summed[..., -1:]
+        return self._out(
+            found.view(b, self._heads, length, -1).transpose(1, 2).reshape(b * length, -1)
+        )
+
+    def _summed(
+        self, q: torch.Tensor, k: torch.Tensor, values: torch.Tensor, kept: torch.Tensor
+    ) -> torch.Tensor:
+        """Values (b * heads, L, size + 1) summed with the exponentials of the scores.
+
+        Most layers' scores are small enough for exp as they are; the first batch in which they are
+        not lets this layer take the largest score off from then on, as softmax does.
+        """
+        if not self._shifts:
+            summed = torch.bmm(torch.bmm(q, k).exp_(), values)
+            low, high = summed[..., -1].aminmax()
+            if _SAFE_SUMS[0] < float(low) and float(high) < _SAFE_SUMS[1]:
+                return summed
+            self._shifts = True
+        scores = torch.bmm(q, k)
+        b, _, length, _ = kept.shape
+        padding = kept.transpose(2, 3) == 0
+        scores.view(b, self._heads, length, length).masked_fill_(padding, -torch.inf)
+        scores -= scores.amax(dim=2, keepdim=True)
+        return torch.bmm(scores.exp_(), values)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the encoder."""
+
+    attention: Attention
+    attention_norm: Norm
+    inner: Dense
+    outer: Dense
+    norm: Norm
+
+    def __call__(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+        """Return states float32 (b * L, hidden)."""
+        x = self.attention_norm(x + self.attention(x, kept))
+        return self.norm(x + self.outer(self.inner(x)))
+
+
+class PackedBert(nn.Module):
+    """BertModel without pooler, on a CPU, for scoring only.
+
+    Args:
+        weights: BertModel's parameters in float32, by their names there.
+        config: BertModel's `config.json`.
+        dtype: the format of the products.
+    """
+
+    dtype: torch.dtype
+
+    def __init__(self, weights: Weights, config: Mapping[str, Any], dtype: torch.dtype) -> None:
+        super().__init__()
+        self._heads = int(config["num_attention_heads"])
+        self._eps = float(config["layer_norm_eps"])
+        self.dtype = dtype
+        self._words = weights["embeddings.word_embeddings.weight"]
+        self._places = (
+            weights["embeddings.position_embeddings.weight"]
+            + weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        self._norm = self._norm_of(weights, "embeddings.LayerNorm")
+        self._layers = [
+            self._layer_of(weights, f"encoder.layer.{number}.")
+            for number in range(int(config["num_hidden_layers"]))
+        ]
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> States:
+        """Token states float32 (b, L, hidden) of `input_ids` and `attention_mask`, int64 (b, L)."""
+        b, length = input_ids.shape
+        x = self._norm(functional.embedding(input_ids, self._words) + self._places[:length])
+        x = x.view(b * length, -1)
+        kept = attention_mask.to(self.dtype).view(b, 1, length, 1)
+        for layer in self._layers:
+            x = layer(x, kept)
+        return States(x.view(b, length, -1))
+
+    def _layer_of(self, weights: Weights, name: str) -> Layer:
+        own = {key.removeprefix(name): w for key, w in weights.items() if key.startswith(name)}
+        return Layer(
+            attention=Attention(
+                self._qkv_of(own), self._dense_of(own, "attention.output.dense"), self._heads
+            ),
+            attention_norm=self._norm_of(own, "attention.output.LayerNorm"),
+            inner=self._dense_of(own, "intermediate.dense", gelu=True),
+            outer=self._dense_of(own, "output.dense"),
+            norm=self._norm_of(own, "output.LayerNorm"),
+        )
+
+    def _qkv_of(self, own: Weights) -> Dense:
+        size = own["attention.self.query.weight"].shape[0] // self._heads
+        scales = {"query": size**-0.5, "key": 1.0, "value": 1.0}
+        joined = [
+            torch.cat([own[f"attention.self.{part}.{kind}"] * s for part, s in scales.items()])
+            for kind in ("weight", "bias")
+        ]
+        return Dense(*(part.to(self.dtype) for part in joined))
+
+    def _dense_of(self, own: Weights, name: str, gelu: bool = False) -> Dense:
+        weight, bias = (own[f"{name}.{kind}"].to(self.dtype) for kind in ("weight", "bias"))
+        return Dense(weight, bias, gelu)
+
+    def _norm_of(self, weights: Weights, name: str) -> Norm:
+        return Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], self._eps)
+
+
+def for_scoring(backbone: nn.Module, base: Base, compute: Compute) -> nn.Module:
+    """`backbone`, as it came from `base` in float32, in the form that scores fastest on `compute`.
+
+    BERT on a CPU becomes a `PackedBert`; everything else is cast and moved.
+    """
+    plain = (
+        base.model_type == "bert"
+        and base.config.get("hidden_act") == "gelu"
+        and base.config.get("position_embedding_type", "absolute") == "absolute"
+    )
+    if plain and compute.device.type == "cpu" and torch.backends.mkldnn.is_available():
+        weights = {name: weight.detach() for name, weight in backbone.named_parameters()}
+        return PackedBert(weights, base.config, compute.dtype)
+    return backbone.to(compute.device, compute.dtype)

@@ -1,0 +1,121 @@
+"""PackedBert computes what transformers' BertModel does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from drugmon.models.bases import resolve_base
+from drugmon.models.device import Compute, choose_compute
+from drugmon.models.encoder import Encoder
+from drugmon.models.packed_bert import PackedBert, for_scoring
+
+LENGTHS = (17, 9, 4)
+
+
+@pytest.fixture(name="backbone")
+def _backbone(tiny_base: Path) -> nn.Module:
+    return Encoder(resolve_base(str(tiny_base)), 64).load_backbone().eval()
+
+
+@pytest.fixture(name="config")
+def _config(tiny_base: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((tiny_base / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+@pytest.fixture(name="batch")
+def _batch() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(5, 600, (len(LENGTHS), max(LENGTHS)), generator=generator)
+    mask = (torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]).long()
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def packed(backbone: nn.Module, config: dict[str, Any], dtype: torch.dtype) -> PackedBert:
+    return PackedBert({k: w.detach() for k, w in backbone.named_parameters()}, config, dtype)
+
+
+def states(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """States of the tokens that are no padding (tokens, hidden)."""
+    with torch.inference_mode():
+        found: torch.Tensor = model(**batch).last_hidden_state
+    return found[batch["attention_mask"] > 0].float()
+
+
+def scale_queries(backbone: nn.Module, factor: float) -> None:
+    with torch.no_grad():
+        for name, weight in backbone.named_parameters():
+            if ".query." in name or ".key." in name:
+                weight.mul_(factor)
+
+
+@pytest.mark.parametrize("factor", [1, 10, 60], ids=["small", "large", "overflowing"])
+def test_states_are_those_of_bert_model(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor], factor: float
+) -> None:
+    scale_queries(backbone, factor)
+    model = packed(backbone, config, torch.float32)
+    torch.testing.assert_close(states(model, batch), states(backbone, batch), atol=1e-4, rtol=1e-4)
+
+
+def test_scores_too_large_for_exp_are_shifted_from_then_on(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+) -> None:
+    scale_queries(backbone, 60)
+    model = packed(backbone, config, torch.float32)
+    first = states(model, batch)
+    assert [layer.attention._shifts for layer in model._layers] == [True, True]
+    torch.testing.assert_close(states(model, batch), first)
+
+
+def test_bfloat16_stays_close(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+) -> None:
+    found = states(packed(backbone, config, torch.bfloat16), batch)
+    expected = states(backbone, batch)
+    assert (found - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_neighbours_and_padding_change_nothing(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor], dtype: torch.dtype
+) -> None:
+    model = packed(backbone, config, dtype)
+    together = states(model, batch).split(LENGTHS)
+    for row, length in enumerate(LENGTHS):
+        alone = {name: part[row : row + 1, :length] for name, part in batch.items()}
+        atol = 1e-5 if dtype == torch.float32 else 0.03
+        torch.testing.assert_close(states(model, alone), together[row], atol=atol, rtol=0)
+
+
+def test_numbers_that_are_none_are_not_hidden(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+) -> None:
+    with torch.no_grad():
+        backbone.get_parameter("encoder.layer.0.attention.self.key.weight")[0, 0] = torch.nan
+    assert states(packed(backbone, config, torch.float32), batch).isnan().any()
+
+
+def test_only_plain_bert_on_a_cpu_is_packed(tiny_base: Path, tmp_path: Path) -> None:
+    base = resolve_base(str(tiny_base))
+    cpu = choose_compute("cpu", "bf16")
+    load = Encoder(base, 64).load_backbone
+    assert isinstance(for_scoring(load(), base, cpu), PackedBert)
+
+    meta = Compute(torch.device("meta"), torch.bfloat16)
+    moved = for_scoring(load(), base, meta)
+    assert {(p.device.type, p.dtype) for p in moved.parameters()} == {("meta", torch.bfloat16)}
+
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in tiny_base.iterdir():
+        (other / path.name).write_bytes(path.read_bytes())
+    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
+    (other / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}))
+    assert not isinstance(for_scoring(load(), resolve_base(str(other)), cpu), PackedBert)
