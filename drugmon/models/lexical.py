@@ -14,6 +14,7 @@ share.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +110,8 @@ def fit_lexical(
         min_df: n-grams of fewer reviews are left out.
         c: inverse strength of the L2 penalty, as in scikit-learn.
     """
-    counted = [np.unique(_ngrams(review)) for review in reviews]
-    keys, df = np.unique(np.concatenate(counted), return_counts=True)
+    _, once = np.unique(np.stack(_ngrams(reviews)), axis=1)
+    keys, df = np.unique(once, return_counts=True)
     keys, df = keys[df >= min_df], df[df >= min_df]
     # scikit-learn's smoothed idf: as if one more review held every n-gram.
     idf = (np.log((1 + len(reviews)) / (1 + df)) + 1).astype(np.float32)
@@ -141,14 +142,18 @@ def _fit_label(
     return (fitted.coef_[0] * ratio).astype(np.float32), float(fitted.intercept_[0])
 
 
-def _ngrams(aspects: Aspects) -> npt.NDArray[np.int64]:
-    """Keys of all uni- and bigrams of a review, with repeats."""
-    parts = []
-    for number, tokens in enumerate(aspects):
-        ids = np.asarray(tokens, dtype=np.int64)
-        first = (number << 2 * _ID_BITS) + (ids << _ID_BITS)
-        parts += [first, first[:-1] + ids[1:] + 1]
-    return np.concatenate(parts)
+def _ngrams(
+    reviews: Sequence[Aspects],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """All uni- and bigrams, with repeats: the review that each is in, and its key."""
+    texts = [tokens for review in reviews for tokens in review]
+    text = np.repeat(np.arange(len(texts)), [len(tokens) for tokens in texts])
+    ids = np.fromiter(itertools.chain.from_iterable(texts), np.int64, len(text))
+    row, aspect = np.divmod(text, len(ASPECTS))
+    first = (aspect << 2 * _ID_BITS) + (ids << _ID_BITS)
+    pairs = np.flatnonzero(text[:-1] == text[1:])
+    rows = np.concatenate([row, row[pairs]])
+    return rows, np.concatenate([first, first[pairs] + ids[pairs + 1] + 1])
 
 
 def _tfidf(
@@ -157,21 +162,15 @@ def _tfidf(
     """Sparse features float32 (n, len(keys))."""
     from scipy.sparse import csr_matrix
 
-    columns, values, ends = [], [], [0]
-    for review in reviews:
-        present, counts = np.unique(_ngrams(review), return_counts=True)
-        place = np.searchsorted(keys, present)
-        known = place < len(keys)
-        known[known] = keys[place[known]] == present[known]
-        place, value = place[known], (1 + np.log(counts[known])) * idf[place[known]]
-        aspect = keys[place] >> 2 * _ID_BITS
-        length = np.sqrt(np.bincount(aspect, weights=value**2, minlength=len(ASPECTS)))
-        columns.append(place)
-        values.append(value / length[aspect])
-        ends.append(ends[-1] + len(place))
-    data = (
-        np.concatenate(values).astype(np.float32) if values else np.empty(0, np.float32),
-        np.concatenate(columns) if columns else np.empty(0, np.int64),
-        np.array(ends),
-    )
-    return csr_matrix(data, shape=(len(reviews), len(keys)))
+    shape = (len(reviews), len(keys))
+    rows, found = _ngrams(reviews)
+    place = np.searchsorted(keys, found)
+    known = place < len(keys)
+    known[known] = keys[place[known]] == found[known]
+    cells, counts = np.unique(rows[known] * len(keys) + place[known], return_counts=True)
+    rows, columns = np.divmod(cells, max(1, len(keys)))
+    values = (1 + np.log(counts)) * idf[columns]
+    part = rows * len(ASPECTS) + (keys[columns] >> 2 * _ID_BITS)
+    length = np.sqrt(np.bincount(part, weights=values**2, minlength=len(reviews) * len(ASPECTS)))
+    ends = np.searchsorted(rows, np.arange(len(reviews) + 1))
+    return csr_matrix(((values / length[part]).astype(np.float32), columns, ends), shape=shape)

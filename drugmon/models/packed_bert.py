@@ -172,7 +172,8 @@ class PackedBert(nn.Module):
             torch.cat([own[f"attention.self.{part}.{kind}"] * s for part, s in scales.items()])
             for kind in ("weight", "bias")
         ]
-        return Dense(*(part.to(self.dtype) for part in joined))
+        weight, bias = (part.to(self.dtype) for part in joined)
+        return Dense(weight, bias)
 
     def _dense_of(self, own: Weights, name: str, gelu: bool = False) -> Dense:
         weight, bias = (own[f"{name}.{kind}"].to(self.dtype) for kind in ("weight", "bias"))
@@ -192,7 +193,7 @@ def for_scoring(backbone: nn.Module, base: Base, compute: Compute) -> nn.Module:
         and base.config.get("hidden_act") == "gelu"
         and base.config.get("position_embedding_type", "absolute") == "absolute"
     )
-    if plain and compute.device.type == "cpu" and torch.backends.mkldnn.is_available():
+    if plain and compute.device.type == "cpu" and torch._C._has_mkldnn:
         weights = {name: weight.detach() for name, weight in backbone.named_parameters()}
         return PackedBert(weights, base.config, compute.dtype)
     return backbone.to(compute.device, compute.dtype)
