@@ -15,6 +15,8 @@ from drugmon.models.bases import Base, file_sha256, resolve_base
 from drugmon.models.manifest import MANIFEST, Manifest, read_manifest
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from drugmon.models.classifier import Classifier, ClassifierModel
     from drugmon.models.device import Compute
     from drugmon.models.lexical import LexicalModel
@@ -82,22 +84,30 @@ class Adapter:
         from safetensors.torch import load_model
 
         from drugmon.models.classifier import make_classifier
-        from drugmon.models.lora import CONFIG, merge_lora
-        from drugmon.models.packed_bert import for_scoring
 
         self.verify()
         manifest = self.manifest
         classifier = make_classifier(base or self.base(), manifest.max_length, manifest.prompt)
-        backbone = classifier.load_backbone()
-        if CONFIG in manifest.files:
-            merge_lora(backbone, self.folder)
-        # The heads are tiny and read by softmax: float32 costs nothing there.
-        backbone = for_scoring(backbone, classifier.base, compute)
-        model = classifier.model(backbone, manifest.levels)
+        model = classifier.model(self._merged(classifier, compute), manifest.levels)
         if HEADS in manifest.files:
+            # They are tiny and read by softmax: float32 costs nothing there.
             load_model(model.heads, str(self.folder / HEADS))
         model = model.to(compute.device).eval().requires_grad_(False)
         return Loaded(classifier, model, self._lexical())
+
+    def _merged(self, classifier: Classifier, compute: Compute) -> nn.Module:
+        """The backbone with LoRA merged, in the form that scores fastest on `compute`."""
+        from drugmon.models.lora import CONFIG, merge_lora
+        from drugmon.models.packed_bert import PackedBert, bare_bert, packs
+
+        base = classifier.base
+        packed = packs(base, compute)
+        backbone = bare_bert(base) if packed else classifier.load_backbone()
+        if CONFIG in self.manifest.files:
+            merge_lora(backbone, self.folder)
+        if packed:
+            return PackedBert(backbone, base.config, compute.dtype)
+        return backbone.to(compute.device, compute.dtype)
 
     def _lexical(self) -> LexicalModel | None:
         from drugmon.models.lexical import LEXICON, LexicalModel

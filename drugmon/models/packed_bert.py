@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
+from drugmon.errors import BaseModelError
 from drugmon.models.bases import Base
 from drugmon.models.dense import Dense
 from drugmon.models.device import Compute
@@ -120,15 +122,16 @@ class PackedBert(nn.Module):
     """BertModel without pooler, on a CPU, for scoring only.
 
     Args:
-        weights: BertModel's parameters in float32, by their names there.
+        bert: a BertModel in float32, or its parameters in modules of the same names.
         config: BertModel's `config.json`.
         dtype: the format of the products.
     """
 
     dtype: torch.dtype
 
-    def __init__(self, weights: Weights, config: Mapping[str, Any], dtype: torch.dtype) -> None:
+    def __init__(self, bert: nn.Module, config: Mapping[str, Any], dtype: torch.dtype) -> None:
         super().__init__()
+        weights = {name: weight.detach() for name, weight in bert.named_parameters()}
         self._heads = int(config["num_attention_heads"])
         self._eps = float(config["layer_norm_eps"])
         self.dtype = dtype
@@ -183,17 +186,62 @@ class PackedBert(nn.Module):
         return Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], self._eps)
 
 
-def for_scoring(backbone: nn.Module, base: Base, compute: Compute) -> nn.Module:
-    """`backbone`, as it came from `base` in float32, in the form that scores fastest on `compute`.
-
-    BERT on a CPU becomes a `PackedBert`; everything else is cast and moved.
-    """
+def packs(base: Base, compute: Compute) -> bool:
+    """Whether `PackedBert` computes what `base` does, on `compute`."""
+    config = base.config
     plain = (
         base.model_type == "bert"
-        and base.config.get("hidden_act") == "gelu"
-        and base.config.get("position_embedding_type", "absolute") == "absolute"
+        and config.get("hidden_act") == "gelu"
+        and config.get("position_embedding_type", "absolute") == "absolute"
     )
-    if plain and compute.device.type == "cpu" and torch._C._has_mkldnn:
-        weights = {name: weight.detach() for name, weight in backbone.named_parameters()}
-        return PackedBert(weights, base.config, compute.dtype)
-    return backbone.to(compute.device, compute.dtype)
+    return plain and compute.device.type == "cpu" and torch._C._has_mkldnn
+
+
+def bare_bert(base: Base) -> nn.Module:
+    """The parameters of a BertModel in float32, in modules of its names that compute nothing.
+
+    It is what a `PackedBert` is made from, without the machinery that builds a working model.
+
+    Raises:
+        BaseModelError: a parameter that every BertModel has is missing.
+    """
+    root = nn.Module()
+    missing = _names(int(base.config["num_hidden_layers"]))
+    for path in sorted(base.folder.glob("*.safetensors")):
+        for key, weight in load_file(path).items():
+            # Models with a head on top have the prefix; the oldest call a norm's weights otherwise.
+            name = key.removeprefix("bert.")
+            name = name.replace("LayerNorm.gamma", "LayerNorm.weight")
+            name = name.replace("LayerNorm.beta", "LayerNorm.bias")
+            if name in missing:
+                missing.remove(name)
+                _set(root, name, weight.float())
+    if missing:
+        raise BaseModelError(f"the weights of base {base.name} lack {min(missing)}: restore them")
+    return root
+
+
+def _set(module: nn.Module, name: str, weight: torch.Tensor) -> None:
+    """Put a parameter at a dotted name, making the modules on the way."""
+    *path, last = name.split(".")
+    for part in path:
+        if not hasattr(module, part):
+            module.add_module(part, nn.Module())
+        module = module.get_submodule(part)
+    module.register_parameter(last, nn.Parameter(weight, requires_grad=False))
+
+
+def _names(layers: int) -> set[str]:
+    """The parameters that a `PackedBert` of so many layers reads."""
+    embeddings = ("word_embeddings", "position_embeddings", "token_type_embeddings")
+    parts = (
+        *(f"attention.self.{part}" for part in ("query", "key", "value")),
+        *(f"attention.output.{part}" for part in ("dense", "LayerNorm")),
+        *("intermediate.dense", "output.dense", "output.LayerNorm"),
+    )
+    modules = ["embeddings.LayerNorm"]
+    modules += [f"encoder.layer.{number}.{part}" for number in range(layers) for part in parts]
+    return {
+        *(f"embeddings.{table}.weight" for table in embeddings),
+        *(f"{module}.{kind}" for module in modules for kind in ("weight", "bias")),
+    }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from drugmon.errors import BaseModelError
 from drugmon.models.bases import resolve_base
-from drugmon.models.device import Compute, choose_compute
+from drugmon.models.device import Compute
 from drugmon.models.encoder import Encoder
-from drugmon.models.packed_bert import PackedBert, for_scoring
+from drugmon.models.packed_bert import PackedBert, bare_bert, packs
 
 LENGTHS = (17, 9, 4)
 
@@ -38,7 +41,7 @@ def _batch() -> dict[str, torch.Tensor]:
 
 
 def packed(backbone: nn.Module, config: dict[str, Any], dtype: torch.dtype) -> PackedBert:
-    return PackedBert({k: w.detach() for k, w in backbone.named_parameters()}, config, dtype)
+    return PackedBert(backbone, config, dtype)
 
 
 def states(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -102,20 +105,48 @@ def test_numbers_that_are_none_are_not_hidden(
     assert states(packed(backbone, config, torch.float32), batch).isnan().any()
 
 
-def test_only_plain_bert_on_a_cpu_is_packed(tiny_base: Path, tmp_path: Path) -> None:
-    base = resolve_base(str(tiny_base))
-    cpu = choose_compute("cpu", "bf16")
-    load = Encoder(base, 64).load_backbone
-    assert isinstance(for_scoring(load(), base, cpu), PackedBert)
+@pytest.fixture(name="copied")
+def _copied(tiny_base: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny base, to be changed."""
+    return Path(shutil.copytree(tiny_base, tmp_path / "copied"))
 
-    meta = Compute(torch.device("meta"), torch.bfloat16)
-    moved = for_scoring(load(), base, meta)
-    assert {(p.device.type, p.dtype) for p in moved.parameters()} == {("meta", torch.bfloat16)}
 
-    other = tmp_path / "other"
-    other.mkdir()
-    for path in tiny_base.iterdir():
-        (other / path.name).write_bytes(path.read_bytes())
-    config = json.loads((other / "config.json").read_text(encoding="utf-8"))
-    (other / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}))
-    assert not isinstance(for_scoring(load(), resolve_base(str(other)), cpu), PackedBert)
+def test_only_plain_bert_on_a_cpu_is_packed(copied: Path) -> None:
+    cpu, gpu = (Compute(torch.device(name), torch.bfloat16) for name in ("cpu", "cuda"))
+    assert packs(resolve_base(str(copied)), cpu)
+    assert not packs(resolve_base(str(copied)), gpu)
+    path = copied / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    for change in (
+        {"hidden_act": "relu"},
+        {"position_embedding_type": "relative_key"},
+        {"model_type": "roberta"},
+    ):
+        path.write_text(json.dumps({**config, **change}), encoding="utf-8")
+        assert not packs(resolve_base(str(copied)), cpu)
+
+
+def test_weights_are_read_as_transformers_reads_them(backbone: nn.Module, copied: Path) -> None:
+    """Also where they are half precision, under a head's prefix, with the oldest names of norms."""
+    path = copied / "model.safetensors"
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    changed = {"cls.predictions.bias": torch.zeros(3)}
+    for name, weight in load_file(path).items():
+        for new, before in old.items():
+            name = name.replace(new, before)
+        changed[f"bert.{name}"] = weight.bfloat16()
+    save_file(changed, path)
+    found = dict(bare_bert(resolve_base(str(copied))).named_parameters())
+    assert found.keys() == dict(backbone.named_parameters()).keys()
+    for name, weight in backbone.named_parameters():
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], weight.bfloat16().float())
+
+
+def test_missing_weights_are_told(copied: Path) -> None:
+    path = copied / "model.safetensors"
+    weights = load_file(path)
+    del weights["encoder.layer.1.output.dense.bias"]
+    save_file(weights, path)
+    with pytest.raises(BaseModelError, match=r"copied lack encoder\.layer\.1\.output\.dense\.bias"):
+        bare_bert(resolve_base(str(copied)))
