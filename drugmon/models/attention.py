@@ -75,5 +75,5 @@ class _Attention(torch.autograd.Function):
         of_scores = torch._softmax_backward_data(of_weights, weights, 2, weights.dtype)
         of_query = torch.bmm(of_scores, key).mul_(ctx.scale)
         of_key = torch.bmm(of_scores.transpose(1, 2), query)  # the saved query is scaled already
-        found = (each.unflatten(0, heads) for each in (of_query, of_key, of_value))
+        found = (each.unflatten(0, heads) for each in (of_query, of_key, of_value))  # type: ignore[no-untyped-call]
         return (*found, None, None)

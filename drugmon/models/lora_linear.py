@@ -15,7 +15,7 @@ from peft.tuners.lora.layer import Linear
 from torch import Tensor
 
 
-class LoraLinear(Linear):  # type: ignore[misc]
+class LoraLinear(Linear):
     """peft's layer with a forward of its own; weights, names and files are peft's."""
 
     def forward(self, x: Tensor, *_: Any, **__: Any) -> Tensor:

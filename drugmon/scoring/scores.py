@@ -72,7 +72,7 @@ def judge(
         probabilities[rows, column] = calibrated
         labels[rows, column] = calibration.decide(calibrated)
         if calibration.combination:
-            rows = there.all(axis=1)
+            rows = np.asarray(there.all(axis=1))
             calibrated = calibration.combination.probabilities(evidence.experts(rows))
             probabilities[rows, column] = calibrated
             labels[rows, column] = calibration.combination.decide(calibrated)

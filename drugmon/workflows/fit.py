@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_model
@@ -202,7 +203,7 @@ class Fit:
         recipe = self.recipe
         # Before the LoRA matrices and the heads get their random start.
         seed_everything(recipe.train.seed)
-        backbone = self._classifier.load_backbone(self.compute.dtype, self.compute.device)
+        backbone: Any = self._classifier.load_backbone(self.compute.dtype, self.compute.device)
         if recipe.train.method == "lora":
             backbone = add_lora(
                 backbone,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from drugmon.models.lora import add_lora
 from drugmon.models.lora_linear import LoraLinear
 
-SETTINGS = {"r": 2, "lora_alpha": 6, "target_modules": ["first", "second"]}
+SETTINGS: dict[str, Any] = {"r": 2, "lora_alpha": 6, "target_modules": ["first", "second"]}
 
 
 class Net(nn.Module):
@@ -45,7 +46,7 @@ def gradients(model: nn.Module, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     x = x.clone().requires_grad_()
     torch.manual_seed(1)
     out: Tensor = model(x)
-    (out.float() * torch.arange(out.numel()).reshape(out.shape).cos()).sum().backward()
+    (out.float() * torch.arange(out.numel()).reshape(out.shape).cos()).sum().backward()  # type: ignore[no-untyped-call]
     found = {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
     assert x.grad is not None
     assert all(grad is not None and grad.dtype == torch.float32 for grad in found.values())

@@ -90,7 +90,7 @@ def test_neighbours_and_padding_change_nothing(
     backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor], dtype: torch.dtype
 ) -> None:
     model = packed(backbone, config, dtype)
-    together = torch.split(states(model, batch), LENGTHS)
+    together = torch.split(states(model, batch), list(LENGTHS))
     for row, length in enumerate(LENGTHS):
         alone = {name: part[row : row + 1, :length] for name, part in batch.items()}
         atol = 1e-5 if dtype == torch.float32 else 0.03

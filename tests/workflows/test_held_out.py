@@ -39,8 +39,8 @@ def make_part(
     return Part(reviews, Evidence(dict.fromkeys(judged, evidence), None))
 
 
-def once(fitting: Part, measuring: Part) -> HeldOut:
-    return HeldOut.once("test split", [fitting], measuring, seed=0)
+def once(fitting: Part, measuring: Part, refit: bool = True) -> HeldOut:
+    return HeldOut.once("test split", [fitting], measuring, seed=0, refit=refit)
 
 
 def fitting_of(held: HeldOut) -> Part:
@@ -68,8 +68,9 @@ def test_kept_calibration_is_fitted_on_both_parts(held: HeldOut) -> None:
 
 
 def test_without_a_refit_what_was_measured_is_kept(held: HeldOut) -> None:
-    kept = HeldOut("test split", held.fitting, held.measuring, seed=0, refit=False).calibrations
-    assert kept == HeldOut("dev", held.fitting, held.fitting, seed=0).calibrations
+    fitting = fitting_of(held)
+    kept = once(fitting, held.rounds[0].measuring, refit=False).calibrations
+    assert kept == once(fitting, fitting).calibrations
     assert kept != held.calibrations
 
 
