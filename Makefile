@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 SAMPLE ?= build/demo/reviews.parquet
+DEMO ?= build/demo/nights
 WORKERS ?= 2
 
 BIN   := $(VENV)/bin
@@ -16,11 +17,12 @@ PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c con
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-demo: $(STAMP)-run  ## install, write a sample of reviews, score it, show the verdicts
+demo: $(STAMP)-run  ## install, score a sample and show its verdicts, make a month of reports
 	@mkdir -p $(dir $(SAMPLE))
 	$(BIN)/drugmon sample $(SAMPLE)
 	$(BIN)/drugmon score $(SAMPLE)
 	$(BIN)/drugmon show $(basename $(SAMPLE)).scored$(suffix $(SAMPLE))
+	$(BIN)/drugmon demo $(DEMO)
 
 test: $(STAMP)-test  ## install with the test extra, run the whole suite
 	$(BIN)/python -m pytest -n $(WORKERS)

@@ -82,9 +82,11 @@ def _allowed(spec: Field[Any], value: Any) -> bool:
         return value in spec.metadata["choices"]
     if "low" in spec.metadata:
         return bool(spec.metadata["low"] <= value <= spec.metadata["high"])
+    if "optional" in spec.metadata:
+        return True
     if isinstance(value, Mapping):
         return all(isinstance(text, str) and text for text in value.values())
-    return isinstance(value, bool) or "optional" in spec.metadata or bool(value)
+    return isinstance(value, bool) or bool(value)
 
 
 def _wanted(spec: Field[Any]) -> str:

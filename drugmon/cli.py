@@ -10,6 +10,7 @@ from drugmon import __version__
 from drugmon.cli_adapters import adapters, doctor
 from drugmon.cli_experiments import compare, experiment, tune
 from drugmon.cli_history import history
+from drugmon.cli_nightly import demo, nightly
 from drugmon.cli_report import report
 from drugmon.cli_score import predict, sample, score, show
 from drugmon.cli_train import evaluate, recipes, train
@@ -47,6 +48,7 @@ def cli() -> None:
 for command in (
     score,
     report,
+    nightly,
     history,
     show,
     predict,
@@ -58,6 +60,7 @@ for command in (
     recipes,
     adapters,
     sample,
+    demo,
     doctor,
 ):
     cli.add_command(command)

@@ -47,7 +47,7 @@ def run(command: click.Command) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"error: {where}{error.strerror or error}", FAILED)
     except Exception as error:
-        kind, log = type(error).__name__, _log_bug()
+        kind, log = type(error).__name__, log_bug()
         return _say(f"error: a bug in drugmon ({kind}); the details are in {log}", BUG)
     return code if isinstance(code, int) else OK
 
@@ -66,7 +66,7 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _log_bug() -> Path:
+def log_bug() -> Path:
     """Keep the traceback where only this user reads it: its values may be review texts."""
     descriptor, name = tempfile.mkstemp(prefix="drugmon-bug-", suffix=".log")
     with os.fdopen(descriptor, "w", encoding="utf-8") as log:

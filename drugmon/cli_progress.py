@@ -143,6 +143,24 @@ def steps_progress(quiet: bool, title: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
+def demo_progress(
+    quiet: bool,
+) -> Iterator[tuple[Callable[[ScoreProgress], None], Callable[[int, int], None]]]:
+    """Progress of a demo, which scores and then reports night after night, in one bar."""
+    with ticker("demo", quiet) as tick:
+
+        def scored(progress: ScoreProgress) -> None:
+            if tick is not None:
+                tick.update(progress.done, progress.total, "reviews scored")
+
+        def reported(done: int, total: int) -> None:
+            if tick is not None:
+                tick.update(done, total, "nights reported")
+
+        yield scored, reported
+
+
+@contextmanager
 def training_progress(quiet: bool) -> Iterator[Callable[[str, TrainingProgress], None]]:
     """Progress of training: loss, dev macro-F1 of the last epoch, time left."""
     with ticker("training", quiet) as tick:

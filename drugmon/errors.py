@@ -27,6 +27,12 @@ class BusyError(DrugmonError):
     """Another process holds the file, table or lock."""
 
 
+class RunningError(BusyError):
+    """The same job is running: exit code 75, which sysexits.h gives to "try again later"."""
+
+    exit_code = 75
+
+
 class BaseModelError(DrugmonError):
     """A base is missing, damaged, or not what its hash says."""
 

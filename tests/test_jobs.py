@@ -1,16 +1,36 @@
+"""The ready-made jobs: what a scheduler would do with them."""
+
 from __future__ import annotations
 
+import os
 import re
-import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from drugmon.workflows.nightly_config import load_nightly
 
 ROOT = Path(__file__).resolve().parents[1]
+JOBS = ROOT / "jobs"
+COMMAND = "/opt/drugmon/.venv/bin/drugmon"
+SETTINGS = "/srv/reviews/nightly.toml"
 
 
 def cron_line() -> str:
-    lines = (ROOT / "jobs/crontab").read_text(encoding="utf-8").splitlines()
+    lines = (JOBS / "crontab").read_text(encoding="utf-8").splitlines()
     (line,) = (line for line in lines if line and not line.startswith("#"))
     return line
+
+
+def manifests() -> dict[str, Any]:
+    documents = yaml.safe_load_all((JOBS / "kubernetes.yaml").read_text(encoding="utf-8"))
+    return {document["kind"]: document for document in documents}
 
 
 def test_crontab_has_one_line_that_cron_can_read() -> None:
@@ -19,13 +39,100 @@ def test_crontab_has_one_line_that_cron_can_read() -> None:
     assert not re.search(r"(?<!\\)%", command), "cron reads a bare % as a newline"
 
 
-def test_crontab_calls_the_installed_command_by_its_path() -> None:
-    words = shlex.split(cron_line(), comments=False)
-    position = words.index("score")
-    assert re.fullmatch(r"/.+/bin/drugmon", words[position - 1])
-    assert ">>" in cron_line()
-    assert cron_line().endswith("2>&1")
-
-
 def test_readme_shows_the_same_line() -> None:
     assert cron_line() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_crontabs_command_runs_as_cron_runs_it(
+    tmp_path: Path, adapter: Path, labelled: Path
+) -> None:
+    """Cron gives `/bin/sh` a nearly empty environment and the home as working directory."""
+    data, home = tmp_path / "my data", tmp_path / "home"
+    data.mkdir()
+    home.mkdir()
+    shutil.copy(labelled, data / "reviews.csv")
+    settings = (JOBS / "nightly.toml").read_text(encoding="utf-8")
+    settings = settings.replace('"reviews.parquet"', '"reviews.csv"')
+    settings = settings.replace("# adapter = ", f'adapter = "{adapter}" # ')
+    (data / "nightly.toml").write_text(settings, encoding="utf-8")
+    command = cron_line().split(maxsplit=5)[5]
+    for there, here in (
+        (COMMAND, f"'{Path(sys.executable).with_name('drugmon')}'"),
+        (SETTINGS, f"'{data / 'nightly.toml'}'"),
+        ("/var/log/drugmon.log", f"'{tmp_path / 'cron.log'}'"),
+    ):
+        assert there in command
+        command = command.replace(there, here)
+    environment = {
+        "HOME": str(home),
+        "LOGNAME": "drugmon",
+        "PATH": "/usr/bin:/bin",
+        "SHELL": "/bin/sh",
+        # Not cron's: where the tiny base is.
+        "DRUGMON_MODELS": os.environ["DRUGMON_MODELS"],
+    }
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=home,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    log = (tmp_path / "cron.log").read_text(encoding="utf-8")
+    assert (done.returncode, done.stdout, done.stderr) in ((0, "", ""), (4, "", "")), log
+    last = log.splitlines()[-1]
+    assert re.match(r"drugmon nightly: (ok|warn|failed) sources=1 failed=0 scored=120 ", last), log
+    assert (data / "reviews.scored.csv").is_file()
+    assert (data / "reports" / "index.html").is_file()
+    assert "drugmon nightly: " in (data / "nightly.log").read_text(encoding="utf-8")
+    assert list(home.iterdir()) == []
+
+
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    systemd = shutil.which("systemd-analyze")
+    if systemd is None:
+        pytest.skip("needs systemd-analyze")
+    command = tmp_path / "drugmon"
+    command.symlink_to("/bin/true")
+    for name in ("drugmon-nightly.service", "drugmon-nightly.timer"):
+        unit = (JOBS / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(unit.replace(COMMAND, str(command)), encoding="utf-8")
+    units = [tmp_path / "drugmon-nightly.service", tmp_path / "drugmon-nightly.timer"]
+    done = subprocess.run(
+        [systemd, "verify", "--man=no", *units], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_unit_runs_the_command_and_the_timer_catches_up() -> None:
+    service = (JOBS / "drugmon-nightly.service").read_text(encoding="utf-8")
+    timer = (JOBS / "drugmon-nightly.timer").read_text(encoding="utf-8")
+    assert f"\nExecStart={COMMAND} nightly {SETTINGS}\n" in service
+    assert "\nReadWritePaths=/srv/reviews\n" in service
+    assert "\nPersistent=true\n" in timer
+
+
+def test_the_cron_job_is_locked_down_and_never_doubled() -> None:
+    job = manifests()["CronJob"]["spec"]
+    assert job["concurrencyPolicy"] == "Forbid"
+    pod = job["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert set(container["resources"]) == {"requests", "limits"}
+    mounts = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounts == {volume["name"] for volume in pod["volumes"]}
+    assert pod["restartPolicy"] == "Never", "a failure policy for pods needs that"
+
+
+def test_the_cron_jobs_settings_write_to_its_claim_only(tmp_path: Path) -> None:
+    settings = manifests()["ConfigMap"]["data"]["nightly.toml"]
+    tomllib.loads(settings)
+    (tmp_path / "nightly.toml").write_text(settings, encoding="utf-8")
+    config = load_nightly(tmp_path / "nightly.toml")
+    written = [config.state, config.pages, Path(config.tasks[0].score.source)]
+    assert all(path.is_relative_to("/data") for path in written)
+    assert config.log.file == ""

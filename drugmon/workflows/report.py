@@ -61,6 +61,7 @@ class ReportConfig:
         failures: sentences on what went wrong before, such as a source that was not scored; each
             is a failed check of the area `freshness`.
         now: the time to judge freshness and `last` by; None for the clock's.
+        evidently: whether evidently's pages lie beside the page; they take most of the time.
     """
 
     source: str
@@ -83,6 +84,7 @@ class ReportConfig:
     scored: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     now: datetime | None = None
+    evidently: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,10 @@ def report(
     on_progress("reading")
     with open_source(config) as source:
         judged = _judge(config, source, gate, now, on_progress)
-        on_progress("sampling rows for evidently")
-        sample = sample_sides(judged.rows, judged.reference_rows, judged.labels, judged.profile)
+        sample = None
+        if config.evidently:
+            on_progress("sampling rows for evidently")
+            sample = sample_sides(judged.rows, judged.reference_rows, judged.labels, judged.profile)
     on_progress("writing the page")
     page = write_report_page(judged.summary, config.out, sample)
     database, note = source.past.database, source.past.note

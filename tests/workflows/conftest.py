@@ -1,15 +1,95 @@
-"""What the score tests share: invented reviews, and how verdicts are looked at."""
+"""What the tests share: invented reviews, how verdicts are looked at, and processes to kill."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Callable
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ASPECTS = ("benefits", "side_effects", "comments")
+FORKER = """
+import json, os, signal, sys
+from drugmon import cli, cli_errors, cli_nightly_output, cli_output, cli_progress
+from drugmon.config import EngineConfig
+from drugmon.data.reviews import Texts
+from drugmon.models.adapter import open_adapter
+from drugmon.scoring.engine import Engine
+from drugmon.workflows import nightly, score
+
+Engine(open_adapter(sys.argv[1]), EngineConfig(), print).score([Texts("warm", "up", None, None)])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
+print("ready", flush=True)
+for line in sys.stdin:
+    arguments, log = json.loads(line)
+    child = os.fork()
+    if not child:
+        for stream in (1, 2):
+            os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        sys.argv = ["drugmon", *arguments]
+        os._exit(cli_errors.run(cli.cli))
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Forker:
+    """Starts command lines in processes of their own, one at a time.
+
+    They are forked from a process that has imported and tried everything already, as importing
+    torch would take most of each run's time.
+    """
+
+    def __init__(self, adapter: Path, folder: Path) -> None:
+        self.log = folder / "log"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", FORKER, str(adapter)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        )
+        assert self._line() == "ready"
+
+    def start(self, *arguments: object) -> int:
+        """Start a command line and return its process id; what it prints is in `log`."""
+        self.log.write_text("")
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([list(map(str, arguments)), str(self.log)]) + "\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def kill(self, pid: int) -> bool:
+        """Kill it, and say whether that ended it; it may have come to its end before."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return self.end() == -signal.SIGKILL
+
+    def end(self) -> int:
+        """Wait for its end; the exit code, or the signal below zero."""
+        return int(self._line())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module", name="forker")
+def _forker(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    forker = Forker(adapter, tmp_path_factory.mktemp("runs"))
+    yield forker
+    forker.close()
 
 
 def make_reviews(count: int, mark: str = "") -> list[dict[str, str]]:

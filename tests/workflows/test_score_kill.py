@@ -10,10 +10,8 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,57 +23,19 @@ from drugmon.data.reviews import Texts
 
 ROWS = 3000
 KILLS = 10
-FORKER = """
-import json, os, signal, sys
-from drugmon import cli, cli_errors, cli_output, cli_progress
-from drugmon.config import EngineConfig
-from drugmon.data.reviews import Texts
-from drugmon.models.adapter import open_adapter
-from drugmon.scoring.engine import Engine
-from drugmon.workflows import score
-
-Engine(open_adapter(sys.argv[1]), EngineConfig(), print).score([Texts("warm", "up", None, None)])
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
-print("ready", flush=True)
-for line in sys.stdin:
-    arguments, log = json.loads(line)
-    child = os.fork()
-    if not child:
-        for stream in (1, 2):
-            os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-        sys.argv = ["drugmon", *arguments]
-        os._exit(cli_errors.run(cli.cli))
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
 
 
 class Runs:
-    """Starts command lines, one at a time."""
+    """Starts `drugmon score` with the tiny adapter, one run at a time."""
 
-    def __init__(self, adapter: Path, folder: Path) -> None:
-        self.adapter, self.log = adapter, folder / "log"
-        self._forker = subprocess.Popen(
-            [sys.executable, "-c", FORKER, str(adapter)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
-        )
-        assert self._line() == "ready"
+    def __init__(self, forker: Any, adapter: Path) -> None:
+        self._forker, self._adapter = forker, adapter
+        self.log, self.end, self.kill = forker.log, forker.end, forker.kill
 
     def start(self, *arguments: object) -> int:
-        """Start `drugmon score` and return its process id."""
-        self.log.write_text("")
-        command = ["score", *map(str, arguments), "--adapter", str(self.adapter), "--json"]
-        assert self._forker.stdin is not None
-        self._forker.stdin.write(json.dumps([command, str(self.log)]) + "\n")
-        self._forker.stdin.flush()
-        return int(self._line())
-
-    def end(self) -> int:
-        """Wait for the run's end; the exit code, or the signal below zero."""
-        return int(self._line())
+        """Start a run and return its process id."""
+        pid: int = self._forker.start("score", *arguments, "--adapter", self._adapter, "--json")
+        return pid
 
     def summary(self, *arguments: object) -> dict[str, Any]:
         """Run to the end, which must be a good one."""
@@ -84,19 +44,10 @@ class Runs:
         summary: dict[str, Any] = json.loads(self.log.read_text())
         return summary
 
-    def close(self) -> None:
-        self._forker.communicate(timeout=60)
 
-    def _line(self) -> str:
-        assert self._forker.stdout is not None
-        return self._forker.stdout.readline().strip()
-
-
-@pytest.fixture(scope="module", name="runs")
-def _runs(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    runs = Runs(adapter, tmp_path_factory.mktemp("runs"))
-    yield runs
-    runs.close()
+@pytest.fixture(name="runs")
+def _runs(forker: Any, adapter: Path) -> Runs:
+    return Runs(forker, adapter)
 
 
 class AFile:
@@ -191,8 +142,7 @@ def test_a_kill_at_any_moment_loses_nothing(runs: Runs, target: Any, reviews: An
         target.change(str(night))
         process = runs.start(*target.arguments)
         time.sleep(moments.uniform(0, whole_run))
-        os.kill(process, signal.SIGKILL)
-        killed += runs.end() == -signal.SIGKILL
+        killed += runs.kill(process)
         old, new = (prints(reviews, adapter, str(mark)) for mark in (night - 1, night))
         assert state(target) in (old, new)
         summary = runs.summary(*target.arguments)

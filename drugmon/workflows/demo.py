@@ -1,0 +1,141 @@
+"""Demo: a month of nights of invented reviews, scored and reported, in a folder of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.data.atomic import sink_errors
+from drugmon.data.demo import NIGHTS, Day, demo_days, demo_reviews
+from drugmon.errors import SinkError, UsageError
+from drugmon.monitoring.summary import Status
+from drugmon.workflows.report import ReportConfig, ReportResult, report
+from drugmon.workflows.score import ScoreConfig, score
+from drugmon.workflows.score_run import Progress
+
+_NIGHTS_FILE: Final = "invented-reviews"
+_REFERENCE_FILE: Final = "invented-reference"
+_REPORTS: Final = "reports"
+_MARK: Final = "README.txt"
+_SAYS: Final = """drugmon demo: {nights} nights of invented reviews
+
+No person wrote these reviews, and no drug did what they say. They are there to show what drugmon's
+reports look like; {reports}/index.html is the page to open.
+"""
+_REPORTED_AT: Final = time(3, 15, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Where the demo goes, how many of its nights are reported (the newest), and how to score.
+
+    Raises:
+        UsageError: `nights` is out of range.
+    """
+
+    folder: Path
+    nights: int = NIGHTS
+    adapter: str = DEFAULT_ADAPTER
+    engine: EngineConfig = field(default_factory=EngineConfig)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.nights <= NIGHTS:
+            raise UsageError(f"--nights {self.nights}: give 1 to {NIGHTS}")
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """The page to open, and how many nights came to which status; none where it was there."""
+
+    index: Path
+    statuses: tuple[Status, ...]
+
+
+def demo(
+    config: DemoConfig,
+    *,
+    last: date,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    on_night: Callable[[int, int], None] = lambda _done, _total: None,
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> DemoResult:
+    """Write the demo, whole or not at all; a demo that is there already is left as it is.
+
+    Args:
+        config: where, and how much.
+        last: the day of the newest reviews.
+        on_progress: called after every batch that is scored.
+        on_night: called after every night: so many of so many are reported.
+        warn: told of what the user should know although the demo goes on.
+
+    Raises:
+        SinkError: the folder holds something else, or cannot be written.
+    """
+    folder = config.folder
+    if _is_demo(folder):
+        return DemoResult(folder / _REPORTS / "index.html", ())
+    aside = folder.with_name(f".{folder.name}.drugmon-demo.tmp")
+    with sink_errors(folder):
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        try:
+            days = demo_days(last)
+            nights = [day for day in days if day.night > NIGHTS - config.nights]
+            reference = [day for day in days if day.night <= 0]
+            for name, of in ((_REFERENCE_FILE, reference), (_NIGHTS_FILE, nights)):
+                path = aside / f"{name}.parquet"
+                pq.write_table(demo_reviews(of), path)
+                scoring = ScoreConfig(str(path), config.adapter, engine=config.engine)
+                score(scoring, on_progress=on_progress, warn=warn)
+            statuses = []
+            for done, day in enumerate(nights, start=1):
+                result = _report(aside, day, config.adapter, warn)
+                statuses.append(result.summary.status)
+                on_night(done, len(nights))
+            text = _SAYS.format(nights=len(nights), reports=_REPORTS)
+            (aside / _MARK).write_text(text, encoding="utf-8")
+            aside.rename(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return DemoResult(folder / _REPORTS / "index.html", tuple(statuses))
+
+
+def _report(folder: Path, day: Day, adapter: str, warn: Callable[[str], None]) -> ReportResult:
+    """The report of one day's reviews, as if it had been made in the night after it."""
+    next_day = day.date + timedelta(days=1)
+    return report(
+        ReportConfig(
+            str(folder / f"{_NIGHTS_FILE}.scored.parquet"),
+            adapter=adapter,
+            reference=str(folder / f"{_REFERENCE_FILE}.scored.parquet"),
+            since=day.date.isoformat(),
+            until=next_day.isoformat(),
+            date_column="date",
+            out=folder / _REPORTS,
+            now=datetime.combine(next_day, _REPORTED_AT),
+            # evidently takes longer than all the rest: the page of the newest night has it.
+            evidently=day.night == NIGHTS,
+        ),
+        warn=warn,
+    )
+
+
+def _is_demo(folder: Path) -> bool:
+    """Whether the demo is there already.
+
+    Raises:
+        SinkError: something else is.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return False
+    mark = folder / _MARK
+    if mark.is_file() and mark.read_text(encoding="utf-8").startswith("drugmon demo: "):
+        return True
+    raise SinkError(f"{folder}: exists and is no demo of drugmon's; name another folder")
