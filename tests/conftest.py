@@ -29,6 +29,7 @@ SETTINGS = (
     "split.dev=0.3",
     "split.test=0.3",
     "split.refit=false",
+    "split.folds=0",
 )
 
 

@@ -26,6 +26,7 @@ SETTINGS = (
     "train.epochs=1",
     "split.refit=false",
     "lexical.min_df=1",
+    "split.folds=0",
 )
 QUICK = tuple(word for setting in SETTINGS for word in ("--set", setting))
 

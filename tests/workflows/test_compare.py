@@ -32,6 +32,7 @@ SETTINGS = (
     "split.dev=0.3",
     "split.test=0.3",
     "split.refit=false",
+    "split.folds=0",
 )
 
 

@@ -26,6 +26,7 @@ SETTINGS = (
     "split.dev=0.3",
     "split.test=0.3",
     "split.refit=false",
+    "split.folds=0",
 )
 RATING_ONLY = ("id", "rating", "commentsReview")
 
@@ -87,9 +88,9 @@ def test_card_and_reference_tell_what_was_measured(adapter: Path) -> None:
 def test_no_text_of_a_review_is_kept(
     fit: Callable[..., TrainResult], rows: Any, tmp_path: Path
 ) -> None:
-    for row in rows:
-        row["benefitsReview"] += " zanzibarmarker"
-        row["commentsReview"] += " quokkamarker"
+    # In one review: what many share is counted in the reference profile, word by word.
+    rows[0]["benefitsReview"] += " zanzibarmarker"
+    rows[0]["commentsReview"] += " quokkamarker"
     source = write(tmp_path / "marked.csv", rows)
     made = fit("marked", source=source).adapter
     kept = [path for path in made.folder.iterdir() if path.suffix in (".json", ".md")]

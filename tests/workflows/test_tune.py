@@ -31,6 +31,7 @@ SETTINGS = (
     "train.batch_size=16",
     "split.dev=0.3",
     "split.test=0.3",
+    "split.folds=0",
 )
 REPORTED = (
     "lora.r=8,lora.alpha=16,lora.dropout=.05",
