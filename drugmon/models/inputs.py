@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import BaseModelError
@@ -74,6 +73,8 @@ class TextTokenizer:
         Raises:
             BaseModelError: it cannot be read.
         """
+        from tokenizers import Tokenizer
+
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # tokenizers raises bare Exception

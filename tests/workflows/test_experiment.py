@@ -161,7 +161,12 @@ def test_no_stage_sees_the_test_reviews(
     for folder in (tmp_path / "out" / "adapters").iterdir():
         if not folder.name.startswith("."):
             manifest = open_adapter(str(folder)).manifest
-            assert manifest.recipe["split"] == {"dev": 0.3, "test": 0.3, "refit": False}
+            assert manifest.recipe["split"] == {
+                "dev": 0.3,
+                "test": 0.3,
+                "refit": False,
+                "folds": 0,
+            }
 
 
 def test_the_shipped_plan_runs_on_an_encoder_too(run: Callable[..., ExperimentResult]) -> None:
