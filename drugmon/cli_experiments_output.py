@@ -126,7 +126,7 @@ def _measured(trial: TrialResult) -> list[str]:
         f"{own.trainable_parameters:,}",
         f"{own.trainable_share:.2%}",
         f"{own.seconds:,.0f}",
-        f"{own.peak_memory / 1e9:.2f} GB" if own.peak_memory else "-",
+        f"{own.peak_memory / 1e9:.2f} GB",
     ]
 
 

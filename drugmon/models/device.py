@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import re
-import resource
-import sys
 from dataclasses import dataclass
 
 import torch
@@ -56,14 +54,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
         part in str(error) for part in known
     )
-
-
-def peak_memory(device: torch.device) -> int:
-    """Bytes that this process held at most so far: of the GPU, or of the machine's memory."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_reserved(device))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def keep_freed_memory() -> None:

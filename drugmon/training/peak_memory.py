@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import resource
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,7 @@ _CLEAR: Final = Path("/proc/self/clear_refs")
 class PeakMemory:
     """Peak bytes since it was made: of the device's tensors, on a CPU of the whole process.
 
-    `value` is None where the system does not tell.
+    Only Linux begins a new mark; on other systems it is the peak since the process began.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -23,12 +25,11 @@ class PeakMemory:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         else:
-            # Linux begins a new high-water mark; elsewhere it stays that of the whole run.
             with contextlib.suppress(OSError):
                 _CLEAR.write_text("5", encoding="ascii")
 
     @property
-    def value(self) -> int | None:
+    def value(self) -> int:
         """The peak so far in bytes."""
         if self._device.type == "cuda":
             return int(torch.cuda.max_memory_allocated(self._device))
@@ -36,4 +37,5 @@ class PeakMemory:
             for line in _STATUS.read_text(encoding="ascii").splitlines():
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024
-        return None
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

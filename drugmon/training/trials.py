@@ -44,7 +44,7 @@ class Measured:
     trainable_parameters: int
     all_parameters: int
     seconds: float
-    peak_memory: int | None
+    peak_memory: int
 
     @property
     def trainable_share(self) -> float:

@@ -18,7 +18,7 @@ from drugmon.models.adapter import HEADS
 from drugmon.models.bases import Base
 from drugmon.models.checkpoint import save_checkpoint
 from drugmon.models.classifier import ClassifierModel, make_classifier
-from drugmon.models.device import choose_compute, keep_freed_memory, peak_memory
+from drugmon.models.device import choose_compute, keep_freed_memory
 from drugmon.models.lexical import LexicalModel, fit_lexical
 from drugmon.models.lora import add_lora, is_lora, save_lora
 from drugmon.models.prepared import Prepared
@@ -29,6 +29,7 @@ from drugmon.training.examples import Examples, make_examples
 from drugmon.training.grades import level_labels
 from drugmon.training.masking import Masker, mask_of
 from drugmon.training.paraphrase import Paraphraser
+from drugmon.training.peak_memory import PeakMemory
 from drugmon.training.progress import Outcome, Progress
 from drugmon.training.recipe import Recipe
 from drugmon.training.sampling import balanced_rows, class_weights, label_counts
@@ -41,7 +42,7 @@ from drugmon.training.validation import accuracy, macro_f1, predict
 class Fitted:
     """Trained models; an epoch had `rows` examples, this process took `seconds`.
 
-    `peak_memory` is in bytes, of the whole process, or of the GPU where that trained.
+    `peak_memory` is in bytes, see `PeakMemory`.
     `label_counts` per target, `before` and `after` balancing and augmentation.
     """
 
@@ -123,6 +124,7 @@ class Fit:
             stop_after: epochs to run, if fewer than the recipe's.
         """
         began, recipe, reviews = time.monotonic(), self.recipe, self.reviews
+        memory = PeakMemory(self.compute.device)
         examples = self._learn_from(train)
         key = self._key(train, dev, stop_after)
         model = self._build()
@@ -148,7 +150,7 @@ class Fit:
             outcome,
             len(examples),
             time.monotonic() - began,
-            peak_memory(self.compute.device),
+            memory.value,
             counts,
         )
 

@@ -20,7 +20,6 @@ from drugmon.errors import DrugmonError, TrainingDataError
 from drugmon.models.bases import resolve_base
 from drugmon.training.checkpoint import run_key
 from drugmon.training.dataset import LabelledReviews, read_labelled
-from drugmon.training.peak_memory import PeakMemory
 from drugmon.training.progress import Progress
 from drugmon.training.recipe import Recipe, load_recipe
 from drugmon.training.search import Range, Search, Settings, setting_texts
@@ -197,7 +196,6 @@ def _measure(
     watch: Callable[[str, Progress], None],
 ) -> Measured:
     fit = Fit(recipe, resolve_base(recipe.base.name), reviews, work, engine, watch)
-    peak = PeakMemory(fit.compute.device)
     fitted = fit.run("trial", split.train, split.dev)
     figures = fit.validate(fitted.model, split.dev)
     trained, whole = fitted.parameters
@@ -212,7 +210,7 @@ def _measure(
         trainable_parameters=trained,
         all_parameters=whole,
         seconds=round(fitted.seconds, 1),
-        peak_memory=peak.value,
+        peak_memory=fitted.peak_memory,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drugmon.config import EngineConfig
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.errors import SettingsError
 from drugmon.workflows.nightly_config import load_nightly
 from drugmon.workflows.nightly_settings import Engine, Job, Log, Notify, Report, Source
@@ -84,7 +84,11 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         engine=engine,
     )
     assert table.score == ScoreConfig(
-        "/srv/r.duckdb", table="main.reviews", id_column="key", engine=engine
+        "/srv/r.duckdb",
+        adapter=DEFAULT_ADAPTER,
+        table="main.reviews",
+        id_column="key",
+        engine=engine,
     )
     assert (inbox.report.by, inbox.report.keep) == (("drug", "condition"), 7)
     assert (table.report.by, table.report.window, table.report.keep) == (("country",), "7d", 7)
