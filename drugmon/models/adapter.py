@@ -88,26 +88,20 @@ class Adapter:
         self.verify()
         manifest = self.manifest
         classifier = make_classifier(base or self.base(), manifest.max_length, manifest.prompt)
-        model = classifier.model(self._merged(classifier, compute), manifest.levels)
+        backbone = classifier.load_for_scoring(compute, self._merge)
+        model = classifier.model(backbone, manifest.levels)
         if HEADS in manifest.files:
             # They are tiny and read by softmax: float32 costs nothing there.
             load_model(model.heads, str(self.folder / HEADS))
         model = model.to(compute.device).eval().requires_grad_(False)
         return Loaded(classifier, model, self._lexical())
 
-    def _merged(self, classifier: Classifier, compute: Compute) -> nn.Module:
-        """The backbone with LoRA merged, in the form that scores fastest on `compute`."""
+    def _merge(self, backbone: nn.Module) -> None:
+        """Add LoRA to the weights, where this is no checkpoint and no base by itself."""
         from drugmon.models.lora import CONFIG, merge_lora
-        from drugmon.models.packed_bert import PackedBert, bare_bert, packs
 
-        base = classifier.base
-        packed = packs(base, compute)
-        backbone = bare_bert(base) if packed else classifier.load_backbone()
         if CONFIG in self.manifest.files:
             merge_lora(backbone, self.folder)
-        if packed:
-            return PackedBert(backbone, base.config, compute.dtype)
-        return backbone.to(compute.device, compute.dtype)
 
     def _lexical(self) -> LexicalModel | None:
         from drugmon.models.lexical import LEXICON, LexicalModel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import nn
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS
 from drugmon.models.bases import Base
+from drugmon.models.device import Compute
 from drugmon.models.prepared import Prepared
 
 Levels = Mapping[str, Sequence[str]]
@@ -80,6 +81,12 @@ class Classifier(Protocol):
         self, dtype: torch.dtype = torch.float32, train_on: torch.device | None = None
     ) -> nn.Module:
         """The pretrained weights in `dtype`, made for training where `train_on` names a device."""
+
+    def load_for_scoring(self, compute: Compute, merge: Callable[[nn.Module], None]) -> nn.Module:
+        """The pretrained weights in the form that scores fastest on `compute`.
+
+        `merge` is handed them first, in float32, to add an adapter's LoRA to them in place.
+        """
 
     def model(
         self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0

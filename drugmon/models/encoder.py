@@ -9,7 +9,7 @@ what is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -22,8 +22,10 @@ from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.attention import register_attention
 from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel, Levels
+from drugmon.models.device import Compute
 from drugmon.models.inputs import Batch, Encoded, ReviewTokenizer, collate
 from drugmon.models.loading import LOADING, silence
+from drugmon.models.packed_bert import PackedBert, bare_bert, packs
 from drugmon.models.prepared import Prepared
 
 POOL_SCALE: Final = 8.0
@@ -112,6 +114,15 @@ class Encoder:
     def collate(self, items: Sequence[Encoded]) -> Batch:
         """Pad reviews to the longest."""
         return collate(items, self.pad_id)
+
+    def load_for_scoring(self, compute: Compute, merge: Callable[[nn.Module], None]) -> nn.Module:
+        """BERT packed on a CPU, everything else as transformers has it, merged and cast."""
+        packed = packs(self.base, compute)
+        backbone = bare_bert(self.base) if packed else self.load_backbone()
+        merge(backbone)
+        if packed:
+            return PackedBert(backbone, self.base.config, compute.dtype)
+        return backbone.to(compute.device, compute.dtype)
 
     def model(self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0) -> EncoderModel:
         """The backbone with fresh heads."""

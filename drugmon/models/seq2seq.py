@@ -7,7 +7,7 @@ generating would give wherever it gives a label at all, with its probability, fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
 from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel, Levels
+from drugmon.models.device import Compute
 from drugmon.models.loading import LOADING, silence
 from drugmon.models.prepared import Prepared
 from drugmon.models.prompts import Ids, PromptBatch, PromptTokenizer, collate_prompts
@@ -106,3 +107,9 @@ class Seq2Seq:
             self.base.folder, dtype=dtype, trust_remote_code=False, **LOADING
         )
         return backbone
+
+    def load_for_scoring(self, compute: Compute, merge: Callable[[nn.Module], None]) -> nn.Module:
+        """The pretrained weights as transformers has them, merged and cast."""
+        backbone = self.load_backbone()
+        merge(backbone)
+        return backbone.to(compute.device, compute.dtype)
