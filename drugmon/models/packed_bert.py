@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from drugmon.errors import BaseModelError
 from drugmon.models.bases import Base
-from drugmon.models.dense import Dense
+from drugmon.models.dense import PLAIN, Dense
 from drugmon.models.device import Compute
 
 Weights = Mapping[str, torch.Tensor]
@@ -180,7 +180,7 @@ class PackedBert(nn.Module):
 
     def _dense_of(self, own: Weights, name: str, gelu: bool = False) -> Dense:
         weight, bias = (own[f"{name}.{kind}"].to(self.dtype) for kind in ("weight", "bias"))
-        return Dense(weight, bias, gelu)
+        return Dense(weight, bias, "gelu" if gelu else PLAIN)
 
     def _norm_of(self, weights: Weights, name: str) -> Norm:
         return Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], self._eps)

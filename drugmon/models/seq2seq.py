@@ -19,6 +19,7 @@ from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
 from drugmon.models.loading import LOADING, silence
+from drugmon.models.one_step_t5 import OneStepT5, takes
 from drugmon.models.prepared import Prepared
 from drugmon.models.prompts import Ids, PromptBatch, PromptTokenizer, collate_prompts
 
@@ -27,7 +28,7 @@ class Seq2SeqModel(ClassifierModel):
     """A T5 that answers with a label word.
 
     Args:
-        backbone: a `T5ForConditionalGeneration` or its like, which may hold LoRA.
+        backbone: a `T5ForConditionalGeneration` or its like, which may hold LoRA; or a `OneStepT5`.
         levels: the three labels for every target: all are asked in the same words.
         label_ids: the token of each label's word.
         start_id: what the decoder starts with.
@@ -43,6 +44,8 @@ class Seq2SeqModel(ClassifierModel):
     def forward(self, batch: PromptBatch) -> dict[str, torch.Tensor]:
         """Logits float (b, 3) of the label words; the same for every target."""
         backbone: Any = self.backbone
+        if isinstance(backbone, OneStepT5):
+            return dict.fromkeys(self.levels, backbone(batch.ids, batch.mask))
         states = backbone.encoder(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
         answer = backbone.decoder(
             input_ids=batch.ids.new_full((len(batch.ids), 1), self.start_id),
@@ -109,7 +112,9 @@ class Seq2Seq:
         return backbone
 
     def load_for_scoring(self, compute: Compute, merge: Callable[[nn.Module], None]) -> nn.Module:
-        """The pretrained weights as transformers has them, merged and cast."""
+        """Laid out anew where that computes the same, else as transformers has it, cast."""
         backbone = self.load_backbone()
         merge(backbone)
+        if takes(backbone):
+            return OneStepT5(backbone, self._label_ids, self._start_id, compute)
         return backbone.to(compute.device, compute.dtype)
