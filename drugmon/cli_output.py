@@ -84,7 +84,7 @@ def print_training(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
     console.print(_quality_table(result.qualities))
     trained, whole = (manifest.training[f"{of}_parameters"] for of in ("trainable", "all"))
     console.print(
-        f"{trained:,} of {whole:,} parameters trained ({trained / whole:.1%}), "
+        f"{trained:,} of {whole:,} parameters trained ({trained / whole:.2%}), "
         f"{manifest.training['peak_memory'] / 1e9:.1f} GB of memory at most"
     )
     print(
