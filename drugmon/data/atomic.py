@@ -1,12 +1,18 @@
-"""Replace a file in one step: whoever looks sees the old file or the new one, never a part."""
+"""Replace a file, or make a folder, in one step: whoever looks never sees a part of it.
+
+What is built aside is locked while its process lives, so that what killed runs left is known from
+it, in containers too, where a killed run and the next one have the same process id.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,8 +41,8 @@ def replacing(target: Path) -> Iterator[Path]:
     with sink_errors(target):
         if real.is_dir():
             raise SinkError(f"{target}: is a folder; name a file")
-        _sweep(real)
-        temporary = _create_beside(real)
+        _sweep(real.parent, re.escape(real.name))
+        temporary, lock = _create_beside(real)
     try:
         with sink_errors(target):
             yield temporary
@@ -45,6 +51,33 @@ def replacing(target: Path) -> Iterator[Path]:
             _flush(real.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(lock)
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder`, which it becomes when the block ends well.
+
+    Whatever fails, nothing of it is left. What killed runs left half built in the same place, for
+    whatever name, is removed first.
+
+    Raises:
+        SinkError: it cannot be written, or the disk is full.
+    """
+    with sink_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent, ".+")
+        aside = _name_beside(folder)
+        aside.mkdir()
+        lock = os.open(aside, os.O_RDONLY)
+        try:
+            _try_lock(lock)
+            yield aside
+            aside.rename(folder)
+            _flush(folder.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+            os.close(lock)
 
 
 @contextmanager
@@ -69,32 +102,44 @@ def sink_errors(target: Path) -> Iterator[None]:
         raise
 
 
-def _create_beside(target: Path) -> Path:
-    path = target.with_name(f".{target.name}.drugmon-{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+def _name_beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.drugmon-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def _create_beside(target: Path) -> tuple[Path, int]:
+    """The temporary, and the descriptor that keeps it locked."""
+    path = _name_beside(target)
+    lock = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    _try_lock(lock)
     if target.exists():
         before = target.stat()
         with contextlib.suppress(PermissionError):  # only root can give a file back to its owner
             os.chown(path, before.st_uid, before.st_gid)
         path.chmod(stat.S_IMODE(before.st_mode))
-    return path
+    return path, lock
 
 
-def _sweep(target: Path) -> None:
-    """Remove the temporaries of `target` whose process is gone."""
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.drugmon-(\d+)-[0-9a-f]+\.tmp")
-    for path in target.parent.iterdir():
-        if (match := pattern.fullmatch(path.name)) and not _alive(int(match[1])):
-            path.unlink(missing_ok=True)
+def _sweep(folder: Path, name: str) -> None:
+    """Remove the temporaries that no process holds, of targets whose name matches the pattern."""
+    pattern = re.compile(rf"\.{name}\.drugmon-\d+-[0-9a-f]+\.tmp")
+    for path in folder.iterdir():
+        if not pattern.fullmatch(path.name) or path.is_symlink():
+            continue
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            lock = os.open(path, os.O_RDONLY)
+            try:
+                if _try_lock(lock):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            finally:
+                os.close(lock)
 
 
-def _alive(pid: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
+    """Lock an open file or folder until it is closed; False where that fails or is taken."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # taken, or a file system without locks
         return False
-    except PermissionError:  # another user's process
-        return True
     return True
 
 

@@ -1,7 +1,8 @@
 """A month of invented reviews with known shifts, to show what the reports look like.
 
 Sentences are put together from phrases written for drugmon, by a generator with a seed of its own
-for each night: every demo tells the same story.
+for each night: every demo tells the same story. Moods are dealt like cards, so that a usual night
+has about the usual share of each: a night that is off by chance would not be a known shift.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from drugmon.data.sample import SAMPLE_SCHEMA
-from drugmon.labels import ASPECTS, LABELS
+from drugmon.labels import ASPECTS, LABELS, TARGETS
 
 NIGHTS: Final = 30
 REFERENCE_DAYS: Final = 10
@@ -42,7 +43,9 @@ _RECALL_FACTOR: Final = 2.5
 _RECALLED: Final = 0.8
 """The share of its reviews that tell of the recall."""
 
-_MOODS: Final = {"negative": 0.25, "neutral": 0.12, "positive": 0.63}
+_MOODS: Final = {"negative": 6, "neutral": 3, "positive": 16}
+"""How many of 25 texts have which mood."""
+_PACK: Final = sum(_MOODS.values())
 _RATINGS: Final = {"negative": (1, 4), "neutral": (5, 6), "positive": (7, 10)}
 _OF_THE_MOOD: Final = 0.85
 """The share of texts that have the mood of the whole review; the others have any."""
@@ -86,6 +89,7 @@ class _Writer:
 
     def __init__(self, phrases: Mapping[str, Any], dice: random.Random, *, recall: bool) -> None:
         self._phrases, self.dice, self._recall = phrases, dice, recall
+        self._packs: dict[str, list[str]] = {target: [] for target in TARGETS}
         self._recalled_drug = phrases["recall"]["drug"]
         self._weights = [
             weight * (_RECALL_FACTOR if recall and name == self._recalled_drug else 1)
@@ -96,7 +100,7 @@ class _Writer:
         """The columns of one review, but its id and date."""
         ((drug, condition, symptom, _),) = self.dice.choices(self._phrases["drugs"], self._weights)
         told = self._recall and drug == self._recalled_drug and self.dice.random() < _RECALLED
-        mood = "negative" if told else self._mood()
+        mood = "negative" if told else self._dealt("overall")
         texts = {aspect: self._text(aspect, mood, told) for aspect in ASPECTS}
         words = {"condition": condition, "symptom": symptom}
         return {
@@ -111,11 +115,15 @@ class _Writer:
             return str(self.dice.choice(self._phrases["recall"][aspect]))
         if self.dice.random() < _SILENT[aspect]:
             return None
-        own = mood if self.dice.random() < _OF_THE_MOOD else self._mood()
+        own = mood if self.dice.random() < _OF_THE_MOOD else self._dealt(aspect)
         return str(self.dice.choice(self._phrases[aspect][own]))
 
-    def _mood(self) -> str:
-        return self.dice.choices(LABELS, [_MOODS[label] for label in LABELS])[0]
+    def _dealt(self, target: str) -> str:
+        """A mood off the pack of its target, which is shuffled anew when it is used up."""
+        pack = self._packs[target]
+        if not pack:
+            pack += self.dice.sample(LABELS, _PACK, counts=[_MOODS[label] for label in LABELS])
+        return pack.pop()
 
     def _filled(self, text: str, words: Mapping[str, str]) -> str:
         whole = text.format(

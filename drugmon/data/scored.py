@@ -139,7 +139,9 @@ def scored_files(
         columns = {name: kind for name, kind, *_ in connection.execute(sql).fetchall()}
     except duckdb.Error as error:
         raise SourceError(f"{where}: cannot be read: {first_line(error)}") from error
-    name = sources[0].path.name if len(sources) == 1 else f"{len(sources)} files"
+    # The same every night, however many files there are by then.
+    first = sources[0].path
+    name = first.name if len(sources) == 1 else f"files in {first.parent.name}"
     return _scored(connection, relation, columns, reading, view=view, name=name, where=where)
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Final
 
 SUMMARY: Final = "summary.json"
+NIGHT: Final = "night.json"
+"""What the index of all reports takes of one."""
+
 PAGES: Final = ("index.html", "drift.html", "quality.html")
-"""What a report's folder holds beside its summary."""
 
 _NAME: Final = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]+")
 
 
-def prune(out: Path, keep: int) -> list[Path]:
-    """Remove all but the `keep` newest reports in `out`; return the folders that went, by age.
+def prune(out: Path, source: str, keep: int) -> list[Path]:
+    """Remove all but the `keep` newest reports of `source` in `out`; return what went, by age.
 
     A report is a folder `<date>-<run>` whose summary tells that run. Of it, drugmon's own files are
     removed, the summary last, so that a removal that was cut off is finished by the next one; the
@@ -24,32 +26,33 @@ def prune(out: Path, keep: int) -> list[Path]:
     Raises:
         OSError: a file cannot be removed.
     """
-    reports = sorted((created, folder) for folder, created in _reports(out).items())
+    reports = sorted((created, folder) for folder, created in _reports(out, source).items())
     gone = [folder for _, folder in reports[: max(0, len(reports) - keep)]]
     for folder in gone:
-        for name in (*PAGES, SUMMARY):
+        for name in (*PAGES, NIGHT, SUMMARY):
             (folder / name).unlink(missing_ok=True)
         if not any(folder.iterdir()):
             folder.rmdir()
     return gone
 
 
-def _reports(out: Path) -> dict[Path, str]:
-    """The folders of reports, and when each was made."""
+def _reports(out: Path, source: str) -> dict[Path, str]:
+    """The folders of reports of `source`, and when each was made."""
     found = {}
     for folder in out.iterdir() if out.is_dir() else ():
         if _NAME.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
-            created = _created(folder)
+            created = _created(folder, source)
             if created is not None:
                 found[folder] = created
     return found
 
 
-def _created(folder: Path) -> str | None:
-    """When the report in `folder` was made, ISO 8601 in UTC; None where it holds no report."""
+def _created(folder: Path, source: str) -> str | None:
+    """When the report in `folder` was made, ISO 8601 in UTC; None where it is none of `source`."""
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        run, created = summary["run_id"], summary["created_at"]
+        run, created, own = summary["run_id"], summary["created_at"], summary["source"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return created if isinstance(created, str) and folder.name.endswith(f"-{run}") else None
+    known = isinstance(created, str) and own == source and folder.name.endswith(f"-{run}")
+    return created if known else None

@@ -23,6 +23,7 @@ from drugmon.workflows.score_run import Progress
 _NIGHTS_FILE: Final = "invented-reviews"
 _REFERENCE_FILE: Final = "invented-reference"
 _REPORTS: Final = "reports"
+_NAME: Final = "invented reviews (drugmon demo)"
 _MARK: Final = "README.txt"
 _SAYS: Final = """drugmon demo: {nights} nights of invented reviews
 
@@ -119,6 +120,7 @@ def _report(folder: Path, day: Day, adapter: str, warn: Callable[[str], None]) -
             until=next_day.isoformat(),
             date_column="date",
             out=folder / _REPORTS,
+            name=_NAME,
             now=datetime.combine(next_day, _REPORTED_AT),
             # evidently takes longer than all the rest: the page of the newest night has it.
             evidently=day.night == NIGHTS,

@@ -62,7 +62,13 @@ def history(config: HistoryConfig) -> History:
     names = _names(config)
     if names:
         runs = [run for run in runs if _concerns(names, run["source"], run["output"])]
-        nights = [night for night in nights if _concerns(names, night["source"])]
+        known = {run["run_id"] for run in runs}
+        nights = [
+            night
+            for night in nights
+            # A night may call its source by another name: then it is known by what was scored.
+            if _concerns(names, night["source"]) or not known.isdisjoint(night["scored_runs"])
+        ]
     if not runs and not nights:
         what = f" of {config.table or config.path.name}" if names else ""
         raise SourceError(f"{database}: no run or report{what} is recorded there")

@@ -1,4 +1,4 @@
-"""Nightly: score every source, report every source, gate, prune; under one lock, told to others."""
+"""Nightly: score every source, report every source, gate; under one lock, told to others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from drugmon.data.lock import lock_file
 from drugmon.errors import DrugmonError
-from drugmon.reports.retention import prune
 from drugmon.workflows.nightly_config import NightlyConfig, Task
 from drugmon.workflows.nightly_log import LAST, NAME, log_file
 from drugmon.workflows.nightly_report import report_config
@@ -72,7 +71,7 @@ class _Night:
         self._config, self._log_bug, self._on_progress = config, log_bug, on_progress
 
     def run(self) -> NightResult:
-        """Score all, report all, prune."""
+        """Score all, report all."""
         began, config = time.monotonic(), self._config
         names = tuple(task.name for task in config.tasks)
         state = NightState(config.state / f"{config.name}.night.json", datetime.now(UTC), names)
@@ -87,7 +86,6 @@ class _Night:
         for task, night in zip(config.tasks, nights, strict=True):
             with self._keeping(night, "reported"):
                 self._report(task, night, state)
-        self._prune()
         state.finish()
         pages = config.pages / "index.html"
         return NightResult(tuple(nights), pages, time.monotonic() - began)
@@ -135,13 +133,10 @@ class _Night:
         night.page, night.status = result.page, result.summary.status
         state.report(night.name, night.page, night.status)
         _log.info("%s: report %s %s", night.name, night.status, night.page)
+        for folder in result.removed:
+            _log.info("%s: removed the old report %s", night.name, folder.name)
         for reason in result.summary.reasons:
             _log.warning("%s: %s", night.name, reason)
-
-    def _prune(self) -> None:
-        for task in self._config.tasks:
-            for folder in prune(self._config.pages_of(task), task.report.keep):
-                _log.info("%s: removed the old report %s", task.name, folder.name)
 
 
 def _tell(config: NightlyConfig, news: News) -> None:

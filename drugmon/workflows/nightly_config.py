@@ -34,7 +34,7 @@ class Task:
 
 @dataclass(frozen=True)
 class NightlyConfig:
-    """A whole nightly job; `folder` is the settings file's, absolute, `out` that of all reports."""
+    """A whole nightly job; `folder` is the settings file's, absolute, `out` that of the reports."""
 
     name: str
     folder: Path
@@ -51,13 +51,8 @@ class NightlyConfig:
 
     @property
     def pages(self) -> Path:
-        """The folder of all reports."""
+        """The folder of all reports, but those of sources that name another one."""
         return self.folder / self.out
-
-    def pages_of(self, task: Task) -> Path:
-        """The folder of one source's reports: that of all where there is no other source."""
-        folder = self.folder / task.report.out
-        return folder / task.name if len(self.tasks) > 1 else folder
 
 
 _SPAN: Final = re.compile(r"[1-9]\d*[hdw]")
@@ -143,7 +138,9 @@ def _tasks(
 
 
 def _name(source: Source) -> str:
-    name = source.name or source.table or Path(source.source).name.partition(".")[0]
+    if named := " ".join(source.name.split()):
+        return named
+    name = source.table or Path(source.source).name.partition(".")[0]
     kept = (letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
     return "".join(kept).strip("-") or "reviews"
 

@@ -84,7 +84,8 @@ class NightState:
             return Window(self._day, None)
         window = Window(**earlier)
         if window.day == self._day:
-            return window
+            # What a finished night of today reported is reported again.
+            return window if self.unfinished else replace(window, page=None, status=None)
         if window.page is None:
             return replace(window, day=self._day)
         return Window(self._day, now.isoformat())

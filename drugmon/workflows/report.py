@@ -21,6 +21,7 @@ from drugmon.monitoring.history import read_nights, record_report
 from drugmon.monitoring.reference import Profile
 from drugmon.monitoring.summary import Check, Side, Status, Summary, Volume, worst
 from drugmon.monitoring.volume import failures, freshness, not_fresh, volume
+from drugmon.reports.retention import prune
 from drugmon.workflows.report_folder import sample_sides, write_report_index, write_report_page
 from drugmon.workflows.report_sides import (
     PREVIOUS,
@@ -51,6 +52,8 @@ class ReportConfig:
         date_column: what dates a row; None for the time when it was scored.
         by: columns whose values are looked at one by one; `drug` and `condition` go by meaning.
         out: the folder that holds the reports.
+        name: what pages, history and index call the source; None for the file's or table's name.
+        keep: so many reports of the source stay in `out`, the newest; None for all.
         fail_on: the areas that decide the status; None for what the gate's file says.
         gate: a TOML file of thresholds; None for the packaged ones.
         history: another place for the history of files.
@@ -75,6 +78,8 @@ class ReportConfig:
     date_column: str | None = None
     by: tuple[str, ...] = ("drug", "condition")
     out: Path = Path("reports")
+    name: str | None = None
+    keep: int | None = None
     fail_on: tuple[str, ...] | None = None
     gate: Path | None = None
     history: Path | None = None
@@ -89,11 +94,15 @@ class ReportConfig:
 
 @dataclass(frozen=True)
 class ReportResult:
-    """The report's numbers, its page `<out>/<date>-<run>/index.html`, and the index of all."""
+    """The report's numbers, its page `<out>/<date>-<run>/index.html`, and the index of all.
+
+    `removed` are the folders of old reports that went.
+    """
 
     summary: Summary
     page: Path
     index: Path
+    removed: Sequence[Path] = ()
 
     @property
     def failed(self) -> bool:
@@ -137,7 +146,19 @@ def report(
         nights = []
     if note and not nights:
         warn(note)
-    return ReportResult(judged.summary, page, write_report_index(nights, config.out))
+    # Before the index is written, as it links the pages that are there.
+    removed = _remove_old(config, judged.summary.source, warn)
+    return ReportResult(judged.summary, page, write_report_index(nights, config.out), removed)
+
+
+def _remove_old(config: ReportConfig, source: str, warn: Callable[[str], None]) -> Sequence[Path]:
+    if config.keep is None:
+        return []
+    try:
+        return prune(config.out, source, config.keep)
+    except OSError as error:
+        warn(f"old reports cannot be removed: {error.filename}: {error.strerror}")
+        return []
 
 
 @dataclass(frozen=True)
@@ -173,7 +194,8 @@ def _judge(
     )
     on_progress("comparing")
     runs = _runs_behind(config, source, window)
-    volume_finding, expected = volume(current.profile.n, _earlier_rows(source, rows.name), gate)
+    name = _name(config, rows)
+    volume_finding, expected = volume(current.profile.n, _earlier_rows(source, name), gate)
     before = [
         *failures(config.failures),
         _freshness(config, window, current, runs, now, gate),
@@ -188,9 +210,7 @@ def _judge(
     summary = Summary(
         run_id=uuid.uuid4().hex[:12],
         created_at=now,
-        source=rows.name
-        if config.table is None
-        else f"{Path(config.source).name}, table {rows.name}",
+        source=name,
         adapter=adapter.manifest.identity if adapter else next(iter(adapters), "unknown"),
         status=worst([each.status for each in compared.checks if each.area in gate.fail_on]),
         reasons=_reasons(compared.checks, gate),
@@ -253,13 +273,15 @@ def _freshness(
     return freshness(max(known, default=None), now, gate)
 
 
+def _name(config: ReportConfig, rows: Scored) -> str:
+    if config.name is not None:
+        return config.name
+    return rows.name if config.table is None else f"{Path(config.source).name}, table {rows.name}"
+
+
 def _earlier_rows(source: Source, name: str) -> list[int]:
-    """Rows of earlier reports of this source."""
-    return [
-        each.head.rows
-        for each in source.past.reports
-        if each.head.source in (name, f"{source.past.database.name}, table {name}")
-    ]
+    """Rows of earlier reports of the source that is called `name`."""
+    return [each.head.rows for each in source.past.reports if each.head.source == name]
 
 
 def _reasons(checks: Sequence[Check], gate: Gate) -> tuple[str, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from drugmon.data.atomic import sink_errors
+from drugmon.data.atomic import building
 from drugmon.data.queries import Sql, statement
 from drugmon.data.scored import GRADES, TEXTS, Scored
 from drugmon.labels import GRADE_OF_TARGET, TARGETS
@@ -18,6 +17,7 @@ from drugmon.monitoring.aggregate import label_of
 from drugmon.monitoring.history import night_of_summary
 from drugmon.monitoring.reference import Profile
 from drugmon.monitoring.summary import Summary
+from drugmon.reports.retention import NIGHT, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 SAMPLE_ROWS: Final = 3000
 """Rows of a side that evidently sees."""
 
-SUMMARY: Final = "summary.json"
-NIGHT: Final = "night.json"
-"""What the index of all reports takes of one."""
 _NAMES: Final = ("drug", "condition")
 
 
@@ -42,19 +39,12 @@ def write_report_page(summary: Summary, out: Path, sample: EvidentlyInput | None
     from drugmon.reports.morning import write_page
 
     folder = out / f"{summary.created_at.astimezone(UTC):%Y-%m-%d}-{summary.run_id}"
-    aside = out / f".{folder.name}.tmp"
-    with sink_errors(folder):
-        out.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(aside, ignore_errors=True)
-        try:
-            write_page(summary, aside, sample)
-            text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
-            (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
-            night = json.dumps(night_of_summary(summary, folder.name), default=str)
-            (aside / NIGHT).write_text(night + "\n", encoding="utf-8")
-            aside.rename(folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+    with building(folder) as aside:
+        write_page(summary, aside, sample)
+        text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+        (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        night = json.dumps(night_of_summary(summary, folder.name), default=str)
+        (aside / NIGHT).write_text(night + "\n", encoding="utf-8")
     return folder / "index.html"
 
 

@@ -37,7 +37,7 @@ PREVIOUS: Final = "previous:"
 
 @dataclass(frozen=True)
 class Past:
-    """What the history knows of the source: its score runs and its reports, oldest first."""
+    """What the history knows: the source's score runs, and all reports, oldest first."""
 
     database: Path
     runs: Sequence[RunRecord]
@@ -229,8 +229,7 @@ def _past_of_table(connection: duckdb.DuckDBPyConnection, database: Path, name: 
         for run in read_runs(connection)
         if run.command == "score" and _table_of(run.output) in (name, name.rpartition(".")[2])
     ]
-    reports = [each for each in read_reports(connection) if each.head.source.endswith(f" {name}")]
-    return Past(database, runs, reports, None)
+    return Past(database, runs, read_reports(connection), None)
 
 
 def _past_of_files(files: Sequence[FileSource], config: ReportConfig) -> Past:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drugmon.data.atomic import replacing
+from drugmon.data.atomic import building, replacing
 from drugmon.errors import SinkError
 
 
@@ -70,16 +70,54 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_temporaries_of_killed_runs_are_swept(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    left = tmp_path / f".a.csv.drugmon-{dead.pid}-0011aabb.tmp"
-    running = tmp_path / f".a.csv.drugmon-{os.getppid()}-0011aabb.tmp"
-    other = tmp_path / f".b.csv.drugmon-{dead.pid}-0011aabb.tmp"
-    for path in (left, running, other):
+    # A container's next run has the pid of the one that was killed: the pid tells nothing.
+    left = tmp_path / f".a.csv.drugmon-{os.getpid()}-0011aabb.tmp"
+    other = tmp_path / f".b.csv.drugmon-{os.getpid()}-0011aabb.tmp"
+    for path in (left, other):
         path.write_text("half")
-    with replacing(tmp_path / "a.csv"):
-        pass
-    assert names(tmp_path) == sorted([running.name, other.name, "a.csv"])
+    with replacing(tmp_path / "a.csv") as running, replacing(tmp_path / "a.csv"):
+        assert running.exists()
+        assert not left.exists()
+    assert names(tmp_path) == sorted([other.name, "a.csv"])
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    with building(tmp_path / "out" / "night") as aside:
+        (aside / "page").write_text("new")
+        assert names(tmp_path / "out") == [aside.name]
+    assert names(tmp_path / "out") == ["night"]
+    assert names(tmp_path / "out" / "night") == ["page"]
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, SinkError])
+def test_of_a_folder_that_fails_nothing_is_left(
+    failure: type[BaseException], tmp_path: Path
+) -> None:
+    with pytest.raises(failure), building(tmp_path / "night") as aside:
+        (aside / "page").write_text("half")
+        raise failure("no")
+    assert names(tmp_path) == []
+
+
+def test_folders_that_killed_runs_left_half_built_are_swept(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from drugmon.data.atomic import building\n"
+        "with building(Path(sys.argv[1])) as aside:\n"
+        "    (aside / 'page').write_text('half'); print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "killed")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        (half,) = tmp_path.iterdir()
+        (tmp_path / ".mine.tmp").mkdir()
+        with building(tmp_path / "first"):
+            assert half.exists(), "its process lives"
+        other.kill()
+        other.wait()
+        with building(tmp_path / "second"):
+            assert not half.exists()
+    assert names(tmp_path) == [".mine.tmp", "first", "second"]
 
 
 @pytest.mark.parametrize(

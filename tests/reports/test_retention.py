@@ -5,26 +5,34 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from drugmon.reports.retention import PAGES, SUMMARY, prune
+from drugmon.reports.retention import NIGHT, PAGES, SUMMARY, prune
 
 
 def make_report(out: Path, day: int, run: str = "", **changes: object) -> Path:
     run = run or f"{day:012x}"
     folder = out / f"2026-01-{day:02}-{run}"
     folder.mkdir(parents=True)
-    for name in PAGES:
+    for name in (*PAGES, NIGHT):
         (folder / name).write_text("page")
-    summary = {"run_id": run, "created_at": f"2026-01-{day:02}T03:15:00+00:00", **changes}
+    created = f"2026-01-{day:02}T03:15:00+00:00"
+    summary = {"run_id": run, "created_at": created, "source": "reviews", **changes}
     (folder / SUMMARY).write_text(json.dumps(summary))
     return folder
 
 
 def test_the_newest_stay(tmp_path: Path) -> None:
     reports = [make_report(tmp_path, day) for day in (3, 1, 5, 2, 4)]
-    gone = prune(tmp_path, 2)
+    gone = prune(tmp_path, "reviews", 2)
     assert [folder.name[:10] for folder in gone] == ["2026-01-01", "2026-01-02", "2026-01-03"]
     assert sorted(tmp_path.iterdir()) == sorted([reports[2], reports[4]])
-    assert prune(tmp_path, 2) == []
+    assert prune(tmp_path, "reviews", 2) == []
+
+
+def test_every_source_has_its_own(tmp_path: Path) -> None:
+    others = [make_report(tmp_path, day, source="others") for day in (1, 4)]
+    reports = [make_report(tmp_path, day) for day in (2, 3)]
+    assert prune(tmp_path, "reviews", 1) == [reports[0]]
+    assert sorted(tmp_path.iterdir()) == [others[0], reports[1], others[1]]
 
 
 def test_what_drugmon_did_not_write_stays(tmp_path: Path) -> None:
@@ -38,25 +46,25 @@ def test_what_drugmon_did_not_write_stays(tmp_path: Path) -> None:
     elsewhere = make_report(tmp_path / "elsewhere", 4)
     (tmp_path / elsewhere.name).symlink_to(elsewhere)
     before = sorted(tmp_path.rglob("*"))
-    assert prune(tmp_path, 1) == []
+    assert prune(tmp_path, "reviews", 1) == []
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_note_beside_an_old_report_stays(tmp_path: Path) -> None:
     old, _ = make_report(tmp_path, 1), make_report(tmp_path, 2)
     (old / "notes.txt").write_text("mine")
-    prune(tmp_path, 1)
+    prune(tmp_path, "reviews", 1)
     assert [path.name for path in old.iterdir()] == ["notes.txt"]
-    assert prune(tmp_path, 1) == []
+    assert prune(tmp_path, "reviews", 1) == []
 
 
 def test_a_removal_that_was_cut_off_is_finished(tmp_path: Path) -> None:
     old, _ = make_report(tmp_path, 1), make_report(tmp_path, 2)
     for name in PAGES:
         (old / name).unlink()
-    assert prune(tmp_path, 1) == [old]
+    assert prune(tmp_path, "reviews", 1) == [old]
     assert not old.exists()
 
 
 def test_without_reports_there_is_nothing_to_do(tmp_path: Path) -> None:
-    assert prune(tmp_path / "nowhere", 1) == []
+    assert prune(tmp_path / "nowhere", "reviews", 1) == []

@@ -103,6 +103,16 @@ def test_a_table_has_its_own_history(tmp_path: Path, where: str) -> None:
     assert ids(history(HistoryConfig(database, table=name))) == ([], ["a"])
 
 
+def test_a_night_under_another_name_is_known_by_what_was_scored(recorded: Path) -> None:
+    database = recorded / ".drugmon" / "history.duckdb"
+    named = replace(SUMMARY, run_id="named", source="US reviews", scored_runs=(OWN[0],))
+    record_report(named, "named", database)
+    assert "named" in ids(history(HistoryConfig(recorded / "reviews.csv")))[1]
+    other = replace(SUMMARY, run_id="other", source="UK reviews", scored_runs=("elsewhere",))
+    record_report(other, "other", database)
+    assert "other" not in ids(history(HistoryConfig(recorded / "reviews.csv")))[1]
+
+
 def test_what_is_not_recorded_is_said(
     recorded: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from drugmon.errors import SourceError
 from drugmon.monitoring.summary import Side, Status, Summary, Volume
+from drugmon.reports.retention import prune
 from drugmon.workflows import nightly as workflow
 from drugmon.workflows.nightly import nightly
 from drugmon.workflows.nightly_config import load_nightly
@@ -29,25 +30,29 @@ class Reports:
 
     def __init__(self) -> None:
         self.asked: list[ReportConfig] = []
+        self.pages: list[Path] = []
         self.ends: dict[str, Status | BaseException] = {}
 
     def __call__(self, config: ReportConfig, warn: Callable[[str], None]) -> ReportResult:
         self.asked.append(config)
         warn("a warning")
-        end = self.ends.get(config.out.name, Status.PASS)
+        assert config.name is not None
+        end = self.ends.get(config.name, Status.PASS)
         if isinstance(end, BaseException):
             raise end
         now, run = datetime.now(UTC), f"{len(self.asked):012x}"
         side = Side("night", 3, None)
         reasons = () if end is Status.PASS else ("more negative than usual",)
         summary = Summary(
-            run, now, config.source, "tiny", end, reasons, (), side, None, Volume(3, 0), ()
+            run, now, config.name, "tiny", end, reasons, (), side, None, Volume(3, 0), ()
         )
         page = config.out / f"{now:%Y-%m-%d}-{run}" / "index.html"
+        self.pages.append(page)
         page.parent.mkdir(parents=True)
         page.write_text("page")
         page.with_name("summary.json").write_text(json.dumps(summary.to_dict()))
-        return ReportResult(summary, page, config.out / "index.html")
+        removed = prune(config.out, config.name, config.keep or 1)
+        return ReportResult(summary, page, config.out / "index.html", removed)
 
 
 class Job:
@@ -111,7 +116,7 @@ def test_every_source_is_scored_and_reported(
     assert (result.exit_code, result.outcome, result.gate) == (0, "ok", Status.PASS)
     assert result.line.startswith("ok sources=3 failed=0 scored=20 reused=0 gate=pass seconds=")
     assert result.line.endswith(f" pages={job.folder}/reports/index.html")
-    sources = {config.out.name: config for config in reports.asked}
+    sources = {config.name: config for config in reports.asked}
     assert list(sources) == ["file", "reviews", "inbox"]
     assert sources["file"].source == f"{job.folder}/file.scored.csv"
     assert sources["reviews"].source == f"{job.folder}/reviews.duckdb"
@@ -203,17 +208,16 @@ def test_a_night_that_was_cut_off_is_gone_on_with(
         job.run()
     assert (told[-1].event, told[-1].summary) == ("failure", "cut off: KeyboardInterrupt")
     assert "cut off, the next start goes on with this night: KeyboardInterrupt" in job.log
-    first_page = job.folder / "reports" / "file"
+    first_page = reports.pages[0]
     reports.ends = {"file": Status.FAIL}
     again = job.run()
-    assert [config.out.name for config in reports.asked[2:]] == ["reviews", "inbox"]
+    assert [config.name for config in reports.asked[2:]] == ["reviews", "inbox"]
     assert again.exit_code == 0, "the report of the file was made before"
-    assert again.sources[0].page is not None
-    assert again.sources[0].page.is_relative_to(first_page)
+    assert again.sources[0].page == first_page
     assert "going on with the night of" in job.log
 
     third = job.run()
-    assert [config.out.name for config in reports.asked[4:]] == ["file", "reviews", "inbox"]
+    assert [config.name for config in reports.asked[4:]] == ["file", "reviews", "inbox"]
     assert third.exit_code == 4
 
 
@@ -224,7 +228,7 @@ def test_what_is_new_since_the_cut_is_reported(job: Job, reports: Reports) -> No
     reports.ends = {}
     job.deliver("file.csv", "new")
     job.run()
-    assert [config.out.name for config in reports.asked[2:]] == ["file", "reviews", "inbox"]
+    assert [config.name for config in reports.asked[2:]] == ["file", "reviews", "inbox"]
 
 
 def test_old_reports_are_removed(job: Job, adapter: Path) -> None:

@@ -84,27 +84,29 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         engine=engine,
     )
     assert table.score == ScoreConfig(
-        "/srv/r.duckdb",
-        adapter=DEFAULT_ADAPTER,
-        table="main.reviews",
-        id_column="key",
-        engine=engine,
+        "/srv/r.duckdb", DEFAULT_ADAPTER, table="main.reviews", id_column="key", engine=engine
     )
     assert (inbox.report.by, inbox.report.keep) == (("drug", "condition"), 7)
     assert (table.report.by, table.report.window, table.report.keep) == (("country",), "7d", 7)
     assert config.state == tmp_path / ".drugmon"
-    assert config.pages_of(inbox) == tmp_path / "reports" / "inbox"
+    assert config.pages == tmp_path / "reports"
 
 
-def test_one_source_has_the_folder_of_reports_for_itself(tmp_path: Path) -> None:
-    config = load(tmp_path, '[[source]]\nsource = "r.csv"')
-    assert config.tasks[0].name == "r"
-    assert config.pages_of(config.tasks[0]) == config.pages == tmp_path / "reports"
-
-
-def test_a_name_is_fit_for_a_folder(tmp_path: Path) -> None:
-    (task,) = load(tmp_path, '[[source]]\nsource = "r.csv"\nname = "../the reviews"').tasks
-    assert task.name == "the-reviews"
+@pytest.mark.parametrize(
+    ("keys", "name"),
+    [
+        ('source = "in/r.csv"', "r"),
+        ('source = "in/*.csv"', "reviews"),
+        ('source = "my data*.csv"', "my-data"),
+        ('source = "r.duckdb"\ntable = "main.reviews"', "main-reviews"),
+        ('source = "r.csv"\nname = "  US\\nreviews "', "US reviews"),
+    ],
+)
+def test_what_logs_and_pages_call_a_source_is_one_line(
+    tmp_path: Path, keys: str, name: str
+) -> None:
+    (task,) = load(tmp_path, f"[[source]]\n{keys}").tasks
+    assert task.name == name
 
 
 ONE = '[[source]]\nsource = "r.csv"\n'

@@ -42,6 +42,11 @@ def test_a_second_run_on_one_day_covers_the_day_again(tmp_path: Path) -> None:
     again = begin(tmp_path, NIGHT + DAY + timedelta(hours=1))
     assert again.since("a") == (NIGHT + DAY).isoformat()
     assert again.reported("a") is None
+    report(again, "a")  # and is killed before b
+    third = begin(tmp_path, NIGHT + DAY + timedelta(hours=2))
+    assert third.reported("a") == (Path("/a.html"), Status.WARN)
+    assert third.reported("b") is None, "that of the first run lacks what is new"
+    assert third.since("b") == (NIGHT + DAY).isoformat()
 
 
 def test_a_night_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,6 +91,48 @@ def test_the_index_has_the_nights_of_every_history(
         last = run(source)
         pages.append(last.page.parent.name)
     assert all(f'<a href="{page}/index.html">' in last.index.read_text() for page in pages)
+
+
+def test_old_reports_go_before_the_index_links_them(
+    tmp_path: Path, scored_reviews: Make, run: Run
+) -> None:
+    source = write(tmp_path / "n.parquet", scored_reviews(40))
+    other = run(source, name="other")
+    nights = [run(source, name="mine", keep=2, now=NOW + timedelta(days=n)) for n in range(4)]
+    folders = [night.page.parent for night in nights]
+    assert [list(night.removed) for night in nights] == [[], [], folders[:1], folders[1:2]]
+    left = {path for path in nights[-1].index.parent.iterdir() if path.is_dir()}
+    assert left == {other.page.parent, *folders[2:]}, "of an old report nothing stays"
+    links = set(re.findall(r'href="([^"#]+)/index\.html"', nights[-1].index.read_text()))
+    assert links == {folder.name for folder in left}
+
+
+def test_reports_that_cannot_be_removed_are_a_warning(
+    tmp_path: Path, scored_reviews: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_given: object) -> None:
+        raise PermissionError(13, "Permission denied", "/srv/old")
+
+    monkeypatch.setattr("drugmon.workflows.report.prune", fail)
+    source = write(tmp_path / "n.parquet", scored_reviews(40))
+    warnings: list[str] = []
+    result = report(
+        ReportConfig(str(source), out=tmp_path / "reports", now=NOW, keep=1), warn=warnings.append
+    )
+    assert result.index.is_file()
+    assert "old reports cannot be removed: /srv/old: Permission denied" in warnings
+
+
+def test_a_source_goes_by_the_name_that_it_is_given(
+    tmp_path: Path, scored_reviews: Make, run: Run
+) -> None:
+    for day in range(3):
+        write(tmp_path / f"{day}.scored.parquet", scored_reviews(40, seed=day))
+        result = run(tmp_path / "*.scored.parquet", name="US <reviews>")
+    assert result.summary.source == "US <reviews>"
+    assert "<title>PASS: US &lt;reviews&gt;, 2026-01-02" in result.page.read_text()
+    assert "3 nights" in result.index.read_text(), "however many files there were"
+    assert run(tmp_path / "*.scored.parquet").summary.source == f"files in {tmp_path.name}"
 
 
 def test_more_negative_verdicts_fail_and_are_named(
