@@ -140,9 +140,17 @@ def _tasks(
 def _name(source: Source) -> str:
     if named := " ".join(source.name.split()):
         return named
-    name = source.table or Path(source.source).name.partition(".")[0]
+    path = Path(source.source)
+    # Of a glob such as inbox/*.csv nothing is left but the folder.
+    found = (
+        _letters(name) for name in (source.table, path.name.partition(".")[0], path.parent.name)
+    )
+    return next(filter(None, found), "reviews")
+
+
+def _letters(name: str) -> str:
     kept = (letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
-    return "".join(kept).strip("-") or "reviews"
+    return "".join(kept).strip("-")
 
 
 def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str) -> ScoreConfig:

@@ -96,7 +96,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     ("keys", "name"),
     [
         ('source = "in/r.csv"', "r"),
-        ('source = "in/*.csv"', "reviews"),
+        ('source = "in/*.csv"', "in"),
+        ('source = "*.csv"', "reviews"),
         ('source = "my data*.csv"', "my-data"),
         ('source = "r.duckdb"\ntable = "main.reviews"', "main-reviews"),
         ('source = "r.csv"\nname = "  US\\nreviews "', "US reviews"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROWS, KILLS = 2000, 5
+ROWS, KILLS = 2000, 4
 
 
 class Nights:
