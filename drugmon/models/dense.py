@@ -54,6 +54,16 @@ class Dense:
         )
         return result
 
+    def plus(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Return x W' + b + `other` (n, out), without the activation."""
+        x = x.to(self.dtype)
+        if not self._packed:
+            return functional.linear(x, self._weight, self._bias) + other
+        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(
+            x, other, self._weight, self._bias, "add"
+        )
+        return result
+
     def times(self, x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
         """Return (x W' + b) * `factor` (n, out), without the activation."""
         x = x.to(self.dtype)

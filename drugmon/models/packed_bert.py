@@ -6,7 +6,7 @@ What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has wha
 * dense layers hold packed weights, with bias and GELU inside the product;
 * attention is two plain products around `exp`: with heads of 32 numbers that takes half the time of
   torch's fused kernel, and no mask, as padding is left out by zeros among the values;
-* the residual stream stays float32.
+* the residual stream has the format of the products, and is added inside them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Norm:
     eps: float
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return normalised (n, hidden)."""
+        """Return normalised (n, hidden), computed in float32, in the format of `x`."""
         return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
@@ -61,10 +61,11 @@ class Attention:
 
     def __init__(self, qkv: Dense, out: Dense, heads: int) -> None:
         self._qkv, self._out, self._heads = qkv, out, heads
-        self._shifts = False
+        self._shift: torch.Tensor | None = None
+        self._by_row = False
 
     def __call__(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        """Return (b * L, hidden) for `x` (b * L, hidden), attending to tokens `kept` (b, 1, L, 1).
+        """Return `x` (b * L, hidden) with what it gets from tokens `kept` (b, 1, L, 1) added.
 
         `kept` is 1 or 0, in the format of the products.
         """
@@ -74,32 +75,40 @@ class Attention:
         # A last column of ones gives the sum that the softmax divides by.
         ones = kept.expand(b, self._heads, length, 1)
         values = torch.cat([split[2] * kept, ones], dim=3).flatten(0, 1)
-        summed = self._summed(q, k.transpose(1, 2), values, kept)
+        summed = self._summed(q, k.transpose(1, 2), values, kept.transpose(2, 3) == 0)
         found = summed[..., :-1] / summed[..., -1:]
-        return self._out(
-            found.view(b, self._heads, length, -1).transpose(1, 2).reshape(b * length, -1)
-        )
+        found = found.view(b, self._heads, length, -1).transpose(1, 2).reshape(b * length, -1)
+        return self._out.plus(found, x)
 
     def _summed(
-        self, q: torch.Tensor, k: torch.Tensor, values: torch.Tensor, kept: torch.Tensor
+        self, q: torch.Tensor, k: torch.Tensor, values: torch.Tensor, padding: torch.Tensor
     ) -> torch.Tensor:
         """Values (b * heads, L, size + 1) summed with the exponentials of the scores.
 
-        Most layers' scores are small enough for exp as they are; the first batch in which they are
-        not lets this layer take the largest score off from then on, as softmax does.
+        Softmax takes each row's largest score off before `exp`. Most layers' scores are small
+        enough as they are. The first batch in which they are not finds a number for each head to
+        take off instead; where that does not do either, rows get their own from then on.
+        `padding` (b, 1, 1, L) is true where there is no token.
         """
-        if not self._shifts:
-            summed = torch.bmm(torch.bmm(q, k).exp_(), values)
-            low, high = summed[..., -1].aminmax()
-            if _SAFE_SUMS[0] < float(low) and float(high) < _SAFE_SUMS[1]:
-                return summed
-            self._shifts = True
         scores = torch.bmm(q, k)
-        b, _, length, _ = kept.shape
-        padding = kept.transpose(2, 3) == 0
-        scores.view(b, self._heads, length, length).masked_fill_(padding, -torch.inf)
-        scores -= scores.amax(dim=2, keepdim=True)
-        return torch.bmm(scores.exp_(), values)
+        by_head = scores.view(len(padding), self._heads, *scores.shape[1:])
+        if self._by_row:
+            by_head.masked_fill_(padding, -torch.inf)
+            by_head -= by_head.amax(dim=3, keepdim=True)
+            return torch.bmm(scores.exp_(), values)
+        if self._shift is not None:
+            by_head -= self._shift
+        summed = torch.bmm(scores.exp_(), values)
+        low, high = summed[..., -1].aminmax()
+        if _SAFE_SUMS[0] < float(low) and float(high) < _SAFE_SUMS[1]:
+            return summed
+        if self._shift is None:
+            again = torch.bmm(q, k).view_as(by_head).masked_fill_(padding, -torch.inf)
+            largest = again.amax(dim=3, keepdim=True).float()
+            self._shift = (largest.amin((0, 2), True) + largest.amax((0, 2), True)) / 2
+        else:
+            self._by_row = True
+        return self._summed(q, k, values, padding)
 
 
 @dataclass(frozen=True)
@@ -113,9 +122,9 @@ class Layer:
     norm: Norm
 
     def __call__(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        """Return states float32 (b * L, hidden)."""
-        x = self.attention_norm(x + self.attention(x, kept))
-        return self.norm(x + self.outer(self.inner(x)))
+        """Return the next states (b * L, hidden)."""
+        x = self.attention_norm(self.attention(x, kept))
+        return self.norm(self.outer.plus(self.inner(x), x))
 
 
 class PackedBert(nn.Module):
@@ -150,11 +159,11 @@ class PackedBert(nn.Module):
         """Token states float32 (b, L, hidden) of `input_ids` and `attention_mask`, int64 (b, L)."""
         b, length = input_ids.shape
         x = self._norm(functional.embedding(input_ids, self._words) + self._places[:length])
-        x = x.view(b * length, -1)
+        x = x.view(b * length, -1).to(self.dtype)
         kept = attention_mask.to(self.dtype).view(b, 1, length, 1)
         for layer in self._layers:
             x = layer(x, kept)
-        return States(x.view(b, length, -1))
+        return States(x.view(b, length, -1).float())
 
     def _layer_of(self, weights: Weights, name: str) -> Layer:
         own = {key.removeprefix(name): w for key, w in weights.items() if key.startswith(name)}

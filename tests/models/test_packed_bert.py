@@ -70,11 +70,28 @@ def test_states_are_those_of_bert_model(
 def test_scores_too_large_for_exp_are_shifted_from_then_on(
     backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
 ) -> None:
-    scale_queries(backbone, 60)
+    with torch.no_grad():
+        for layer in range(2):
+            for part in ("query", "key"):
+                bias = f"encoder.layer.{layer}.attention.self.{part}.bias"
+                backbone.get_parameter(bias).fill_(12)
+    expected = states(backbone, batch)
     model = packed(backbone, config, torch.float32)
-    first = states(model, batch)
-    assert [layer.attention._shifts for layer in model._layers] == [True, True]
-    torch.testing.assert_close(states(model, batch), first)
+    for _ in range(2):
+        torch.testing.assert_close(states(model, batch), expected, atol=1e-4, rtol=1e-4)
+    attentions = [layer.attention for layer in model._layers]
+    assert all(own._shift is not None and not own._by_row for own in attentions)
+
+
+def test_scores_that_no_shift_of_a_head_fits_are_shifted_by_row(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+) -> None:
+    scale_queries(backbone, 120)
+    expected = states(backbone, batch)
+    model = packed(backbone, config, torch.float32)
+    for _ in range(2):
+        torch.testing.assert_close(states(model, batch), expected, atol=1e-4, rtol=1e-4)
+    assert all(layer.attention._by_row for layer in model._layers)
 
 
 def test_bfloat16_stays_close(
