@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from collections.abc import Callable
@@ -52,9 +53,13 @@ def write_analyst_pages(
 
     Raises SinkError where a page cannot be written.
     """
-    # evidently's reports send nothing, and are told so before they are imported.
-    os.environ.setdefault("DO_NOT_TRACK", "1")
     return tuple(_write(page, maker, data, folder, heading) for page, maker in MAKERS)
+
+
+def import_evidently() -> None:
+    """Import evidently, which takes seconds. It sends nothing anywhere, and is told so first."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    importlib.import_module("evidently.presets")
 
 
 def _write(
@@ -81,6 +86,7 @@ def _make(
         raise NotMadeError("The report was made without samples of rows.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import_evidently()
         widgets, says = maker(harmless(data))
         return _framed(widgets, page.title, heading), says
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -37,6 +37,9 @@ QUESTIONS: Final = {
 """What each area asks."""
 
 
+WriteAnalysts = Callable[[EvidentlyInput | None, Path, str], tuple[AnalystPage, ...]]
+
+
 @dataclass(frozen=True)
 class Reason:
     """A sentence behind the verdict, how bad it is, and the area that tells more, where known."""
@@ -58,15 +61,22 @@ class Area:
     checks: tuple[Check, ...]
 
 
-def write_page(summary: Summary, folder: Path, evidently: EvidentlyInput | None = None) -> None:
+def write_page(
+    summary: Summary,
+    folder: Path,
+    evidently: EvidentlyInput | None = None,
+    write_analysts: WriteAnalysts = write_analyst_pages,
+) -> None:
     """Write `folder/index.html`, and evidently's pages beside it where `evidently` gives rows.
+
+    `write_analysts` does the latter, as `write_analyst_pages` does.
 
     Each file appears whole or not at all. Where evidently fails, the page says so and stands.
 
     Raises SinkError where the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    analysts = write_analyst_pages(evidently, folder, _title(summary))
+    analysts = write_analysts(evidently, folder, _title(summary))
     with replacing(folder / PAGE) as path:
         path.write_text(render_page(summary, analysts), encoding="utf-8")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from drugmon.monitoring.history import read_nights, record_report
 from drugmon.monitoring.reference import Profile
 from drugmon.monitoring.summary import Check, Side, Status, Summary, Volume, worst
 from drugmon.monitoring.volume import failures, freshness, not_fresh, volume
+from drugmon.reports.analyst_process import AnalystProcess
+from drugmon.reports.analysts import write_analyst_pages
 from drugmon.reports.retention import prune
 from drugmon.workflows.report_folder import sample_sides, write_report_index, write_report_page
 from drugmon.workflows.report_sides import (
@@ -129,14 +132,18 @@ def report(
     gate = read_gate(config.gate, config.fail_on)
     now = config.now or datetime.now(UTC)
     on_progress("reading")
-    with open_source(config) as source:
-        judged = _judge(config, source, gate, now, on_progress)
-        sample = None
-        if config.evidently:
-            on_progress("sampling rows for evidently")
-            sample = sample_sides(judged.rows, judged.reference_rows, judged.labels, judged.profile)
-    on_progress("writing the page")
-    page = write_report_page(judged.summary, config.out, sample)
+    with AnalystProcess() if config.evidently else nullcontext() as analysts:
+        with open_source(config) as source:
+            judged = _judge(config, source, gate, now, on_progress)
+            sample = None
+            if analysts:
+                on_progress("sampling rows for evidently")
+                sample = sample_sides(
+                    judged.rows, judged.reference_rows, judged.labels, judged.profile
+                )
+        on_progress("writing the page")
+        write_analysts = analysts.write if analysts else write_analyst_pages
+        page = write_report_page(judged.summary, config.out, sample, write_analysts)
     database, note = source.past.database, source.past.note
     try:
         record_report(judged.summary, page.parent.name, database, config.lock_timeout)

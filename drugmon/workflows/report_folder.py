@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drugmon.reports.evidently_reports import EvidentlyInput
+    from drugmon.reports.morning import WriteAnalysts
 
 SAMPLE_ROWS: Final = 3000
 """Rows of a side that evidently sees."""
@@ -30,8 +31,12 @@ SAMPLE_ROWS: Final = 3000
 _NAMES: Final = ("drug", "condition")
 
 
-def write_report_page(summary: Summary, out: Path, sample: EvidentlyInput | None) -> Path:
+def write_report_page(
+    summary: Summary, out: Path, sample: EvidentlyInput | None, write_analysts: WriteAnalysts
+) -> Path:
     """Write `<out>/<date>-<run>/` and return the path of its page.
+
+    `write_analysts` writes evidently's pages of `sample`.
 
     Raises:
         SinkError: the folder cannot be written; nothing of it is left.
@@ -40,7 +45,7 @@ def write_report_page(summary: Summary, out: Path, sample: EvidentlyInput | None
 
     folder = out / f"{summary.created_at.astimezone(UTC):%Y-%m-%d}-{summary.run_id}"
     with building(folder) as aside:
-        write_page(summary, aside, sample)
+        write_page(summary, aside, sample, write_analysts)
         text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
         (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
         night = json.dumps(night_of_summary(summary, folder.name), default=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ Run = Callable[..., ReportResult]
 @pytest.fixture(autouse=True)
 def _no_drill_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages are made, but for evidently's, which take seconds and are tested elsewhere."""
-    monkeypatch.setattr("drugmon.reports.morning.write_analyst_pages", lambda *_given: ())
+    monkeypatch.setattr("drugmon.workflows.report.AnalystProcess", nullcontext)
+    monkeypatch.setattr("drugmon.workflows.report.write_analyst_pages", lambda *_given: ())
 
 
 @pytest.fixture(name="run")
