@@ -32,11 +32,14 @@ __all__ = [
     "read_windows",
 ]
 
-_READERS: Final[Mapping[str, Callable[[FileSource, str | None], Reader]]] = {
-    "parquet": ParquetReader,
+_TEXT: Final[Mapping[str, type[DelimitedReader | JsonlReader]]] = {
     "csv": DelimitedReader,
     "tsv": DelimitedReader,
     "jsonl": JsonlReader,
+}
+_READERS: Final[Mapping[str, Callable[[FileSource, str | None], Reader]]] = {
+    "parquet": ParquetReader,
+    **_TEXT,
 }
 _VERDICTS_READ: Final = 1 << 14
 
@@ -114,30 +117,18 @@ def read_scored(source: FileSource, encoding: str | None, size: int) -> Iterator
     Raises:
         SourceError: the file cannot be read, holds no verdicts, or something else in their columns.
     """
-    opened = _READERS[source.format]
-    with opened(source, encoding) as own, opened(source, encoding) as again:
-        # The rows leave the verdicts out and the verdicts the rows: both are read side by side.
+    with _TEXT[source.format](source, encoding) as reader:
         found = False
-        for rows, verdicts in zip(own.windows(size), again.verdicts(size), strict=False):
+        for table in reader.scored(size):
             found = True
-            cells = {name: [_as_text(cell) for cell in rows.column(name)] for name in rows.names}
-            table = pa.table(
-                {name: pa.array(column, pa.string()) for name, column in cells.items()}
-            )
-            for name in verdicts.column_names:
-                table = table.append_column(verdicts.schema.field(name), verdicts.column(name))
             yield table
-        if own.has_rows and not found:
-            raise no_verdicts(own.where)
+        if reader.has_rows and not found:
+            raise no_verdicts(reader.where)
 
 
 def no_verdicts(where: str) -> SourceError:
     """The error for a source that was not scored."""
     return SourceError(f"{where}: holds no verdicts; name what `drugmon score` wrote")
-
-
-def _as_text(cell: object) -> str | None:
-    return None if cell is None else str(cell)
 
 
 def _with_rows(reader: Reader) -> Reader:

@@ -11,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 
 from drugmon.data.formats.cells import delimited_line, delimited_lines
-from drugmon.data.formats.interface import Closing, Reader, in_chunks
+from drugmon.data.formats.interface import Closing, Reader, beside, in_chunks
 from drugmon.data.formats.textfile import open_text, read_lines
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
@@ -83,15 +83,28 @@ class DelimitedReader(Closing):
 
     def verdicts(self, size: int) -> Iterator[pa.Table]:
         """Yield the verdicts of an earlier output."""
-        if set(VERDICT_COLUMNS) <= set(self._header):
-            at = {name: self._header.index(name) for name in VERDICT_COLUMNS}
-            for chunk in in_chunks(self._records, size):
-                columns = {name: [cells[i] for _, cells in chunk] for name, i in at.items()}
-                yield cast_verdicts(pa.table(columns), self.where)
+        for columns in self._scored(size):
+            yield self._verdicts_of(columns)
+
+    def scored(self, size: int) -> Iterator[pa.Table]:
+        """Yield all columns of an earlier output: its own as text, and the verdicts."""
+        for columns in self._scored(size):
+            own = [pa.array(columns[i], pa.string()) for i in self._own]
+            yield beside(pa.table(own, self.columns), self._verdicts_of(columns))
 
     def close(self) -> None:
         """Close the file."""
         self._lines.close()
+
+    def _scored(self, size: int) -> Iterator[list[tuple[str, ...]]]:
+        """Yield the cells of `size` rows, column by column; nothing where there are no verdicts."""
+        if set(VERDICT_COLUMNS) <= set(self._header):
+            for chunk in in_chunks(self._records, size):
+                yield list(zip(*(cells for _, cells in chunk), strict=True))
+
+    def _verdicts_of(self, columns: Sequence[Sequence[str]]) -> pa.Table:
+        found = {name: columns[self._header.index(name)] for name in VERDICT_COLUMNS}
+        return cast_verdicts(pa.table(found), self.where)
 
     def _own_part(self, record: Record) -> Record:
         """Return the record without earlier verdicts, which as a rule stand at its end, bare."""

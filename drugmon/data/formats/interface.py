@@ -15,6 +15,12 @@ from drugmon.data.reviews import Rows
 T = TypeVar("T")
 
 
+def beside(rows: pa.Table, verdicts: pa.Table) -> pa.Table:
+    """The columns of both, in this order."""
+    columns = [*rows.columns, *verdicts.columns]
+    return pa.table(columns, pa.schema([*rows.schema, *verdicts.schema]))
+
+
 class Closing(ABC):
     """A context manager that closes at its end."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TextIO
 import pyarrow as pa
 
 from drugmon.data.formats.cells import json_members
-from drugmon.data.formats.interface import Closing, in_chunks
+from drugmon.data.formats.interface import Closing, beside, in_chunks
 from drugmon.data.formats.objects import Object, infer_schema, parse_object, to_table
 from drugmon.data.formats.textfile import read_lines
 from drugmon.data.reviews import Rows
@@ -96,6 +96,13 @@ class JsonlReader(Closing):
         for chunk in in_chunks(self._records, size):
             yield verdicts_of(chunk, self.where)
 
+    def scored(self, size: int) -> Iterator[pa.Table]:
+        """Yield all columns of an earlier output: its own as text, and the verdicts."""
+        for chunk in in_chunks(self._records, size):
+            own = [[_as_text(row.get(name)) for _, row in chunk] for name in self.columns]
+            cells = [pa.array(column, pa.string()) for column in own]
+            yield beside(pa.table(cells, self.columns), verdicts_of(chunk, self.where))
+
     def close(self) -> None:
         """Close the file."""
         self._lines.close()
@@ -167,6 +174,10 @@ def verdicts_of(records: Sequence[Record], where: str) -> pa.Table:
         raise SourceError(
             f"{where}: its verdict keys hold something else; use --rescore"
         ) from error
+
+
+def _as_text(cell: object) -> str | None:
+    return None if cell is None else str(cell)
 
 
 def _spliced(line: str, members: str) -> str:
