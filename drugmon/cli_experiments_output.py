@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from drugmon.cli_output import LOG_WIDTH, print_json
+from drugmon.cli_output import console, print_json
 from drugmon.data.atomic import replacing
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ def print_trials(result: TuneResult, *, as_json: bool, quiet: bool) -> None:
         style = "bold green" if trial is result.best else None
         mark = "best" if trial is result.best else str(trial.number + 1)
         table.add_row(mark, *settings, *_measured(trial), style=style)
-    screen = _console()
+    screen = console()
     screen.print(table)
     for trial in result.trials:
         if trial.reason:
@@ -80,7 +78,7 @@ def print_comparison(
         return print_json(to_json(comparison))
     if quiet:
         return None
-    screen = _console()
+    screen = console()
     for target in comparison.targets:
         screen.print(_target_table(comparison, target))
     screen.print(_cost_table(comparison))
@@ -102,11 +100,6 @@ def print_experiment(result: ExperimentResult, *, as_json: bool, quiet: bool) ->
     if not as_json and not quiet:
         print(f"wrote {result.page}")
     print_comparison(result.comparison, as_json=as_json, quiet=quiet, command="experiment")
-
-
-def _console() -> Console:
-    """A table in a log or a pipe is not folded to the 80 columns that rich takes there."""
-    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
 
 
 def _interval(found: Interval) -> str:

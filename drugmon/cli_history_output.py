@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drugmon.cli_output import LOG_WIDTH
+from drugmon.cli_output import console
 from drugmon.labels import LABELS, TARGETS
 
 if TYPE_CHECKING:
@@ -51,14 +50,14 @@ def print_history_csv(history: History, *, runs_only: bool) -> None:
 
 def print_history(history: History, *, runs_only: bool) -> None:
     """The nights, what moved over them, and the runs."""
-    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+    screen = console()
     if history.nights and not runs_only:
-        console.print(_nights_table(history.nights))
+        screen.print(_nights_table(history.nights))
         for source in dict.fromkeys(night["source"] for night in history.nights):
             own = [night for night in history.nights if night["source"] == source]
-            console.print(_trends_table(source, own))
+            screen.print(_trends_table(source, own))
     if history.runs:
-        console.print(_runs_table(history.runs))
+        screen.print(_runs_table(history.runs))
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -85,7 +84,7 @@ def _averaged(values: Sequence[float | None], size: int) -> list[float | None]:
 
 
 def _nights_table(nights: Sequence[Row]) -> Table:
-    table = Table("night", "verdict", "reviews", "why", header_style="bold", box=SIMPLE_HEAD)
+    table = Table("night, UTC", "verdict", "reviews", "why", header_style="bold", box=SIMPLE_HEAD)
     table.columns[2].justify = "right"
     for night in reversed(nights):
         status = Text(night["status"].upper(), STATUS_STYLES.get(night["status"], "dim"))
@@ -117,7 +116,7 @@ def _trends(nights: Sequence[Row]) -> Iterator[tuple[str, list[float | None]]]:
         for key in ("negative", "mean_confidence", "macro_f1", "estimated_macro_f1"):
             values = [_share(each, key) if key in LABELS else each.get(key) for each in own]
             if any(value is not None for value in values):
-                yield f"{target} {key}".replace("_", " "), values
+                yield f"{target} {key}".replace("_", " ").replace("macro f1", "macro-F1"), values
     checks = [{check["name"]: check["effect"] for check in night["checks"]} for night in nights]
     for name in dict.fromkeys(name for night in checks for name in night):
         effects = [night.get(name) for night in checks]
@@ -129,7 +128,7 @@ def _runs_table(runs: Sequence[Row]) -> Table:
     total = sparkline([float(run["total"]) for run in runs])
     table = Table(
         "run",
-        "finished",
+        "finished, UTC",
         "reviews",
         "scored",
         "reused",

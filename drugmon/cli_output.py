@@ -79,11 +79,11 @@ def print_training(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
         )
     if quiet:
         return None
-    console = _console()
-    console.print(f"Held-out figures ({result.measured_on}), 95 % intervals:")
-    console.print(_quality_table(result.qualities))
+    screen = console()
+    screen.print(f"Held-out figures ({result.measured_on}), 95 % intervals:")
+    screen.print(_quality_table(result.qualities))
     trained, whole = (manifest.training[f"{of}_parameters"] for of in ("trainable", "all"))
-    console.print(
+    screen.print(
         f"{trained:,} of {whole:,} parameters trained ({trained / whole:.2%}), "
         f"{manifest.training['peak_memory'] / 1e9:.1f} GB of memory at most"
     )
@@ -103,13 +103,13 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> N
         return print_json(to_json(evaluation))
     if quiet:
         return None
-    console = _console()
-    console.print(_quality_table(evaluation.qualities))
+    screen = console()
+    screen.print(_quality_table(evaluation.qualities))
     for target, quality in evaluation.qualities.items():
-        console.print(_class_table(target, quality))
+        screen.print(_class_table(target, quality))
     for part in evaluation.left_out:
         where = part.target or "all targets"
-        console.print(f"left out of {where}: {part.rows:,} reviews, {part.reason}")
+        screen.print(f"left out of {where}: {part.rows:,} reviews, {part.reason}")
     print(
         f"drugmon evaluate: ok adapter={evaluation.adapter} rows={evaluation.rows} "
         f"macro_f1={_mean_macro_f1(evaluation.qualities):.3f}",
@@ -130,15 +130,15 @@ def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
         shares = [f"{verdict.probabilities[label]:.2f}" for label in LABELS]
         label = Text(verdict.label, style=STYLES[verdict.label])
         table.add_row(verdict.target, label, bar, *shares)
-    _console().print(table)
+    console().print(table)
     return None
 
 
 def print_shown(shown: Shown) -> None:
     """The verdicts of a scored file, and how the labels are spread over all of it."""
-    console = _console()
+    screen = console()
     # A narrow terminal has room for id and drug beside the four verdicts.
-    context = list(shown.context)[: None if console.width >= WIDE else 2]
+    context = list(shown.context)[: None if screen.width >= WIDE else 2]
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for name in context:
         table.add_column(name, no_wrap=True, max_width=24)
@@ -147,17 +147,17 @@ def print_shown(shown: Shown) -> None:
     for number, verdicts in enumerate(shown.verdicts):
         cells = [Text(_cell(shown.context[name][number])) for name in context]
         table.add_row(*cells, *(_verdict(verdicts[target]) for target in TARGETS))
-    console.print(table)
+    screen.print(table)
     if shown.total > len(shown.verdicts):
-        console.print(f"... and {shown.total - len(shown.verdicts):,} more rows")
+        screen.print(f"... and {shown.total - len(shown.verdicts):,} more rows")
     shares = Table("all rows", *LABELS, "no text", box=SIMPLE_HEAD, pad_edge=False)
     for column in shares.columns[1:]:
         column.justify = "right"
     for target, counts in shown.counts.items():
         none = shown.total - sum(counts.values())
         shares.add_row(target, *(f"{counts[label]:,}" for label in LABELS), f"{none:,}")
-    console.print(shares)
-    console.print(f"scored by {', '.join(shown.adapters)}")
+    screen.print(shares)
+    screen.print(f"scored by {', '.join(shown.adapters)}")
 
 
 def print_findings(findings: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -168,7 +168,7 @@ def print_findings(findings: Sequence[Mapping[str, Any]], *, as_json: bool) -> N
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
         table.add_row(marks[finding["ok"]], Text(finding["subject"]), Text(finding["says"]))
-    _console().print(table)
+    console().print(table)
     return None
 
 
@@ -189,7 +189,7 @@ def print_adapters(adapters: Sequence[Adapter], *, as_json: bool) -> None:
             f"{overall:.3f}" if overall is not None else "-",
             str(adapter.folder),
         )
-    _console().print(table)
+    console().print(table)
     return None
 
 
@@ -201,11 +201,11 @@ def print_adapter(adapter: Adapter, *, as_json: bool) -> None:
         return print_json({"digest": adapter.manifest.digest, **asdict(adapter.manifest)})
     card = (adapter.folder / CARD).read_text(encoding="utf-8")
     _, _, body = card.removeprefix("---\n").partition("\n---\n")
-    _console().print(Markdown(body or card))
+    console().print(Markdown(body or card))
     return None
 
 
-def _console() -> Console:
+def console() -> Console:
     """A table in a log or a pipe is not folded to the 80 columns that rich takes there."""
     return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
 
