@@ -10,8 +10,8 @@ from typing import Any, Final
 from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.reliability import wilson
 from drugmon.monitoring.summary import AREAS, Status
-from drugmon.reports.charts import Limit, LineChart, Series, line_chart
 from drugmon.reports.effects import is_two_sided
+from drugmon.reports.line_chart import Limit, LineChart, Series, line_chart
 from drugmon.reports.pages import number, percent, target_title
 
 Night = Mapping[str, Any]
