@@ -48,7 +48,7 @@ def nightly(
         try:
             result = _Night(config, log_bug, on_progress).run()
         except BaseException as error:
-            reason = str(error) if isinstance(error, DrugmonError) else type(error).__name__
+            reason = _cause(error)
             _log.error("cut off, the next start goes on with this night: %s", reason)
             _tell(config, News("failure", "failed", summary=f"cut off: {reason}"))
             raise
@@ -137,6 +137,12 @@ class _Night:
             _log.info("%s: removed the old report %s", night.name, folder.name)
         for reason in result.summary.reasons:
             _log.warning("%s: %s", night.name, reason)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) if isinstance(error, DrugmonError) else type(error).__name__
 
 
 def _tell(config: NightlyConfig, news: News) -> None:

@@ -133,7 +133,10 @@ def _tasks(
         tasks.append(Task(_name(source), _score_config(source, engine, folder, where), report))
     twice = [name for name, count in Counter(task.name for task in tasks).items() if count > 1]
     if twice:
-        raise SettingsError(f"{path}: several sources are called {twice[0]!r}; set their key name")
+        raise SettingsError(
+            f"{path}: several sources are called {twice[0]!r}; "
+            'give each a name of its own: name = "..."'
+        )
     return tuple(tasks)
 
 

@@ -136,7 +136,7 @@ ONE = '[[source]]\nsource = "r.csv"\n'
         (ONE + '[notify]\nurl = "ftp://x/"', ": notify.url will not do: give an http or https"),
         (ONE + '[notify]\ncommand = "a b"', ": notify.command will not do: give a list, such as"),
         (ONE + 'id = "x"', ": source 1: --id is for tables; give --table"),
-        (ONE + ONE, ": several sources are called 'r'; set their key name"),
+        (ONE + ONE, ": several sources are called 'r'; give each a name of its own"),
     ],
 )
 def test_a_mistake_names_file_key_and_remedy(tmp_path: Path, text: str, message: str) -> None:
