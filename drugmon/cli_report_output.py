@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drugmon.cli_output import LOG_WIDTH, print_json
+from drugmon.cli_output import console, print_json
 
 if TYPE_CHECKING:
     from drugmon.monitoring.figures import Interval
@@ -25,7 +24,7 @@ def print_report(result: ReportResult, *, as_json: bool, quiet: bool, explain: b
     summary = result.summary
     if as_json:
         return print_json({**summary.to_dict(), "page": str(result.page)})
-    out = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+    out = console()
     if explain:
         _explain(summary, out)
     if quiet:
@@ -44,9 +43,9 @@ def print_report(result: ReportResult, *, as_json: bool, quiet: bool, explain: b
 
 def _explain(summary: Summary, out: Console) -> None:
     """Every check as a row, and what was left out."""
-    title = f"{summary.source}, {summary.current.n:,} reviews"
+    title = f"{summary.source}: {summary.current.told}"
     if summary.reference is not None:
-        title += f", against {summary.reference.name} ({summary.reference.n:,})"
+        title += f" against {summary.reference.told}"
     table = Table(
         "",
         "check",

@@ -44,6 +44,8 @@ def summary(number: int) -> Summary:
         status=status,
         reasons=("The words changed.", "So did the drugs.") if number == 2 else (),
         watched=("drift",),
+        alpha=0.05,
+        min_reviews=30,
         current=Side("all", 103, "tiny@1"),
         reference=None,
         volume=Volume(rows=100 + number, empty=0),

@@ -9,7 +9,7 @@ import numpy as np
 from drugmon.labels import LABEL_OF_LEVEL, LABELS
 from drugmon.monitoring.distances import jensen_shannon, psi
 from drugmon.monitoring.figures import Interval
-from drugmon.monitoring.findings import Finding, likely, percent, points, too_few
+from drugmon.monitoring.findings import Finding, percent, points, too_few
 from drugmon.monitoring.gate import Gate
 from drugmon.monitoring.permutation import Integers, mix_test
 from drugmon.monitoring.reference import NONE, Profile, TargetProfile
@@ -46,14 +46,11 @@ def balance_findings(
             continue
         label, moved = max(_changes(now, then), key=lambda entry: abs(entry[1].value or 0))
         before, after = (side.counts[label] / side.judged for side in (then, now))
-        says = (
-            f"{label} {percent(before)} → {percent(after)}: {points(moved)}, "
-            f"n = {now.judged:,}, {likely(balance.p_value or 0)}"
-        )
         yield Finding(
             name,
             title,
-            f"{title_of(balance.target)}: {says}.",
+            f"{title_of(balance.target)}: {label} {percent(before)} → {percent(after)}: "
+            f"{points(moved)}, n = {now.judged:,}.",
             f"largest change of a label's share ({label})",
             moved,
             balance.p_value,
@@ -83,7 +80,7 @@ def rating_findings(
             name,
             title,
             f"Ratings: {LABELS[most]} ones {percent(then[most] / m)} → {percent(now[most] / n)}: "
-            f"{points(moved)}, n = {n:,}, {likely(p_value)}.",
+            f"{points(moved)}, n = {n:,}.",
             f"largest change of a share of ratings ({LABELS[most]})",
             moved,
             p_value,

@@ -12,7 +12,7 @@ from drugmon.monitoring.balance import title_of
 from drugmon.monitoring.correction import combine
 from drugmon.monitoring.distances import kolmogorov_smirnov
 from drugmon.monitoring.figures import Interval
-from drugmon.monitoring.findings import Finding, likely, percent, points, too_few
+from drugmon.monitoring.findings import Finding, percent, points, too_few
 from drugmon.monitoring.gate import Gate
 from drugmon.monitoring.histogram import Histogram
 from drugmon.monitoring.permutation import Integers, ordered_test
@@ -42,7 +42,7 @@ def output_findings(
             name,
             title,
             f"{title_of(target)}: {most} moved by {percent(effect.value)} of the verdicts at its "
-            f"largest gap, {likely(p_value)}.",
+            "largest gap.",
             f"Kolmogorov-Smirnov distance ({most})",
             effect,
             p_value,
@@ -78,7 +78,7 @@ def length_findings(
             name,
             title,
             f"Lengths: {title_of(most_moved).lower()} differ most, by {percent(effect.value)} of "
-            f"the texts at the largest gap, {likely(p_value)}.",
+            "the texts at the largest gap.",
             f"Kolmogorov-Smirnov distance ({title_of(most_moved).lower()})",
             effect,
             p_value,
@@ -110,8 +110,7 @@ def empty_findings(
     yield Finding(
         name,
         title,
-        f"Without {title_of(most).lower()}: {percent(before)} → {percent(after)}, "
-        f"{points(moved)}, {likely(p_value)}.",
+        f"Without {title_of(most).lower()}: {percent(before)} → {percent(after)}, {points(moved)}.",
         f"change of the share without a text ({title_of(most).lower()})",
         moved,
         p_value,
@@ -136,8 +135,7 @@ def repeat_findings(current: Profile, reference: Profile, gate: Gate) -> Iterato
     yield Finding(
         name,
         title,
-        f"Repeats: {percent(then / size, 1)} → {percent(now / size, 1)} of {size:,} reviews, "
-        f"{likely(p_value)}.",
+        f"Repeats: {percent(then / size, 1)} → {percent(now / size, 1)} of {size:,} reviews.",
         "rise of the share that repeats another review",
         moved if now > then else Interval(0.0, 0.0, max(0.0, (moved.high or 0) if moved else 0)),
         p_value,
@@ -183,7 +181,7 @@ def unknown_findings(current: Profile, reference: Profile, gate: Gate) -> Iterat
         name,
         title,
         f"Words that the tokenizer has no token for: {percent(then.mean, 1)} → "
-        f"{percent(now.mean, 1)}, {likely(p_value)}.",
+        f"{percent(now.mean, 1)}.",
         "change of the mean share of unknown words",
         Interval(moved, moved - 1.96 * error, moved + 1.96 * error),
         p_value,

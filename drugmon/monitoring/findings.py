@@ -16,7 +16,8 @@ class Finding:
     """One statistic with its test, not yet judged.
 
     `name` begins with the area. `limits` and `p_value` are None for what cannot be judged; `says`
-    tells why then. `status` is that of a check which needs no test, such as the age of verdicts.
+    tells why then. To that of a test, weighing adds the corrected p-value. `status` is that of a
+    check which needs no test, such as the age of verdicts.
     """
 
     name: str
@@ -52,7 +53,7 @@ def _check(finding: Finding, p_adjusted: float | None, gate: Gate) -> Check:
         name=finding.name,
         title=finding.title,
         status=status,
-        says=finding.says,
+        says=_with_p(finding.says, p_adjusted),
         statistic=finding.statistic,
         effect=effect,
         p_value=finding.p_value,
@@ -76,14 +77,19 @@ def points(change: Interval) -> str:
     """A change of a share for people: `+12 points (+5 to +19)`."""
     if change.value is None:
         return "-"
-    span = (
-        ""
-        if change.low is None or change.high is None
-        else f" ({100 * change.low:+.0f} to {100 * change.high:+.0f})"
-    )
-    return f"{100 * change.value:+.0f} points{span}"
+    span = ""
+    if change.low is not None and change.high is not None:
+        span = f" ({_signed(change.low)} to {_signed(change.high)})"
+    return f"{_signed(change.value)} points{span}"
 
 
-def likely(p_value: float) -> str:
-    """A p-value for people."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+def _signed(share: float) -> str:
+    return f"{round(100 * share):+d}" if round(100 * share) else "0"
+
+
+def _with_p(says: str, p_adjusted: float | None) -> str:
+    """The sentence with the p-value that judges, in the decimals that the pages have."""
+    if p_adjusted is None:
+        return says
+    p = "p < 0.001" if p_adjusted < 0.001 else f"p = {p_adjusted:.3f}"
+    return f"{says.removesuffix('.')}, {p}."

@@ -17,7 +17,7 @@ from scipy import stats
 from drugmon.monitoring.correction import adjust, combine
 from drugmon.monitoring.distances import moved_share
 from drugmon.monitoring.figures import Interval
-from drugmon.monitoring.findings import Finding, likely, percent, points, too_few
+from drugmon.monitoring.findings import Finding, percent, points, too_few
 from drugmon.monitoring.gate import Gate
 from drugmon.monitoring.names import LONGEST_NAME, NameMix
 from drugmon.monitoring.permutation import DRAWS, Integers, mix_test
@@ -93,7 +93,7 @@ def mix_findings(
         name,
         title,
         f"{title}: {percent(moved.value)} of the reviews moved beyond chance, "
-        f"{cells.names[most]} most ({percent(before)} → {percent(after)}), {likely(p_value)}.",
+        f"{cells.names[most]} most ({percent(before)} → {percent(after)}).",
         "share of reviews that moved, beyond chance",
         moved,
         p_value,

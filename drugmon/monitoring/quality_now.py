@@ -13,7 +13,7 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.balance import title_of
 from drugmon.monitoring.estimate import estimate_quality, sampling_error
 from drugmon.monitoring.figures import Interval, Quality
-from drugmon.monitoring.findings import Finding, likely, too_few
+from drugmon.monitoring.findings import Finding, too_few
 from drugmon.monitoring.gate import Gate, Limits
 from drugmon.monitoring.permutation import Integers, draw
 from drugmon.monitoring.permutation import p_value as p_value_of
@@ -64,17 +64,20 @@ def quality_findings(
     probabilities give: what the method gets wrong, it gets wrong on both sides.
     """
     for each in found:
-        name, title = f"quality.{each.target}", f"{title_of(each.target)}: macro-F1"
-        known = (reference.quality.get(each.target) if reference else None) or each.held_out
+        name, title = f"quality.{each.target}", f"{title_of(each.target)}: drop of macro-F1"
+        own = reference.quality.get(each.target) if reference else None
+        known, whose = (own, "in the reference") if own else (each.held_out, "on held-out reviews")
         if each.measured is not None and known is not None:
-            yield _measured(name, title, each.measured, known, gate)
+            yield _measured(name, title, each.measured, known, whose, gate)
         elif each.measured is None and each.estimate is not None and reference is not None:
             yield from _estimated(name, title, each.target, current, reference, gate)
 
 
-def _measured(name: str, title: str, now: Quality, then: Quality, gate: Gate) -> Finding:
+def _measured(
+    name: str, title: str, now: Quality, then: Quality, whose: str, gate: Gate
+) -> Finding:
     least = max(LEAST, gate.min_reviews)
-    for side, which in ((now, "with a true label"), (then, "measured before")):
+    for side, which in ((now, "with a true label"), (then, f"measured {whose}")):
         if side.n < least:
             return too_few(name, title, side.n, least, which)
         rarest = min(side.classes, key=lambda each: each.support)
@@ -84,7 +87,7 @@ def _measured(name: str, title: str, now: Quality, then: Quality, gate: Gate) ->
     error = float(np.hypot(_error(now.macro_f1), _error(then.macro_f1)))
     p_value = _worse(np.array(now.confusion), np.array(then.confusion))
     figures = now.macro_f1, then.macro_f1
-    return _drop(name, title, *figures, error, p_value, "measured", now.n, gate.quality)
+    return _drop(name, title, *figures, whose, error, p_value, "measured", now.n, gate.quality)
 
 
 def _worse(now: Integers, then: Integers) -> float:
@@ -131,6 +134,7 @@ def _estimated(
         title,
         estimate.macro_f1,
         before.macro_f1,
+        "in the reference",
         error,
         p_value,
         "estimated",
@@ -160,6 +164,7 @@ def _drop(
     title: str,
     now: Interval,
     then: Interval,
+    whose: str,
     error: float,
     p_value: float,
     how: str,
@@ -173,8 +178,7 @@ def _drop(
     return Finding(
         name,
         title,
-        f"Macro-F1 {how} as {now.value:.3f} on {n:,} reviews, {then.value:.3f} before, "
-        f"{likely(p_value)}.",
+        f"Macro-F1 {how} as {now.value:.3f} on {n:,} reviews, {then.value:.3f} {whose}.",
         f"drop of macro-F1 ({how})",
         Interval(drop, drop - 1.96 * error, drop + 1.96 * error),
         p_value,

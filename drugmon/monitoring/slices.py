@@ -136,11 +136,11 @@ def _slice(
         shrunk=float(shrunk),
         p_adjusted=p_adjusted,
         status=status,
-        says=_says(group, moved),
+        says=_says(group, moved, sure=p_adjusted is not None and p_adjusted < gate.alpha),
     )
 
 
-def _says(group: _Group, moved: Interval | None) -> str:
+def _says(group: _Group, moved: Interval | None, *, sure: bool) -> str:
     now = percent(group.negative / group.n)
     about = f"{title_of(group.target).lower()} of {group.value}"
     if group.target == "overall":
@@ -148,6 +148,8 @@ def _says(group: _Group, moved: Interval | None) -> str:
     if moved is None or not group.reference_n:
         return f"{about}: {now} negative (n = {group.n:,})"
     before = percent((group.reference_negative or 0) / group.reference_n)
+    if not sure:
+        return f"{about}: {before} → {now} negative (n = {group.n:,}), {points(moved)}"
     turned = "turned negative" if (moved.value or 0) > 0 else "turned less negative"
     return f"{about} {turned}: {before} → {now} (n = {group.n:,}), {points(moved)}"
 

@@ -21,6 +21,9 @@ FORMAT_VERSION: Final = 1
 AREAS: Final = ("freshness", "volume", "balance", "drift", "quality")
 """What a gate can watch, in the order of the page."""
 
+HELD_OUT: Final = "held-out reviews"
+"""How the name of a reference begins that is an adapter's own."""
+
 
 class Status(StrEnum):
     """What a check or a report came to, from best to worst; `unjudged` counts as `pass`."""
@@ -186,6 +189,13 @@ class Side:
     since: datetime | None = None
     until: datetime | None = None
 
+    @property
+    def told(self) -> str:
+        """How many reviews of what: "466 held-out reviews of minilm-druglib"."""
+        reviews = "review" if self.n == 1 else "reviews"
+        of = "" if self.name.startswith(HELD_OUT) else f"{reviews} of "
+        return f"{self.n:,} {of}{self.name}"
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -197,6 +207,8 @@ class Summary:
         source: the source's name, and the table's, without the machine's path.
         left_out: sentences on what could not be compared, and why.
         watched: the areas whose checks decide `status`.
+        alpha: the gate's: a check is significant where its `p_adjusted` is below.
+        min_reviews: the gate's: below, on either side, nothing is judged.
         reasons: the sentences behind a `status` that is not `pass`, worst first.
         history_note: None, or why trends and expected volumes are missing.
     """
@@ -208,6 +220,8 @@ class Summary:
     status: Status
     reasons: tuple[str, ...]
     watched: tuple[str, ...]
+    alpha: float
+    min_reviews: int
     current: Side
     reference: Side | None
     volume: Volume

@@ -9,7 +9,7 @@ from typing import Final
 from drugmon.monitoring.figures import Interval
 from drugmon.monitoring.summary import Check, Status
 from drugmon.reports.charts import Mark, Scale, mark
-from drugmon.reports.effects import is_two_sided, no_change
+from drugmon.reports.effects import badness, reached
 
 SCALE: Final = Scale(-0.5, 2.0)
 """0 is no change, 1 the limit of failing; what lies beyond the ends is cut, with an arrow."""
@@ -41,21 +41,18 @@ def forest(checks: Sequence[Check]) -> Forest:
     for check in checks:
         if check.status is Status.UNJUDGED:
             unjudged[check.says] = (*unjudged.get(check.says, ()), check.title)
-    return Forest(tuple(_row(check) for check in sorted(judged, key=_rank, reverse=True)), unjudged)
-
-
-def _rank(check: Check) -> tuple[int, float]:
-    reached = _reached(check, check.effect.value if check.effect else None)
-    return list(Status).index(check.status), reached or 0.0
+    return Forest(
+        tuple(_row(check) for check in sorted(judged, key=badness, reverse=True)), unjudged
+    )
 
 
 def _row(check: Check) -> ForestRow:
     effect = check.effect
-    at = _reached(check, effect.value if effect else None)
-    warn = _reached(check, check.warn_at)
+    at = reached(check, effect.value if effect else None)
+    warn = reached(check, check.warn_at)
     if effect is None or at is None:
         return ForestRow(check, None, SCALE.at(0), None, None)
-    known = (_reached(check, end) for end in (effect.low, effect.high))
+    known = (reached(check, end) for end in (effect.low, effect.high))
     ends = sorted(end for end in known if end is not None) or [at]
     return ForestRow(
         check=check,
@@ -64,13 +61,3 @@ def _row(check: Check) -> ForestRow:
         warn=None if warn is None else SCALE.at(abs(warn)),
         fail=SCALE.at(1),
     )
-
-
-def _reached(check: Check, value: float | None) -> float | None:
-    """How far `value` is from no change to the limit of failing, which is at 1."""
-    start = no_change(check.statistic)
-    span = 0.0 if check.fail_at is None else check.fail_at - start
-    effect = check.effect.value if check.effect else None
-    if effect is not None and effect < start and is_two_sided(check.statistic):
-        span = -span
-    return None if value is None or not span else (value - start) / span

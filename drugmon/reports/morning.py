@@ -24,8 +24,8 @@ from drugmon.reports.share_bars import share_bars
 
 PAGE: Final = "index.html"
 
-MOST: Final = {"histograms": 8, "slices": 12}
-"""Plots that are not folded away."""
+MOST: Final = {"reasons": 6, "histograms": 8, "slices": 12}
+"""What is not folded away."""
 
 QUESTIONS: Final = {
     "freshness": "Are these the newest reviews?",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -11,6 +13,9 @@ from drugmon.monitoring.figures import Interval
 
 UNDEFINED = "\N{EN DASH}"
 """What stands where a figure is undefined."""
+
+_MINUS: Final = re.compile(r"(?<![^\s(])-(?=\d)")
+_GAP: Final = re.compile(r"(?<=\d) (?=%)|(?<=\b[np]) (?=[=<])|(?<=\b[np] [=<]) (?=\d)")
 
 
 @cache
@@ -33,6 +38,7 @@ def environment() -> Environment:
         "with_interval": with_interval,
         "p_value": p_value,
         "target": target_title,
+        "prose": prose,
     }
     return templates
 
@@ -87,6 +93,12 @@ def number(value: float | None) -> str:
 def p_value(value: float | None) -> str:
     """Write a p-value; one below .001 is "< 0.001"."""
     return "<\N{NO-BREAK SPACE}0.001" if value is not None and value < 0.001 else figure(value)
+
+
+def prose(sentence: str) -> str:
+    """Set a sentence for reading: true minus signs, and no line ends within a figure."""
+    said = _MINUS.sub("\N{MINUS SIGN}", sentence)
+    return _GAP.sub("\N{NO-BREAK SPACE}", said)
 
 
 def target_title(name: str) -> str:

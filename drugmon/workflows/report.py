@@ -24,6 +24,7 @@ from drugmon.monitoring.summary import Check, Side, Status, Summary, Volume, wor
 from drugmon.monitoring.volume import failures, freshness, not_fresh, volume
 from drugmon.reports.analyst_process import AnalystProcess
 from drugmon.reports.analysts import write_analyst_pages
+from drugmon.reports.effects import badness
 from drugmon.reports.retention import prune
 from drugmon.workflows.report_folder import sample_sides, write_report_index, write_report_page
 from drugmon.workflows.report_sides import (
@@ -222,6 +223,8 @@ def _judge(
         status=worst([each.status for each in compared.checks if each.area in gate.fail_on]),
         reasons=_reasons(compared.checks, gate),
         watched=gate.fail_on,
+        alpha=gate.alpha,
+        min_reviews=gate.min_reviews,
         current=_side(rows, window, current),
         reference=_reference_side(reference, config),
         volume=_volume(current, runs, expected),
@@ -292,13 +295,12 @@ def _earlier_rows(source: Source, name: str) -> list[int]:
 
 
 def _reasons(checks: Sequence[Check], gate: Gate) -> tuple[str, ...]:
-    order = (Status.FAIL, Status.WARN)
-    return tuple(
-        check.says
-        for status in order
+    off = [
+        check
         for check in checks
-        if check.status is status and check.area in gate.fail_on
-    )
+        if check.status in (Status.FAIL, Status.WARN) and check.area in gate.fail_on
+    ]
+    return tuple(check.says for check in sorted(off, key=badness, reverse=True))
 
 
 def _side(rows: Scored, window: Window, current: Counted) -> Side:

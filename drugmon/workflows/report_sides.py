@@ -26,6 +26,7 @@ from drugmon.monitoring.history import history_of
 from drugmon.monitoring.merge import merge_profiles
 from drugmon.monitoring.profile import read_profile
 from drugmon.monitoring.reference import Profile
+from drugmon.monitoring.summary import HELD_OUT
 from drugmon.workflows.report_window import Window, runs_before, spans_of
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def find_reference(
     if config.reference == REFERENCE_OF_ADAPTER:
         if adapter is None:
             return None, None, "there is no adapter whose reference would serve"
-        name = f"held-out reviews of {adapter.manifest.name}"
+        name = f"{HELD_OUT} of {adapter.manifest.name}"
         return Reference(name, _profile_of(adapter), [], held_out), None, None
     if config.reference.startswith(PREVIOUS):
         return _previous(config, source, adapter, window, vocabulary)

@@ -73,6 +73,8 @@ def summary(status: Status = Status.PASS) -> Summary:
         status=status,
         reasons=("rows are missing",),
         watched=("volume",),
+        alpha=0.05,
+        min_reviews=30,
         current=Side("b.csv", 12, "tiny@1"),
         reference=None,
         volume=Volume(rows=12, empty=2),

@@ -96,9 +96,10 @@ def test_verdict_comes_first_with_what_it_rests_on(nights: Nights, name: str) ->
     for fact in (summary.run_id, summary.adapter, summary.source):
         assert fact in head
     if summary.current.n:
-        assert f"{summary.current.n} reviews ({summary.current.name})" in head
+        assert f"{summary.current.n} reviews of {summary.current.name}" in head
     if summary.reference:
-        assert "minilm-druglib, 3,107 reviews" in head
+        assert "against 3,107 held-out reviews of minilm-druglib" in head or not summary.current.n
+        assert "Compared with 3,107 held-out reviews of minilm-druglib" in head
 
 
 def test_verdict_counts_what_the_gate_watches(nights: Nights) -> None:
@@ -120,6 +121,23 @@ def test_reason_leads_to_its_area(nights: Nights) -> None:
     html = render_page(nights["fail"]())
     assert '+11.1 to 17.6). <a href="#balance">Balance</a>' in html
     assert "no area" not in html
+
+
+def test_many_reasons_are_folded_behind_the_first(nights: Nights) -> None:
+    reasons = tuple(f"Reason {number}." for number in range(9))
+    html = render_page(replace(nights["fail"](), reasons=reasons))
+    assert html.index("Reason 5.") < html.index("3 more reasons") < html.index("Reason 6.")
+    assert "more reasons" not in render_page(nights["fail"]())
+
+
+def test_the_gates_figures_are_told(nights: Nights) -> None:
+    said = words(render_page(replace(nights["pass"](), alpha=0.01, min_reviews=50)))
+    assert "(p below 0.01 after the Benjamini-Hochberg correction" in said
+    assert "Below 50 reviews on either side nothing is judged." in said
+
+
+def test_times_have_their_zone(nights: Nights) -> None:
+    assert "2026-11-23 05:31 to 2026-11-24 05:31 UTC" in words(render_page(nights["pass"]()))
 
 
 def test_reason_of_no_check_stands_without_a_link(nights: Nights) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from drugmon.monitoring.figures import Interval
-from drugmon.reports.pages import figure, number, p_value, points, with_interval
+from drugmon.reports.pages import figure, number, p_value, points, prose, with_interval
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -53,3 +53,15 @@ def test_small_p_values_are_not_zero() -> None:
 )
 def test_an_interval_sets_the_decimals(interval: Interval, written: str) -> None:
     assert with_interval(interval) == written
+
+
+@pytest.mark.parametrize(
+    ("plain", "set_"),
+    [
+        ("-9 points (-19 to +1)", f"{MINUS}9 points ({MINUS}19 to +1)"),
+        ("26 % to 41 %, n = 9, p < 0.001.", "26_% to 41_%, n_=_9, p_<_0.001."),
+        ("run 2026-11-25, co-trimoxazole-5, 1 - 2", "run 2026-11-25, co-trimoxazole-5, 1 - 2"),
+    ],
+)
+def test_sentences_are_set_for_reading(plain: str, set_: str) -> None:
+    assert prose(plain) == set_.replace("_", "\N{NO-BREAK SPACE}")

@@ -25,6 +25,8 @@ SUMMARY = Summary(
     status=Status.PASS,
     reasons=(),
     watched=("volume",),
+    alpha=0.05,
+    min_reviews=30,
     current=Side("all", 12, "tiny@1"),
     reference=None,
     volume=Volume(rows=12, empty=2, expected=Interval(12, 10, 14)),

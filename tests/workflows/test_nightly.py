@@ -44,7 +44,7 @@ class Reports:
         side = Side("night", 3, None)
         reasons = () if end is Status.PASS else ("more negative than usual",)
         summary = Summary(
-            run, now, config.name, "tiny", end, reasons, (), side, None, Volume(3, 0), ()
+            run, now, config.name, "tiny", end, reasons, (), 0.05, 30, side, None, Volume(3, 0), ()
         )
         page = config.out / f"{now:%Y-%m-%d}-{run}" / "index.html"
         self.pages.append(page)

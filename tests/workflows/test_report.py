@@ -21,6 +21,7 @@ from drugmon.errors import SourceError, UsageError
 from drugmon.labels import TARGETS
 from drugmon.monitoring.history import history_of, read_nights, read_run_numbers
 from drugmon.monitoring.summary import Check, Status
+from drugmon.reports.effects import badness
 from drugmon.workflows.report import ReportConfig, ReportResult, report
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -76,6 +77,7 @@ def test_a_calm_night_passes_and_leaves_page_numbers_and_history(
     told = json.loads((result.page.parent / "summary.json").read_text())
     assert told == result.summary.to_dict()
     assert told["current"]["n"] == 300 and told["reference"]["n"] == 800
+    assert (told["alpha"], told["min_reviews"]) == (0.05, 30)
     (night,) = read_nights(history_of(source))
     assert (night["report_id"], night["rows"]) == (result.summary.run_id, 300)
     assert night["targets"]["overall"]["macro_f1"] is not None
@@ -150,6 +152,9 @@ def test_more_negative_verdicts_fail_and_are_named(
         and "n = 300" in overall.says
     )
     assert overall.says in result.summary.reasons
+    failed = [each for each in result.summary.checks if each.status is Status.FAIL]
+    worst = max(failed, key=badness)
+    assert result.summary.reasons[0] == worst.says and worst.effect
     assert not run(source, reference=str(reference), fail_on=("volume",)).failed
 
 
