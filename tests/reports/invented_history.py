@@ -10,9 +10,7 @@ import numpy as np
 from drugmon.data.monitored import ReportCheck, ReportHead, ReportRecord, ReportTarget
 from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.history import night_of
-from drugmon.monitoring.summary import (
-    Check,
-)
+from drugmon.monitoring.summary import Check
 from tests.reports.invented_checks import CALM
 from tests.reports.invented_nights import ADAPTER, CREATED
 
