@@ -113,7 +113,7 @@ class Encoder:
 
     def collate(self, items: Sequence[Encoded]) -> Batch:
         """Pad reviews to the longest."""
-        return collate(items, self.pad_id)
+        return collate(items, self.pad_id, self.tokenizer.max_length)
 
     def load_for_scoring(self, compute: Compute, merge: Callable[[nn.Module], None]) -> nn.Module:
         """BERT packed on a CPU, everything else as transformers has it, merged and cast."""

@@ -6,6 +6,7 @@ token each one is: 0 for special tokens, 1, 2, 3 for the three aspects in the or
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,11 @@ from drugmon.labels import ASPECTS
 
 if TYPE_CHECKING:
     import torch
+
+PAD_STEP: Final = 8
+"""Batches are padded to multiples of it. So the same shapes come again, and with them what the
+libraries below keep for a shape (plans, freed memory), which with every length would grow without
+end; and GPUs multiply by eights."""
 
 LONE_TEXT_ASPECT: Final = ASPECTS.index("comments")
 """A lone review text stands where comments stand: both are taught by the overall rating."""
@@ -139,11 +145,20 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def collate(reviews: Sequence[Encoded], pad_id: int) -> Batch:
-    """Pad reviews to the longest: mask and pad id are written together, so they cannot disagree."""
+def padded(length: int) -> int:
+    """The next multiple of `PAD_STEP`."""
+    return -(-length // PAD_STEP) * PAD_STEP
+
+
+def collate(reviews: Sequence[Encoded], pad_id: int, most: int | None = None) -> Batch:
+    """Pad reviews to the longest and to `PAD_STEP`, but not beyond `most`, the model's limit.
+
+    Mask and pad id are written together, so they cannot disagree.
+    """
     import torch
 
-    shape = (len(reviews), max(len(review) for review in reviews))
+    longest = max(len(review) for review in reviews)
+    shape = (len(reviews), max(longest, min(padded(longest), most or sys.maxsize)))
     ids = np.full(shape, pad_id, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)
     segments = np.zeros(shape, dtype=np.int64)
@@ -167,6 +182,6 @@ def token_batches(
     start = 0
     while start < len(order):
         budget = max_tokens if isinstance(max_tokens, int) else max_tokens()
-        size = max(1, budget // max(1, lengths[order[start]]))
+        size = max(1, budget // padded(max(1, lengths[order[start]])))
         yield order[start : start + size]
         start += size

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from drugmon.data.reviews import Texts, with_text
 from drugmon.errors import BaseModelError, RecipeError
 from drugmon.labels import ASPECTS, LABELS, TARGETS
-from drugmon.models.inputs import TextTokenizer, share_budget
+from drugmon.models.inputs import TextTokenizer, padded, share_budget
 from drugmon.models.lexical import Aspects
 from drugmon.models.prepared import Prepared
 
@@ -110,10 +110,10 @@ class PromptTokenizer(TextTokenizer):
 
 
 def collate_prompts(prompts: Sequence[Ids], pad_id: int) -> PromptBatch:
-    """Pad prompts to the longest."""
+    """Pad prompts to the longest and to `PAD_STEP`: T5 knows no longest sequence."""
     import torch
 
-    shape = (len(prompts), max(len(prompt) for prompt in prompts))
+    shape = (len(prompts), padded(max(len(prompt) for prompt in prompts)))
     ids: npt.NDArray[np.int64] = np.full(shape, pad_id, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)
     for row, prompt in enumerate(prompts):

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
-from drugmon.models.inputs import ReviewTokenizer, collate, share_budget, token_batches
+from drugmon.models.inputs import (
+    Encoded,
+    ReviewTokenizer,
+    collate,
+    padded,
+    share_budget,
+    token_batches,
+)
 
 lengths = st.lists(st.integers(0, 300), min_size=1, max_size=6)
 
@@ -36,14 +43,25 @@ def test_batches_hold_every_row_once_within_the_budget(sizes: list[int], budget:
     batches = list(token_batches(sizes, budget))
     assert sorted(row for batch in batches for row in batch) == list(range(len(sizes)))
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(sizes[row] for row in batch) <= budget
+        longest = padded(max(sizes[row] for row in batch))
+        assert len(batch) == 1 or len(batch) * longest <= budget
     firsts = [sizes[batch[0]] for batch in batches]
     assert firsts == sorted(firsts, reverse=True)
 
 
 def test_a_lowered_budget_holds_for_the_batches_after_it() -> None:
-    budgets = iter([40, 20, 20, 20])
+    budgets = iter([64, 32, 32, 32])
     assert [len(batch) for batch in token_batches([10] * 10, lambda: next(budgets))] == [4, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("length", "most", "width"), [(5, None, 8), (8, None, 8), (9, 16, 16), (9, 10, 10), (9, 9, 9)]
+)
+def test_shapes_recur_and_stay_within_what_the_model_reads(
+    length: int, most: int | None, width: int
+) -> None:
+    review = Encoded(np.ones(length, np.int64), np.zeros(length, np.int8))
+    assert collate([review], 0, most).ids.shape == (1, width)
 
 
 def test_layout_marks_whose_token_each_is(tokenizer: ReviewTokenizer) -> None:

@@ -117,5 +117,5 @@ def test_label_word_of_several_tokens_is_told(tiny_t5: Path, tmp_path: Path) -> 
 
 def test_padding_is_masked() -> None:
     batch = collate_prompts([(5, 6, 7), (8,)], 3)
-    assert batch.ids.tolist() == [[5, 6, 7], [8, 3, 3]]
-    assert batch.mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch.ids.tolist() == [[5, 6, 7, *[3] * 5], [8, *[3] * 7]]
+    assert batch.mask.tolist() == [[1, 1, 1, *[0] * 5], [1, *[0] * 7]]
