@@ -76,25 +76,49 @@ class Adapter:
                 )
 
     def load(self, compute: Compute, base: Base | None = None) -> Loaded:
-        """All that scores: LoRA merged in float32, then cast, on the device.
+        """All that scores, verified, on the device.
 
         Raises:
             AdapterError, BaseModelError: a file does not fit its hash or its base.
         """
-        from safetensors.torch import load_model
+        self.verify()
+        classifier = self.classifier(base)
+        return Loaded(classifier, self.model(classifier, compute), self.lexical())
 
+    def classifier(self, base: Base | None = None) -> Classifier:
+        """How the base reads reviews, and how its model is built; no weights yet.
+
+        Raises:
+            BaseModelError: the base is missing, is another one, or cannot be read.
+        """
         from drugmon.models.classifier import make_classifier
 
-        self.verify()
-        manifest = self.manifest
-        classifier = make_classifier(base or self.base(), manifest.max_length, manifest.prompt)
+        return make_classifier(base or self.base(), self.manifest.max_length, self.manifest.prompt)
+
+    def model(self, classifier: Classifier, compute: Compute) -> ClassifierModel:
+        """The model that scores: LoRA merged in float32, then cast, on the device.
+
+        Raises:
+            AdapterError, BaseModelError: the weights do not fit their base.
+        """
+        from safetensors.torch import load_model
+
         backbone = classifier.load_for_scoring(compute, self._merge)
-        model = classifier.model(backbone, manifest.levels)
-        if HEADS in manifest.files:
+        model = classifier.model(backbone, self.manifest.levels)
+        if HEADS in self.manifest.files:
             # They are tiny and read by softmax: float32 costs nothing there.
             load_model(model.heads, str(self.folder / HEADS))
-        model = model.to(compute.device).eval().requires_grad_(False)
-        return Loaded(classifier, model, self._lexical())
+        return model.to(compute.device).eval().requires_grad_(False)
+
+    def lexical(self) -> LexicalModel | None:
+        """The lexical model, where there is one.
+
+        Raises:
+            AdapterError: its file holds something else.
+        """
+        from drugmon.models.lexical import LEXICON, LexicalModel
+
+        return LexicalModel.load(self.folder) if LEXICON in self.manifest.files else None
 
     def _merge(self, backbone: nn.Module) -> None:
         """Add LoRA to the weights, where this is no checkpoint and no base by itself."""
@@ -102,11 +126,6 @@ class Adapter:
 
         if CONFIG in self.manifest.files:
             merge_lora(backbone, self.folder)
-
-    def _lexical(self) -> LexicalModel | None:
-        from drugmon.models.lexical import LEXICON, LexicalModel
-
-        return LexicalModel.load(self.folder) if LEXICON in self.manifest.files else None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,13 @@ class Batch(Protocol):
         """The same batch on `device`."""
 
 
+class Tokenizer(Protocol):
+    """Turns reviews into items; it knows no torch, and pickles."""
+
+    def prepare(self, reviews: Sequence[Texts]) -> Prepared:
+        """The items that the model reads of `reviews`."""
+
+
 class ClassifierModel(nn.Module):
     """A torch module from batches of items to level logits.
 
@@ -62,6 +69,10 @@ class Classifier(Protocol):
     @property
     def base(self) -> Base:
         """The verified base."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What `prepare` goes through."""
 
     @property
     def prompt(self) -> str | None:

@@ -56,6 +56,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy a tensor of the host to `device`; a GPU takes it while the host goes on."""
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()  # from other memory, the host would have to wait
+    return tensor.to(device, non_blocking=True)
+
+
 def keep_freed_memory() -> None:
     """Let the C library keep freed memory for the next large tensor.
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import nn
 
 from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
-from drugmon.labels import ASPECTS, TARGETS
+from drugmon.labels import ASPECTS
 from drugmon.models.attention import register_attention
 from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel, Levels
@@ -106,10 +105,8 @@ class Encoder:
         self.tokenizer = ReviewTokenizer(base.folder, max_length, self.pad_id)
 
     def prepare(self, reviews: Sequence[Texts]) -> Prepared:
-        """One item per review, whether it has a text or not; it judges every target."""
-        tokens = self.tokenizer.tokens(reviews)
-        items = [self.tokenizer.layout(aspects) for aspects in tokens]
-        return Prepared(items, dict.fromkeys(TARGETS, np.arange(len(items))), tokens)
+        """See `ReviewTokenizer.prepare`."""
+        return self.tokenizer.prepare(reviews)
 
     def collate(self, items: Sequence[Encoded]) -> Batch:
         """Pad reviews to the longest."""

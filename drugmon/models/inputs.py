@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import BaseModelError
-from drugmon.labels import ASPECTS
+from drugmon.labels import ASPECTS, TARGETS
+from drugmon.models.prepared import Prepared
 
 if TYPE_CHECKING:
     import torch
@@ -55,8 +56,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on `device`."""
-        moved = (t.to(device, non_blocking=True) for t in (self.ids, self.mask, self.segments))
-        return Batch(*moved)
+        from drugmon.models.device import send
+
+        return Batch(*(send(t, device) for t in (self.ids, self.mask, self.segments)))
 
 
 def share_budget(lengths: Sequence[int], budget: int) -> list[int]:
@@ -117,6 +119,12 @@ class ReviewTokenizer(TextTokenizer):
         self._first, self._last = around
         self.pad_id = pad_id
         self.max_length = max_length
+
+    def prepare(self, reviews: Sequence[Texts]) -> Prepared:
+        """One item per review, whether it has a text or not; it judges every target."""
+        tokens = self.tokens(reviews)
+        items = [self.layout(aspects) for aspects in tokens]
+        return Prepared(items, dict.fromkeys(TARGETS, np.arange(len(items))), tokens)
 
     def layout(self, aspects: Sequence[Sequence[int]]) -> Encoded:
         """What the encoder reads of one review: its aspects, cut fairly to `max_length` tokens."""

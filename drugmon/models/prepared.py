@@ -23,7 +23,8 @@ class Prepared:
     """`n` reviews.
 
     The length of an item is its number of tokens. `places` per target (n,): which item judges it,
-    -1 where there is nothing to judge. `tokens` are the whole texts' for the lexical model.
+    -1 where there is nothing to judge. `tokens` are the whole texts' for the lexical model, empty
+    where it has read them.
     """
 
     items: Sequence[Any]
@@ -31,7 +32,7 @@ class Prepared:
     tokens: Sequence[Aspects]
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(next(iter(self.places.values())))
 
     @property
     def lengths(self) -> list[int]:

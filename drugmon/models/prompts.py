@@ -43,7 +43,9 @@ class PromptBatch:
 
     def to(self, device: torch.device) -> PromptBatch:
         """The same batch on `device`."""
-        return PromptBatch(*(t.to(device, non_blocking=True) for t in (self.ids, self.mask)))
+        from drugmon.models.device import send
+
+        return PromptBatch(*(send(t, device) for t in (self.ids, self.mask)))
 
 
 class PromptTokenizer(TextTokenizer):
@@ -109,7 +111,7 @@ class PromptTokenizer(TextTokenizer):
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def collate_prompts(prompts: Sequence[Ids], pad_id: int) -> PromptBatch:
+def collate_prompts(prompts: Sequence[Ids | npt.NDArray[np.int64]], pad_id: int) -> PromptBatch:
     """Pad prompts to the longest and to `PAD_STEP`: T5 knows no longest sequence."""
     import torch
 

@@ -77,8 +77,8 @@ class Seq2Seq:
         self.prompt: str | None = prompt
         self.pad_id = int(config.get("pad_token_id") or 0)
         self._start_id = int(config.get("decoder_start_token_id") or self.pad_id)
-        self._tokenizer = PromptTokenizer(base.folder, prompt, max_length)
-        self._label_ids = self._tokenizer.label_ids()
+        self.tokenizer = PromptTokenizer(base.folder, prompt, max_length)
+        self._label_ids = self.tokenizer.label_ids()
         if max(self._label_ids) >= int(config.get("vocab_size", 0)):
             raise BaseModelError(
                 f"base {base.name}: its tokenizer has more tokens than its weights; "
@@ -87,7 +87,7 @@ class Seq2Seq:
 
     def prepare(self, reviews: Sequence[Texts]) -> Prepared:
         """See `PromptTokenizer.prepare`."""
-        return self._tokenizer.prepare(reviews)
+        return self.tokenizer.prepare(reviews)
 
     def collate(self, items: Sequence[Ids]) -> PromptBatch:
         """Pad prompts to the longest."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +16,27 @@ from drugmon.errors import DeviceError, DrugmonError
 from drugmon.labels import LABELS
 from drugmon.models.adapter import Adapter
 from drugmon.models.bases import Base
+from drugmon.models.classifier import ClassifierModel
 from drugmon.models.device import Compute, choose_compute, is_out_of_memory
 from drugmon.models.inputs import token_batches
-from drugmon.models.prepared import Prepared
+from drugmon.scoring.budget import TokenBudget
+from drugmon.scoring.feed import Feed, Job, Preparer, Ready, workers_for_gpu
+from drugmon.scoring.flight import Flight, later
 from drugmon.scoring.scores import Evidence, Scores, judge
 
-DEFAULT_BATCH_TOKENS: Final = {"cpu": 4_096, "cuda": 65_536}
-"""On a CPU the activations of 4,096 tokens still fit the caches; a GPU wants its units filled."""
+Rows = npt.NDArray[np.int64]
+
+CHUNK: Final = {"cpu": 512, "cuda": 2_048}
+"""Reviews that are scored together: enough to sort by length and to fill batches, few enough to
+lose to a kill."""
+
+FLYING: Final = {"cpu": 0, "cuda": 4}
+"""Batches that are launched before the results of one are waited for: a GPU computes them while the
+host judges, and hands out, what has landed."""
 
 
 class Engine:
-    """An adapter loaded on a device.
+    """An adapter on a device. Its weights are loaded by the thread that first scores.
 
     Args:
         adapter: what scores.
@@ -34,7 +45,7 @@ class Engine:
         base: the adapter's base where it is at hand already.
 
     Raises:
-        AdapterError, BaseModelError, DeviceError: it cannot be loaded.
+        AdapterError, BaseModelError, DeviceError: here or at the first review, it cannot be loaded.
     """
 
     def __init__(
@@ -44,68 +55,86 @@ class Engine:
         warn: Callable[[str], None],
         base: Base | None = None,
     ) -> None:
-        if config.threads:
-            torch.set_num_threads(config.threads)
         self.compute: Compute = choose_compute(config.device, config.dtype)
-        self.batch_tokens = config.batch_tokens or DEFAULT_BATCH_TOKENS[self.compute.device.type]
-        self._warned = False
-        self._loaded = adapter.load(self.compute, base)
+        self.budget = TokenBudget(self.compute.device, config.batch_tokens, warn)
+        adapter.verify()
+        self._adapter, self._threads = adapter, config.threads
+        self._classifier = adapter.classifier(base)
         self._calibrations = adapter.manifest.calibrations()
-        self._warn = warn
+        kind = self.compute.device.type
+        self.chunk, self._flying = CHUNK[kind], FLYING[kind]
+        workers = workers_for_gpu() if kind == "cuda" else 0
+        self._feed = Feed(Preparer(self._classifier.tokenizer, adapter.lexical()), workers)
 
-    def score(
-        self, reviews: Sequence[Texts], on_batch: Callable[[int], None] | None = None
-    ) -> Scores:
-        """Verdicts of `reviews`, in their order; `on_batch` is told each batch's size when done.
+    @cached_property
+    def model(self) -> ClassifierModel:
+        """The weights on the device."""
+        if self._threads:
+            torch.set_num_threads(self._threads)  # of the thread that computes
+        return self._adapter.model(self._classifier, self.compute)
+
+    def submit(self, reviews: Sequence[Texts]) -> Job:
+        """Have reviews, at best `chunk` of them, made ready ahead where the device gains by it."""
+        return self._feed.submit(reviews)
+
+    def scores(
+        self, jobs: Iterable[Job], on_batch: Callable[[int], None] | None = None
+    ) -> Iterator[Scores]:
+        """Yield each job's verdicts, in the order of its reviews; `on_batch` is told batch sizes.
 
         A target whose text is empty, or that the adapter was not trained on, gets no verdict.
 
         Raises:
             DeviceError: a single review does not fit the memory.
-            DrugmonError: the model gave a number that is none.
+            DrugmonError: the model gave a number that is none, or a worker was killed.
         """
-        return judge(reviews, self.evidence(reviews, on_batch), self._calibrations)
+        for job, evidence in self._evidence(jobs, on_batch):
+            yield judge(job.reviews, evidence, self._calibrations)
 
-    def evidence(
+    def score(
         self, reviews: Sequence[Texts], on_batch: Callable[[int], None] | None = None
-    ) -> Evidence:
+    ) -> Scores:
+        """`scores` of reviews that this thread makes ready."""
+        return next(self.scores([self._feed.now(reviews)], on_batch))
+
+    def evidence(self, reviews: Sequence[Texts]) -> Evidence:
         """What the models say of every trained target, before calibration."""
-        prepared = self._loaded.classifier.prepare(reviews)
-        lexical = self._loaded.lexical
-        return Evidence(
-            prepared.by_review(self._log_probs(prepared, on_batch or (lambda _size: None))),
-            lexical.log_probs(prepared.tokens) if lexical else None,
-        )
+        _, evidence = next(self._evidence([self._feed.now(reviews)], None))
+        return evidence
 
-    def _log_probs(
-        self, prepared: Prepared, on_batch: Callable[[int], None]
-    ) -> dict[str, npt.NDArray[np.float32]]:
-        """Label log-probabilities float32 (items, 3) of every item for every trained target."""
-        items = prepared.items
-        found = {
-            target: np.zeros((len(items), len(LABELS)), dtype=np.float32)
-            for target in self._loaded.model.levels
-        }
-        done = 0
-        # The plan is lazy: a budget lowered by one batch holds for those after it.
-        for rows in token_batches(prepared.lengths, lambda: self.batch_tokens):
-            for part, result in self._forward(items, rows):
-                for target, values in result.items():
-                    found[target][part] = values
-            before, done = done, done + len(rows)
-            # In reviews, of which each may have several items.
-            on_batch(done * len(prepared) // len(items) - before * len(prepared) // len(items))
-        for target, values in found.items():
-            if not np.isfinite(values).all():
-                raise DrugmonError(
-                    f"the model gave {target} probabilities that are not numbers on "
-                    f"{self.compute}; try --dtype fp32, or another --device"
-                )
-        return found
+    def close(self) -> None:
+        """End what makes reviews ready."""
+        self._feed.close()
 
-    def _forward(
-        self, items: Sequence[Any], rows: npt.NDArray[np.int64]
-    ) -> list[tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[np.float32]]]]:
+    def _evidence(
+        self, jobs: Iterable[Job], on_batch: Callable[[int], None] | None
+    ) -> Iterator[tuple[Job, Evidence]]:
+        on_batch = on_batch or (lambda _size: None)
+        for launched in later(self._launched(jobs), self._flying):
+            if launched.flight:
+                on_batch(launched.results.add(launched.rows, launched.flight.land()))
+            else:
+                yield launched.job, self._checked(launched.results.evidence())
+
+    def _launched(self, jobs: Iterable[Job]) -> Iterator[_Launched]:
+        """Launch batch by batch; behind a job's last one comes an entry without a flight."""
+        targets = tuple(self.model.levels)  # loaded while workers tokenise
+        for job in jobs:
+            ready = job.ready()
+            items, results = ready.prepared.items, _Results(ready, targets)
+            # The plan is lazy: a budget lowered by one batch holds for those after it.
+            budget = partial(self.budget.tokens, partial(self._try, items))
+            for rows in token_batches(ready.prepared.lengths, budget):
+                for part, flight in self._launch(items, rows):
+                    yield _Launched(job, results, part, flight)
+            yield _Launched(job, results)
+
+    def _try(self, items: Sequence[Any], tokens: int) -> None:
+        """Compute a batch of so many tokens, for the memory that it takes: of the longest item."""
+        longest = max(items, key=len)
+        self._launch([longest], np.zeros(max(1, tokens // len(longest)), np.int64))
+
+    def _launch(self, items: Sequence[Any], rows: Rows) -> list[tuple[Rows, Flight]]:
         """One batch; in halves where the memory does not hold it."""
         try:
             return [(rows, self._run([items[row] for row in rows]))]
@@ -118,27 +147,54 @@ class Engine:
                     f"{self.compute.device}: free some, or use another --device"
                 ) from None
         # Outside the except block: the error holds the failed batch's tensors until it is gone.
-        if self.compute.device.type == "cuda":
-            torch.cuda.empty_cache()
         half = (len(rows) + 1) // 2
-        self._lower_budget(half * max(len(items[row]) for row in rows))
-        return self._forward(items, rows[:half]) + self._forward(items, rows[half:])
+        self.budget.lower(half * max(len(items[row]) for row in rows))
+        return self._launch(items, rows[:half]) + self._launch(items, rows[half:])
 
-    def _run(self, items: Sequence[Any]) -> dict[str, npt.NDArray[np.float32]]:
+    def _run(self, items: Sequence[Any]) -> Flight:
+        """Label log-probabilities float32 (targets, items, 3)."""
         with torch.inference_mode():
-            batch = self._loaded.classifier.collate(items).to(self.compute.device)
-            logits = self._loaded.model(batch)
-            return {
-                target: self._loaded.model.label_log_probs(values, target).cpu().numpy()
-                for target, values in logits.items()
-            }
+            batch = self._classifier.collate(items).to(self.compute.device)
+            logits = self.model(batch)
+            found = [self.model.label_log_probs(logits[name], name) for name in self.model.levels]
+            return Flight(torch.stack(found))
 
-    def _lower_budget(self, tokens: int) -> None:
-        """Keep later batches within what fits; the user is told once."""
-        if not self._warned:
-            self._warn(
-                f"out of memory on {self.compute.device}: going on with smaller batches "
-                f"(--batch-tokens {tokens} avoids the first failure)"
-            )
-        self._warned = True
-        self.batch_tokens = min(tokens, self.batch_tokens)
+    def _checked(self, evidence: Evidence) -> Evidence:
+        for target, values in evidence.model.items():
+            if not np.isfinite(values).all():
+                raise DrugmonError(
+                    f"the model gave {target} probabilities that are not numbers on "
+                    f"{self.compute}; try --dtype fp32, or another --device"
+                )
+        return evidence
+
+
+class _Results:
+    """What has landed of one job."""
+
+    def __init__(self, ready: Ready, targets: Sequence[str]) -> None:
+        self._ready, self._targets = ready, targets
+        self._items = len(ready.prepared.items)
+        self._found = np.zeros((len(targets), self._items, len(LABELS)), np.float32)
+        self._done = 0
+
+    def add(self, rows: Rows, values: npt.NDArray[np.float32]) -> int:
+        """Take one batch; how many reviews are done with it, of which each may have many items."""
+        self._found[:, rows] = values
+        before, self._done = self._done, self._done + len(rows)
+        reviews = len(self._ready.prepared)
+        return self._done * reviews // self._items - before * reviews // self._items
+
+    def evidence(self) -> Evidence:
+        """All of it, by review."""
+        found = dict(zip(self._targets, self._found, strict=True))
+        return Evidence(self._ready.prepared.by_review(found), self._ready.lexical)
+
+
+class _Launched(NamedTuple):
+    """A batch on its way: the `rows` of `results` that it gives. Without a flight, a job's end."""
+
+    job: Job
+    results: _Results
+    rows: Rows = np.empty(0, np.int64)
+    flight: Flight | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from drugmon.config import EngineConfig
 
@@ -13,11 +15,27 @@ if TYPE_CHECKING:
 
 
 class LazyEngine:
-    """Gives the engine of `adapter`, loading it at the first call."""
+    """Gives the engine of `adapter`, loading it at the first call, from whichever thread.
+
+    Use it as a context manager: leaving it closes the engine.
+    """
 
     def __init__(self, adapter: Adapter, config: EngineConfig, warn: Callable[[str], None]) -> None:
         self._adapter, self._config, self._warn = adapter, config, warn
         self._engine: Engine | None = None
+        self._loading = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._engine:
+            self._engine.close()
 
     def get(self) -> Engine:
         """The engine.
@@ -25,11 +43,12 @@ class LazyEngine:
         Raises:
             AdapterError, BaseModelError, DeviceError: it cannot be loaded.
         """
-        if self._engine is None:
-            from drugmon.scoring.engine import Engine
+        with self._loading:
+            if self._engine is None:
+                from drugmon.scoring.engine import Engine
 
-            self._engine = Engine(self._adapter, self._config, self._warn)
-        return self._engine
+                self._engine = Engine(self._adapter, self._config, self._warn)
+            return self._engine
 
     @property
     def compute(self) -> str | None:

@@ -114,11 +114,11 @@ def score(
     began = time.monotonic()
     adapter = open_model(config.adapter, config.base)
     adapter.verify()
-    engine = LazyEngine(adapter, config.engine, warn)
-    run = ScoreRun(
-        adapter.manifest, engine, config.selection, config.rescore, config.dry_run, on_progress
-    )
-    outputs, tallies = _score_sources(config, run, stdin, stdout)
+    with LazyEngine(adapter, config.engine, warn) as engine:
+        run = ScoreRun(
+            adapter.manifest, engine, config.selection, config.rescore, config.dry_run, on_progress
+        )
+        outputs, tallies = _score_sources(config, run, stdin, stdout)
     return ScoreResult(
         run_id=run.run_id,
         adapter=adapter.manifest.identity,

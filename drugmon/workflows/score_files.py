@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from drugmon.data.atomic import replacing
 from drugmon.data.columns import resolve_columns
 from drugmon.data.formats import (
     Reader,
+    Writer,
     open_reader,
     open_stream_reader,
     open_stream_writer,
@@ -21,7 +22,7 @@ from drugmon.data.formats import (
     read_windows,
 )
 from drugmon.data.journal import Journal
-from drugmon.data.prefetch import prefetched
+from drugmon.data.prefetch import written_behind
 from drugmon.data.reuse import Reuse
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
@@ -31,7 +32,7 @@ from drugmon.monitoring.history import record_run
 from drugmon.scoring.scorer import Tally
 from drugmon.workflows.aside import folder_aside
 from drugmon.workflows.fresh_rows import FreshRows
-from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun, no_rows
+from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun, no_rows, planned
 
 
 def score_file(
@@ -69,11 +70,11 @@ def score_file(
                 with (
                     replacing(target) as temporary,
                     open_writer(temporary, to.format, to.compression, reader) as writer,
+                    planned(windows, scorer) as ahead,
+                    written_behind(_writing(writer, fresh)) as write,
                 ):
-                    for window in prefetched(windows):
-                        verdicts = scorer.score(window.texts)
-                        writer.write(window.rows, verdicts)
-                        fresh.add(window, verdicts)
+                    for window, plan in ahead:
+                        write(window, scorer.score(plan))
                 numbers = fresh.numbers(run.run_id, str(target), run.labels)
             record = run.record(source.name, str(target), scorer.tally, began)
             record_run(record, target, history, lock_timeout, numbers=numbers)
@@ -101,7 +102,7 @@ def score_stream(
             return run.count(windows, scorer)
         with open_stream_writer(stdout) as writer:
             for window in windows:
-                writer.write(window.rows, scorer.score(window.texts))
+                writer.write(window.rows, scorer.score(scorer.plan(window.texts)))
     return scorer.tally
 
 
@@ -110,6 +111,14 @@ def _windows(
 ) -> Iterator[Window]:
     columns = resolve_columns(reader.columns, overrides, reader.where)
     return select(read_windows(reader, columns, WINDOW_ROWS), selection, reader.where)
+
+
+def _writing(writer: Writer, fresh: FreshRows) -> Callable[[Window, pa.RecordBatch], None]:
+    def write(window: Window, verdicts: pa.RecordBatch) -> None:
+        writer.write(window.rows, verdicts)
+        fresh.add(window, verdicts)
+
+    return write
 
 
 def _not_empty(windows: Iterator[Window], error: SourceError) -> Iterator[Window]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -11,13 +12,14 @@ from typing import Final
 import pyarrow as pa
 
 from drugmon import __version__
+from drugmon.data.prefetch import prefetched
 from drugmon.data.reuse import Reuse
 from drugmon.data.reviews import Window
 from drugmon.data.runs import RunRecord
 from drugmon.data.selection import Selection
 from drugmon.errors import SourceError
 from drugmon.models.manifest import Manifest
-from drugmon.scoring.scorer import Scorer, Tally
+from drugmon.scoring.scorer import Plan, Scorer, Tally
 from drugmon.workflows.compute import LazyEngine
 
 WINDOW_ROWS: Final = 8192
@@ -90,6 +92,16 @@ class ScoreRun:
             seconds=(now - began).total_seconds(),
             drugmon_version=__version__,
         )
+
+
+def planned(
+    windows: Iterable[Window], scorer: Scorer
+) -> closing[Generator[tuple[Window, Plan], None, None]]:
+    """Windows and what is to be done about them, read and looked up while the one before computes.
+
+    Leaving the block waits for the window that is being read.
+    """
+    return closing(prefetched((window, scorer.plan(window.texts)) for window in windows))
 
 
 def no_rows(where: str, selection: Selection) -> SourceError:

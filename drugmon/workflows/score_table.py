@@ -14,7 +14,7 @@ from drugmon.data.atomic import sink_errors
 from drugmon.data.columns import resolve_columns
 from drugmon.data.formats import open_reader, read_windows
 from drugmon.data.journal import Journal
-from drugmon.data.prefetch import prefetched
+from drugmon.data.prefetch import written_behind
 from drugmon.data.reuse import Reuse
 from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
@@ -23,7 +23,7 @@ from drugmon.data.verdicts import VERDICT_SCHEMA
 from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.workflows.aside import folder_aside
 from drugmon.workflows.fresh_rows import FreshRows
-from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun, no_rows
+from drugmon.workflows.score_run import WINDOW_ROWS, ScoreRun, no_rows, planned
 
 _KEY = "drugmon_key"
 
@@ -62,12 +62,16 @@ def _stage(windows: Iterator[Window], scorer: Scorer, staged: Path, fresh: Fresh
     """Write the key and the verdicts of every review to a Parquet file, and show it to `fresh`."""
     schema = VERDICT_SCHEMA.insert(0, pa.field(_KEY, pa.string()))
     with sink_errors(staged), pq.ParquetWriter(staged, schema, compression="zstd") as writer:
-        for window in prefetched(windows):
+
+        def write(window: Window, verdicts: pa.RecordBatch) -> None:
             keys = pa.array(window.rows.column(_KEY), pa.string())
-            verdicts = scorer.score(window.texts)
             batch = pa.RecordBatch.from_arrays([keys, *verdicts.columns], schema=schema)
             writer.write_batch(batch)
             fresh.add(window, verdicts)
+
+        with planned(windows, scorer) as ahead, written_behind(write) as later:
+            for window, plan in ahead:
+                later(window, scorer.score(plan))
 
 
 def _earlier(table: Table, journal: Journal | None) -> Iterator[pa.RecordBatch]:

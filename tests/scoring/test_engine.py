@@ -14,7 +14,9 @@ from drugmon.data.sample import sample_reviews
 from drugmon.errors import DeviceError, DrugmonError
 from drugmon.models.adapter import open_adapter
 from drugmon.models.inputs import Batch
-from drugmon.scoring.engine import Engine
+from drugmon.scoring.budget import TRIAL_TOKENS, TokenBudget
+from drugmon.scoring.engine import CHUNK, Engine
+from drugmon.scoring.flight import Flight
 
 ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
@@ -48,8 +50,12 @@ def _engine(adapter: Path, warnings: list[str]) -> Engine:
 
 def give(engine: Engine, monkeypatch: pytest.MonkeyPatch, change: Callable[..., Any]) -> None:
     """Let `change(batch, forward)` stand for the model's pass over a batch."""
-    forward = engine._loaded.model.forward
-    monkeypatch.setattr(engine._loaded.model, "forward", lambda batch: change(batch, forward))
+    forward = engine.model.forward
+    monkeypatch.setattr(engine.model, "forward", lambda batch: change(batch, forward))
+
+
+def untried(_tokens: int) -> None:
+    raise AssertionError("the budget is known")
 
 
 def too_big(limit: int, error: Exception) -> Callable[..., Any]:
@@ -71,7 +77,7 @@ def test_order_of_the_reviews_does_not_matter(engine: Engine, reviews: list[Text
 
 def test_size_of_the_batches_does_not_matter(engine: Engine, reviews: list[Texts]) -> None:
     straight = engine.score(reviews)
-    engine.batch_tokens = 64
+    engine.budget = TokenBudget(engine.compute.device, 64, pytest.fail)
     np.testing.assert_allclose(
         engine.score(reviews).probabilities, straight.probabilities, atol=1e-5
     )
@@ -124,7 +130,7 @@ def test_out_of_memory_halves_warns_once_and_remembers(
     np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
     assert len(warnings) == 1
     assert warnings[0].startswith("out of memory on cpu: going on with smaller batches (--batch-")
-    assert engine.batch_tokens <= 256
+    assert engine.budget.tokens(untried) <= 256
 
     before = failures
     engine.score(reviews)
@@ -179,4 +185,94 @@ def test_half_precision_mostly_agrees(engine: Engine, adapter: Path, reviews: li
 def test_batches_follow_the_device_unless_told(adapter: Path) -> None:
     opened = open_adapter(str(adapter))
     engine = Engine(opened, EngineConfig(device="cpu", dtype="fp32"), pytest.fail)
-    assert engine.batch_tokens == 4096
+    assert engine.budget.tokens(untried) == 4096
+
+
+def test_chunk_is_worth_sorting_by_length(engine: Engine) -> None:
+    assert 256 <= engine.chunk < CHUNK["cuda"]
+
+
+def test_weights_are_loaded_by_the_first_review(adapter: Path, reviews: list[Texts]) -> None:
+    engine = Engine(open_adapter(str(adapter)), EngineConfig(device="cpu"), pytest.fail)
+    job = engine.submit(reviews[:2])
+    assert "model" not in vars(engine)
+    assert len(next(engine.scores([job])).labels) == 2
+    assert "model" in vars(engine)
+
+
+def test_jobs_are_scored_in_their_order(engine: Engine, reviews: list[Texts]) -> None:
+    parts = [reviews[:5], [], [Texts(None, None, None, None)], reviews[5:40]]
+    found = list(engine.scores(map(engine.submit, parts)))
+    assert [len(scores.labels) for scores in found] == [5, 0, 1, 35]
+    for part, scores in zip(parts, found, strict=True):
+        np.testing.assert_array_equal(scores.labels, engine.score(part).labels)
+
+
+@pytest.mark.parametrize("flying", [0, 3, 1000])
+def test_batches_that_fly_change_no_verdict(
+    engine: Engine, reviews: list[Texts], monkeypatch: pytest.MonkeyPatch, flying: int
+) -> None:
+    straight = [engine.score(part) for part in (reviews[:30], reviews[30:])]
+    order: list[str] = []
+    land = Flight.land
+
+    def launched(batch: Batch, forward: Callable[[Batch], Any]) -> Any:
+        order.append("launch")
+        return forward(batch)
+
+    def landed(flight: Flight) -> Any:
+        order.append("land")
+        return land(flight)
+
+    monkeypatch.setattr(engine, "_flying", flying)
+    monkeypatch.setattr(Flight, "land", landed)
+    give(engine, monkeypatch, launched)
+    jobs = [engine.submit(reviews[:30]), engine.submit(reviews[30:])]
+    told: list[int] = []
+    for expected, found in zip(straight, engine.scores(jobs, told.append), strict=True):
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+    assert sum(told) == len(reviews)
+    ahead = np.cumsum([1 if step == "launch" else -1 for step in order])
+    assert ahead.max() <= flying + 1
+    assert order.count("launch") == order.count("land") > 4
+    if flying == 0:
+        assert order[:4] == ["launch", "land"] * 2
+    else:
+        assert order[:2] == ["launch"] * 2
+
+
+def test_out_of_memory_in_flight_is_halved_too(
+    engine: Engine, reviews: list[Texts], warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = engine.score(reviews)
+    monkeypatch.setattr(engine, "_flying", 2)
+    give(engine, monkeypatch, too_big(150, ERRORS[0]))
+    np.testing.assert_array_equal(engine.score(reviews).labels, expected.labels)
+    assert len(warnings) == 1
+
+
+def test_budget_of_a_gpu_is_found_by_a_trial(
+    engine: Engine, reviews: list[Texts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The memory of a GPU is made up; the batch that is tried is a real one."""
+    sizes: list[int] = []
+
+    def counted(batch: Batch, forward: Callable[[Batch], Any]) -> Any:
+        sizes.append(batch.ids.numel())
+        return forward(batch)
+
+    give(engine, monkeypatch, counted)
+    for name, answer in {
+        "reset_peak_memory_stats": None,
+        "memory_allocated": 0,
+        "max_memory_allocated": TRIAL_TOKENS * 100,
+        "empty_cache": None,
+        "mem_get_info": (100 * 1000, 0),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, answer=answer: answer)
+    engine.budget = TokenBudget(torch.device("cuda"), None, pytest.fail)
+    engine.score(reviews)
+    longest = sizes[1]
+    assert TRIAL_TOKENS - 64 < sizes[0] <= TRIAL_TOKENS, "the trial comes first"
+    assert longest <= max(sizes[1:]) <= 800, "0.8 of what the free memory holds"

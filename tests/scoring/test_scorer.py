@@ -1,17 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from drugmon.data.reuse import Reuse
 from drugmon.data.reviews import Texts
 from drugmon.data.verdicts import VERDICT_SCHEMA
-from drugmon.scoring import scorer as module
 from drugmon.scoring.engine import Engine
-from drugmon.scoring.scorer import CHUNK, Scorer, Tally
+from drugmon.scoring.feed import Job
+from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.scoring.scores import Scores
 
 IDENTITY = "mine@0123456789ab"
@@ -20,29 +21,40 @@ IDENTITY = "mine@0123456789ab"
 class FakeEngine:
     """Gives the label that a text's length tells, and remembers what it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunk: int = 512) -> None:
+        self.chunk = chunk
         self.given: list[list[Texts]] = []
+        self.submitted: list[int] = []
 
-    def score(self, reviews: Sequence[Texts], on_batch: Callable[[int], None]) -> Scores:
-        self.given.append(list(reviews))
-        labels = np.full((len(reviews), 4), -1, np.int8)
-        probabilities = np.full((len(reviews), 4, 3), np.nan, np.float32)
-        for row, review in enumerate(reviews):
-            if review.comments:
-                label = len(review.comments) % 3
-                labels[row, 2:] = label
-                probabilities[row, 2:] = 0.1
-                probabilities[row, 2:, label] = 0.8
-        on_batch(len(reviews))
-        return Scores(labels, probabilities)
+    def submit(self, reviews: Sequence[Texts]) -> Job:
+        self.submitted.append(len(reviews))
+        return Job(reviews, lambda: pytest.fail("a fake needs nothing made ready"))
+
+    def scores(self, jobs: Sequence[Job], on_batch: Callable[[int], None]) -> Iterator[Scores]:
+        for job in jobs:
+            self.given.append(list(job.reviews))
+            on_batch(len(job.reviews))
+            yield verdicts_of(job.reviews)
+
+
+def verdicts_of(reviews: Sequence[Texts]) -> Scores:
+    labels = np.full((len(reviews), 4), -1, np.int8)
+    probabilities = np.full((len(reviews), 4, 3), np.nan, np.float32)
+    for row, review in enumerate(reviews):
+        if review.comments:
+            label = len(review.comments) % 3
+            labels[row, 2:] = label
+            probabilities[row, 2:] = 0.1
+            probabilities[row, 2:, label] = 0.8
+    return Scores(labels, probabilities)
 
 
 def comments(*texts: str | None) -> list[Texts]:
     return [Texts(None, None, text, None) for text in texts]
 
 
-def make(reuse: Reuse | None = None, **options: Any) -> tuple[Scorer, FakeEngine]:
-    engine = FakeEngine()
+def make(reuse: Reuse | None = None, chunk: int = 512, **options: Any) -> tuple[Scorer, FakeEngine]:
+    engine = FakeEngine(chunk)
     made = Scorer(IDENTITY, lambda: cast(Engine, engine), reuse or Reuse([]), **options)
     return made, engine
 
@@ -53,7 +65,7 @@ def words(batch: pa.RecordBatch) -> list[str | None]:
 
 def test_every_row_gets_its_verdict_in_order() -> None:
     scorer, _ = make()
-    batch = scorer.score(comments("abc", "a", None, "ab"))
+    batch = scorer.score(scorer.plan(comments("abc", "a", None, "ab")))
     assert batch.schema == VERDICT_SCHEMA
     assert words(batch) == ["negative", "neutral", None, "positive"]
     assert set(batch["drugmon_adapter"].to_pylist()) == {IDENTITY}
@@ -63,7 +75,7 @@ def test_every_row_gets_its_verdict_in_order() -> None:
 
 def test_copies_are_scored_once() -> None:
     scorer, engine = make()
-    batch = scorer.score(comments("abc", "a", "abc", "a", "abc"))
+    batch = scorer.score(scorer.plan(comments("abc", "a", "abc", "a", "abc")))
     assert [len(given) for given in engine.given] == [2]
     assert words(batch) == ["negative", "neutral", "negative", "neutral", "negative"]
     assert scorer.tally.scored == 5
@@ -71,9 +83,9 @@ def test_copies_are_scored_once() -> None:
 
 def test_known_verdicts_are_reused_and_interleaved() -> None:
     first, _ = make()
-    earlier = first.score(comments("abc", "ab", None))
+    earlier = first.score(first.plan(comments("abc", "ab", None)))
     scorer, engine = make(Reuse([earlier]))
-    batch = scorer.score(comments("a", "ab", "abc", "a", None, "abcd"))
+    batch = scorer.score(scorer.plan(comments("a", "ab", "abc", "a", None, "abcd")))
     assert words(batch) == ["neutral", "positive", "negative", "neutral", None, "neutral"]
     assert engine.given == [comments("a", "abcd")]
     assert scorer.tally == Tally(scored=3, reused=2, empty=1)
@@ -83,33 +95,32 @@ def test_known_verdicts_are_reused_and_interleaved() -> None:
 
 def test_all_known_never_loads_the_engine() -> None:
     first, _ = make()
-    earlier = first.score(comments("abc", "a"))
+    earlier = first.score(first.plan(comments("abc", "a")))
 
     def load() -> Engine:
         raise AssertionError("nothing has to be scored")
 
     scorer = Scorer(IDENTITY, load, Reuse([earlier]))
-    assert words(scorer.score(comments("a", "abc"))) == ["neutral", "negative"]
-    assert scorer.score([]).num_rows == 0
+    assert words(scorer.score(scorer.plan(comments("a", "abc")))) == ["neutral", "negative"]
+    assert scorer.score(scorer.plan([])).num_rows == 0
 
 
 def test_another_adapters_verdicts_are_not_reused() -> None:
     first, _ = make()
-    earlier = first.score(comments("abc"))
+    earlier = first.score(first.plan(comments("abc")))
     engine = FakeEngine()
     scorer = Scorer("mine@ffffffffffff", lambda: cast(Engine, engine), Reuse([earlier]))
-    scorer.score(comments("abc"))
+    scorer.score(scorer.plan(comments("abc")))
     assert scorer.tally.scored == 1
 
 
-def test_each_chunk_is_kept_as_soon_as_it_is_done(monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "CHUNK", 2)
+def test_each_chunk_is_kept_as_soon_as_it_is_done() -> None:
     kept: list[pa.RecordBatch] = []
     told: list[tuple[int, int]] = []
     scorer, engine = make(
-        keep=kept.append, on_progress=lambda tally, done: told.append((tally.total, done))
+        chunk=2, keep=kept.append, on_progress=lambda tally, done: told.append((tally.total, done))
     )
-    whole = scorer.score(comments("a", "ab", "abc", "abcd", "abcde"))
+    whole = scorer.score(scorer.plan(comments("a", "ab", "abc", "abcd", "abcde")))
     assert [batch.num_rows for batch in kept] == [2, 2, 1]
     assert pa.Table.from_batches(kept) == pa.Table.from_batches([whole])
     assert [len(given) for given in engine.given] == [2, 2, 1]
@@ -119,11 +130,20 @@ def test_each_chunk_is_kept_as_soon_as_it_is_done(monkeypatch: Any) -> None:
 
 def test_pending_counts_without_scoring() -> None:
     first, _ = make()
-    scorer, engine = make(Reuse([first.score(comments("abc"))]))
+    scorer, engine = make(Reuse([first.score(first.plan(comments("abc")))]))
     assert scorer.pending(comments("abc", "new", None, " ")) == 1
     assert scorer.tally == Tally(scored=1, reused=1, empty=2)
     assert engine.given == []
 
 
-def test_chunk_is_worth_sorting_by_length() -> None:
-    assert CHUNK >= 256
+def test_plans_may_be_made_ahead() -> None:
+    scorer, engine = make(chunk=2)
+    plans = [scorer.plan(comments("a", "abc", "ab")), scorer.plan(comments(None)), scorer.plan([])]
+    assert engine.submitted == [2, 1, 1]
+    assert (engine.given, scorer.tally) == ([], Tally())
+    assert [words(scorer.score(plan)) for plan in plans] == [
+        ["neutral", "negative", "positive"],
+        [None],
+        [],
+    ]
+    assert scorer.tally == Tally(scored=3, empty=1)

@@ -24,7 +24,7 @@ from drugmon.models.lexical import LEXICON
 from drugmon.models.lora import CONFIG, WEIGHTS, add_lora
 from drugmon.models.manifest import MANIFEST
 from drugmon.models.prompts import PROMPT
-from drugmon.scoring.engine import Engine
+from drugmon.scoring.engine import CHUNK, Engine
 from drugmon.training.dataset import LabelledReviews, read_labelled
 from drugmon.training.progress import Progress
 from drugmon.training.recipe import list_recipes, load_recipe
@@ -232,20 +232,18 @@ def test_killed_scoring_goes_on(
     t5: Path, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drugmon: Any
 ) -> None:
     source = Path(shutil.copy(labelled, tmp_path / "reviews.csv"))
-    monkeypatch.setattr("drugmon.scoring.scorer.CHUNK", 50)
-    original, calls = Engine.score, 0
+    monkeypatch.setitem(CHUNK, "cpu", 50)
+    original = Engine.scores
 
     def interrupted(self: Engine, *arguments: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 2:
-            raise KeyboardInterrupt
-        return original(self, *arguments)
+        yield next(original(self, *arguments))
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(Engine, "score", interrupted)
+    monkeypatch.setattr(Engine, "scores", interrupted)
     arguments = ("score", source, "--adapter", t5, "--device", "cpu", "--json")
     assert drugmon(*arguments).code == 130
     assert not (tmp_path / "reviews.scored.csv").exists()
+    monkeypatch.setattr(Engine, "scores", original)
     resumed = json.loads(drugmon(*arguments).out)
     assert (resumed["scored"], resumed["reused"]) == (70, 50)
 
