@@ -101,7 +101,7 @@ def test_a_bug_is_one_line_and_its_traceback_only_this_users(
         raise ZeroDivisionError("a secret review")
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(Engine, "score", broken)
+    monkeypatch.setattr(Engine, "scores", broken)
     done = run()
     assert (done.code, done.out) == (3, "")
     (log,) = tmp_path.glob("drugmon-bug-*.log")

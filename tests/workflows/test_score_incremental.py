@@ -76,13 +76,13 @@ def test_only_new_and_changed_reviews_reach_the_model(
     from drugmon.scoring.engine import Engine
 
     seen: list[str | None] = []
-    whole = Engine.score
+    whole = Engine.submit
 
-    def watched(self: Engine, texts: Any, on_batch: Any = None) -> Any:
+    def watched(self: Engine, texts: Any) -> Any:
         seen.extend(text.benefits for text in texts)
-        return whole(self, texts, on_batch)
+        return whole(self, texts)
 
-    monkeypatch.setattr(Engine, "score", watched)
+    monkeypatch.setattr(Engine, "submit", watched)
     rows = reviews(30)
     path = to_csv(tmp_path / "r.csv", rows)
     score(path)
