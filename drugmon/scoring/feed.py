@@ -102,7 +102,7 @@ class Feed:
             return self.now(reviews)
         self._pool = self._pool or self._start()
         work = self._preparer.prepare if self._workers == 1 else _prepare
-        # The first one starts the processes.
+        # Processes are started as work comes.
         with _told_of_dead_workers(), _uninterrupted():
             future = self._pool.submit(work, reviews)
 
