@@ -150,6 +150,7 @@ def measure(folder: Path, reviews: list[Texts], config: EngineConfig) -> None:
     engine = Engine(adapter, config, print)
     with patch.object(seq2seq, "takes", lambda _model: False):
         plain = Engine(adapter, config, print)
+        plain.score(reviews[:8])  # loads the weights
     classifier = make_classifier(adapter.base(), MAX_LENGTH, PROMPT)
     prepared = classifier.prepare(reviews)
     places = np.concatenate(list(prepared.places.values()))
@@ -160,8 +161,7 @@ def measure(folder: Path, reviews: list[Texts], config: EngineConfig) -> None:
         flush=True,
     )
     loop = Loop(folder, classifier, engine.compute)
-    for own in (engine, plain):
-        own.score(reviews[:8])
+    engine.score(reviews[:8])
     loop.labels(reviews[:2])
 
     times = Times(engine.compute, ceilings=[matrix_product_rate(engine.compute)])
