@@ -12,7 +12,7 @@ PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c con
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format clean
+.PHONY: help demo test check lint format bench clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -37,6 +37,10 @@ lint: $(STAMP)-dev  ## formatting, lint and types
 format: $(STAMP)-dev  ## lay out the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)-bench  ## speed beside peers and beside the machine's limit: make bench SOURCE=reviews.tsv
+	@test -n "$(SOURCE)" || { echo "make bench SOURCE=reviews.tsv: name a file of reviews with ratings" >&2; exit 2; }
+	$(BIN)/python -m benchmarks $(SOURCE)
 
 clean:  ## remove the environment, caches, builds and the demo's files (build/demo)
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -69,3 +73,7 @@ $(STAMP)-test: pyproject.toml $(STAMP)-build
 $(STAMP)-dev: pyproject.toml $(STAMP)-build
 	$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)-run $(STAMP)-test $@
+
+$(STAMP)-bench: pyproject.toml $(STAMP)-build
+	$(PIP) --no-build-isolation --editable '.[bench]'
+	@touch $(STAMP)-run $@
