@@ -136,8 +136,9 @@ def _refuse_broken(scored: Scored) -> None:
             )
         if probabilities:
             raise SourceError(
-                f"{scored.where}: {probabilities:,} verdicts on {target} have a confidence or "
-                "probability that is missing, infinite or no share; score them again with --rescore"
+                f"{scored.where}: the confidence or a probability of {probabilities:,} "
+                f"verdict{'s' if probabilities > 1 else ''} on {target} is missing, infinite or no "
+                "share; score them again with --rescore"
             )
 
 

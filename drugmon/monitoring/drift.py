@@ -30,8 +30,9 @@ def output_findings(
         name, title = f"drift.probabilities.{target}", f"{title_of(target)}: probabilities"
         if not now.judged and not then.judged:
             continue
-        if min(now.judged, then.judged) < gate.min_reviews:
-            yield too_few(name, title, min(now.judged, then.judged), gate.min_reviews, "at least")
+        judged = min(now.judged, then.judged)
+        if judged < gate.min_reviews:
+            yield too_few(name, title, judged, gate.min_reviews, "on one side")
             continue
         pairs = {
             "confidence": (now.confidence, then.confidence),
@@ -92,7 +93,7 @@ def empty_findings(
     """One finding: reviews without a verdict on an aspect, which are those without its text."""
     name, title = "drift.empty", "Reviews without a text"
     if min(current.n, reference.n) < gate.min_reviews:
-        yield too_few(name, title, min(current.n, reference.n), gate.min_reviews, "at least")
+        yield too_few(name, title, min(current.n, reference.n), gate.min_reviews, "on one side")
         return
     p_values, changes = [], {}
     for aspect in (*aspects, "overall"):
@@ -107,11 +108,12 @@ def empty_findings(
     most = max(changes, key=lambda aspect: abs(changes[aspect][0].value or 0))
     moved, before, after = changes[most]
     p_value = combine(p_values)
+    what = "any text" if most == "overall" else title_of(most).lower()
     yield Finding(
         name,
         title,
-        f"Without {title_of(most).lower()}: {percent(before)} → {percent(after)}, {points(moved)}.",
-        f"change of the share without a text ({title_of(most).lower()})",
+        f"Without {what}: {percent(before)} → {percent(after)}, {points(moved)}.",
+        f"change of the share without a text ({what})",
         moved,
         p_value,
         gate.empty,

@@ -77,7 +77,7 @@ def mix_findings(
     """One finding: the mix of names in a column."""
     name, cells = f"drift.{key}", name_cells(current, reference)
     if min(cells.n, cells.m) < gate.min_reviews:
-        yield too_few(name, title, min(cells.n, cells.m), gate.min_reviews, "at least")
+        yield too_few(name, title, min(cells.n, cells.m), gate.min_reviews, "on one side")
         return
     p_values = [mix_test(cells.current, cells.reference, random)]
     moved = moved_share(cells.current, cells.reference, random)

@@ -93,6 +93,7 @@ def render_page(summary: Summary, analysts: Sequence[AnalystPage] = ()) -> str:
             when=summary.created_at.astimezone(UTC),
             areas=areas,
             tally=_tally(summary),
+            tested=any(c.p_adjusted is not None for a in areas if a.watched for c in a.checks),
             unwatched=[
                 a for a in areas if not a.watched and a.status in (Status.WARN, Status.FAIL)
             ],

@@ -62,7 +62,7 @@ def test_too_few_reviews_are_not_judged() -> None:
     few = whole(drawn(5, random))
     (finding,) = mix_findings("drugs", "Drugs", few, name_mix(drawn(466, random)), gate, random)
     assert finding.p_value is None
-    assert finding.says == "Too few reviews to judge: 5 at least, 30 are needed."
+    assert finding.says == "Too few reviews to judge: 5 on one side, 30 are needed."
 
 
 def test_words_that_more_reviews_have_are_found() -> None:

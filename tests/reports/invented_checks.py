@@ -61,8 +61,7 @@ CALM: Final = (
         "1 of 212 reviews has no text at all (0.5 %); 0.3 % in the reference.",
         (0.002, 0, 0.02),
         (0.05, 0.15),
-        0.71,
-        "change in share",
+        statistic="change in share",
     ),
     *(
         check(

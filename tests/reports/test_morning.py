@@ -130,6 +130,13 @@ def test_many_reasons_are_folded_behind_the_first(nights: Nights) -> None:
     assert "more reasons" not in render_page(nights["fail"]())
 
 
+def test_a_pass_without_a_test_does_not_reassure(nights: Nights) -> None:
+    calm, untested = "Nothing that is watched changed", "No change could be tested"
+    assert calm in words(render_page(nights["pass"]()))
+    few = words(render_page(nights["few"]()))
+    assert untested in few and calm not in few
+
+
 def test_the_gates_figures_are_told(nights: Nights) -> None:
     said = words(render_page(replace(nights["pass"](), alpha=0.01, min_reviews=50)))
     assert "(p below 0.01 after the Benjamini-Hochberg correction" in said

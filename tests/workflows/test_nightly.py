@@ -206,8 +206,8 @@ def test_a_night_that_was_cut_off_is_gone_on_with(
     reports.ends = {"reviews": KeyboardInterrupt()}
     with pytest.raises(KeyboardInterrupt):
         job.run()
-    assert (told[-1].event, told[-1].summary) == ("failure", "cut off: KeyboardInterrupt")
-    assert "cut off, the next start goes on with this night: KeyboardInterrupt" in job.log
+    assert (told[-1].event, told[-1].summary) == ("failure", "cut off: interrupted")
+    assert "cut off, the next start goes on with this night: interrupted" in job.log
     first_page = reports.pages[0]
     reports.ends = {"file": Status.FAIL}
     again = job.run()
