@@ -282,9 +282,7 @@ def test_probabilities_that_are_none_are_refused_by_name(
     numbers = [value, *night["comments_p_neutral"].to_pylist()[1:]]
     night = night.set_column(at, "comments_p_neutral", pa.array(numbers, pa.float32()))
     source = write(tmp_path / "n.parquet", night)
-    with pytest.raises(
-        SourceError, match=r"n\.parquet: the confidence .* of 1 verdict on comm"
-    ):
+    with pytest.raises(SourceError, match=r"n\.parquet: the confidence .* of 1 verdict on comm"):
         run(source)
     assert not (tmp_path / "reports").exists()
 
