@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from drugmon.config import EngineConfig
+from drugmon.data.lock import locked
 from drugmon.errors import SinkError
 from drugmon.models.adapter import Adapter, open_adapter
 from drugmon.models.bases import resolve_base
@@ -65,6 +66,7 @@ def train(
     measured ones.
 
     Raises:
+        RunningError: another process is training into the same folder.
         DrugmonError: any expected failure; what was trained so far is kept for the next run.
     """
     began = time.monotonic()
@@ -74,22 +76,24 @@ def train(
     card = read_data_card(config.data_card) if config.data_card else unnamed
     reviews = _read(config.source, recipe, config)
     evaluated = _read(config.eval_source, recipe, config) if config.eval_source else None
-    work = config.out.with_name(f".{config.out.name}.training")
     base = resolve_base(recipe.base.name)
-    fit = Fit(recipe, base, reviews, work, config.engine, on_progress, warn)
-    measure = measure_in_turns if recipe.split.folds else measure_once
-    measured = measure(Bench(fit, work, config.engine, warn), evaluated)
-    made = work / "adapter"
-    finished(
-        made,
-        config.out.name,
-        fit,
-        measured=measured,
-        card=card,
-        command=_command(config),
-    )
-    made.replace(config.out)
-    shutil.rmtree(work)
+    work = config.out.with_name(f".{config.out.name}.training")
+    with locked(work):
+        _refuse_existing(config.out)  # another process may have made it meanwhile
+        fit = Fit(recipe, base, reviews, work, config.engine, on_progress, warn)
+        measure = measure_in_turns if recipe.split.folds else measure_once
+        measured = measure(Bench(fit, work, config.engine, warn), evaluated)
+        made = work / "adapter"
+        finished(
+            made,
+            config.out.name,
+            fit,
+            measured=measured,
+            card=card,
+            command=_command(config),
+        )
+        made.replace(config.out)
+        shutil.rmtree(work)
     adapter = open_adapter(str(config.out))
     held = measured.held
     return TrainResult(adapter, held.qualities, held.name, time.monotonic() - began)

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drugmon.errors import RecipeError, SinkError, TrainingDataError
+from drugmon.errors import RecipeError, RunningError, SinkError, TrainingDataError
 from drugmon.models.adapter import CARD, HEADS, REFERENCE, Adapter, open_adapter
 from drugmon.models.lexical import LEXICON
 from drugmon.models.manifest import MANIFEST
@@ -141,6 +142,25 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     stages = {stage for stage, _ in watch.seen}
     assert stages == {"refit"}, "what was measured already is not trained again"
     assert min(step for _, step in watch.seen) > 1
+
+
+def test_a_second_training_into_the_same_folder_stops_and_the_first_goes_on(
+    fit: Callable[..., TrainResult],
+) -> None:
+    told = []
+
+    def begin_another(_stage: str, progress: Progress) -> None:
+        if progress.step == 2:
+            with pytest.raises(
+                RunningError, match=rf"another process \(pid {os.getpid()}\) holds this lock; wait"
+            ) as error:
+                fit("mine")
+            told.append(str(error.value))
+
+    alone, watched = fit("alone"), fit("mine", on_progress=begin_another)
+    assert len(told) == 1
+    assert ".mine.training" in told[0]
+    assert watched.adapter.manifest.digest == alone.adapter.manifest.digest
 
 
 def test_another_recipe_does_not_continue_an_interrupted_run(
