@@ -17,6 +17,8 @@ def adapters() -> None:
 def list_adapters(as_json: bool) -> None:
     """List the adapters in ./adapters and those that drugmon brings.
 
+    One whose manifest cannot be read is told of beside the others; `drugmon doctor` fails on it.
+
     \b
     Example:
       drugmon adapters list

@@ -17,7 +17,7 @@ from rich.text import Text
 from drugmon.labels import LABELS, TARGETS
 
 if TYPE_CHECKING:
-    from drugmon.models.adapter import Adapter
+    from drugmon.models.adapter import Adapter, Unreadable
     from drugmon.monitoring.figures import Interval, Quality
     from drugmon.reports.evaluation import Evaluation
     from drugmon.workflows.predict import Verdict
@@ -172,14 +172,20 @@ def print_findings(findings: Sequence[Mapping[str, Any]], *, as_json: bool) -> N
     return None
 
 
-def print_adapters(adapters: Sequence[Adapter], *, as_json: bool) -> None:
-    """The adapters there are."""
+def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -> None:
+    """The adapters there are; below the table, those that cannot be read."""
+    from drugmon.models.adapter import Unreadable
+
+    broken = [each for each in adapters if isinstance(each, Unreadable)]
+    whole = [each for each in adapters if not isinstance(each, Unreadable)]
     if as_json:
-        return print_json(
-            [{"name": a.manifest.identity, "folder": str(a.folder)} for a in adapters]
-        )
+        named = [{"name": a.manifest.identity, "folder": str(a.folder)} for a in whole]
+        wrong = [
+            {"name": b.folder.name, "folder": str(b.folder), "error": b.reason} for b in broken
+        ]
+        return print_json([*named, *wrong])
     table = Table("adapter", "base", "targets", "overall macro-F1", "folder", header_style="bold")
-    for adapter in adapters:
+    for adapter in whole:
         manifest = adapter.manifest
         overall = manifest.metrics.get("overall", {}).get("macro_f1", {}).get("value")
         table.add_row(
@@ -190,6 +196,8 @@ def print_adapters(adapters: Sequence[Adapter], *, as_json: bool) -> None:
             str(adapter.folder),
         )
     console().print(table)
+    for each in broken:
+        warn(f"adapter {each.folder.name}: {each.reason}")
     return None
 
 

@@ -129,6 +129,24 @@ def test_column_option_wants_pairs(drugmon: Command, place: Path, labelled: Path
     assert "'rating' is not of the form FIELD=NAME" in done.err
 
 
+def test_a_broken_adapter_is_listed_beside_the_others(drugmon: Command, place: Path) -> None:
+    shutil.copytree(place / "adapters" / DEFAULT_ADAPTER, place / "adapters" / "broken")
+    (place / "adapters" / "broken" / MANIFEST).write_text("[]", encoding="utf-8")
+    listed = drugmon("adapters", "list")
+    assert listed.code == 0, "the list is whole; it is the doctor who judges"
+    assert "tiny-base" in listed.out
+    assert "warning: adapter broken: cannot read the adapter's manifest" in listed.err
+    whole, broken = json.loads(drugmon("adapters", "list", "--json").out)
+    assert set(whole) == {"name", "folder"}
+    assert broken["name"] == "broken"
+    assert broken["error"].startswith("cannot read the adapter's manifest adapters/broken/")
+    doctor = drugmon("doctor", "--json")
+    assert doctor.code == 1
+    found = {each["subject"]: each["ok"] for each in json.loads(doctor.out)}
+    assert found["adapter broken"] is False
+    assert found[f"adapter {DEFAULT_ADAPTER}"] is True
+
+
 def test_adapters_are_listed_shown_and_verified(drugmon: Command, place: Path) -> None:
     listed = json.loads(drugmon("adapters", "list", "--json").out)
     assert [each["folder"] for each in listed] == [f"adapters/{DEFAULT_ADAPTER}"]

@@ -154,14 +154,24 @@ def open_adapter(name: str) -> Adapter:
     )
 
 
-def list_adapters() -> list[Adapter]:
-    """The adapters in ./adapters and those shipped with drugmon, by name, without their weights.
+@dataclass(frozen=True)
+class Unreadable:
+    """A folder whose manifest cannot be read, and why."""
 
-    Raises:
-        AdapterError: the manifest of one of them is damaged.
-    """
-    found = adapter_folders()
-    return [Adapter(found[name], read_manifest(found[name])) for name in sorted(found)]
+    folder: Path
+    reason: str
+
+
+def list_adapters() -> list[Adapter | Unreadable]:
+    """The adapters in ./adapters and those shipped with drugmon, by name, without their weights."""
+    return [_look(folder) for _, folder in sorted(adapter_folders().items())]
+
+
+def _look(folder: Path) -> Adapter | Unreadable:
+    try:
+        return Adapter(folder, read_manifest(folder))
+    except AdapterError as error:
+        return Unreadable(folder, str(error))
 
 
 def adapter_folders() -> dict[str, Path]:
