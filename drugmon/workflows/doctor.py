@@ -14,7 +14,8 @@ from drugmon import __version__
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import DrugmonError
 from drugmon.models.adapter import adapter_folders, open_adapter
-from drugmon.models.bases import KNOWN_BASES, how_to_get, is_here, resolve_base
+from drugmon.models.base_folders import KNOWN_BASES, how_to_get, is_here
+from drugmon.models.bases import resolve_base
 
 LIBRARIES: Final = (
     "torch",

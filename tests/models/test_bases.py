@@ -8,7 +8,8 @@ import pytest
 
 from drugmon.errors import BaseModelError
 from drugmon.models import bases
-from drugmon.models.bases import KNOWN_BASES, resolve_base, weights_sha256
+from drugmon.models.base_folders import KNOWN_BASES
+from drugmon.models.bases import resolve_base, weights_sha256
 
 
 @pytest.fixture(name="copied")
@@ -34,7 +35,7 @@ def test_embedded_base_is_the_original() -> None:
 def test_embedded_base_that_was_changed_is_refused(
     monkeypatch: pytest.MonkeyPatch, copied: Path
 ) -> None:
-    monkeypatch.setattr(bases, "_find", lambda _name, _known: copied)
+    monkeypatch.setattr(bases, "find_folder", lambda _name, _known: copied)
     with pytest.raises(BaseModelError, match=r"weights of base minilm in .* but the original's is"):
         resolve_base("minilm")
 

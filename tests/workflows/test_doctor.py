@@ -76,7 +76,7 @@ def test_changed_base_is_wrong(
     place: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert place.is_dir()
-    monkeypatch.setattr(bases, "_find", lambda _name, _known: tiny_base)
+    monkeypatch.setattr(bases, "find_folder", lambda _name, _known: tiny_base)
     found = find("base minilm")
     assert found.ok is False
     assert "but the original's is" in found.says
