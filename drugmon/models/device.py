@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -67,15 +69,36 @@ def keep_freed_memory() -> None:
     """Let the C library keep freed memory for the next large tensor.
 
     By default glibc returns it to the system, which then clears it page by page for the next one:
-    about a third of the time of a training step.
+    about a third of the time of a training step. As tensors of ever other sizes leave holes that
+    no later one fits, what is kept grows from step to step: `release_freed_memory` ends that.
     """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):  # another C library
-        return
-    trim_threshold, mmap_threshold = -1, -3  # from malloc.h
-    for option in (trim_threshold, mmap_threshold):
-        mallopt(option, 2**31 - 1)
+    library = _c_library()
+    if hasattr(library, "mallopt"):
+        trim_threshold, mmap_threshold = -1, -3  # from malloc.h
+        for option in (trim_threshold, mmap_threshold):
+            library.mallopt(option, 2**31 - 1)
+
+
+def keep_few_kernels() -> None:
+    """Let oneDNN keep the kernels of the newest shapes only; call it before the first product.
+
+    It keeps a thousand by default, one for every shape of every product: hundreds of megabytes. A
+    step of training needs fewer than this, and the next batch hardly ever has the same shapes.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+
+
+def release_freed_memory() -> None:
+    """Return what `keep_freed_memory` has kept, holes between tensors included."""
+    library = _c_library()
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
+@cache
+def _c_library() -> ctypes.CDLL:
+    """The C library of this process; only glibc has both functions."""
+    return ctypes.CDLL(None)
 
 
 def _device(name: str) -> torch.device:

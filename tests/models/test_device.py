@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+import os
+import platform
+import resource
+from pathlib import Path
+
 import pytest
 import torch
 
 from drugmon.errors import DeviceError
-from drugmon.models.device import choose_compute, has_bf16
+from drugmon.models.device import (
+    choose_compute,
+    has_bf16,
+    keep_few_kernels,
+    keep_freed_memory,
+    release_freed_memory,
+)
 
 
 def test_format_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +46,32 @@ def test_missing_card_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cpu_can_be_asked() -> None:
     assert has_bf16(torch.device("cpu")) in (True, False)
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps and releases")
+def test_freed_memory_is_kept_and_then_released_with_its_holes() -> None:
+    keep_freed_memory()
+    tensors = [torch.ones(2**20) for _ in range(64)]
+    full = resident()
+    others = tensors[::2]
+    del tensors
+    assert resident() > full - 2**23, "kept for the next tensors"
+    release_freed_memory()
+    assert resident() < full - 2**26, "128 MiB of holes"
+    assert all(bool((own == 1).all()) for own in others)
+
+
+def test_kernels_are_few_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.delenv(name, raising=False)
+    keep_few_kernels()
+    assert os.environ[name] == "64"
+    monkeypatch.setenv(name, "7")
+    keep_few_kernels()
+    assert os.environ[name] == "7"
