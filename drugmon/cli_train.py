@@ -39,10 +39,15 @@ from drugmon.cli_options import (
     type=click.Path(dir_okay=False, path_type=Path),
     help="TOML with name, source, licence, notes and citation of the reviews, for the model card.",
 )
+@click.option(
+    "--no-hashes",
+    is_flag=True,
+    help="Keep no short hashes of the training reviews, by which evaluate tells them again.",
+)
 @source_options
 @engine_options
 @output_options
-def train(as_json: bool, quiet: bool, seed: int | None, **options: Any) -> None:
+def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **options: Any) -> None:
     """Train an adapter on labelled reviews.
 
     Labels come from the columns rating, effectiveness and sideEffects, as far as SOURCE has them.
@@ -59,7 +64,7 @@ def train(as_json: bool, quiet: bool, seed: int | None, **options: Any) -> None:
 
     if seed is not None:
         options["settings"] += (f"train.seed={seed}",)
-    config = TrainConfig(engine=engine_config(options), **options)
+    config = TrainConfig(engine=engine_config(options), hashes=not no_hashes, **options)
     with training_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=output.warn)
     output.print_training(result, as_json=as_json, quiet=quiet)

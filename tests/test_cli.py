@@ -15,7 +15,7 @@ from drugmon import cli, cli_errors
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.labels import TARGETS
 from drugmon.models import adapter as adapters
-from drugmon.models.adapter import HEADS
+from drugmon.models.adapter import HEADS, SEEN
 from drugmon.models.manifest import MANIFEST
 
 Command = Callable[..., Any]
@@ -74,11 +74,12 @@ def test_predict_without_text_is_wrong_usage(drugmon: Command, place: Path) -> N
 
 
 def test_training_tells_its_figures(drugmon: Command, place: Path, labelled: Path) -> None:
-    done = drugmon("train", labelled, "--out", "adapters/mine", *QUICK, "--seed", 3)
+    done = drugmon("train", labelled, "--out", "adapters/mine", *QUICK, "--seed", 3, "--no-hashes")
     assert done.code == 0, done.err
     assert "Macro-F1" in done.out
     assert done.out.splitlines()[-1].startswith("drugmon train: ok adapter=mine@")
     manifest = json.loads((place / "adapters/mine" / MANIFEST).read_text(encoding="utf-8"))
+    assert SEEN not in manifest["files"]
     assert manifest["seeds"] == [3]
     assert manifest["recipe"]["lora"]["r"] == 2
 
@@ -158,7 +159,7 @@ def test_adapters_are_listed_shown_and_verified(drugmon: Command, place: Path) -
     assert manifest["max_length"] == 64
     verified = drugmon("adapters", "verify", DEFAULT_ADAPTER)
     assert verified.code == 0
-    assert verified.out.endswith("6 files and the base are what they should be\n")
+    assert verified.out.endswith("7 files and the base are what they should be\n")
 
     (place / "adapters" / DEFAULT_ADAPTER / HEADS).write_bytes(b"other")
     tampered = drugmon("adapters", "verify", DEFAULT_ADAPTER)

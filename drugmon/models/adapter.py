@@ -27,6 +27,9 @@ CHECKPOINT: Final = "config.json"
 HEADS: Final = "heads.safetensors"
 REFERENCE: Final = "reference.json"
 CARD: Final = "README.md"
+SEEN: Final = "training-reviews.txt"
+"""A short hash of every review that it learned from, unless they were left out."""
+
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 # In a wheel, in a checkout.
 _SHIPPED: Final = (_PACKAGE / "_adapters", _PACKAGE.parent / "adapters")

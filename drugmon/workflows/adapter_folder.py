@@ -17,7 +17,9 @@ from drugmon.models.manifest import Manifest, with_files
 from drugmon.monitoring.profile import write_profile
 from drugmon.reports.card import render_card
 from drugmon.training.data_card import DataCard
-from drugmon.workflows.fit import Fit, Fitted
+from drugmon.training.seen import write_seen
+from drugmon.workflows.fit import Fit
+from drugmon.workflows.fitted import Fitted
 from drugmon.workflows.held_out import HeldOut, Measured
 
 LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "scikit-learn", "numpy")
@@ -40,18 +42,22 @@ def finished(
     measured: Measured,
     card: DataCard,
     command: str,
+    hashes: bool = True,
 ) -> Adapter:
-    """The whole adapter in `folder`."""
+    """The whole adapter in `folder`, with `hashes` of the reviews that it learned from."""
     folder.mkdir(parents=True, exist_ok=True)
     held = measured.held
     measured.kept.save(folder, fit.base)
     write_profile(held.profile(), folder / REFERENCE)
     errors, reviews = held.calibration_errors(), fit.reviews
+    fingerprint = reviews.fingerprint()
+    if hashes:
+        write_seen(folder, reviews.take(measured.kept.record.learned), fingerprint)
     manifest = _manifest(
         name,
         fit,
         {target: {**c.to_dict(), **errors[target]} for target, c in held.calibrations.items()},
-        data={**card.to_dict(), "rows": len(reviews), "fingerprint": reviews.fingerprint()},
+        data={**card.to_dict(), "rows": len(reviews), "fingerprint": fingerprint},
         training=_training(fit, measured),
         metrics={target: quality.to_dict() for target, quality in held.qualities.items()},
     )
@@ -106,20 +112,20 @@ def _manifest(
 
 def _training(fit: Fit, measured: Measured) -> dict[str, Any]:
     """How it was trained; where several siblings were measured, the epochs are the first one's."""
-    kept, sibling = measured.kept, measured.siblings[0]
-    models = {id(each): each for each in (kept, *measured.siblings)}.values()
+    kept, sibling = measured.kept.record, measured.siblings[0]
+    trainings = {id(each): each for each in (kept, *measured.siblings)}.values()
     trained, whole = kept.parameters
     return {
         "device": str(fit.compute),
         "measured_on": measured.held.name,
         "measured_models": len(measured.siblings),
-        "rows_measured": sibling.rows,
-        "rows_kept": kept.rows,
+        "rows_measured": sibling.examples,
+        "rows_kept": kept.examples,
         "label_counts": kept.label_counts,
         "best_epoch": sibling.outcome.best + 1,
         "epochs": [asdict(epoch) for epoch in sibling.outcome.epochs],
-        "seconds": round(sum(each.seconds for each in models), 1),
-        "peak_memory": max(each.peak_memory for each in models),
+        "seconds": round(sum(each.seconds for each in trainings), 1),
+        "peak_memory": max(each.peak_memory for each in trainings),
         "trainable_parameters": trained,
         "all_parameters": whole,
     }

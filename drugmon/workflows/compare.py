@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, TypeAlias
 
 from drugmon.config import EngineConfig
 from drugmon.data.atomic import replacing
 from drugmon.errors import TrainingDataError, UsageError
-from drugmon.labels import TARGETS
 from drugmon.models.adapter import Adapter, open_adapter
 from drugmon.models.manifest import Manifest
 from drugmon.models.zero_shot import open_base
-from drugmon.monitoring.quality import Quality
-from drugmon.monitoring.significance import Difference, compare, holm
 from drugmon.reports.comparison import Comparison, Epoch, Stage, Training, render_comparison
-from drugmon.scoring.engine import Engine
-from drugmon.scoring.scores import Scores
 from drugmon.training.dataset import LabelledReviews, read_labelled
-from drugmon.workflows.evaluate import BOOTSTRAP_SEED, both, measure_scores, score_all
-
-WARM_UP: Final = 16
-"""Reviews scored before the clock starts: the first batch pays for what is loaded on demand."""
+from drugmon.workflows.judged import adjusted, differences, judge
+from drugmon.workflows.trained_on import trained_on
 
 OnProgress: TypeAlias = Callable[[str, int, int, str], None]
 """Told the stage's title, how many reviews it has scored, of how many, and a note."""
@@ -53,16 +42,6 @@ class CompareConfig:
             )
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """A model's verdicts, and how many reviews it gave them to in a second."""
-
-    scores: Scores
-    qualities: Mapping[str, Quality]
-    speed: float
-    compute: str
-
-
 def compare_sources(
     config: CompareConfig,
     *,
@@ -78,13 +57,8 @@ def compare_sources(
     reviews = read_labelled(
         config.source, _labels(models), overrides=config.columns, encoding=config.encoding
     )
-    source, fingerprint = Path(config.source).name, reviews.fingerprint()
-    warnings = [
-        f"{source} is what adapter {adapter.manifest.name} was trained on: its figures say nothing "
-        "about new reviews"
-        for adapter in models
-        if adapter.manifest.data.get("fingerprint") == fingerprint
-    ]
+    source = Path(config.source).name
+    warnings = [own for each in models if (own := trained_on(each, source, reviews))]
     for warning in warnings:
         warn(warning)
     comparison = compare_models(
@@ -121,7 +95,7 @@ def compare_models(
     """
     judged = {}
     for title, adapter in models.items():
-        judged[title] = _judge(
+        judged[title] = judge(
             adapter,
             reviews,
             engine,
@@ -130,8 +104,8 @@ def compare_models(
         )
     if not any(each.qualities for each in judged.values()):
         raise TrainingDataError(f"{source}: no review has a grade of a target that is judged")
-    differences = _differences(reviews, [each.scores for each in judged.values()])
-    adjusted = _adjusted(differences)
+    found = differences(reviews, [each.scores for each in judged.values()])
+    adjusted_p = adjusted(found)
     return Comparison(
         source=source,
         rows=len(reviews),
@@ -143,8 +117,8 @@ def compare_models(
                 identity=models[title].manifest.identity,
                 base=models[title].manifest.base["source"].partition("@")[0],
                 qualities=own.qualities,
-                differences=differences[number],
-                adjusted_p=adjusted[number],
+                differences=found[number],
+                adjusted_p=adjusted_p[number],
                 speed=own.speed,
                 training=training_of(models[title].manifest),
             )
@@ -236,58 +210,3 @@ def _titles(models: Sequence[Adapter]) -> list[str]:
         if identities.count(identity) > 1:
             raise UsageError(f"adapter {identity} is given twice")
     return identities
-
-
-def _judge(
-    adapter: Adapter,
-    reviews: LabelledReviews,
-    config: EngineConfig,
-    on_progress: Callable[[int, int], None],
-    warn: Callable[[str], None],
-) -> _Judged:
-    engine = Engine(adapter, config, warn)
-    engine.score(reviews.texts[:WARM_UP])
-    began = time.perf_counter()
-    scores = score_all(engine, reviews, on_progress)
-    seconds = time.perf_counter() - began
-    qualities = measure_scores(scores, reviews)
-    return _Judged(scores, qualities, len(reviews) / seconds, str(engine.compute))
-
-
-def _differences(reviews: LabelledReviews, judged: Sequence[Scores]) -> list[dict[str, Difference]]:
-    """Per stage, the differences to the first one on the rows that both have judged."""
-    first = judged[0]
-    found: list[dict[str, Difference]] = [{}]
-    for other in judged[1:]:
-        own = {}
-        for target, labels in reviews.labels.items():
-            column = TARGETS.index(target)
-            rows = _shared(labels, first.labels[:, column], other.labels[:, column])
-            if rows.any():
-                own[target] = compare(
-                    labels[rows],
-                    first.labels[rows, column],
-                    other.labels[rows, column],
-                    seed=BOOTSTRAP_SEED,
-                )
-        found.append(own)
-    return found
-
-
-def _shared(
-    labels: NDArray[np.int64], first: NDArray[np.int8], other: NDArray[np.int8]
-) -> NDArray[np.bool_]:
-    return both(labels, first) & both(labels, other)
-
-
-def _adjusted(differences: Sequence[Mapping[str, Difference]]) -> list[dict[str, float | None]]:
-    """Per stage and target, McNemar's p-value adjusted for all stages of that target."""
-    targets = {target: None for own in differences for target in own}
-    columns = {
-        target: holm([own[target].mcnemar_p if target in own else None for own in differences])
-        for target in targets
-    }
-    return [
-        {target: columns[target][number] for target in own}
-        for number, own in enumerate(differences)
-    ]

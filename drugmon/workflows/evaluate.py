@@ -22,6 +22,7 @@ from drugmon.reports.evaluation import Evaluation, LeftOut, render_evaluation
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.scores import Scores
 from drugmon.training.dataset import LabelledReviews, read_labelled
+from drugmon.workflows.trained_on import trained_on
 
 BOOTSTRAP_SEED: Final = 0
 """Intervals of the same verdicts are the same every time."""
@@ -61,11 +62,9 @@ def evaluate(
         overrides=config.columns,
         encoding=config.encoding,
     )
-    if reviews.fingerprint() == adapter.manifest.data.get("fingerprint"):
-        warn(
-            f"{config.source} is what adapter {adapter.manifest.name} was trained on: "
-            "these figures say nothing about new reviews"
-        )
+    warning = trained_on(adapter, config.source, reviews)
+    if warning:
+        warn(warning)
     rows = len(reviews)
     left_out = []
     if config.drop_missing_like_pandas:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_model
 
 from drugmon.config import EngineConfig
 from drugmon.errors import RecipeError
 from drugmon.labels import LABELS
-from drugmon.models.adapter import HEADS
 from drugmon.models.bases import Base
-from drugmon.models.checkpoint import save_checkpoint
 from drugmon.models.classifier import ClassifierModel, make_classifier
-from drugmon.models.device import choose_compute, keep_freed_memory
+from drugmon.models.device import (
+    choose_compute,
+    keep_few_kernels,
+    keep_freed_memory,
+    release_freed_memory,
+)
 from drugmon.models.lexical import LexicalModel, fit_lexical
-from drugmon.models.lora import add_lora, is_lora, save_lora
+from drugmon.models.lora import add_lora
 from drugmon.models.prepared import Prepared
 from drugmon.training.augment import Vary, augmented
 from drugmon.training.checkpoint import Checkpoint, run_key
@@ -30,46 +31,13 @@ from drugmon.training.grades import level_labels
 from drugmon.training.masking import Masker, mask_of
 from drugmon.training.paraphrase import Paraphraser
 from drugmon.training.peak_memory import PeakMemory
-from drugmon.training.progress import Outcome, Progress
+from drugmon.training.progress import Progress
 from drugmon.training.recipe import Recipe
 from drugmon.training.sampling import balanced_rows, class_weights, label_counts
 from drugmon.training.split import Rows
 from drugmon.training.trainer import Trainer, seed_everything
 from drugmon.training.validation import accuracy, macro_f1, predict
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Trained models; an epoch had `rows` examples, this process took `seconds`.
-
-    `peak_memory` is in bytes, see `PeakMemory`.
-    `label_counts` per target, `before` and `after` balancing and augmentation.
-    """
-
-    model: ClassifierModel
-    lexical: LexicalModel | None
-    outcome: Outcome
-    rows: int
-    seconds: float
-    peak_memory: int
-    label_counts: Mapping[str, Mapping[str, Sequence[int]]]
-
-    @property
-    def parameters(self) -> tuple[int, int]:
-        """How many parameters were trained, and how many there are."""
-        sizes = [(p.numel(), p.requires_grad) for p in self.model.parameters()]
-        return sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes)
-
-    def save(self, folder: Path, base: Base) -> None:
-        """Write the weights into `folder`: LoRA or the whole checkpoint, heads, lexical model."""
-        if is_lora(self.model.backbone):
-            save_lora(self.model.backbone, folder, base.source)
-        else:
-            save_checkpoint(self.model.backbone, folder, base.folder)
-        if len(self.model.heads):
-            save_model(self.model.heads, str(folder / HEADS))
-        if self.lexical:
-            self.lexical.save(folder)
+from drugmon.workflows.fitted import FitRecord, Fitted
 
 
 class Fit:
@@ -103,6 +71,7 @@ class Fit:
         frozen = recipe.train.method == "lora"
         self.compute = choose_compute(engine.device, engine.dtype if frozen else "fp32")
         keep_freed_memory()
+        keep_few_kernels()
         self._classifier = make_classifier(base, recipe.model.max_length, recipe.model.prompt)
         self.levels = (
             {target: level_labels(target, recipe.labels) for target in reviews.targets}
@@ -144,15 +113,18 @@ class Fit:
             "before": label_counts({t: reviews.labels[t][train] for t in examples.labels}),
             "after": label_counts(examples.labels),
         }
-        return Fitted(
-            model,
-            self._lexical(train),
+        lexical = self._lexical(train)
+        release_freed_memory()
+        record = FitRecord(
             outcome,
-            len(examples),
-            time.monotonic() - began,
-            memory.value,
-            counts,
+            learned=train,
+            examples=len(examples),
+            seconds=time.monotonic() - began,
+            peak_memory=memory.value,
+            label_counts=counts,
+            parameters=_count_parameters(model),
         )
+        return Fitted(model, lexical, record)
 
     def _key(self, train: Rows, dev: Rows | None, stop_after: int | None) -> str:
         rows = [each.tolist() if each is not None else None for each in (train, dev)]
@@ -229,3 +201,9 @@ class Fit:
             min_df=self.recipe.lexical.min_df,
             c=self.recipe.lexical.c,
         )
+
+
+def _count_parameters(model: ClassifierModel) -> tuple[int, int]:
+    """How many are trained, and how many there are."""
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes)

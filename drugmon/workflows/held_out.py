@@ -20,7 +20,7 @@ from drugmon.monitoring.reliability import calibration_error, top_label
 from drugmon.scoring.scores import Evidence, Scores, joined, judge
 from drugmon.training.dataset import LabelledReviews
 from drugmon.workflows.evaluate import measure_scores
-from drugmon.workflows.fit import Fitted
+from drugmon.workflows.fitted import FitRecord, Fitted
 
 Array = NDArray[np.int64]
 Calibrations = Mapping[str, Calibration]
@@ -143,11 +143,11 @@ class HeldOut:
 class Measured:
     """`kept` is what the adapter holds; the figures of `held` are those of the `siblings`.
 
-    Siblings are models trained alike on fewer reviews, or `kept` itself.
+    Siblings are the trainings of models like it on fewer reviews, or of `kept` itself.
     """
 
     kept: Fitted
-    siblings: Sequence[Fitted]
+    siblings: Sequence[FitRecord]
     held: HeldOut
 
 

@@ -14,7 +14,8 @@ from drugmon.scoring.engine import Engine
 from drugmon.training.dataset import LabelledReviews
 from drugmon.training.split import Rows, fold_rows, split_rows
 from drugmon.workflows.adapter_folder import provisional
-from drugmon.workflows.fit import Fit, Fitted
+from drugmon.workflows.fit import Fit
+from drugmon.workflows.fitted import Fitted
 from drugmon.workflows.held_out import HeldOut, Measured, Part
 
 
@@ -51,12 +52,12 @@ def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     assert dev is not None
     kept = measured
     if recipe.split.refit:
-        kept = fit.run("refit", split.everything, None, stop_after=measured.outcome.best + 1)
+        kept = fit.run("refit", split.everything, None, stop_after=measured.record.outcome.best + 1)
     name = "the evaluation source" if evaluated else "test split"
     if test is None:
         name = "dev, which also chose the epoch: optimistic"
     held = HeldOut.once(name, [dev], test or dev, recipe.train.seed, recipe.split.refit)
-    return Measured(kept, [measured], held)
+    return Measured(kept, [measured.record], held)
 
 
 def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
@@ -73,8 +74,10 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
     for number, fold in enumerate(folds, start=1):
         rest, stage = np.setdiff1d(everything, fold), f"fold-{number}"
         _check_labels(reviews, [(rest, f"all folds but {number}")], "fewer split.folds")
-        siblings.append(fit.run(stage, rest, None))
-        parts.append(bench.part(stage, siblings[-1], reviews.take(fold)))
+        fitted = fit.run(stage, rest, None)
+        parts.append(bench.part(stage, fitted, reviews.take(fold)))
+        siblings.append(fitted.record)
+        del fitted  # before the next model is made: its weights are on the disk
     kept = fit.run("refit", everything, None)
     if evaluated:
         new = bench.part("refit", kept, evaluated)

@@ -30,7 +30,10 @@ OnProgress: TypeAlias = Callable[[str, Progress], None]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What to train on, how, and where to put the adapter."""
+    """What to train on, how, and where to put the adapter.
+
+    With `hashes`, the adapter keeps a short hash of each review that it learned from.
+    """
 
     source: str
     out: Path
@@ -38,6 +41,7 @@ class TrainConfig:
     settings: tuple[str, ...] = ()
     eval_source: str | None = None
     data_card: Path | None = None
+    hashes: bool = True
     columns: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     engine: EngineConfig = field(default_factory=EngineConfig)
@@ -91,6 +95,7 @@ def train(
             measured=measured,
             card=card,
             command=_command(config),
+            hashes=config.hashes,
         )
         made.replace(config.out)
         shutil.rmtree(work)
@@ -123,4 +128,6 @@ def _command(config: TrainConfig) -> str:
         words += ["--eval", Path(config.eval_source).name]
     if config.data_card:
         words += ["--data-card", f"adapters/{config.data_card.name}"]
+    if not config.hashes:
+        words.append("--no-hashes")
     return shlex.join(words)

@@ -197,20 +197,20 @@ def _measure(
 ) -> Measured:
     fit = Fit(recipe, resolve_base(recipe.base.name), reviews, work, engine, watch)
     fitted = fit.run("trial", split.train, split.dev)
-    figures = fit.validate(fitted.model, split.dev)
-    trained, whole = fitted.parameters
-    best = fitted.outcome.best
+    figures, record = fit.validate(fitted.model, split.dev), fitted.record
+    trained, whole = record.parameters
+    best = record.outcome.best
     return Measured(
-        average_loss=fitted.outcome.epochs[best].loss,
+        average_loss=record.outcome.epochs[best].loss,
         dev_accuracy=float(np.mean([own["accuracy"] for own in figures.values()])),
         dev_macro_f1=float(np.mean([own["macro_f1"] for own in figures.values()])),
         targets=figures,
         best_epoch=best + 1,
-        epochs=len(fitted.outcome.epochs),
+        epochs=len(record.outcome.epochs),
         trainable_parameters=trained,
         all_parameters=whole,
-        seconds=round(fitted.seconds, 1),
-        peak_memory=fitted.peak_memory,
+        seconds=round(record.seconds, 1),
+        peak_memory=record.peak_memory,
     )
 
 

@@ -18,6 +18,7 @@ from drugmon.models.adapter import (
     CARD,
     HEADS,
     REFERENCE,
+    SEEN,
     Adapter,
     Unreadable,
     adapter_folders,
@@ -31,7 +32,7 @@ from drugmon.models.lexical import LEXICON
 from drugmon.models.lora import CONFIG, WEIGHTS
 from drugmon.models.manifest import MANIFEST
 
-FILES = {CONFIG, WEIGHTS, HEADS, LEXICON, REFERENCE, CARD, MANIFEST}
+FILES = {CONFIG, WEIGHTS, HEADS, LEXICON, REFERENCE, SEEN, CARD, MANIFEST}
 
 
 @pytest.fixture(name="copied")

@@ -17,7 +17,8 @@ from drugmon.training.examples import Examples
 from drugmon.training.recipe import load_recipe
 from drugmon.training.trainer import Trainer
 from drugmon.workflows import fit as module
-from drugmon.workflows.fit import Fit, Fitted
+from drugmon.workflows.fit import Fit
+from drugmon.workflows.fitted import Fitted
 
 CPU = EngineConfig(device="cpu", dtype="fp32", threads=1)
 SETTINGS = ("model.max_length=64", "train.epochs=1", "lexical.enabled=false", "lora.r=2")
@@ -77,8 +78,8 @@ def test_copies_reach_training_and_nothing_else(
     copies = len(seen["copies"])
     assert copies > 5
     assert set(seen["copies"].labels["overall"]) == {1}
-    assert len(seen["train"]) == np.sum(rows % 4 != 0) + copies == fitted.rows
-    before, after = (fitted.label_counts[when]["overall"] for when in ("before", "after"))
+    assert len(seen["train"]) == np.sum(rows % 4 != 0) + copies == fitted.record.examples
+    before, after = (fitted.record.label_counts[when]["overall"] for when in ("before", "after"))
     assert after == [before[0], before[1] + copies, before[2]]
 
 
@@ -89,8 +90,8 @@ def test_copies_are_the_same_for_a_seed_and_change_the_model(
     settings = ("base.name=tiny-base", "augment.method=mask")
     first, again = (fit(tmp_path / name, reviews, "minilm", *settings) for name in "ab")
     other = fit(tmp_path / "c", reviews, "minilm", settings[0])
-    assert first.outcome == again.outcome
-    assert first.outcome != other.outcome
+    assert first.record.outcome == again.record.outcome
+    assert first.record.outcome != other.record.outcome
 
 
 def test_paraphrases_need_a_base_that_writes(

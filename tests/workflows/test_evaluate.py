@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from sklearn import metrics
 from drugmon.config import EngineConfig
 from drugmon.errors import SinkError, TrainingDataError
 from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
-from drugmon.models.adapter import open_adapter
+from drugmon.models.adapter import SEEN, open_adapter
+from drugmon.models.manifest import read_manifest, with_files
 from drugmon.reports.evaluation import Evaluation
 from drugmon.scoring.engine import Engine
 from drugmon.training.dataset import read_labelled
@@ -111,7 +113,7 @@ def test_measuring_on_the_training_reviews_is_warned_of(
     warnings: list[str] = []
     run(source=labelled, warn=warnings.append)
     assert len(warnings) == 1
-    assert warnings[0].endswith("these figures say nothing about new reviews")
+    assert warnings[0].endswith("its figures say nothing about new reviews")
     run(warn=pytest.fail)
 
 
@@ -173,3 +175,47 @@ def test_source_without_grades_says_how_to_name_them(
     with pytest.raises(TrainingDataError, match=r"--column rating=NAME"):
         run(source=source)
     assert set(run(source=source, columns={"rating": "stars"}).qualities) == {"comments", "overall"}
+
+
+def test_reviews_of_the_training_are_told_wherever_they_stand(
+    run: Callable[..., Evaluation], labelled: Path, graded: Path, tmp_path: Path
+) -> None:
+    """The adapter learned from 48 of the 120, and was measured on others."""
+    with labelled.open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with graded.open(encoding="utf-8") as stream:
+        others = list(csv.DictReader(stream))
+    mixed = tmp_path / "mixed.csv"
+    with mixed.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(others[0]), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(others + list(reversed(rows)))
+    warnings: list[str] = []
+    run(source=str(mixed), warn=warnings.append)
+    assert len(warnings) == 1
+    assert warnings[0] == (
+        f"48 of the 144 reviews of {mixed} are among those that adapter tiny was trained on: its "
+        "figures are better than on new reviews"
+    )
+    warnings.clear()
+    run(warn=warnings.append)
+    assert warnings == []
+
+
+def test_adapter_without_hashes_tells_only_all_of_its_reviews(
+    adapter: Path, labelled: Path, tmp_path: Path
+) -> None:
+    """As adapters that were trained with --no-hashes, or before there were any."""
+    own = tmp_path / "own"
+    shutil.copytree(adapter, own)
+    (own / SEEN).unlink()
+    manifest = read_manifest(own)
+    files = {name: digest for name, digest in manifest.files.items() if name != SEEN}
+    with_files(manifest, files).write(own)
+    part = tmp_path / "part.csv"
+    lines = labelled.read_text(encoding="utf-8").splitlines(keepends=True)
+    part.write_text("".join(lines[:100]), encoding="utf-8")
+    for source, told in ((labelled, 1), (part, 0)):
+        warnings: list[str] = []
+        evaluate(EvaluateConfig(str(source), str(own)), warn=warnings.append)
+        assert len(warnings) == told

@@ -17,7 +17,7 @@ import torch
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS, TARGETS
-from drugmon.models.adapter import CARD, CHECKPOINT, HEADS, REFERENCE, Adapter, open_adapter
+from drugmon.models.adapter import CARD, CHECKPOINT, HEADS, REFERENCE, SEEN, Adapter, open_adapter
 from drugmon.models.bases import resolve_base
 from drugmon.models.device import choose_compute
 from drugmon.models.lexical import LEXICON
@@ -29,7 +29,8 @@ from drugmon.training.dataset import LabelledReviews, read_labelled
 from drugmon.training.progress import Progress
 from drugmon.training.recipe import list_recipes, load_recipe
 from drugmon.workflows.adapter_folder import provisional
-from drugmon.workflows.fit import Fit, Fitted
+from drugmon.workflows.fit import Fit
+from drugmon.workflows.fitted import Fitted
 from drugmon.workflows.train import TrainConfig, train
 
 RECIPES = [name for name in list_recipes() if name.startswith("flan-t5")]
@@ -85,7 +86,7 @@ def test_recipe_trains_is_saved_and_scores(
 ) -> None:
     assert models.is_dir()
     made, fitted = fit(tmp_path, take(labelled, 24), recipe, *FEW)
-    trained, whole = fitted.parameters
+    trained, whole = fitted.record.parameters
     full = load_recipe(recipe).train.method == "full"
     assert (trained == whole) is full
     adapter = provisional(tmp_path / "made", made, fitted)
@@ -159,7 +160,7 @@ def test_adapter_has_its_card_figures_and_files(t5: Path) -> None:
     adapter.verify()
     assert {path.name for path in t5.iterdir()} == {
         *(CONFIG, WEIGHTS, LEXICON),
-        *(REFERENCE, CARD, MANIFEST),
+        *(REFERENCE, SEEN, CARD, MANIFEST),
     }
     manifest = adapter.manifest
     assert manifest.levels == {target: list(LABELS) for target in TARGETS}

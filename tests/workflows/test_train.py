@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drugmon.errors import RecipeError, RunningError, SinkError, TrainingDataError
-from drugmon.models.adapter import CARD, HEADS, REFERENCE, Adapter, open_adapter
+from drugmon.models.adapter import CARD, HEADS, REFERENCE, SEEN, Adapter, open_adapter
 from drugmon.models.lexical import LEXICON
 from drugmon.models.manifest import MANIFEST
 from drugmon.monitoring.profile import read_profile
@@ -94,8 +94,8 @@ def test_no_text_of_a_review_is_kept(
     rows[0]["commentsReview"] += " quokkamarker"
     source = write(tmp_path / "marked.csv", rows)
     made = fit("marked", source=source).adapter
-    kept = [path for path in made.folder.iterdir() if path.suffix in (".json", ".md")]
-    assert {path.name for path in kept} >= {MANIFEST, REFERENCE, CARD}
+    kept = [path for path in made.folder.iterdir() if path.suffix in (".json", ".md", ".txt")]
+    assert {path.name for path in kept} >= {MANIFEST, REFERENCE, SEEN, CARD}
     for path in kept:
         text = path.read_text(encoding="utf-8")
         for word in ("zanzibarmarker", "quokkamarker", "so so number", str(tmp_path)):
@@ -268,6 +268,19 @@ def test_balanced_and_without_the_lexical_model(fit: Callable[..., TrainResult])
     assert LEXICON not in made.manifest.files
     assert not (made.folder / LEXICON).exists()
     assert made.manifest.calibration["overall"]["lexical_weight"] == 0
+
+
+def test_hashes_of_the_reviews_are_told_of_and_can_be_left_out(
+    fit: Callable[..., TrainResult],
+) -> None:
+    kept, left_out = fit("kept").adapter, fit("left_out", hashes=False).adapter
+    cards = [(each.folder / CARD).read_text(encoding="utf-8") for each in (kept, left_out)]
+    assert len((kept.folder / SEEN).read_text(encoding="ascii").split()) == 48
+    assert f"`{SEEN}` has a short hash of every review" in cards[0]
+    assert not (left_out.folder / SEEN).exists()
+    assert SEEN not in cards[1]
+    assert "--no-hashes" in cards[1]
+    assert left_out.manifest.digest == kept.manifest.digest, "they decide no verdict"
 
 
 def test_data_card_reaches_manifest_and_card(
