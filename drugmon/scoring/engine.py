@@ -26,7 +26,7 @@ from drugmon.scoring.scores import Evidence, Scores, judge
 
 Rows = npt.NDArray[np.int64]
 
-CHUNK: Final = {"cpu": 512, "cuda": 2_048}
+CHUNK: Final = {"cpu": 1024, "cuda": 2_048}
 """Reviews that are scored together: enough to sort by length and to fill batches, few enough to
 lose to a kill."""
 
