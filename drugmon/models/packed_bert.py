@@ -73,12 +73,15 @@ class Attention:
         split = self._qkv(x).view(b, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         q, k = split[:2].reshape(2, b * self._heads, length, -1)
         # A last column of ones gives the sum that the softmax divides by.
-        ones = kept.expand(b, self._heads, length, 1)
-        values = torch.cat([split[2] * kept, ones], dim=3).flatten(0, 1)
-        summed = self._summed(q, k.transpose(1, 2), values, kept.transpose(2, 3) == 0)
-        found = summed[..., :-1] / summed[..., -1:]
-        found = found.view(b, self._heads, length, -1).transpose(1, 2).reshape(b * length, -1)
-        return self._out.plus(found, x)
+        values = x.new_empty(b, self._heads, length, split.shape[4] + 1)
+        torch.mul(split[2], kept, out=values[..., :-1])
+        values[..., -1:] = kept
+        summed = self._summed(
+            q, k.transpose(1, 2), values.flatten(0, 1), kept.transpose(2, 3) == 0
+        ).view_as(values)
+        found = x.new_empty(b, length, self._heads, split.shape[4])
+        torch.div(summed[..., :-1], summed[..., -1:], out=found.transpose(1, 2))
+        return self._out.plus(found.view_as(x), x)
 
     def _summed(
         self, q: torch.Tensor, k: torch.Tensor, values: torch.Tensor, padding: torch.Tensor
@@ -105,7 +108,8 @@ class Attention:
         if self._shift is None:
             again = torch.bmm(q, k).view_as(by_head).masked_fill_(padding, -torch.inf)
             largest = again.amax(dim=3, keepdim=True).float()
-            self._shift = (largest.amin((0, 2), True) + largest.amax((0, 2), True)) / 2
+            shift = (largest.amin((0, 2), True) + largest.amax((0, 2), True)) / 2
+            self._shift = shift.to(scores.dtype)  # torch subtracts another format far slower
         else:
             self._by_row = True
         return self._summed(q, k, values, padding)
