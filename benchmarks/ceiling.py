@@ -21,8 +21,16 @@ def seconds(work: Callable[[], object], compute: Compute) -> float:
 
 
 def matrix_product_rate(compute: Compute, size: int = 2048, runs: int = 7) -> float:
-    """Best floating-point operations a second of a square matrix product in the engine's format."""
+    """Best operations a second of a square matrix product in the engine's format."""
     a = torch.randn(size, size).to(compute.device, compute.dtype)
+    if compute.int8:
+        small = (a * 30).to(torch.int8)
+        turned = small.t().contiguous().t()
+        return (
+            2
+            * size**3
+            / min(seconds(lambda: torch._int_mm(small, turned), compute) for _ in range(runs))
+        )
     return 2 * size**3 / min(seconds(lambda: a @ a, compute) for _ in range(runs))
 
 

@@ -20,11 +20,12 @@ from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapter import Adapter
-from drugmon.models.device import Compute, choose_compute
+from drugmon.models.device import Compute, choose_compute, has_int8
 from drugmon.scoring.engine import Engine
 from drugmon.training.dataset import LabelledReviews
 
 WARM_UP = 64
+CPU = torch.device("cpu")
 BUDGETS = (2_048, 4_096)
 """Tokens of a batch: each runtime gets the one that suits it."""
 
@@ -32,12 +33,11 @@ BUDGETS = (2_048, 4_096)
 class Drugmon(peers.Peer):
     """The engine in this process: texts in, labels out."""
 
-    name = "drugmon, inner loop"
-
     def __init__(self, adapter: Adapter, dtype: str, threads: int) -> None:
         config = EngineConfig("cpu", dtype, threads)
         self._engine = Engine(adapter, config, lambda warning: print(warning, file=sys.stderr))
         self.dtype = str(self._engine.compute).split()[-1]
+        self.name = f"drugmon {self.dtype}, inner loop"
 
     def score(self, reviews: Sequence[Texts]) -> peers.Labels:
         """As `drugmon score` does it, without reading and writing."""
@@ -49,7 +49,7 @@ class Row:
     """What one contestant reached: rates in reviews/s, one a round, and labels if they can agree.
 
     `ceilings` are the rounds' operations/s of a matrix product in its number format, `work` the
-    operations a review; both None where there is no such share (int8, several passes).
+    operations a review; None and empty where there is no such share (several passes).
     """
 
     name: str
@@ -80,13 +80,14 @@ def contestants(adapter: Adapter, threads: int, warm: Sequence[Texts]) -> Iterat
     def best(make: Callable[[int], peers.Peer]) -> peers.Peer:
         """With the batch size that scores the warm-up reviews fastest."""
         tried = [make(tokens) for tokens in BUDGETS]
-        compute = Compute(torch.device("cpu"), torch.float32)
+        compute = Compute(CPU, torch.float32)
         for one in tried:
             one.score(warm)
         return min(tried, key=lambda one: seconds(lambda: one.score(warm), compute))
 
     makers: list[Callable[[], peers.Peer]] = [
         lambda: Drugmon(adapter, "auto", threads),
+        lambda: Drugmon(adapter, "bf16", threads),
         lambda: best(lambda tokens: peers.OpenVino(adapter, model, tokens, threads)),
         lambda: best(lambda tokens: peers.OnnxRuntime(adapter, model, tokens, threads, int8=True)),
         lambda: best(lambda tokens: peers.OnnxRuntime(adapter, model, tokens, threads)),
@@ -117,8 +118,8 @@ def contest(
     warm = reviews[:WARM_UP]
     entries = [(peer, Row(peer.name)) for peer in contestants(adapter, threads, warm)]
     work = _work(adapter, reviews)
-    formats = {peer.dtype for peer, _ in entries} & {"fp32", "bf16"}
-    computes = {dtype: choose_compute("cpu", dtype) for dtype in formats}
+    formats = {peer.dtype for peer, _ in entries if has_int8(CPU) or peer.dtype != "int8"}
+    computes = {dtype: choose_compute("cpu", dtype, quantises=True) for dtype in formats}
     whole = Row("drugmon, whole command", work=work)
     for peer, row in entries:
         peer.score(warm)
@@ -160,7 +161,7 @@ def _whole_command(adapter: Adapter, source: Path, threads: int) -> float:
         def run() -> None:
             done.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-        taken = seconds(run, Compute(torch.device("cpu"), torch.float32))
+        taken = seconds(run, Compute(CPU, torch.float32))
     import json
 
     return int(json.loads(done[0])["total"]) / taken

@@ -45,9 +45,9 @@ def engine_options(command: Command) -> Command:
         ),
         click.option(
             "--dtype",
-            type=click.Choice(["auto", "fp32", "bf16"]),
+            type=click.Choice(["auto", "fp32", "bf16", "int8"]),
             default="auto",
-            help="Number format; auto is bf16 where the hardware multiplies it.",
+            help="Number format; auto is the fastest that the hardware multiplies.",
         ),
         click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N."),
     ):

@@ -43,7 +43,7 @@ def test_the_summary_is_plain_and_its_last_line_can_be_found(run: Any_, source: 
     assert wrote == [f"wrote {source.with_name('r.scored.csv')}"]
     found = OK.fullmatch(last)
     assert found
-    assert found.groups() == ("2", "0", f" on {choose_compute('cpu')}")
+    assert found.groups() == ("2", "0", f" on {choose_compute('cpu', quantises=True)}")
     again = OK.fullmatch(second.out.splitlines()[-1])
     assert again
     assert again.groups() == ("0", "2", None)

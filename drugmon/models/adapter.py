@@ -27,6 +27,9 @@ CHECKPOINT: Final = "config.json"
 HEADS: Final = "heads.safetensors"
 REFERENCE: Final = "reference.json"
 CARD: Final = "README.md"
+RANGES: Final = "ranges.safetensors"
+"""The range of the inputs of every layer that can compute in int8."""
+
 SEEN: Final = "training-reviews.txt"
 """A short hash of every review that it learned from, unless they were left out."""
 
@@ -61,6 +64,11 @@ class Adapter:
             return Base(folder=self.folder, **self.manifest.base)
         name = self.manifest.base["name"]
         return resolve_base(name, expected=self.manifest.base)
+
+    @property
+    def quantises(self) -> bool:
+        """Whether it has the ranges that products in int8 need."""
+        return RANGES in self.manifest.files
 
     def verify(self) -> None:
         """Check every file against the manifest.
@@ -106,7 +114,10 @@ class Adapter:
         """
         from safetensors.torch import load_model
 
-        backbone = classifier.load_for_scoring(compute, self._merge)
+        from drugmon.models.int8 import load_ranges
+
+        ranges = load_ranges(self.folder) if compute.int8 else None
+        backbone = classifier.load_for_scoring(compute, self._merge, ranges)
         model = classifier.model(backbone, self.manifest.levels)
         if HEADS in self.manifest.files:
             # They are tiny and read by softmax: float32 costs nothing there.

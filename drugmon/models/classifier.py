@@ -13,6 +13,7 @@ from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS
 from drugmon.models.bases import Base
 from drugmon.models.device import Compute
+from drugmon.models.int8 import Range
 from drugmon.models.prepared import Prepared
 
 Levels = Mapping[str, Sequence[str]]
@@ -93,10 +94,16 @@ class Classifier(Protocol):
     ) -> nn.Module:
         """The pretrained weights in `dtype`, made for training where `train_on` names a device."""
 
-    def load_for_scoring(self, compute: Compute, merge: Callable[[nn.Module], None]) -> nn.Module:
+    def load_for_scoring(
+        self,
+        compute: Compute,
+        merge: Callable[[nn.Module], None],
+        ranges: Mapping[str, Range] | None = None,
+    ) -> nn.Module:
         """The pretrained weights in the form that scores fastest on `compute`.
 
         `merge` is handed them first, in float32, to add an adapter's LoRA to them in place.
+        `ranges` of an adapter are those of its layers' inputs, for products in int8.
         """
 
     def model(

@@ -15,30 +15,50 @@ from drugmon.errors import DeviceError
 
 @dataclass(frozen=True)
 class Compute:
-    """A device and the number format of the model's weights on it."""
+    """A device and the number format of the model's weights on it.
+
+    With `int8`, the large products are in int8, and `dtype` is the format of everything else.
+    """
 
     device: torch.device
     dtype: torch.dtype
+    int8: bool = False
 
     def __str__(self) -> str:
-        return f"{self.device} {'bf16' if self.dtype == torch.bfloat16 else 'fp32'}"
+        wide = "bf16" if self.dtype == torch.bfloat16 else "fp32"
+        return f"{self.device} {'int8' if self.int8 else wide}"
 
 
-def choose_compute(device: str = "auto", dtype: str = "auto") -> Compute:
-    """Resolve `auto|cpu|cuda|cuda:N` and `auto|fp32|bf16` to what this machine has.
+def choose_compute(device: str = "auto", dtype: str = "auto", quantises: bool = False) -> Compute:
+    """Resolve `auto|cpu|cuda|cuda:N` and `auto|fp32|bf16|int8` to what this machine has.
 
-    bf16 is chosen where the hardware multiplies it; where a CPU does not, it is emulated, tens of
-    times slower.
+    `quantises` says that the model has what int8 needs. auto is the fastest that the hardware
+    multiplies: emulated, bf16 is tens of times slower, and int8 is less exact.
 
     Raises:
-        DeviceError: the device is unknown or not there.
+        DeviceError: the device is unknown or not there, or int8 is asked for and cannot be had.
     """
     where = _device(device)
     formats = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    fastest = formats["bf16" if has_bf16(where) else "fp32"]
     if dtype == "auto":
-        return Compute(where, formats["bf16" if has_bf16(where) else "fp32"])
+        return Compute(where, fastest, quantises and has_int8(where))
+    if dtype == "int8":
+        if not has_int8(where):
+            raise DeviceError(
+                f"{where} does not multiply int8 (that takes a CPU with AVX-512 VNNI): "
+                "use --dtype auto"
+            )
+        if not quantises:
+            raise DeviceError(
+                "int8 needs the ranges that training records with a BERT base: use --dtype auto, "
+                "or train the adapter again"
+            )
+        return Compute(where, fastest, int8=True)
     if dtype not in formats:
-        raise DeviceError(f"unknown dtype {dtype!r}: auto, fp32 or bf16 (fp16 overflows in T5)")
+        raise DeviceError(
+            f"unknown dtype {dtype!r}: auto, fp32, bf16 or int8 (fp16 overflows in T5)"
+        )
     return Compute(where, formats[dtype])
 
 
@@ -47,6 +67,11 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def has_int8(device: torch.device) -> bool:
+    """Whether `device` multiplies int8 without loss; older CPUs saturate the sums of two."""
+    return device.type == "cpu" and bool(torch._C._has_mkldnn and torch.cpu._is_vnni_supported())
 
 
 def is_out_of_memory(error: BaseException) -> bool:

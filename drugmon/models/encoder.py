@@ -9,7 +9,7 @@ what is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -23,6 +23,7 @@ from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
 from drugmon.models.inputs import Batch, Encoded, ReviewTokenizer, collate
+from drugmon.models.int8 import Range
 from drugmon.models.loading import LOADING, silence
 from drugmon.models.packed_bert import PackedBert, bare_bert, packs
 from drugmon.models.prepared import Prepared
@@ -112,13 +113,18 @@ class Encoder:
         """Pad reviews to the longest."""
         return collate(items, self.pad_id, self.tokenizer.max_length)
 
-    def load_for_scoring(self, compute: Compute, merge: Callable[[nn.Module], None]) -> nn.Module:
+    def load_for_scoring(
+        self,
+        compute: Compute,
+        merge: Callable[[nn.Module], None],
+        ranges: Mapping[str, Range] | None = None,
+    ) -> nn.Module:
         """BERT packed on a CPU, everything else as transformers has it, merged and cast."""
         packed = packs(self.base, compute)
         backbone = bare_bert(self.base) if packed else self.load_backbone()
         merge(backbone)
         if packed:
-            return PackedBert(backbone, self.base.config, compute.dtype)
+            return PackedBert(backbone, self.base.config, compute.dtype, ranges)
         return backbone.to(compute.device, compute.dtype)
 
     def model(self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0) -> EncoderModel:

@@ -6,7 +6,8 @@ What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has wha
 * dense layers hold packed weights, with bias and GELU inside the product;
 * attention is two plain products around `exp`: with heads of 32 numbers that takes half the time of
   torch's fused kernel, and no mask, as padding is left out by zeros among the values;
-* the residual stream has the format of the products, and is added inside them.
+* the residual stream has the format of the products, and is added inside them;
+* where the CPU has the units for it and the ranges are known, most dense layers compute in int8.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-from drugmon.errors import BaseModelError
+from drugmon.errors import AdapterError, BaseModelError
 from drugmon.models.bases import Base
 from drugmon.models.dense import PLAIN, Dense
 from drugmon.models.device import Compute
+from drugmon.models.int8 import Int8Dense, Int8FeedForward, Parameters, Range, Watched
 
 Weights = Mapping[str, torch.Tensor]
+
+_QUANTISED: Final = (("attention", "qkv"), ("feed_forward", "inner"), ("feed_forward", "outer"))
+"""Where a layer has the products that can be in int8. The projection behind attention is small."""
 
 _SAFE_SUMS: Final = (1e-30, 1e35)
 """Between these no term of a sum of exponentials that matters was lost, and none overflowed."""
@@ -59,8 +64,8 @@ class Attention:
         heads: how many.
     """
 
-    def __init__(self, qkv: Dense, out: Dense, heads: int) -> None:
-        self._qkv, self._out, self._heads = qkv, out, heads
+    def __init__(self, qkv: Dense | Int8Dense | Watched, out: Dense, heads: int) -> None:
+        self.qkv, self._out, self._heads = qkv, out, heads
         self._shift: torch.Tensor | None = None
         self._by_row = False
 
@@ -70,7 +75,7 @@ class Attention:
         `kept` is 1 or 0, in the format of the products.
         """
         b, _, length, _ = kept.shape
-        split = self._qkv(x).view(b, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        split = self.qkv(x).view(b, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         q, k = split[:2].reshape(2, b * self._heads, length, -1)
         # A last column of ones gives the sum that the softmax divides by.
         values = x.new_empty(b, self._heads, length, split.shape[4] + 1)
@@ -115,20 +120,31 @@ class Attention:
         return self._summed(q, k, values, padding)
 
 
+@dataclass
+class FeedForward:
+    """Two dense layers, the first with GELU."""
+
+    inner: Dense | Watched
+    outer: Dense | Watched
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return `x` (b * L, hidden) with what comes out of both added."""
+        return self.outer.plus(self.inner(x), x)
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer of the encoder."""
 
     attention: Attention
     attention_norm: Norm
-    inner: Dense
-    outer: Dense
+    feed_forward: FeedForward | Int8FeedForward
     norm: Norm
 
     def __call__(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
         """Return the next states (b * L, hidden)."""
         x = self.attention_norm(self.attention(x, kept))
-        return self.norm(self.outer.plus(self.inner(x), x))
+        return self.norm(self.feed_forward(x))
 
 
 class PackedBert(nn.Module):
@@ -137,12 +153,22 @@ class PackedBert(nn.Module):
     Args:
         bert: a BertModel in float32, or its parameters in modules of the same names.
         config: BertModel's `config.json`.
-        dtype: the format of the products.
+        dtype: the format of the products, and of the states between them.
+        ranges: those of the dense layers' inputs, for products in int8; None for none of them.
+
+    Raises:
+        AdapterError: the ranges are not those of this model's layers.
     """
 
     dtype: torch.dtype
 
-    def __init__(self, bert: nn.Module, config: Mapping[str, Any], dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        bert: nn.Module,
+        config: Mapping[str, Any],
+        dtype: torch.dtype,
+        ranges: Mapping[str, Range] | None = None,
+    ) -> None:
         super().__init__()
         weights = {name: weight.detach() for name, weight in bert.named_parameters()}
         self._heads = int(config["num_attention_heads"])
@@ -155,7 +181,7 @@ class PackedBert(nn.Module):
         )
         self._norm = self._norm_of(weights, "embeddings.LayerNorm")
         self._layers = [
-            self._layer_of(weights, f"encoder.layer.{number}.")
+            self._layer_of(weights, number, ranges)
             for number in range(int(config["num_hidden_layers"]))
         ]
 
@@ -169,31 +195,55 @@ class PackedBert(nn.Module):
             x = layer(x, kept)
         return States(x.view(b, length, -1).float())
 
-    def _layer_of(self, weights: Weights, name: str) -> Layer:
+    def watch(self) -> dict[str, Watched]:
+        """From now on, record the ranges that products in int8 need, by the layers' names."""
+        watched: dict[str, Watched] = {}
+        for number, layer in enumerate(self._layers):
+            for owner, part in _QUANTISED:
+                holder = getattr(layer, owner)
+                watched[f"{number}.{part}"] = Watched(getattr(holder, part))
+                setattr(holder, part, watched[f"{number}.{part}"])
+        return watched
+
+    def _layer_of(self, weights: Weights, number: int, ranges: Mapping[str, Range] | None) -> Layer:
+        name = f"encoder.layer.{number}."
         own = {key.removeprefix(name): w for key, w in weights.items() if key.startswith(name)}
+        qkv = self._qkv_of(own)
+        out, inner, outer = (
+            (own[f"{part}.weight"], own[f"{part}.bias"])
+            for part in ("attention.output.dense", "intermediate.dense", "output.dense")
+        )
+        joined: Dense | Int8Dense
+        feed_forward: FeedForward | Int8FeedForward
+        if ranges is None:
+            joined = self._dense(qkv)
+            feed_forward = FeedForward(self._dense(inner, "gelu"), self._dense(outer))
+        else:
+            try:
+                inputs = [ranges[f"{number}.{part}"] for _, part in _QUANTISED]
+            except KeyError as error:
+                raise AdapterError(f"no ranges of layer {error}: train the adapter again") from None
+            joined = Int8Dense(qkv, inputs[0], self.dtype)
+            feed_forward = Int8FeedForward(inner, outer, inputs[1], inputs[2], self.dtype)
         return Layer(
-            attention=Attention(
-                self._qkv_of(own), self._dense_of(own, "attention.output.dense"), self._heads
-            ),
+            attention=Attention(joined, self._dense(out), self._heads),
             attention_norm=self._norm_of(own, "attention.output.LayerNorm"),
-            inner=self._dense_of(own, "intermediate.dense", gelu=True),
-            outer=self._dense_of(own, "output.dense"),
+            feed_forward=feed_forward,
             norm=self._norm_of(own, "output.LayerNorm"),
         )
 
-    def _qkv_of(self, own: Weights) -> Dense:
+    def _qkv_of(self, own: Weights) -> Parameters:
         size = own["attention.self.query.weight"].shape[0] // self._heads
         scales = {"query": size**-0.5, "key": 1.0, "value": 1.0}
-        joined = [
+        weight, bias = (
             torch.cat([own[f"attention.self.{part}.{kind}"] * s for part, s in scales.items()])
             for kind in ("weight", "bias")
-        ]
-        weight, bias = (part.to(self.dtype) for part in joined)
-        return Dense(weight, bias)
+        )
+        return weight, bias
 
-    def _dense_of(self, own: Weights, name: str, gelu: bool = False) -> Dense:
-        weight, bias = (own[f"{name}.{kind}"].to(self.dtype) for kind in ("weight", "bias"))
-        return Dense(weight, bias, "gelu" if gelu else PLAIN)
+    def _dense(self, layer: Parameters, act: str = PLAIN) -> Dense:
+        weight, bias = (part.to(self.dtype) for part in layer)
+        return Dense(weight, bias, act)
 
     def _norm_of(self, weights: Weights, name: str) -> Norm:
         return Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], self._eps)

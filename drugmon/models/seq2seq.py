@@ -7,7 +7,7 @@ generating would give wherever it gives a label at all, with its probability, fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from drugmon.errors import BaseModelError
 from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
+from drugmon.models.int8 import Range
 from drugmon.models.loading import LOADING, silence
 from drugmon.models.one_step_t5 import OneStepT5, takes
 from drugmon.models.prepared import Prepared
@@ -111,8 +112,14 @@ class Seq2Seq:
         )
         return backbone
 
-    def load_for_scoring(self, compute: Compute, merge: Callable[[nn.Module], None]) -> nn.Module:
+    def load_for_scoring(
+        self,
+        compute: Compute,
+        merge: Callable[[nn.Module], None],
+        ranges: Mapping[str, Range] | None = None,
+    ) -> nn.Module:
         """Laid out anew where that computes the same, else as transformers has it, cast."""
+        del ranges  # T5's products are all in one format
         backbone = self.load_backbone()
         merge(backbone)
         if takes(backbone):

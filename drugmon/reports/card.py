@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment
 
-from drugmon.models.adapter import CHECKPOINT, SEEN
+from drugmon.models.adapter import CHECKPOINT, RANGES, SEEN
 from drugmon.monitoring.figures import Interval, Quality
 from drugmon.reports.evaluation import METRICS
 from drugmon.reports.pages import UNDEFINED, environment, figure
@@ -71,6 +71,7 @@ def render_card(manifest: Mapping[str, Any], qualities: Mapping[str, Quality], c
             undefined=UNDEFINED,
             full=CHECKPOINT in manifest["digests"],
             seen=SEEN if SEEN in manifest["digests"] else None,
+            ranges=RANGES if RANGES in manifest["digests"] else None,
             prompt=manifest.get("prompt"),
             licence=_licence(manifest["base"]["licence"]),
             base_model=_base_model(manifest["base"]),

@@ -55,7 +55,7 @@ class Engine:
         warn: Callable[[str], None],
         base: Base | None = None,
     ) -> None:
-        self.compute: Compute = choose_compute(config.device, config.dtype)
+        self.compute: Compute = choose_compute(config.device, config.dtype, adapter.quantises)
         self.budget = TokenBudget(self.compute.device, config.batch_tokens, warn)
         adapter.verify()
         self._adapter, self._threads = adapter, config.threads

@@ -21,6 +21,7 @@ from drugmon.training.seen import write_seen
 from drugmon.workflows.fit import Fit
 from drugmon.workflows.fitted import Fitted
 from drugmon.workflows.held_out import HeldOut, Measured
+from drugmon.workflows.ranges import write_ranges
 
 LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "scikit-learn", "numpy")
 
@@ -61,6 +62,8 @@ def finished(
         training=_training(fit, measured),
         metrics={target: quality.to_dict() for target, quality in held.qualities.items()},
     )
+    learned = reviews.take(measured.kept.record.learned)
+    write_ranges(_sealed(folder, manifest), learned.texts)
     _write_card(folder, manifest, held, command)
     return _sealed(folder, manifest)
 

@@ -75,16 +75,18 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
 def _devices() -> str:
     import torch
 
-    from drugmon.models.device import has_bf16
+    from drugmon.models.device import has_bf16, has_int8
+
+    def formats(name: str) -> str:
+        device = torch.device(name)
+        wide = "bf16" if has_bf16(device) else "fp32: no bf16 units"
+        return f"int8, {wide}" if has_int8(device) else wide
 
     cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     names = {f"cuda:{number}": f"{card}" for number, card in enumerate(cards)}
     capability = torch.backends.cpu.get_cpu_capability()
     names["cpu"] = f"{os.cpu_count()} cores, {capability}"
-    return "; ".join(
-        f"{device} ({name}, {'bf16' if has_bf16(torch.device(device)) else 'fp32: no bf16 units'})"
-        for device, name in names.items()
-    )
+    return "; ".join(f"{device} ({name}, {formats(device)})" for device, name in names.items())
 
 
 def _base(name: str) -> str:

@@ -24,7 +24,7 @@ class Engine:
     """How to compute; `threads` and `batch_tokens` 0 mean what suits the machine."""
 
     device: str = "auto"
-    dtype: str = one_of("auto", ("auto", "fp32", "bf16"))
+    dtype: str = one_of("auto", ("auto", "fp32", "bf16", "int8"))
     threads: int = within(0, 0, 4096)
     batch_tokens: int = within(0, 0, 10**7)
 

@@ -17,6 +17,7 @@ from drugmon.models import adapter as adapters
 from drugmon.models.adapter import (
     CARD,
     HEADS,
+    RANGES,
     REFERENCE,
     SEEN,
     Adapter,
@@ -32,7 +33,7 @@ from drugmon.models.lexical import LEXICON
 from drugmon.models.lora import CONFIG, WEIGHTS
 from drugmon.models.manifest import MANIFEST
 
-FILES = {CONFIG, WEIGHTS, HEADS, LEXICON, REFERENCE, SEEN, CARD, MANIFEST}
+FILES = {CONFIG, WEIGHTS, HEADS, LEXICON, RANGES, REFERENCE, SEEN, CARD, MANIFEST}
 
 
 @pytest.fixture(name="copied")

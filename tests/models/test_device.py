@@ -12,6 +12,7 @@ from drugmon.errors import DeviceError
 from drugmon.models.device import (
     choose_compute,
     has_bf16,
+    has_int8,
     keep_few_kernels,
     keep_freed_memory,
     release_freed_memory,
@@ -32,8 +33,29 @@ def test_forced_format_is_taken() -> None:
 def test_unknown_names_list_the_known() -> None:
     with pytest.raises(DeviceError, match=r"unknown device 'tpu': auto, cpu, cuda or cuda:N"):
         choose_compute("tpu")
-    with pytest.raises(DeviceError, match=r"unknown dtype 'fp16': auto, fp32 or bf16"):
+    with pytest.raises(DeviceError, match=r"unknown dtype 'fp16': auto, fp32, bf16 or int8"):
         choose_compute("cpu", "fp16")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_int8_is_chosen_where_model_and_hardware_have_it(
+    monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: there)
+    assert choose_compute("cpu", "auto", quantises=True).int8 is there
+    assert not choose_compute("cpu", "auto").int8
+    assert not choose_compute("cpu", "bf16", quantises=True).int8
+    if there:
+        assert str(choose_compute("cpu", "int8", quantises=True)) == "cpu int8"
+
+
+def test_int8_that_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: True)
+    with pytest.raises(DeviceError, match=r"needs the ranges .* or train the adapter again"):
+        choose_compute("cpu", "int8")
+    monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: False)
+    with pytest.raises(DeviceError, match=r"cpu does not multiply int8 .* use --dtype auto"):
+        choose_compute("cpu", "int8", quantises=True)
 
 
 def test_missing_card_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +68,8 @@ def test_missing_card_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cpu_can_be_asked() -> None:
     assert has_bf16(torch.device("cpu")) in (True, False)
+    assert has_int8(torch.device("cpu")) in (True, False)
+    assert not has_int8(torch.device("cuda"))
 
 
 def resident() -> int:

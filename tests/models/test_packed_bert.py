@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from drugmon.errors import BaseModelError
+from drugmon.errors import AdapterError, BaseModelError
 from drugmon.models.bases import resolve_base
-from drugmon.models.device import Compute
+from drugmon.models.device import Compute, has_int8
 from drugmon.models.encoder import Encoder
+from drugmon.models.int8 import Range
 from drugmon.models.packed_bert import PackedBert, bare_bert, packs
 
 LENGTHS = (17, 9, 4)
@@ -112,6 +113,45 @@ def test_neighbours_and_padding_change_nothing(
         alone = {name: part[row : row + 1, :length] for name, part in batch.items()}
         atol = 1e-5 if dtype == torch.float32 else 0.03
         torch.testing.assert_close(states(model, alone), together[row], atol=atol, rtol=0)
+
+
+def recorded(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+) -> dict[str, Range]:
+    model = packed(backbone, config, torch.float32)
+    watched = model.watch()
+    states(model, batch)
+    return {name: own.range for name, own in watched.items() if own.range}
+
+
+def test_watching_changes_nothing(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+) -> None:
+    model = packed(backbone, config, torch.float32)
+    before = states(model, batch)
+    assert set(model.watch()) == {
+        f"{layer}.{part}" for layer in range(2) for part in ("qkv", "inner", "outer")
+    }
+    torch.testing.assert_close(states(model, batch), before)
+
+
+@pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this CPU has no int8 units")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_int8_stays_close(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor], dtype: torch.dtype
+) -> None:
+    model = PackedBert(backbone, config, dtype, recorded(backbone, config, batch))
+    found, expected = states(model, batch), states(backbone, batch)
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+def test_ranges_of_another_model_are_refused(
+    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+) -> None:
+    ranges = recorded(backbone, config, batch)
+    del ranges["1.inner"]
+    with pytest.raises(AdapterError, match=r"no ranges of layer '1\.inner': train"):
+        PackedBert(backbone, config, torch.float32, ranges)
 
 
 def test_numbers_that_are_none_are_not_hidden(

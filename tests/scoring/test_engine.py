@@ -13,6 +13,7 @@ from drugmon.data.reviews import Texts
 from drugmon.data.sample import sample_reviews
 from drugmon.errors import DeviceError, DrugmonError
 from drugmon.models.adapter import open_adapter
+from drugmon.models.device import has_int8
 from drugmon.models.inputs import Batch
 from drugmon.scoring.budget import TRIAL_TOKENS, TokenBudget
 from drugmon.scoring.engine import CHUNK, Engine
@@ -172,14 +173,25 @@ def test_numbers_that_are_none_are_told(
         engine.score(reviews)
 
 
-def test_half_precision_mostly_agrees(engine: Engine, adapter: Path, reviews: list[Texts]) -> None:
-    config = EngineConfig(device="cpu", dtype="bf16")
+@pytest.mark.parametrize("dtype", ["bf16", "int8"])
+def test_smaller_formats_mostly_agree(
+    engine: Engine, adapter: Path, reviews: list[Texts], dtype: str
+) -> None:
+    if dtype == "int8" and not has_int8(torch.device("cpu")):
+        pytest.skip("this CPU has no int8 units")
+    config = EngineConfig(device="cpu", dtype=dtype)
     half = Engine(open_adapter(str(adapter)), config, pytest.fail).score(reviews)
     full = engine.score(reviews)
     there = full.labels >= 0
     np.testing.assert_array_equal(half.labels >= 0, there)
     assert (half.labels == full.labels)[there].mean() > 0.9
     np.testing.assert_allclose(half.probabilities[there], full.probabilities[there], atol=0.05)
+
+
+def test_int8_is_taken_where_adapter_and_hardware_have_it(adapter: Path) -> None:
+    there = has_int8(torch.device("cpu"))
+    engine = Engine(open_adapter(str(adapter)), EngineConfig(device="cpu"), pytest.fail)
+    assert engine.compute.int8 is there
 
 
 def test_batches_follow_the_device_unless_told(adapter: Path) -> None:
