@@ -20,7 +20,7 @@ LAYERS = (
     ("monitoring",),
     ("models",),
     ("data",),
-    ("labels", "config", "checked", "errors", "__init__"),
+    ("labels", "config", "checked", "closing", "errors", "__init__"),
 )
 """Top to bottom. A module imports from its own layer and from those below it."""
 

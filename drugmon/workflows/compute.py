@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from drugmon.closing import Closing
 from drugmon.config import EngineConfig
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from drugmon.scoring.engine import Engine
 
 
-class LazyEngine:
+class LazyEngine(Closing):
     """Gives the engine of `adapter`, loading it at the first call, from whichever thread.
 
     Use it as a context manager: leaving it closes the engine.
@@ -25,15 +25,8 @@ class LazyEngine:
         self._engine: Engine | None = None
         self._loading = threading.Lock()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End what the engine has started."""
         if self._engine:
             self._engine.close()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from drugmon.closing import Closing
 from drugmon.data.columns import ColumnMap
 from drugmon.data.database import in_memory
 from drugmon.data.monitored import RunNumbers, RunTarget
@@ -25,7 +25,7 @@ from drugmon.monitoring.reference import NONE, Profile
 _SCHEMA: Final = pa.schema([*((name, pa.string()) for name in CONTEXT), *VERDICT_SCHEMA])
 
 
-class FreshRows:
+class FreshRows(Closing):
     """Rows scored since `began`, in a Parquet file in the folder `aside`, which holds their texts.
 
     Args:
@@ -41,15 +41,8 @@ class FreshRows:
         self._columns = columns
         self._writer: pq.ParquetWriter | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file and remove it."""
         if self._writer is not None:
             self._writer.close()
         self._path.unlink(missing_ok=True)

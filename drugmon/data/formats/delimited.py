@@ -10,8 +10,9 @@ from typing import Final
 
 import pyarrow as pa
 
+from drugmon.closing import Closing
 from drugmon.data.formats.cells import delimited_line, delimited_lines
-from drugmon.data.formats.interface import Closing, Reader, beside, in_chunks
+from drugmon.data.formats.interface import Reader, beside, in_chunks
 from drugmon.data.formats.textfile import open_text, read_lines
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from types import TracebackType
@@ -19,25 +18,6 @@ def beside(rows: pa.Table, verdicts: pa.Table) -> pa.Table:
     """The columns of both, in this order."""
     columns = [*rows.columns, *verdicts.columns]
     return pa.table(columns, pa.schema([*rows.schema, *verdicts.schema]))
-
-
-class Closing(ABC):
-    """A context manager that closes at its end."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close the file."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Reader(Protocol):

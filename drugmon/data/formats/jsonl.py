@@ -11,8 +11,9 @@ from typing import Any, Final, TextIO
 
 import pyarrow as pa
 
+from drugmon.closing import Closing
 from drugmon.data.formats.cells import json_members
-from drugmon.data.formats.interface import Closing, beside, in_chunks
+from drugmon.data.formats.interface import beside, in_chunks
 from drugmon.data.formats.objects import Object, infer_schema, parse_object, to_table
 from drugmon.data.formats.textfile import read_lines
 from drugmon.data.reviews import Rows

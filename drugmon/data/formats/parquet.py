@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from drugmon.data.formats.interface import Closing, Reader
+from drugmon.closing import Closing
+from drugmon.data.formats.interface import Reader
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts import VERDICT_COLUMNS, VERDICT_SCHEMA, cast_verdicts

@@ -9,8 +9,9 @@ from typing import BinaryIO, Final, cast
 
 import pyarrow as pa
 
+from drugmon.closing import Closing
 from drugmon.data.encoding import BOM, DEFAULT_ENCODING, known_encoding, not_encoded
-from drugmon.data.formats.interface import Closing, in_chunks
+from drugmon.data.formats.interface import in_chunks
 from drugmon.data.formats.jsonl import (
     JsonRows,
     Record,
