@@ -2,6 +2,7 @@
 
     python -m benchmarks reviews.tsv                  the contest: ratios in one run
     python -m benchmarks reviews.tsv --parts          where the time of a run goes
+    python -m benchmarks reviews.tsv --formats        what bf16 and int8 change
     python -m benchmarks reviews.tsv --growth         1,000 to 1,000,000 rows: time and memory
     python -m benchmarks reviews.tsv --incremental    1,000 new rows in 1,000,000
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contest import Row, agreement, contest
+from benchmarks.formats import formats
 from benchmarks.growth import growth, incremental
 from benchmarks.parts import parts
 from drugmon.config import DEFAULT_ADAPTER
@@ -38,12 +40,17 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rows", type=int, default=1_000_000, help="for --growth, --incremental")
     parser.add_argument("--parts", action="store_true")
+    parser.add_argument("--formats", action="store_true")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--incremental", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if options.parts:
         table = parts(options.adapter, options.source, options.runs, options.threads)
+    elif options.formats:
+        adapter = open_adapter(options.adapter)
+        reviews = read_labelled(str(options.source), adapter.manifest.recipe["labels"])
+        table = formats(adapter, reviews, options.threads)
     elif options.growth:
         table = growth(options.adapter, options.source, options.rows, options.threads)
     elif options.incremental:

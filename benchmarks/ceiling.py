@@ -24,14 +24,9 @@ def matrix_product_rate(compute: Compute, size: int = 2048, runs: int = 7) -> fl
     """Best operations a second of a square matrix product in the engine's format."""
     a = torch.randn(size, size).to(compute.device, compute.dtype)
     if compute.int8:
-        small = (a * 30).to(torch.int8)
-        turned = small.t().contiguous().t()
-        return (
-            2
-            * size**3
-            / min(seconds(lambda: torch._int_mm(small, turned), compute) for _ in range(runs))
-        )
-    return 2 * size**3 / min(seconds(lambda: a @ a, compute) for _ in range(runs))
+        a = (a * 30).to(torch.int8)
+    product = torch._int_mm if compute.int8 else torch.mm
+    return 2 * size**3 / min(seconds(lambda: product(a, a), compute) for _ in range(runs))
 
 
 def operations(tokens: Sequence[int], config: Mapping[str, Any]) -> float:

@@ -13,11 +13,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 import pyarrow as pa
 
+from drugmon.closing import Closing
 from drugmon.data.verdicts import VERDICT_SCHEMA
 from drugmon.errors import BusyError, SinkError
 
@@ -27,7 +27,7 @@ _SCHEMA_MESSAGE: Final = VERDICT_SCHEMA.serialize().to_pybytes()
 _EMPTY_BYTES: Final = _HEADER_BYTES + len(_SCHEMA_MESSAGE)
 
 
-class Journal:
+class Journal(Closing):
     """Keeps finished verdicts on disk until the target holds them; one run a target at a time.
 
     Use it as a context manager: leaving it frees the lock, and only `finish` forgets verdicts.
@@ -58,12 +58,8 @@ class Journal:
             raise self._failed(error) from error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the file; remove it where nothing in it is needed any more."""
         with self._file:
             if self._finished or os.fstat(self._file.fileno()).st_size <= _EMPTY_BYTES:
                 self._path.unlink()

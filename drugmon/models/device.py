@@ -51,8 +51,8 @@ def choose_compute(device: str = "auto", dtype: str = "auto", quantises: bool = 
             )
         if not quantises:
             raise DeviceError(
-                "int8 needs the ranges that training records with a BERT base: use --dtype auto, "
-                "or train the adapter again"
+                "int8 is for scoring and needs the ranges that training records with a BERT base: "
+                "use --dtype auto, or train the adapter again"
             )
         return Compute(where, fastest, int8=True)
     if dtype not in formats:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from drugmon.errors import AdapterError
@@ -32,6 +33,10 @@ SHARED: Final = 0.8
 
 WIDE: Final = 16
 """Inputs behind GELU that are left out of the int8 product."""
+
+_STEPS: Final = 255
+_MIDDLE: Final = 128
+"""The uint8 that stands for 0 where a range is symmetric."""
 
 Parameters: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 """Weight (out, in) and bias (out,), float32."""
@@ -88,13 +93,21 @@ def save_ranges(watched: Mapping[str, Watched], folder: Path) -> None:
 
 
 def load_ranges(folder: Path) -> dict[str, Range]:
-    """Read what `save_ranges` wrote."""
-    values = load_file(folder / RANGES)
-    names = {key.rpartition(".")[0] for key in values}
+    """Read what `save_ranges` wrote.
+
+    Raises:
+        AdapterError: the file holds something else.
+    """
+    path = folder / RANGES
     try:
-        return {name: Range(values[f"{name}.low"], values[f"{name}.high"]) for name in names}
-    except KeyError as error:
-        raise AdapterError(f"{folder / RANGES} lacks {error}: train the adapter again") from None
+        values = load_file(path)
+        names = {key.rpartition(".")[0] for key in values}
+        ranges = {name: Range(values[f"{name}.low"], values[f"{name}.high"]) for name in names}
+    except (SafetensorError, KeyError) as error:
+        raise AdapterError(f"{path} holds no ranges ({error}): train the adapter again") from error
+    if not all(bound.isfinite().all() for own in ranges.values() for bound in own):
+        raise AdapterError(f"{path} holds numbers that are none: train the adapter again")
+    return ranges
 
 
 class Int8Dense:
@@ -152,11 +165,6 @@ class Int8FeedForward:
         """Return the result for x."""
         found = self._wide_outer.plus(self._wide_inner(x), x)
         return self._outer.add_to(found, self._inner(self._smoothed(x), self._between))
-
-
-_STEPS: Final = 255
-_MIDDLE: Final = 128
-"""The uint8 that stands for 0 where a range is symmetric."""
 
 
 class _Into(NamedTuple):

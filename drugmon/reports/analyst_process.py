@@ -12,9 +12,9 @@ import signal
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
+from drugmon.closing import Closing
 from drugmon.errors import DrugmonError
 from drugmon.reports.analysts import (
     MAKERS,
@@ -25,7 +25,7 @@ from drugmon.reports.analysts import (
 )
 
 
-class AnalystProcess:
+class AnalystProcess(Closing):
     """Starts at once, and is gone when the `with` block ends."""
 
     def __enter__(self) -> Self:
@@ -37,12 +37,8 @@ class AnalystProcess:
         theirs.close()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the process."""
         self._process.terminate()
         self._process.join()
         self._pipe.close()

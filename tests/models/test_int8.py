@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch.nn import functional
 
 from drugmon.errors import AdapterError
+from drugmon.models.adapter import RANGES
 from drugmon.models.dense import Dense
 from drugmon.models.device import has_int8
 from drugmon.models.int8 import (
@@ -114,3 +116,18 @@ def test_ranges_are_recorded_and_kept(tmp_path: Path) -> None:
     for own in ranges.values():
         torch.testing.assert_close(own.low, x.amin(0))
         torch.testing.assert_close(own.high, x.amax(0))
+
+
+@pytest.mark.parametrize("lacking", ["0.qkv.low", "0.qkv.high"])
+def test_other_files_are_no_ranges(tmp_path: Path, lacking: str) -> None:
+    values = {"0.qkv.low": torch.zeros(3), "0.qkv.high": torch.ones(3)}
+    save_file({**values, lacking: torch.full((3,), torch.nan)}, tmp_path / RANGES)
+    with pytest.raises(AdapterError, match="numbers that are none: train"):
+        load_ranges(tmp_path)
+    del values[lacking]
+    save_file(values, tmp_path / RANGES)
+    with pytest.raises(AdapterError, match=rf"holds no ranges .*{lacking}.*: train"):
+        load_ranges(tmp_path)
+    (tmp_path / RANGES).write_bytes(b"other")
+    with pytest.raises(AdapterError, match=r"ranges\.safetensors holds no ranges"):
+        load_ranges(tmp_path)
