@@ -5,12 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import timeit
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 import torch
 
 from drugmon.errors import DeviceError
+
+_TRIED: Final = 512
+"""Rows and columns of the matrices by which a CPU's formats are compared."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def choose_compute(device: str = "auto", dtype: str = "auto", quantises: bool = 
     """
     where = _device(device)
     formats = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    fastest = formats["bf16" if has_bf16(where) else "fp32"]
+    fastest = formats["bf16" if gains_by_bf16(where) else "fp32"]
     if dtype == "auto":
         return Compute(where, fastest, quantises and has_int8(where))
     if dtype == "int8":
@@ -62,11 +68,21 @@ def choose_compute(device: str = "auto", dtype: str = "auto", quantises: bool = 
     return Compute(where, formats[dtype])
 
 
-def has_bf16(device: torch.device) -> bool:
-    """Whether `device` multiplies bf16 matrices in hardware."""
+@cache
+def gains_by_bf16(device: torch.device) -> bool:
+    """Whether `device` multiplies bf16 matrices in hardware, and faster than in float32.
+
+    CPUs are tried: Intel's with AVX-512 bf16, but without AMX, take twice as long in bf16.
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    # OpenMP keeps workers for every thread that once multiplied, and those that score would have to
+    # share the cores with them. This thread ends.
+    with ThreadPoolExecutor(1) as pool:
+        half, full = pool.map(_product_seconds, (torch.bfloat16, torch.float32))
+    return half < full
 
 
 def has_int8(device: torch.device) -> bool:
@@ -90,18 +106,22 @@ def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(largest: int = 2**31 - 1, most: int = 2**31 - 1) -> None:
     """Let the C library keep freed memory for the next large tensor.
 
     By default glibc returns it to the system, which then clears it page by page for the next one:
-    about a third of the time of a training step. As tensors of ever other sizes leave holes that
-    no later one fits, what is kept grows from step to step: `release_freed_memory` ends that.
+    up to a third of the time of a training step, or of scoring. As tensors of ever other sizes
+    leave holes that no later one fits, what is kept grows: `release_freed_memory` ends that.
+
+    Args:
+        largest: bytes of a tensor whose memory is kept.
+        most: bytes that are kept, where they lie together.
     """
     library = _c_library()
     if hasattr(library, "mallopt"):
         trim_threshold, mmap_threshold = -1, -3  # from malloc.h
-        for option in (trim_threshold, mmap_threshold):
-            library.mallopt(option, 2**31 - 1)
+        library.mallopt(trim_threshold, most)
+        library.mallopt(mmap_threshold, largest)
 
 
 def keep_few_kernels() -> None:
@@ -138,3 +158,10 @@ def _device(name: str) -> torch.device:
             "use --device cpu"
         )
     return device
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    """What a matrix product takes that is long enough to tell, and short enough for every start."""
+    matrix = torch.ones(_TRIED, _TRIED, dtype=dtype)
+    torch.mm(matrix, matrix)
+    return min(timeit.repeat(lambda: torch.mm(matrix, matrix), number=1, repeat=5))

@@ -4,7 +4,8 @@ Weights get a scale for each output. What goes into them is 8 bits wide too, so 
 known: training records it (`Watched`) and writes it beside the weights. A few inputs are far larger
 than the others, and would leave those no steps:
 
-* behind a layer norm, inputs and weights share the burden (Xiao et al., "SmoothQuant", 2023);
+* behind a layer norm and behind attention, each input is shifted to the middle of its range, and
+  inputs and weights share the burden (Xiao et al., "SmoothQuant", 2023);
 * behind GELU, the widest inputs go through a small product of their own in the wider format
   (Dettmers et al., "LLM.int8()", 2022).
 
@@ -111,7 +112,7 @@ def load_ranges(folder: Path) -> dict[str, Range]:
 
 
 class Int8Dense:
-    """x (n, in) -> x W' + b (n, out), where x comes from a layer norm.
+    """x (n, in) -> x W' + b (n, out).
 
     Args:
         layer: its weights.
@@ -120,14 +121,17 @@ class Int8Dense:
     """
 
     def __init__(self, layer: Parameters, inputs: Range, dtype: torch.dtype) -> None:
-        weight, bias = layer
-        self._smoothed = _Smoothed(weight, inputs)
-        self._product = _Product((weight / self._smoothed.factor.float(), bias), 1.0, _MIDDLE)
+        self._smoothed = _Smoothed(layer, inputs)
+        self._product = _Product(self._smoothed.layer, 1.0, _MIDDLE)
         self._into = _Into(dtype)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return the result for x."""
         return self._product(self._smoothed(x), self._into)
+
+    def plus(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Add the result for x to `other` (n, out), in place."""
+        return self._product.add_to(other, self._smoothed(x))
 
 
 class Int8FeedForward:
@@ -154,9 +158,9 @@ class Int8FeedForward:
         high = float(between.high[~wide].max()) * MARGIN
         scale = max(high - low, 1e-6) / _STEPS
         self._between = _Into(torch.uint8, scale, min(max(round(-low / scale), 0), _STEPS))
-        self._smoothed = _Smoothed(inner[0], inputs)
-        smooth = inner[0] / self._smoothed.factor.float()
-        self._inner = _Product((smooth[~wide], inner[1][~wide]), 1.0, _MIDDLE, "gelu")
+        self._smoothed = _Smoothed(inner, inputs)
+        weight, bias = self._smoothed.layer
+        self._inner = _Product((weight[~wide], bias[~wide]), 1.0, _MIDDLE, "gelu")
         self._outer = _Product((outer[0][:, ~wide], outer[1]), scale, self._between.zero)
         self._wide_inner = Dense(inner[0][wide].to(dtype), inner[1][wide].to(dtype), "gelu")
         self._wide_outer = Dense(outer[0][:, wide].to(dtype), None)
@@ -176,24 +180,30 @@ class _Into(NamedTuple):
 
 
 class _Smoothed:
-    """Brings x (n, in) to uint8, each input by a factor of its own.
+    """Brings x (n, in) to uint8, each input by a factor and a shift of its own.
 
-    The weights are divided by the factors. They are rounded to bf16, so that x is scaled in its
-    own format without another error.
+    `layer` takes them back: what it makes of their result is what the given one makes of x. They
+    are rounded to bf16, so that x is scaled in its own format without another error.
     """
 
-    def __init__(self, weight: torch.Tensor, inputs: Range) -> None:
-        if inputs.size.shape != weight.shape[1:]:
+    def __init__(self, layer: Parameters, inputs: Range) -> None:
+        weight, bias = layer
+        if inputs.low.shape != weight.shape[1:]:
             raise AdapterError(
-                f"{RANGES} has {len(inputs.size)} inputs for a layer of {weight.shape[1]}: "
+                f"{RANGES} has {len(inputs.low)} inputs for a layer of {weight.shape[1]}: "
                 "train the adapter again"
             )
-        shared = inputs.size**SHARED / weight.abs().amax(0).clamp_min(1e-3) ** (1 - SHARED)
-        largest = (inputs.size / shared).max() / (_MIDDLE - 1)
-        self.factor = (1 / (shared * largest)).bfloat16()
+        size = ((inputs.high - inputs.low) / 2).clamp_min(1e-3) * MARGIN
+        shared = size**SHARED / weight.abs().amax(0).clamp_min(1e-3) ** (1 - SHARED)
+        largest = (size / shared).max() / (_MIDDLE - 1)
+        self._factor = (1 / (shared * largest)).bfloat16()
+        self._shift = (-self._factor * (inputs.high + inputs.low) / 2).bfloat16()
+        scaled = weight / self._factor.float()
+        self.layer: Parameters = (scaled, bias - scaled @ self._shift.float())
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        steps = (x * self.factor.to(x.dtype)).round_().clamp_(1 - _MIDDLE, _MIDDLE - 1)
+        steps = torch.addcmul(self._shift.to(x.dtype), x, self._factor.to(x.dtype))
+        steps = steps.round_().clamp_(1 - _MIDDLE, _MIDDLE - 1)
         # By way of int8, as torch converts to uint8 number by number.
         return steps.to(torch.int8).view(torch.uint8).bitwise_xor_(_MIDDLE)
 

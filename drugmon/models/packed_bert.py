@@ -4,15 +4,14 @@ What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has wha
 
 * query, key and value are one product, with the scale of the scores in its weights;
 * dense layers hold packed weights, with bias and GELU inside the product;
-* attention is two plain products around `exp`: with heads of 32 numbers that takes half the time of
-  torch's fused kernel, and no mask, as padding is left out by zeros among the values;
+* attention is two plain products around `exp` (`packed_attention.py`);
 * the residual stream has the format of the products, and is added inside them;
-* where the CPU has the units for it and the ranges are known, most dense layers compute in int8.
+* where the CPU has the units for it and the ranges are known, the dense layers compute in int8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -26,14 +25,17 @@ from drugmon.models.bases import Base
 from drugmon.models.dense import PLAIN, Dense
 from drugmon.models.device import Compute
 from drugmon.models.int8 import Int8Dense, Int8FeedForward, Parameters, Range, Watched
+from drugmon.models.packed_attention import Attention, Group, groups_of
 
 Weights = Mapping[str, torch.Tensor]
 
-_QUANTISED: Final = (("attention", "qkv"), ("feed_forward", "inner"), ("feed_forward", "outer"))
-"""Where a layer has the products that can be in int8. The projection behind attention is small."""
-
-_SAFE_SUMS: Final = (1e-30, 1e35)
-"""Between these no term of a sum of exponentials that matters was lost, and none overflowed."""
+_QUANTISED: Final = (
+    ("attention", "qkv"),
+    ("attention", "out"),
+    ("feed_forward", "inner"),
+    ("feed_forward", "outer"),
+)
+"""Where a layer has the products that can be in int8."""
 
 
 class States(NamedTuple):
@@ -53,71 +55,6 @@ class Norm:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return normalised (n, hidden), computed in float32, in the format of `x`."""
         return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
-
-
-class Attention:
-    """Self-attention of one layer, all heads.
-
-    Args:
-        qkv: query, key and value of all heads in one, scaled so that scores need no scale.
-        out: the projection behind it.
-        heads: how many.
-    """
-
-    def __init__(self, qkv: Dense | Int8Dense | Watched, out: Dense, heads: int) -> None:
-        self.qkv, self._out, self._heads = qkv, out, heads
-        self._shift: torch.Tensor | None = None
-        self._by_row = False
-
-    def __call__(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        """Return `x` (b * L, hidden) with what it gets from tokens `kept` (b, 1, L, 1) added.
-
-        `kept` is 1 or 0, in the format of the products.
-        """
-        b, _, length, _ = kept.shape
-        split = self.qkv(x).view(b, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-        q, k = split[:2].reshape(2, b * self._heads, length, -1)
-        # A last column of ones gives the sum that the softmax divides by.
-        values = x.new_empty(b, self._heads, length, split.shape[4] + 1)
-        torch.mul(split[2], kept, out=values[..., :-1])
-        values[..., -1:] = kept
-        summed = self._summed(
-            q, k.transpose(1, 2), values.flatten(0, 1), kept.transpose(2, 3) == 0
-        ).view_as(values)
-        found = x.new_empty(b, length, self._heads, split.shape[4])
-        torch.div(summed[..., :-1], summed[..., -1:], out=found.transpose(1, 2))
-        return self._out.plus(found.view_as(x), x)
-
-    def _summed(
-        self, q: torch.Tensor, k: torch.Tensor, values: torch.Tensor, padding: torch.Tensor
-    ) -> torch.Tensor:
-        """Values (b * heads, L, size + 1) summed with the exponentials of the scores.
-
-        Softmax takes each row's largest score off before `exp`. Most layers' scores are small
-        enough as they are. The first batch in which they are not finds a number for each head to
-        take off instead; where that does not do either, rows get their own from then on.
-        `padding` (b, 1, 1, L) is true where there is no token.
-        """
-        scores = torch.bmm(q, k)
-        by_head = scores.view(len(padding), self._heads, *scores.shape[1:])
-        if self._by_row:
-            by_head.masked_fill_(padding, -torch.inf)
-            by_head -= by_head.amax(dim=3, keepdim=True)
-            return torch.bmm(scores.exp_(), values)
-        if self._shift is not None:
-            by_head -= self._shift
-        summed = torch.bmm(scores.exp_(), values)
-        low, high = summed[..., -1].aminmax()
-        if _SAFE_SUMS[0] < float(low) and float(high) < _SAFE_SUMS[1]:
-            return summed
-        if self._shift is None:
-            again = torch.bmm(q, k).view_as(by_head).masked_fill_(padding, -torch.inf)
-            largest = again.amax(dim=3, keepdim=True).float()
-            shift = (largest.amin((0, 2), True) + largest.amax((0, 2), True)) / 2
-            self._shift = shift.to(scores.dtype)  # torch subtracts another format far slower
-        else:
-            self._by_row = True
-        return self._summed(q, k, values, padding)
 
 
 @dataclass
@@ -141,9 +78,9 @@ class Layer:
     feed_forward: FeedForward | Int8FeedForward
     norm: Norm
 
-    def __call__(self, x: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-        """Return the next states (b * L, hidden)."""
-        x = self.attention_norm(self.attention(x, kept))
+    def __call__(self, x: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
+        """Return the next states (b * L, hidden); x may be written to."""
+        x = self.attention_norm(self.attention(x, groups))
         return self.norm(self.feed_forward(x))
 
 
@@ -190,9 +127,9 @@ class PackedBert(nn.Module):
         b, length = input_ids.shape
         x = self._norm(functional.embedding(input_ids, self._words) + self._places[:length])
         x = x.view(b * length, -1).to(self.dtype)
-        kept = attention_mask.to(self.dtype).view(b, 1, length, 1)
+        groups = groups_of(attention_mask > 0, self._heads)
         for layer in self._layers:
-            x = layer(x, kept)
+            x = layer(x, groups)
         return States(x.view(b, length, -1).float())
 
     def watch(self) -> dict[str, Watched]:
@@ -213,20 +150,19 @@ class PackedBert(nn.Module):
             (own[f"{part}.weight"], own[f"{part}.bias"])
             for part in ("attention.output.dense", "intermediate.dense", "output.dense")
         )
-        joined: Dense | Int8Dense
         feed_forward: FeedForward | Int8FeedForward
         if ranges is None:
-            joined = self._dense(qkv)
+            attention = Attention(self._dense(qkv), self._dense(out), self._heads)
             feed_forward = FeedForward(self._dense(inner, "gelu"), self._dense(outer))
         else:
-            try:
-                inputs = [ranges[f"{number}.{part}"] for _, part in _QUANTISED]
-            except KeyError as error:
-                raise AdapterError(f"no ranges of layer {error}: train the adapter again") from None
-            joined = Int8Dense(qkv, inputs[0], self.dtype)
-            feed_forward = Int8FeedForward(inner, outer, inputs[1], inputs[2], self.dtype)
+            inputs = _ranges_of(number, ranges)
+            joined, projection = (
+                Int8Dense(*layer, self.dtype) for layer in ((qkv, inputs[0]), (out, inputs[1]))
+            )
+            attention = Attention(joined, projection, self._heads)
+            feed_forward = Int8FeedForward(inner, outer, inputs[2], inputs[3], self.dtype)
         return Layer(
-            attention=Attention(joined, self._dense(out), self._heads),
+            attention=attention,
             attention_norm=self._norm_of(own, "attention.output.LayerNorm"),
             feed_forward=feed_forward,
             norm=self._norm_of(own, "output.LayerNorm"),
@@ -247,6 +183,16 @@ class PackedBert(nn.Module):
 
     def _norm_of(self, weights: Weights, name: str) -> Norm:
         return Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], self._eps)
+
+
+def _ranges_of(number: int, ranges: Mapping[str, Range]) -> list[Range]:
+    """The ranges of one layer, in the order of `_QUANTISED`."""
+    try:
+        return [ranges[f"{number}.{part}"] for _, part in _QUANTISED]
+    except KeyError as error:
+        raise AdapterError(
+            f"no ranges of layer {error}: train the adapter again (--dtype bf16 or fp32 need none)"
+        ) from None
 
 
 def packs(base: Base, compute: Compute) -> bool:

@@ -17,7 +17,13 @@ from drugmon.labels import LABELS
 from drugmon.models.adapter import Adapter
 from drugmon.models.bases import Base
 from drugmon.models.classifier import ClassifierModel
-from drugmon.models.device import Compute, choose_compute, is_out_of_memory
+from drugmon.models.device import (
+    Compute,
+    choose_compute,
+    is_out_of_memory,
+    keep_freed_memory,
+    release_freed_memory,
+)
 from drugmon.models.inputs import token_batches
 from drugmon.scoring.budget import TokenBudget
 from drugmon.scoring.feed import Feed, Job, Preparer, Ready, workers_for_gpu
@@ -33,6 +39,10 @@ lose to a kill."""
 FLYING: Final = {"cpu": 0, "cuda": 4}
 """Batches that are launched before the results of one are waited for: a GPU computes them while the
 host judges, and hands out, what has landed."""
+
+
+KEPT: Final = 2**28
+"""Bytes of freed memory that are kept for the next batch. Scoring took a quarter longer without."""
 
 
 class Engine:
@@ -71,6 +81,8 @@ class Engine:
         """The weights on the device."""
         if self._threads:
             torch.set_num_threads(self._threads)  # of the thread that computes
+        if self.compute.device.type == "cpu":
+            keep_freed_memory(largest=KEPT // 8, most=KEPT)
         return self._adapter.model(self._classifier, self.compute)
 
     def submit(self, reviews: Sequence[Texts]) -> Job:
@@ -103,8 +115,9 @@ class Engine:
         return evidence
 
     def close(self) -> None:
-        """End what makes reviews ready."""
+        """End what makes reviews ready, and return what was kept for the next batch."""
         self._feed.close()
+        release_freed_memory()
 
     def _evidence(
         self, jobs: Iterable[Job], on_batch: Callable[[int], None] | None

@@ -75,11 +75,11 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
 def _devices() -> str:
     import torch
 
-    from drugmon.models.device import has_bf16, has_int8
+    from drugmon.models.device import gains_by_bf16, has_int8
 
     def formats(name: str) -> str:
         device = torch.device(name)
-        wide = "bf16" if has_bf16(device) else "fp32: no bf16 units"
+        wide = "bf16" if gains_by_bf16(device) else "fp32, as bf16 is not faster"
         return f"int8, {wide}" if has_int8(device) else wide
 
     cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]

@@ -70,7 +70,6 @@ class Fit:
         # A frozen base may be in bf16; what is trained is in float32, as its updates are small.
         frozen = recipe.train.method == "lora"
         self.compute = choose_compute(engine.device, engine.dtype if frozen else "fp32")
-        keep_freed_memory()
         keep_few_kernels()
         self._classifier = make_classifier(base, recipe.model.max_length, recipe.model.prompt)
         self.levels = (
@@ -94,6 +93,7 @@ class Fit:
         """
         began, recipe, reviews = time.monotonic(), self.recipe, self.reviews
         memory = PeakMemory(self.compute.device)
+        keep_freed_memory()
         examples = self._learn_from(train)
         key = self._key(train, dev, stop_after)
         model = self._build()

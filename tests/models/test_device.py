@@ -4,6 +4,7 @@ import os
 import platform
 import resource
 from pathlib import Path
+from unittest.mock import MagicMock, call
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ import torch
 from drugmon.errors import DeviceError
 from drugmon.models.device import (
     choose_compute,
-    has_bf16,
+    gains_by_bf16,
     has_int8,
     keep_few_kernels,
     keep_freed_memory,
@@ -21,8 +22,24 @@ from drugmon.models.device import (
 
 def test_format_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
     for there, dtype in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr("drugmon.models.device.has_bf16", lambda _device, there=there: there)
+        monkeypatch.setattr(
+            "drugmon.models.device.gains_by_bf16", lambda _device, there=there: there
+        )
         assert choose_compute("cpu", "auto").dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("supported", "seconds", "gains"),
+    [(True, 0.5, True), (True, 2.0, False), (False, 0.5, False)],
+    ids=["faster", "slower", "emulated"],
+)
+def test_bf16_has_to_be_faster(
+    monkeypatch: pytest.MonkeyPatch, supported: bool, seconds: float, gains: bool
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    taken = {torch.bfloat16: seconds, torch.float32: 1.0}
+    monkeypatch.setattr("drugmon.models.device._product_seconds", taken.__getitem__)
+    assert gains_by_bf16.__wrapped__(torch.device("cpu")) is gains
 
 
 def test_forced_format_is_taken() -> None:
@@ -67,7 +84,7 @@ def test_missing_card_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cpu_can_be_asked() -> None:
-    assert has_bf16(torch.device("cpu")) in (True, False)
+    assert gains_by_bf16(torch.device("cpu")) in (True, False)
     assert has_int8(torch.device("cpu")) in (True, False)
     assert not has_int8(torch.device("cuda"))
 
@@ -76,6 +93,17 @@ def resident() -> int:
     """Bytes of this process that are in memory."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize()
+
+
+def test_what_is_kept_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = MagicMock()
+    monkeypatch.setattr("drugmon.models.device._c_library", lambda: library)
+    keep_freed_memory(largest=2**25, most=2**28)
+    trim_threshold, mmap_threshold = -1, -3
+    assert library.mallopt.call_args_list == [
+        call(trim_threshold, 2**28),
+        call(mmap_threshold, 2**25),
+    ]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps and releases")

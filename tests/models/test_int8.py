@@ -65,6 +65,27 @@ def test_dense_is_close(dtype: torch.dtype) -> None:
 
 @needs_int8
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_results_are_added_in_place(dtype: torch.dtype) -> None:
+    x, (weight, bias) = states(), layer(HIDDEN, HIDDEN, 1)
+    other = torch.randn(ROWS, HIDDEN, generator=torch.Generator().manual_seed(4)).to(dtype)
+    expected = functional.linear(x, weight, bias) + other
+    found = Int8Dense((weight, bias), range_of(x), dtype).plus(x.to(dtype), other)
+    assert found.data_ptr() == other.data_ptr()
+    assert error(found, expected) < 0.02
+
+
+@needs_int8
+def test_inputs_far_from_zero_have_their_own_middle() -> None:
+    x, (weight, bias) = torch.rand(ROWS, HIDDEN), layer(HIDDEN, 96, 1)
+    x[:, ::2] += 40
+    x[:, 7] = 3  # always the same: a range of nothing
+    product = Int8Dense((weight, bias), range_of(x), torch.float32)
+    expected = functional.linear(x, weight, bias)
+    assert error(product(x), expected) < 0.02
+
+
+@needs_int8
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_feed_forward_is_close(dtype: torch.dtype) -> None:
     x, inner, outer = states(), layer(HIDDEN, INNER, 2), layer(INNER, HIDDEN, 3)
     inner[1][7] += 60  # what comes out of GELU has a channel that would leave the others no steps

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from drugmon.errors import AdapterError, BaseModelError
+from drugmon.models import packed_attention
 from drugmon.models.bases import resolve_base
 from drugmon.models.device import Compute, has_int8
 from drugmon.models.encoder import Encoder
@@ -115,6 +116,24 @@ def test_neighbours_and_padding_change_nothing(
         torch.testing.assert_close(states(model, alone), together[row], atol=atol, rtol=0)
 
 
+def test_attention_of_many_reviews_is_computed_in_groups(
+    backbone: nn.Module,
+    config: dict[str, Any],
+    batch: dict[str, torch.Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected = states(packed(backbone, config, torch.float32), batch)
+    heads = int(config["num_attention_heads"])
+    monkeypatch.setattr(packed_attention, "_SCORES", 2 * heads * max(LENGTHS) ** 2)
+    groups = packed_attention.groups_of(batch["attention_mask"] > 0, heads)
+    assert [(own.reviews, own.shortest) for own in groups] == [
+        (slice(0, 2), LENGTHS[1]),
+        (slice(2, 3), LENGTHS[2]),
+    ]
+    found = states(packed(backbone, config, torch.float32), batch)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
 def recorded(
     backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
 ) -> dict[str, Range]:
@@ -130,7 +149,7 @@ def test_watching_changes_nothing(
     model = packed(backbone, config, torch.float32)
     before = states(model, batch)
     assert set(model.watch()) == {
-        f"{layer}.{part}" for layer in range(2) for part in ("qkv", "inner", "outer")
+        f"{layer}.{part}" for layer in range(2) for part in ("qkv", "out", "inner", "outer")
     }
     torch.testing.assert_close(states(model, batch), before)
 
@@ -149,8 +168,8 @@ def test_ranges_of_another_model_are_refused(
     backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
 ) -> None:
     ranges = recorded(backbone, config, batch)
-    del ranges["1.inner"]
-    with pytest.raises(AdapterError, match=r"no ranges of layer '1\.inner': train"):
+    del ranges["1.out"]
+    with pytest.raises(AdapterError, match=r"no ranges of layer '1\.out': train .*--dtype bf16 or"):
         PackedBert(backbone, config, torch.float32, ranges)
 
 
