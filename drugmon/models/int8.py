@@ -112,12 +112,12 @@ def load_ranges(folder: Path) -> dict[str, Range]:
 
 
 class Int8Dense:
-    """x (n, in) -> x W' + b (n, out).
+    """x float32 (n, in) -> x W' + b (n, out).
 
     Args:
         layer: its weights.
         inputs: the range of x.
-        dtype: the format of x and of the result.
+        dtype: the format of the result.
     """
 
     def __init__(self, layer: Parameters, inputs: Range, dtype: torch.dtype) -> None:
@@ -129,29 +129,40 @@ class Int8Dense:
         """Return the result for x."""
         return self._product(self._smoothed(x), self._into)
 
-    def plus(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        """Add the result for x to `other` (n, out), in place."""
-        return self._product.add_to(other, self._smoothed(x))
+
+class Int8Projection:
+    """The layer behind attention. Attention averages values, so those can come in its steps.
+
+    Args:
+        layer: its weights.
+        inputs: the range of what attention gives.
+    """
+
+    def __init__(self, layer: Parameters, inputs: Range) -> None:
+        self._smoothed = _Smoothed(layer, inputs)
+        self._product = _Product(self._smoothed.layer, 1.0, _MIDDLE)
+
+    def values(self, layer: Parameters) -> Parameters:
+        """The layer that gives the values, made to give them in steps."""
+        weight, bias = layer
+        factor, shift = self._smoothed.factor, self._smoothed.shift
+        return weight * factor[:, None], bias * factor + shift
+
+    def plus(self, steps: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Add the result for `steps` (n, in), which are rounded, to `other` (n, out), in place."""
+        return self._product.add_to(other, _as_uint8(steps))
 
 
 class Int8FeedForward:
-    """x (n, hidden) -> x + outer(GELU(inner(x))), where x comes from a layer norm.
+    """x float32 (n, hidden) -> x + outer(GELU(inner(x))).
 
     Args:
         inner, outer: the weights of both layers.
         inputs: the range of x.
         between: the range of what comes out of GELU.
-        dtype: the format of x and of the result.
     """
 
-    def __init__(
-        self,
-        inner: Parameters,
-        outer: Parameters,
-        inputs: Range,
-        between: Range,
-        dtype: torch.dtype,
-    ) -> None:
+    def __init__(self, inner: Parameters, outer: Parameters, inputs: Range, between: Range) -> None:
         wide = torch.zeros(len(between.size), dtype=torch.bool)
         wide[between.size.topk(min(WIDE, len(wide) - 1)).indices] = True
         low = float(between.low[~wide].min()) * MARGIN
@@ -162,8 +173,8 @@ class Int8FeedForward:
         weight, bias = self._smoothed.layer
         self._inner = _Product((weight[~wide], bias[~wide]), 1.0, _MIDDLE, "gelu")
         self._outer = _Product((outer[0][:, ~wide], outer[1]), scale, self._between.zero)
-        self._wide_inner = Dense(inner[0][wide].to(dtype), inner[1][wide].to(dtype), "gelu")
-        self._wide_outer = Dense(outer[0][:, wide].to(dtype), None)
+        self._wide_inner = Dense(inner[0][wide], inner[1][wide], "gelu")
+        self._wide_outer = Dense(outer[0][:, wide], None)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return the result for x."""
@@ -180,10 +191,9 @@ class _Into(NamedTuple):
 
 
 class _Smoothed:
-    """Brings x (n, in) to uint8, each input by a factor and a shift of its own.
+    """Brings x float32 (n, in) to uint8, each input by a factor and a shift of its own.
 
-    `layer` takes them back: what it makes of their result is what the given one makes of x. They
-    are rounded to bf16, so that x is scaled in its own format without another error.
+    `layer` takes them back: what it makes of their result is what the given one makes of x.
     """
 
     def __init__(self, layer: Parameters, inputs: Range) -> None:
@@ -196,16 +206,20 @@ class _Smoothed:
         size = ((inputs.high - inputs.low) / 2).clamp_min(1e-3) * MARGIN
         shared = size**SHARED / weight.abs().amax(0).clamp_min(1e-3) ** (1 - SHARED)
         largest = (size / shared).max() / (_MIDDLE - 1)
-        self._factor = (1 / (shared * largest)).bfloat16()
-        self._shift = (-self._factor * (inputs.high + inputs.low) / 2).bfloat16()
-        scaled = weight / self._factor.float()
-        self.layer: Parameters = (scaled, bias - scaled @ self._shift.float())
+        self.factor = 1 / (shared * largest)
+        self.shift = -self.factor * (inputs.high + inputs.low) / 2
+        scaled = weight / self.factor
+        self.layer: Parameters = (scaled, bias - scaled @ self.shift)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        steps = torch.addcmul(self._shift.to(x.dtype), x, self._factor.to(x.dtype))
-        steps = steps.round_().clamp_(1 - _MIDDLE, _MIDDLE - 1)
-        # By way of int8, as torch converts to uint8 number by number.
-        return steps.to(torch.int8).view(torch.uint8).bitwise_xor_(_MIDDLE)
+        return _as_uint8(torch.addcmul(self.shift, x, self.factor))
+
+
+def _as_uint8(steps: torch.Tensor) -> torch.Tensor:
+    """Steps from the middle as numbers from 0; `steps` are rounded."""
+    steps = steps.round_().clamp_(1 - _MIDDLE, _MIDDLE - 1)
+    # By way of int8, as torch converts to uint8 number by number.
+    return steps.to(torch.int8).view(torch.uint8).bitwise_xor_(_MIDDLE)
 
 
 class _Product:

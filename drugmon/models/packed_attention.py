@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import torch
 
 from drugmon.models.dense import Dense
-from drugmon.models.int8 import Int8Dense, Watched
+from drugmon.models.int8 import Int8Dense, Int8Projection, Watched
 
 _SCORES: Final = 2**22
 """Scores of attention at a time. Beyond 32 MiB, the C library asks the system for a tensor's memory
@@ -65,7 +65,7 @@ class Attention:
     def __init__(
         self,
         qkv: Dense | Int8Dense | Watched,
-        out: Dense | Int8Dense | Watched,
+        out: Dense | Int8Projection | Watched,
         heads: int,
     ) -> None:
         self.qkv, self.out, self._heads = qkv, out, heads
@@ -83,7 +83,7 @@ class Attention:
             weights, sums = self._weights(queries, keys.transpose(1, 2), group)
             into = found[group.reviews].transpose(1, 2)
             torch.div(torch.bmm(weights, values).view(into.shape), sums, out=into)
-        return self.out.plus(found.view_as(x), x)
+        return self.out.plus(found.view(x.shape), x)
 
     def _weights(
         self, q: torch.Tensor, k: torch.Tensor, group: Group

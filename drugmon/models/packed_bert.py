@@ -5,13 +5,13 @@ What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has wha
 * query, key and value are one product, with the scale of the scores in its weights;
 * dense layers hold packed weights, with bias and GELU inside the product;
 * attention is two plain products around `exp` (`packed_attention.py`);
-* the residual stream has the format of the products, and is added inside them;
+* the residual stream has the format of the products (float32 with int8), and is added inside them;
 * where the CPU has the units for it and the ranges are known, the dense layers compute in int8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +24,14 @@ from drugmon.errors import AdapterError, BaseModelError
 from drugmon.models.bases import Base
 from drugmon.models.dense import PLAIN, Dense
 from drugmon.models.device import Compute
-from drugmon.models.int8 import Int8Dense, Int8FeedForward, Parameters, Range, Watched
+from drugmon.models.int8 import (
+    Int8Dense,
+    Int8FeedForward,
+    Int8Projection,
+    Parameters,
+    Range,
+    Watched,
+)
 from drugmon.models.packed_attention import Attention, Group, groups_of
 
 Weights = Mapping[str, torch.Tensor]
@@ -90,7 +97,7 @@ class PackedBert(nn.Module):
     Args:
         bert: a BertModel in float32, or its parameters in modules of the same names.
         config: BertModel's `config.json`.
-        dtype: the format of the products, and of the states between them.
+        dtype: the format of the products.
         ranges: those of the dense layers' inputs, for products in int8; None for none of them.
 
     Raises:
@@ -111,6 +118,8 @@ class PackedBert(nn.Module):
         self._heads = int(config["num_attention_heads"])
         self._eps = float(config["layer_norm_eps"])
         self.dtype = dtype
+        # What goes into int8 products is scaled in float32.
+        self._states = dtype if ranges is None else torch.float32
         self._words = weights["embeddings.word_embeddings.weight"]
         self._places = (
             weights["embeddings.position_embeddings.weight"]
@@ -126,7 +135,7 @@ class PackedBert(nn.Module):
         """Token states float32 (b, L, hidden) of `input_ids` and `attention_mask`, int64 (b, L)."""
         b, length = input_ids.shape
         x = self._norm(functional.embedding(input_ids, self._words) + self._places[:length])
-        x = x.view(b * length, -1).to(self.dtype)
+        x = x.view(b * length, -1).to(self._states)
         groups = groups_of(attention_mask > 0, self._heads)
         for layer in self._layers:
             x = layer(x, groups)
@@ -156,11 +165,10 @@ class PackedBert(nn.Module):
             feed_forward = FeedForward(self._dense(inner, "gelu"), self._dense(outer))
         else:
             inputs = _ranges_of(number, ranges)
-            joined, projection = (
-                Int8Dense(*layer, self.dtype) for layer in ((qkv, inputs[0]), (out, inputs[1]))
-            )
-            attention = Attention(joined, projection, self._heads)
-            feed_forward = Int8FeedForward(inner, outer, inputs[2], inputs[3], self.dtype)
+            projection = Int8Projection(out, inputs[1])
+            qkv = _with_values(qkv, projection.values)
+            attention = Attention(Int8Dense(qkv, inputs[0], self.dtype), projection, self._heads)
+            feed_forward = Int8FeedForward(inner, outer, inputs[2], inputs[3])
         return Layer(
             attention=attention,
             attention_norm=self._norm_of(own, "attention.output.LayerNorm"),
@@ -183,6 +191,13 @@ class PackedBert(nn.Module):
 
     def _norm_of(self, weights: Weights, name: str) -> Norm:
         return Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], self._eps)
+
+
+def _with_values(qkv: Parameters, change: Callable[[Parameters], Parameters]) -> Parameters:
+    """Query, key and value in one, with the part that gives the values changed."""
+    weights, biases = (part.chunk(3) for part in qkv)
+    weight, bias = change((weights[2], biases[2]))
+    return torch.cat([*weights[:2], weight]), torch.cat([*biases[:2], bias])
 
 
 def _ranges_of(number: int, ranges: Mapping[str, Range]) -> list[Range]:

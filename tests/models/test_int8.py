@@ -16,6 +16,7 @@ from drugmon.models.device import has_int8
 from drugmon.models.int8 import (
     Int8Dense,
     Int8FeedForward,
+    Int8Projection,
     Parameters,
     Range,
     Watched,
@@ -58,18 +59,22 @@ def error(found: torch.Tensor, expected: torch.Tensor) -> float:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dense_is_close(dtype: torch.dtype) -> None:
     x, (weight, bias) = states(), layer(HIDDEN, 96, 1)
-    found = Int8Dense((weight, bias), range_of(x), dtype)(x.to(dtype))
+    found = Int8Dense((weight, bias), range_of(x), dtype)(x)
     assert found.dtype == dtype
     assert error(found, functional.linear(x, weight, bias)) < 0.02
 
 
 @needs_int8
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_results_are_added_in_place(dtype: torch.dtype) -> None:
-    x, (weight, bias) = states(), layer(HIDDEN, HIDDEN, 1)
-    other = torch.randn(ROWS, HIDDEN, generator=torch.Generator().manual_seed(4)).to(dtype)
-    expected = functional.linear(x, weight, bias) + other
-    found = Int8Dense((weight, bias), range_of(x), dtype).plus(x.to(dtype), other)
+def test_averages_of_values_come_in_the_steps_of_the_projection(dtype: torch.dtype) -> None:
+    x, values, out = states(), layer(HIDDEN, HIDDEN, 1), layer(HIDDEN, HIDDEN, 2)
+    shares = torch.rand(ROWS, ROWS, generator=torch.Generator().manual_seed(3)).softmax(1)
+    averages = shares @ functional.linear(x, *values)
+    other = torch.randn(ROWS, HIDDEN, generator=torch.Generator().manual_seed(4))
+    expected = functional.linear(averages, *out) + other
+    projection = Int8Projection(out, range_of(averages))
+    steps = shares @ functional.linear(x, *projection.values(values))
+    found = projection.plus(steps.to(dtype), other)
     assert found.data_ptr() == other.data_ptr()
     assert error(found, expected) < 0.02
 
@@ -85,16 +90,15 @@ def test_inputs_far_from_zero_have_their_own_middle() -> None:
 
 
 @needs_int8
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_feed_forward_is_close(dtype: torch.dtype) -> None:
+def test_feed_forward_is_close() -> None:
     x, inner, outer = states(), layer(HIDDEN, INNER, 2), layer(INNER, HIDDEN, 3)
     inner[1][7] += 60  # what comes out of GELU has a channel that would leave the others no steps
     between = functional.gelu(functional.linear(x, *inner))
-    given = x.to(dtype)
-    block = Int8FeedForward(inner, outer, range_of(x), range_of(between), dtype)
+    given = x.clone()
+    block = Int8FeedForward(inner, outer, range_of(x), range_of(between))
     found = block(given) - given
     assert error(found, functional.linear(between, *outer)) < 0.02
-    torch.testing.assert_close(given, x.to(dtype), msg="the input is left as it was")
+    torch.testing.assert_close(given, x, msg="the input is left as it was")
 
 
 @needs_int8
@@ -108,8 +112,8 @@ def test_inputs_beyond_the_range_are_taken_for_its_end() -> None:
 
 @needs_int8
 def test_a_row_does_not_depend_on_its_neighbours() -> None:
-    x = states().bfloat16()
-    product = Int8Dense(layer(HIDDEN, 96, 1), range_of(x.float()), torch.bfloat16)
+    x = states()
+    product = Int8Dense(layer(HIDDEN, 96, 1), range_of(x), torch.bfloat16)
     torch.testing.assert_close(product(x)[7:8], product(x[7:8].clone()), rtol=0, atol=0)
 
 
