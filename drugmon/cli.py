@@ -28,12 +28,10 @@ def main() -> None:
     """Run the command line and exit: the one boundary where errors become messages."""
     from drugmon.cli_errors import run
 
-    # Imports make a million objects that stay: to look for garbage among them again and again, and
-    # once more at the end, would take a tenth of the time of a small run.
+    # Imports make hundreds of thousands of objects that stay: to look for garbage among them again
+    # and again would take a tenth of the time of a small run.
     gc.set_threshold(50_000)
-    code = run(cli)
-    gc.freeze()
-    sys.exit(code)
+    sys.exit(run(cli))
 
 
 @click.group(context_settings=SETTINGS)

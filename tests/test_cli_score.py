@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -47,6 +49,14 @@ def test_the_summary_is_plain_and_its_last_line_can_be_found(run: Any_, source: 
     again = OK.fullmatch(second.out.splitlines()[-1])
     assert again
     assert again.groups() == ("0", "2", None)
+
+
+def test_a_process_says_nothing_behind_its_last_line(source: Path, adapter: Path) -> None:
+    """Nor does a library, when the interpreter takes it down."""
+    command = [sys.executable, "-m", "drugmon.cli", "score", str(source), "--adapter", str(adapter)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert OK.fullmatch(done.stdout.splitlines()[-1])
 
 
 def test_dry_run_says_how_many_would_be_scored(run: Any_, source: Path) -> None:
