@@ -50,9 +50,9 @@ class Range(NamedTuple):
     high: torch.Tensor
 
     @property
-    def size(self) -> torch.Tensor:
-        """The largest absolute value of each, with the margin, above 0."""
-        return torch.maximum(self.low.abs(), self.high.abs()).clamp_min(1e-3) * MARGIN
+    def largest(self) -> torch.Tensor:
+        """The largest absolute value of each."""
+        return torch.maximum(self.low.abs(), self.high.abs())
 
 
 class Watched:
@@ -163,8 +163,8 @@ class Int8FeedForward:
     """
 
     def __init__(self, inner: Parameters, outer: Parameters, inputs: Range, between: Range) -> None:
-        wide = torch.zeros(len(between.size), dtype=torch.bool)
-        wide[between.size.topk(min(WIDE, len(wide) - 1)).indices] = True
+        wide = torch.zeros(len(between.low), dtype=torch.bool)
+        wide[between.largest.topk(min(WIDE, len(wide) - 1)).indices] = True
         low = float(between.low[~wide].min()) * MARGIN
         high = float(between.high[~wide].max()) * MARGIN
         scale = max(high - low, 1e-6) / _STEPS

@@ -40,9 +40,11 @@ FLYING: Final = {"cpu": 0, "cuda": 4}
 """Batches that are launched before the results of one are waited for: a GPU computes them while the
 host judges, and hands out, what has landed."""
 
-
 KEPT: Final = 2**28
 """Bytes of freed memory that are kept for the next batch. Scoring took a quarter longer without."""
+
+LARGEST_KEPT: Final = 2**25
+"""Bytes of a tensor whose memory is kept; the scores of attention are held below it."""
 
 
 class Engine:
@@ -82,7 +84,7 @@ class Engine:
         if self._threads:
             torch.set_num_threads(self._threads)  # of the thread that computes
         if self.compute.device.type == "cpu":
-            keep_freed_memory(largest=KEPT // 8, most=KEPT)
+            keep_freed_memory(largest=LARGEST_KEPT, most=KEPT)
         return self._adapter.model(self._classifier, self.compute)
 
     def submit(self, reviews: Sequence[Texts]) -> Job:

@@ -79,7 +79,7 @@ def _devices() -> str:
 
     def formats(name: str) -> str:
         device = torch.device(name)
-        wide = "bf16" if gains_by_bf16(device) else "fp32, as bf16 is not faster"
+        wide = "bf16" if gains_by_bf16(device) else "fp32: faster than bf16"
         return f"int8, {wide}" if has_int8(device) else wide
 
     cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
