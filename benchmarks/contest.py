@@ -87,7 +87,7 @@ def contestants(adapter: Adapter, threads: int, warm: Sequence[Texts]) -> Iterat
 
     makers: list[Callable[[], peers.Peer]] = [
         lambda: Drugmon(adapter, "auto", threads),
-        lambda: Drugmon(adapter, "bf16", threads),
+        lambda: Drugmon(adapter, _other_format(adapter), threads),
         lambda: best(lambda tokens: peers.OpenVino(adapter, model, tokens, threads)),
         lambda: best(lambda tokens: peers.OnnxRuntime(adapter, model, tokens, threads, int8=True)),
         lambda: best(lambda tokens: peers.OnnxRuntime(adapter, model, tokens, threads)),
@@ -100,6 +100,12 @@ def contestants(adapter: Adapter, threads: int, warm: Sequence[Texts]) -> Iterat
             yield make()
         except ImportError as error:
             print(f"left out: {error}; install the extra `bench`", file=sys.stderr)
+
+
+def _other_format(adapter: Adapter) -> str:
+    """int8 beside bf16 and the other way round."""
+    taken = choose_compute("cpu", "auto", adapter.quantises)
+    return "int8" if not taken.int8 and adapter.quantises and has_int8(CPU) else "bf16"
 
 
 def contest(

@@ -4,14 +4,15 @@ What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has wha
 
 * query, key and value are one product, with the scale of the scores in its weights;
 * dense layers hold packed weights, with bias and GELU inside the product;
-* attention is two plain products around `exp` (`packed_attention.py`);
+* attention is a compiled kernel where there is AMX, elsewhere two plain products around `exp`
+  (`packed_attention.py`);
 * the residual stream has the format of the products (float32 with int8), and is added inside them;
 * where the CPU has the units for it and the ranges are known, the dense layers compute in int8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -32,7 +33,7 @@ from drugmon.models.int8 import (
     Range,
     Watched,
 )
-from drugmon.models.packed_attention import Attention, Group, groups_of
+from drugmon.models.packed_attention import Attention, attend_with
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -85,9 +86,9 @@ class Layer:
     feed_forward: FeedForward | Int8FeedForward
     norm: Norm
 
-    def __call__(self, x: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, plan: Any) -> torch.Tensor:
         """Return the next states (b * L, hidden); x may be written to."""
-        x = self.attention_norm(self.attention(x, groups))
+        x = self.attention_norm(self.attention(x, plan))
         return self.norm(self.feed_forward(x))
 
 
@@ -136,9 +137,9 @@ class PackedBert(nn.Module):
         b, length = input_ids.shape
         x = self._norm(functional.embedding(input_ids, self._words) + self._places[:length])
         x = x.view(b * length, -1).to(self._states)
-        groups = groups_of(attention_mask > 0, self._heads)
+        plan = self._layers[0].attention.attend.plan(attention_mask > 0)
         for layer in self._layers:
-            x = layer(x, groups)
+            x = layer(x, plan)
         return States(x.view(b, length, -1).float())
 
     def watch(self) -> dict[str, Watched]:
@@ -159,15 +160,16 @@ class PackedBert(nn.Module):
             (own[f"{part}.weight"], own[f"{part}.bias"])
             for part in ("attention.output.dense", "intermediate.dense", "output.dense")
         )
+        attend = attend_with(self.dtype, self._heads, len(out[0]) // self._heads)
         feed_forward: FeedForward | Int8FeedForward
         if ranges is None:
-            attention = Attention(self._dense(qkv), self._dense(out), self._heads)
+            attention = Attention(self._dense(qkv), attend, self._dense(out))
             feed_forward = FeedForward(self._dense(inner, "gelu"), self._dense(outer))
         else:
             inputs = _ranges_of(number, ranges)
             projection = Int8Projection(out, inputs[1])
             qkv = _with_values(qkv, projection.values)
-            attention = Attention(Int8Dense(qkv, inputs[0], self.dtype), projection, self._heads)
+            attention = Attention(Int8Dense(qkv, inputs[0], self.dtype), attend, projection)
             feed_forward = Int8FeedForward(inner, outer, inputs[2], inputs[3])
         return Layer(
             attention=attention,

@@ -75,6 +75,7 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
 def _devices() -> str:
     import torch
 
+    from drugmon.models.amx_attention import cpu_has_amx, is_built
     from drugmon.models.device import gains_by_bf16, has_int8
 
     def formats(name: str) -> str:
@@ -86,6 +87,9 @@ def _devices() -> str:
     names = {f"cuda:{number}": f"{card}" for number, card in enumerate(cards)}
     capability = torch.backends.cpu.get_cpu_capability()
     names["cpu"] = f"{os.cpu_count()} cores, {capability}"
+    if cpu_has_amx():
+        missing = "" if is_built() else " without its kernel (pip needs a C compiler to build it)"
+        names["cpu"] += f", AMX{missing}"
     return "; ".join(f"{device} ({name}, {formats(device)})" for device, name in names.items())
 
 

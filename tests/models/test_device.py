@@ -59,11 +59,21 @@ def test_int8_is_chosen_where_model_and_hardware_have_it(
     monkeypatch: pytest.MonkeyPatch, there: bool
 ) -> None:
     monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: there)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert choose_compute("cpu", "auto", quantises=True).int8 is there
     assert not choose_compute("cpu", "auto").int8
     assert not choose_compute("cpu", "bf16", quantises=True).int8
     if there:
         assert str(choose_compute("cpu", "int8", quantises=True)) == "cpu int8"
+
+
+@pytest.mark.parametrize("gains", [True, False])
+def test_int8_is_left_where_amx_gains_by_bf16(monkeypatch: pytest.MonkeyPatch, gains: bool) -> None:
+    monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: True)
+    monkeypatch.setattr("drugmon.models.device.gains_by_bf16", lambda _device: gains)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert choose_compute("cpu", "auto", quantises=True).int8 is not gains
+    assert choose_compute("cpu", "int8", quantises=True).int8
 
 
 def test_int8_that_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

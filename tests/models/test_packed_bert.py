@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from drugmon.models.bases import resolve_base
 from drugmon.models.device import Compute, has_int8
 from drugmon.models.encoder import Encoder
 from drugmon.models.int8 import Range
+from drugmon.models.packed_attention import AttendByTorch
 from drugmon.models.packed_bert import PackedBert, bare_bert, packs
 
 LENGTHS = (17, 9, 4)
@@ -53,6 +54,13 @@ def states(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return found[batch["attention_mask"] > 0].float()
 
 
+def attending(model: PackedBert) -> list[AttendByTorch]:
+    """Attention proper of each layer."""
+    found = [layer.attention.attend for layer in model._layers]
+    assert all(isinstance(own, AttendByTorch) for own in found)
+    return cast(list[AttendByTorch], found)
+
+
 def scale_queries(backbone: nn.Module, factor: float) -> None:
     with torch.no_grad():
         for name, weight in backbone.named_parameters():
@@ -81,8 +89,7 @@ def test_scores_too_large_for_exp_are_shifted_from_then_on(
     model = packed(backbone, config, torch.float32)
     for _ in range(2):
         torch.testing.assert_close(states(model, batch), expected, atol=1e-4, rtol=1e-4)
-    attentions = [layer.attention for layer in model._layers]
-    assert all(own._shift is not None and not own._by_row for own in attentions)
+    assert all(own._shift is not None and not own._by_row for own in attending(model))
 
 
 def test_scores_that_no_shift_of_a_head_fits_are_shifted_by_row(
@@ -93,7 +100,7 @@ def test_scores_that_no_shift_of_a_head_fits_are_shifted_by_row(
     model = packed(backbone, config, torch.float32)
     for _ in range(2):
         torch.testing.assert_close(states(model, batch), expected, atol=1e-4, rtol=1e-4)
-    assert all(layer.attention._by_row for layer in model._layers)
+    assert all(own._by_row for own in attending(model))
 
 
 def test_bfloat16_stays_close(

@@ -1,0 +1,152 @@
+"""The compiled attention computes what torch does; skipped where it cannot run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from drugmon.models import amx_attention
+from drugmon.models.amx_attention import AttendByAmx, attends, cpu_has_amx
+from drugmon.models.packed_attention import AttendByTorch, attend_with
+
+runs = pytest.mark.skipif(
+    not attends(torch.bfloat16, 32), reason="this CPU has no AMX, or no compiler was at hand"
+)
+
+
+def batch(lengths: list[int], heads: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """qkv bf16 (b * L, 3 * heads * size) and kept bool (b, L)."""
+    generator = torch.Generator().manual_seed(len(lengths))
+    longest = max(lengths)
+    qkv = torch.randn(len(lengths) * longest, 3 * heads * size, generator=generator)
+    kept = torch.arange(longest) < torch.tensor(lengths)[:, None]
+    return qkv.to(torch.bfloat16), kept
+
+
+def attend(qkv: torch.Tensor, kept: torch.Tensor, heads: int) -> torch.Tensor:
+    kernel = AttendByAmx(heads)
+    return kernel(qkv, kernel.plan(kept))
+
+
+def exact(qkv: torch.Tensor, kept: torch.Tensor, heads: int) -> torch.Tensor:
+    """torch's attention in float32, as (b * L, hidden)."""
+    b, longest = kept.shape
+    q, k, v = qkv.float().view(b, longest, 3, heads, -1).permute(2, 0, 3, 1, 4)
+    mask = kept[:, None, None]
+    found = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+    return found.transpose(1, 2).reshape(len(qkv), -1)
+
+
+@runs
+@pytest.mark.parametrize("size", [32, 64, 96])
+@pytest.mark.parametrize(
+    "lengths",
+    [[1], [16], [17, 1], [31, 32, 33], [48, 5, 40], [200, 193], [512], [64, 0]],
+    ids=str,
+)
+def test_it_is_torchs_attention(lengths: list[int], size: int) -> None:
+    heads = 3
+    qkv, kept = batch(lengths, heads, size)
+    found = attend(qkv, kept, heads).float()
+    there = kept.flatten()
+    torch.testing.assert_close(
+        found[there], exact(qkv, kept, heads)[there], atol=0.02, rtol=0.02, equal_nan=False
+    )
+    assert (found[~there] == 0).all()
+
+
+@runs
+def test_errors_are_bfloat16s() -> None:
+    qkv, kept = batch([120, 100], 4, 32)
+    expected = exact(qkv, kept, 4)[kept.flatten()]
+    own = attend(qkv, kept, 4)[kept.flatten()].float()
+    plain = AttendByTorch(4)
+    theirs = plain(qkv, plain.plan(kept))[kept.flatten()].float()
+    assert (own - expected).abs().mean() <= 1.05 * (theirs - expected).abs().mean()
+
+
+@runs
+@pytest.mark.parametrize("factor", [1e-3, 30.0, 1e4])
+def test_scores_of_any_size_are_weighed(factor: float) -> None:
+    qkv, kept = batch([50, 20], 2, 32)
+    qkv[:, :64] *= factor
+    there = kept.flatten()
+    found, expected = attend(qkv, kept, 2)[there].float(), exact(qkv, kept, 2)[there]
+    torch.testing.assert_close(found, expected, atol=0.05, rtol=0.02)
+
+
+@runs
+def test_what_stands_at_padding_is_not_looked_at() -> None:
+    qkv, kept = batch([40, 7], 2, 32)
+    expected = attend(qkv, kept, 2)
+    qkv[~kept.flatten()] = torch.nan
+    torch.testing.assert_close(attend(qkv, kept, 2), expected, rtol=0, atol=0)
+
+
+@runs
+def test_numbers_that_are_none_are_not_hidden() -> None:
+    qkv, kept = batch([40, 7], 2, 32)
+    qkv[3] = torch.nan
+    found = attend(qkv, kept, 2).view(2, 40, -1)
+    assert found[0].isnan().any()
+    assert not found[1].isnan().any()
+
+
+@runs
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_change_nothing(threads: int) -> None:
+    qkv, kept = batch([90, 61, 17], 6, 32)
+    expected, before = attend(qkv, kept, 6), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        torch.testing.assert_close(attend(qkv, kept, 6), expected, rtol=0, atol=0)
+    finally:
+        torch.set_num_threads(before)
+
+
+@runs
+def test_it_is_taken_for_heads_of_whole_tiles_in_bfloat16() -> None:
+    assert isinstance(attend_with(torch.bfloat16, 12, 64), AttendByAmx)
+    assert isinstance(attend_with(torch.bfloat16, 12, 20), AttendByTorch)
+    assert isinstance(attend_with(torch.float32, 12, 32), AttendByTorch)
+
+
+@pytest.mark.parametrize("lacks", ["library", "units"])
+def test_torch_does_it_without(monkeypatch: pytest.MonkeyPatch, lacks: str) -> None:
+    if lacks == "library":
+        monkeypatch.setattr(amx_attention, "_library", lambda: None)
+    else:
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert isinstance(attend_with(torch.bfloat16, 12, 32), AttendByTorch)
+
+
+def test_a_library_that_is_not_there_or_broken_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.so"
+    broken.write_bytes(b"no library")
+    for path in (tmp_path / "missing.so", broken):
+        monkeypatch.setattr(amx_attention, "LIBRARY", path)
+        assert amx_attention._library.__wrapped__() is None
+
+
+@pytest.mark.skipif(not amx_attention.LIBRARY.exists(), reason="no compiler was at hand")
+def test_openmp_is_torchs() -> None:
+    """Two runtimes would keep workers each, which compete for the cores."""
+    code = (
+        "from drugmon.models.amx_attention import is_built; print(is_built()); "
+        "print({line.split()[-1] for line in open('/proc/self/maps') if 'libgomp' in line})"
+    )
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
+    built, runtimes = done.stdout.splitlines()
+    assert built == "True"
+    assert runtimes.count("libgomp") == 1, runtimes
+
+
+def test_amx_can_be_asked_for() -> None:
+    assert cpu_has_amx() in (True, False)
