@@ -1,7 +1,7 @@
 /* Self-attention of one layer on a CPU with AMX: softmax(q k') v in bfloat16, sums in float32.
  *
  * What torch does in passes over all scores of a batch happens here for 16 queries of one head at a
- * time, whose scores never leave the core's cache, and padding costs nothing.
+ * time, whose scores never leave the core's cache, and there is no padding.
  *
  * An AMX tile holds 16 rows of 64 bytes. TDPBF16PS multiplies A (16 x 32 bfloat16, by row) by B, whose
  * row r holds the numbers 2r and 2r + 1 of 16 columns side by side, and adds to C (16 x 16 float32).
@@ -234,17 +234,19 @@ int64_t space_of_thread(int64_t longest, int64_t size)
 
 /* Attend within each review of a batch, all heads.
  *
- * qkv: query, key and value of all heads, (b * longest, 3 * heads * size), scaled so that scores need no
- *      scale.
- * lengths: tokens of each review, (b,), from 0 to `longest`; behind them is padding.
+ * qkv: query, key and value of all heads, (tokens, 3 * heads * size), scaled so that scores need no
+ *      scale. Reviews stand one behind the other, and what is behind the last one belongs to none.
+ * starts: the first token of each review, and the one behind the last, (b + 1,).
+ * longest: tokens of the longest review, or more.
  * size: of a head, a multiple of 32.
  * threads, memory: space_of_thread(longest, size) bytes for each of so many threads, at a multiple of 64.
- * out: (b * longest, heads * size), 0 at padding.
+ * out: (tokens, heads * size), 0 at tokens of no review.
  */
-AMX void attend(const bf16 *qkv, const int64_t *lengths, int64_t b, int64_t longest, int64_t heads,
-                int64_t size, int64_t threads, char *memory, bf16 *out)
+AMX void attend(const bf16 *qkv, int64_t tokens, const int64_t *starts, int64_t b, int64_t longest,
+                int64_t heads, int64_t size, int64_t threads, char *memory, bf16 *out)
 {
-    int64_t hidden = heads * size, bytes = space_of_thread(longest, size);
+    int64_t hidden = heads * size, bytes = space_of_thread(longest, size), end = starts[b];
+    memset(out + end * hidden, 0, (size_t)(2 * (tokens - end) * hidden));
 #pragma omp parallel num_threads(threads)
     {
         Space space;
@@ -253,19 +255,16 @@ AMX void attend(const bf16 *qkv, const int64_t *lengths, int64_t b, int64_t long
 #pragma omp for collapse(2) schedule(dynamic, 4)
         for (int64_t review = 0; review < b; review++)
             for (int64_t number = 0; number < heads; number++) {
-                const bf16 *from = qkv + review * longest * 3 * hidden + number * size;
-                bf16 *to = out + review * longest * hidden + number * size;
+                const bf16 *from = qkv + starts[review] * 3 * hidden + number * size;
                 Head head = {
                     .query = from,
                     .key = from + hidden,
                     .value = from + 2 * hidden,
-                    .length = lengths[review],
+                    .length = starts[review + 1] - starts[review],
                     .size = size,
                     .stride = 3 * hidden,
                 };
-                attend_head(&head, to, hidden, &space);
-                for (int64_t row = head.length; row < longest; row++)
-                    memset(to + row * hidden, 0, (size_t)(2 * size));
+                attend_head(&head, out + starts[review] * hidden + number * size, hidden, &space);
             }
         _tile_release();
     }

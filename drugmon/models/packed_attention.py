@@ -55,14 +55,24 @@ def groups_of(kept: torch.Tensor, heads: int) -> list[Group]:
     return groups
 
 
+class Plan(Protocol):
+    """How the tokens of a batch lie, which has b reviews of at most L tokens."""
+
+    def pack(self, values: torch.Tensor, /) -> torch.Tensor:
+        """Bring what is known of the tokens, (b, L), to that order, (n,)."""
+
+    def unpack(self, states: torch.Tensor, /) -> torch.Tensor:
+        """Bring states (n, hidden) back, (b, L, hidden)."""
+
+
 class Attend(Protocol):
     """Attention proper: from queries, keys and values of a batch to what its tokens get."""
 
-    def plan(self, kept: torch.Tensor, /) -> Any:
-        """What it needs to know of a batch; `kept` is bool (b, L), false where there is padding."""
+    def plan(self, kept: torch.Tensor, /) -> Plan:
+        """How it wants a batch; `kept` is bool (b, L), false where there is padding."""
 
     def __call__(self, qkv: torch.Tensor, plan: Any, /) -> torch.Tensor:
-        """Return (b * L, hidden), finite at padding, of `qkv` (b * L, 3 * hidden)."""
+        """Return (n, hidden), finite where there is no token, of `qkv` (n, 3 * hidden)."""
 
 
 def attend_with(dtype: torch.dtype, heads: int, size: int) -> Attend:
@@ -87,9 +97,24 @@ class Attention:
     ) -> None:
         self.qkv, self.attend, self.out = qkv, attend, out
 
-    def __call__(self, x: torch.Tensor, plan: Any) -> torch.Tensor:
-        """Return `x` (b * L, hidden) with what it gets from others added; x may be written to."""
+    def __call__(self, x: torch.Tensor, plan: Plan) -> torch.Tensor:
+        """Return `x` (n, hidden) with what it gets from others added; x may be written to."""
         return self.out.plus(self.attend(self.qkv(x), plan), x)
+
+
+class Padded(NamedTuple):
+    """A batch as it is: of `shape` (b, L), padding included, and the groups to compute it in."""
+
+    shape: torch.Size
+    groups: Sequence[Group]
+
+    def pack(self, values: torch.Tensor) -> torch.Tensor:
+        """Values (b, L) as (b * L,)."""
+        return values.flatten()
+
+    def unpack(self, states: torch.Tensor) -> torch.Tensor:
+        """States (b * L, hidden) as (b, L, hidden)."""
+        return states.view(*self.shape, -1)
 
 
 class AttendByTorch:
@@ -104,22 +129,21 @@ class AttendByTorch:
         self._shift: torch.Tensor | None = None
         self._by_row = False
 
-    def plan(self, kept: torch.Tensor) -> list[Group]:
-        """The groups in which a batch is computed."""
-        return groups_of(kept, self._heads)
+    def plan(self, kept: torch.Tensor) -> Padded:
+        """As the batch is, padding included."""
+        return Padded(kept.shape, groups_of(kept, self._heads))
 
-    def __call__(self, qkv: torch.Tensor, groups: Sequence[Group]) -> torch.Tensor:
+    def __call__(self, qkv: torch.Tensor, plan: Padded) -> torch.Tensor:
         """Return (b * L, hidden) of `qkv` (b * L, 3 * hidden), in its format."""
-        b, tokens = groups[-1].reviews.stop, len(qkv)
-        split = qkv.view(b, tokens // b, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        split = qkv.view(*plan.shape, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = split.contiguous()
         found = torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format)
-        for group in groups:
+        for group in plan.groups:
             queries, keys, values = (part[group.reviews].flatten(0, 1) for part in (q, k, v))
             weights, sums = self._weights(queries, keys.transpose(1, 2), group)
             into = found[group.reviews].transpose(1, 2)
             torch.div(torch.bmm(weights, values).view(into.shape), sums, out=into)
-        return found.view(tokens, -1)
+        return found.view(len(qkv), -1)
 
     def _weights(
         self, q: torch.Tensor, k: torch.Tensor, group: Group

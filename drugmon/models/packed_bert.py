@@ -33,7 +33,7 @@ from drugmon.models.int8 import (
     Range,
     Watched,
 )
-from drugmon.models.packed_attention import Attention, attend_with
+from drugmon.models.packed_attention import Attention, Plan, attend_with
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -73,7 +73,7 @@ class FeedForward:
     outer: Dense | Watched
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return `x` (b * L, hidden) with what comes out of both added."""
+        """Return `x` (n, hidden) with what comes out of both added."""
         return self.outer.plus(self.inner(x), x)
 
 
@@ -86,8 +86,8 @@ class Layer:
     feed_forward: FeedForward | Int8FeedForward
     norm: Norm
 
-    def __call__(self, x: torch.Tensor, plan: Any) -> torch.Tensor:
-        """Return the next states (b * L, hidden); x may be written to."""
+    def __call__(self, x: torch.Tensor, plan: Plan) -> torch.Tensor:
+        """Return the next states (n, hidden); x may be written to."""
         x = self.attention_norm(self.attention(x, plan))
         return self.norm(self.feed_forward(x))
 
@@ -134,13 +134,14 @@ class PackedBert(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> States:
         """Token states float32 (b, L, hidden) of `input_ids` and `attention_mask`, int64 (b, L)."""
-        b, length = input_ids.shape
-        x = self._norm(functional.embedding(input_ids, self._words) + self._places[:length])
-        x = x.view(b * length, -1).to(self._states)
         plan = self._layers[0].attention.attend.plan(attention_mask > 0)
+        places = torch.arange(input_ids.shape[1]).expand_as(input_ids)
+        words, places = plan.pack(input_ids), plan.pack(places)
+        x = functional.embedding(words, self._words) + functional.embedding(places, self._places)
+        x = self._norm(x).to(self._states)
         for layer in self._layers:
             x = layer(x, plan)
-        return States(x.view(b, length, -1).float())
+        return States(plan.unpack(x).float())
 
     def watch(self) -> dict[str, Watched]:
         """From now on, record the ranges that products in int8 need, by the layers' names."""

@@ -29,8 +29,14 @@ def batch(lengths: list[int], heads: int, size: int) -> tuple[torch.Tensor, torc
 
 
 def attend(qkv: torch.Tensor, kept: torch.Tensor, heads: int) -> torch.Tensor:
+    """(b * L, hidden), 0 at padding."""
     kernel = AttendByAmx(heads)
-    return kernel(qkv, kernel.plan(kept))
+    plan = kernel.plan(kept)
+    columns = [plan.pack(column.view(kept.shape)) for column in qkv.unbind(dim=1)]
+    packed = torch.stack(columns, dim=1)
+    found = kernel(packed, plan)
+    assert (found[kept.sum() :] == 0).all()
+    return plan.unpack(found).view(len(qkv), -1)
 
 
 def exact(qkv: torch.Tensor, kept: torch.Tensor, heads: int) -> torch.Tensor:
