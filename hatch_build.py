@@ -1,4 +1,4 @@
-"""Compiles the attention kernel for CPUs with AMX into the wheel, where that can be done.
+"""Compiles the kernels for CPUs with AMX into the wheel, where that can be done.
 
 Without it drugmon computes the same with torch's own operations, so nothing here is an error: a
 machine without a C compiler, or of another kind, gets a wheel of Python alone.
@@ -17,8 +17,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = "drugmon/models/amx_attention.c"
-LIBRARY = "drugmon/models/libamx_attention.so"
+SOURCE = "drugmon/models/amx.c"
+LIBRARY = "drugmon/models/libamx.so"
 
 
 class KernelHook(BuildHookInterface[Any]):
@@ -58,7 +58,7 @@ class KernelHook(BuildHookInterface[Any]):
                 subprocess.run(step, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             says = getattr(error, "stderr", None) or str(error)
-            self.app.display_warning(f"no attention kernel for AMX was built: {says.strip()}")
+            self.app.display_warning(f"no kernels for AMX were built: {says.strip()}")
             return False
         return True
 

@@ -14,9 +14,9 @@ The operators are those that torch's own compiler emits for quantised layers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import torch
 from safetensors import SafetensorError
@@ -56,21 +56,23 @@ class Range(NamedTuple):
 
 
 class Watched:
-    """A dense layer that records the range of what goes through it."""
+    """A dense layer, of any kind, that records the range of what goes through it."""
 
-    def __init__(self, dense: Dense) -> None:
+    def __init__(self, dense: Any) -> None:
         self._dense = dense
         self.range: Range | None = None
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the layer does."""
         self._record(x)
-        return self._dense(x)
+        result: torch.Tensor = self._dense(x)
+        return result
 
     def plus(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
         """Return what the layer does."""
         self._record(x)
-        return self._dense.plus(x, other)
+        result: torch.Tensor = self._dense.plus(x, other)
+        return result
 
     def _record(self, x: torch.Tensor) -> None:
         low, high = (bound.float() for bound in x.aminmax(dim=0))
@@ -154,15 +156,23 @@ class Int8Projection:
 
 
 class Int8FeedForward:
-    """x float32 (n, hidden) -> x + outer(GELU(inner(x))).
+    """x float32 (n, hidden) -> norm(x + outer(GELU(inner(x)))).
 
     Args:
         inner, outer: the weights of both layers.
         inputs: the range of x.
         between: the range of what comes out of GELU.
+        norm: of the states with what comes out of both.
     """
 
-    def __init__(self, inner: Parameters, outer: Parameters, inputs: Range, between: Range) -> None:
+    def __init__(
+        self,
+        inner: Parameters,
+        outer: Parameters,
+        inputs: Range,
+        between: Range,
+        norm: Callable[[torch.Tensor], torch.Tensor],
+    ) -> None:
         wide = torch.zeros(len(between.low), dtype=torch.bool)
         wide[between.largest.topk(min(WIDE, len(wide) - 1)).indices] = True
         low = float(between.low[~wide].min()) * MARGIN
@@ -175,11 +185,12 @@ class Int8FeedForward:
         self._outer = _Product((outer[0][:, ~wide], outer[1]), scale, self._between.zero)
         self._wide_inner = Dense(inner[0][wide], inner[1][wide], "gelu")
         self._wide_outer = Dense(outer[0][:, wide], None)
+        self._norm = norm
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return the result for x."""
         found = self._wide_outer.plus(self._wide_inner(x), x)
-        return self._outer.add_to(found, self._inner(self._smoothed(x), self._between))
+        return self._norm(self._outer.add_to(found, self._inner(self._smoothed(x), self._between)))
 
 
 class _Into(NamedTuple):

@@ -4,8 +4,9 @@ What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has wha
 
 * query, key and value are one product, with the scale of the scores in its weights;
 * dense layers hold packed weights, with bias and GELU inside the product;
-* attention is a compiled kernel where there is AMX, elsewhere two plain products around `exp`
-  (`packed_attention.py`);
+* attention is two plain products around `exp` (`packed_attention.py`);
+* where the CPU has AMX, what is between the dense layers is in kernels of our own, and batches are
+  packed without padding (`packed_amx.py`);
 * the residual stream has the format of the products (float32 with int8), and is added inside them;
 * where the CPU has the units for it and the ranges are known, the dense layers compute in int8.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import torch
 from safetensors.torch import load_file
@@ -22,6 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from drugmon.errors import AdapterError, BaseModelError
+from drugmon.models import amx
 from drugmon.models.bases import Base
 from drugmon.models.dense import PLAIN, Dense
 from drugmon.models.device import Compute
@@ -33,7 +35,8 @@ from drugmon.models.int8 import (
     Range,
     Watched,
 )
-from drugmon.models.packed_attention import Attention, Plan, attend_with
+from drugmon.models.packed_amx import AmxAttend, AmxGelu, AmxNorm
+from drugmon.models.packed_attention import Attend, Plan, TorchAttend
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -52,6 +55,16 @@ class States(NamedTuple):
     last_hidden_state: torch.Tensor
 
 
+class LayerNorm(Protocol):
+    """A layer norm of what a dense layer adds to the states."""
+
+    def after(self, dense: Any, found: torch.Tensor, x: torch.Tensor, /) -> torch.Tensor:
+        """Return `x` (n, hidden) with what `dense` makes of `found`, normalised.
+
+        x may be written to.
+        """
+
+
 @dataclass(frozen=True)
 class Norm:
     """A layer norm in float32."""
@@ -64,17 +77,45 @@ class Norm:
         """Return normalised (n, hidden), computed in float32, in the format of `x`."""
         return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
+    def after(
+        self, dense: Dense | Watched | Int8Projection, found: torch.Tensor, x: torch.Tensor
+    ) -> torch.Tensor:
+        """Return `x` with what `dense` makes of `found`, normalised."""
+        return self(dense.plus(found, x))
+
+
+@dataclass
+class Attention:
+    """Self-attention with what is before and behind it.
+
+    Args:
+        qkv: query, key and value of all heads in one, scaled so that scores need no scale.
+        attend: attention proper.
+        out: the projection behind it.
+        norm: of the states with what comes out of it.
+    """
+
+    qkv: Dense | Watched | Int8Dense
+    attend: Attend
+    out: Dense | Watched | Int8Projection
+    norm: LayerNorm
+
+    def __call__(self, x: torch.Tensor, plan: Plan) -> torch.Tensor:
+        """Return the states after it (n, hidden)."""
+        return self.norm.after(self.out, self.attend(self.qkv(x), plan), x)
+
 
 @dataclass
 class FeedForward:
     """Two dense layers, the first with GELU."""
 
-    inner: Dense | Watched
+    inner: Dense | AmxGelu | Watched
     outer: Dense | Watched
+    norm: LayerNorm
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return `x` (n, hidden) with what comes out of both added."""
-        return self.outer.plus(self.inner(x), x)
+        """Return the states after it (n, hidden)."""
+        return self.norm.after(self.outer, self.inner(x), x)
 
 
 @dataclass(frozen=True)
@@ -82,14 +123,11 @@ class Layer:
     """One layer of the encoder."""
 
     attention: Attention
-    attention_norm: Norm
     feed_forward: FeedForward | Int8FeedForward
-    norm: Norm
 
     def __call__(self, x: torch.Tensor, plan: Plan) -> torch.Tensor:
         """Return the next states (n, hidden); x may be written to."""
-        x = self.attention_norm(self.attention(x, plan))
-        return self.norm(self.feed_forward(x))
+        return self.feed_forward(self.attention(x, plan))
 
 
 class PackedBert(nn.Module):
@@ -119,6 +157,7 @@ class PackedBert(nn.Module):
         self._heads = int(config["num_attention_heads"])
         self._eps = float(config["layer_norm_eps"])
         self.dtype = dtype
+        self._has_kernels = amx.computes(dtype, int(config["hidden_size"]), self._heads)
         # What goes into int8 products is scaled in float32.
         self._states = dtype if ranges is None else torch.float32
         self._words = weights["embeddings.word_embeddings.weight"]
@@ -161,22 +200,26 @@ class PackedBert(nn.Module):
             (own[f"{part}.weight"], own[f"{part}.bias"])
             for part in ("attention.output.dense", "intermediate.dense", "output.dense")
         )
-        attend = attend_with(self.dtype, self._heads, len(out[0]) // self._heads)
-        feed_forward: FeedForward | Int8FeedForward
-        if ranges is None:
-            attention = Attention(self._dense(qkv), attend, self._dense(out))
-            feed_forward = FeedForward(self._dense(inner, "gelu"), self._dense(outer))
-        else:
+        attend = AmxAttend(self._heads) if self._has_kernels else TorchAttend(self._heads)
+        after_attention, after = (
+            self._norm_of(own, part) for part in ("attention.output.LayerNorm", "output.LayerNorm")
+        )
+        if ranges is not None:
             inputs = _ranges_of(number, ranges)
             projection = Int8Projection(out, inputs[1])
-            qkv = _with_values(qkv, projection.values)
-            attention = Attention(Int8Dense(qkv, inputs[0], self.dtype), attend, projection)
-            feed_forward = Int8FeedForward(inner, outer, inputs[2], inputs[3])
+            quantised = Int8Dense(_with_values(qkv, projection.values), inputs[0], self.dtype)
+            return Layer(
+                Attention(quantised, attend, projection, after_attention),
+                Int8FeedForward(inner, outer, inputs[2], inputs[3], after),
+            )
+        if self._has_kernels:
+            return Layer(
+                Attention(self._dense(qkv), attend, self._dense(out), _compiled(after_attention)),
+                FeedForward(AmxGelu(self._dense(inner)), self._dense(outer), _compiled(after)),
+            )
         return Layer(
-            attention=attention,
-            attention_norm=self._norm_of(own, "attention.output.LayerNorm"),
-            feed_forward=feed_forward,
-            norm=self._norm_of(own, "output.LayerNorm"),
+            Attention(self._dense(qkv), attend, self._dense(out), after_attention),
+            FeedForward(self._dense(inner, "gelu"), self._dense(outer), after),
         )
 
     def _qkv_of(self, own: Weights) -> Parameters:
@@ -194,6 +237,10 @@ class PackedBert(nn.Module):
 
     def _norm_of(self, weights: Weights, name: str) -> Norm:
         return Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], self._eps)
+
+
+def _compiled(norm: Norm) -> AmxNorm:
+    return AmxNorm(norm.weight, norm.bias, norm.eps)
 
 
 def _with_values(qkv: Parameters, change: Callable[[Parameters], Parameters]) -> Parameters:

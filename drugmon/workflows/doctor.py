@@ -75,7 +75,7 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
 def _devices() -> str:
     import torch
 
-    from drugmon.models.amx_attention import cpu_has_amx, is_built
+    from drugmon.models.amx import cpu_has_amx, is_built
     from drugmon.models.device import gains_by_bf16, has_int8
 
     def formats(name: str) -> str:
@@ -88,7 +88,9 @@ def _devices() -> str:
     capability = torch.backends.cpu.get_cpu_capability()
     names["cpu"] = f"{os.cpu_count()} cores, {capability}"
     if cpu_has_amx():
-        missing = "" if is_built() else " without its kernel (pip needs a C compiler to build it)"
+        missing = (
+            "" if is_built() else " without its kernels (pip needs a C compiler to build them)"
+        )
         names["cpu"] += f", AMX{missing}"
     return "; ".join(f"{device} ({name}, {formats(device)})" for device, name in names.items())
 

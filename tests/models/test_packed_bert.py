@@ -18,7 +18,7 @@ from drugmon.models.bases import resolve_base
 from drugmon.models.device import Compute, has_int8
 from drugmon.models.encoder import Encoder
 from drugmon.models.int8 import Range
-from drugmon.models.packed_attention import AttendByTorch
+from drugmon.models.packed_attention import TorchAttend
 from drugmon.models.packed_bert import PackedBert, bare_bert, packs
 
 LENGTHS = (17, 9, 4)
@@ -54,11 +54,11 @@ def states(model: nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return found[batch["attention_mask"] > 0].float()
 
 
-def attending(model: PackedBert) -> list[AttendByTorch]:
+def attending(model: PackedBert) -> list[TorchAttend]:
     """Attention proper of each layer."""
     found = [layer.attention.attend for layer in model._layers]
-    assert all(isinstance(own, AttendByTorch) for own in found)
-    return cast(list[AttendByTorch], found)
+    assert all(isinstance(own, TorchAttend) for own in found)
+    return cast(list[TorchAttend], found)
 
 
 def scale_queries(backbone: nn.Module, factor: float) -> None:

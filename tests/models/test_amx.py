@@ -1,4 +1,4 @@
-"""The compiled attention computes what torch does; skipped where it cannot run."""
+"""The compiled kernels compute what torch does; skipped where they cannot run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from drugmon.models import amx_attention
-from drugmon.models.amx_attention import AttendByAmx, attends, cpu_has_amx
-from drugmon.models.packed_attention import AttendByTorch, attend_with
+from drugmon.models import amx
+from drugmon.models.packed_amx import AmxAttend, Packing
+from drugmon.models.packed_attention import TorchAttend
 
 runs = pytest.mark.skipif(
-    not attends(torch.bfloat16, 32), reason="this CPU has no AMX, or no compiler was at hand"
+    not amx.computes(torch.bfloat16, 64, 2),
+    reason="this CPU has no AMX, or no compiler was at hand",
 )
 
 
@@ -30,11 +31,10 @@ def batch(lengths: list[int], heads: int, size: int) -> tuple[torch.Tensor, torc
 
 def attend(qkv: torch.Tensor, kept: torch.Tensor, heads: int) -> torch.Tensor:
     """(b * L, hidden), 0 at padding."""
-    kernel = AttendByAmx(heads)
+    kernel = AmxAttend(heads)
     plan = kernel.plan(kept)
-    columns = [plan.pack(column.view(kept.shape)) for column in qkv.unbind(dim=1)]
-    packed = torch.stack(columns, dim=1)
-    found = kernel(packed, plan)
+    columns = [plan.pack(column.reshape(kept.shape)) for column in qkv.unbind(dim=1)]
+    found: torch.Tensor = kernel(torch.stack(columns, dim=1), plan)
     assert (found[kept.sum() :] == 0).all()
     return plan.unpack(found).view(len(qkv), -1)
 
@@ -71,7 +71,7 @@ def test_errors_are_bfloat16s() -> None:
     qkv, kept = batch([120, 100], 4, 32)
     expected = exact(qkv, kept, 4)[kept.flatten()]
     own = attend(qkv, kept, 4)[kept.flatten()].float()
-    plain = AttendByTorch(4)
+    plain = TorchAttend(4)
     theirs = plain(qkv, plain.plan(kept))[kept.flatten()].float()
     assert (own - expected).abs().mean() <= 1.05 * (theirs - expected).abs().mean()
 
@@ -116,19 +116,62 @@ def test_threads_change_nothing(threads: int) -> None:
 
 
 @runs
-def test_it_is_taken_for_heads_of_whole_tiles_in_bfloat16() -> None:
-    assert isinstance(attend_with(torch.bfloat16, 12, 64), AttendByAmx)
-    assert isinstance(attend_with(torch.bfloat16, 12, 20), AttendByTorch)
-    assert isinstance(attend_with(torch.float32, 12, 32), AttendByTorch)
+@pytest.mark.parametrize("size", [16, 384, 1024, 4096])
+def test_sums_are_normalised_as_torch_does(size: int) -> None:
+    generator = torch.Generator().manual_seed(size)
+    x, other = (
+        (3 * torch.randn(70, size, generator=generator) + shift).to(torch.bfloat16)
+        for shift in (2, -50)
+    )
+    weight, bias = torch.randn(2, size, generator=generator)
+    found = amx.add_norm(x, other, weight, bias, 1e-12)
+    expected = functional.layer_norm(x.float() + other.float(), (size,), weight, bias, 1e-12)
+    torch.testing.assert_close(found, expected.to(torch.bfloat16), atol=1e-4, rtol=2**-7)
+
+
+@runs
+def test_gelu_is_that_of_erf_for_every_number_of_bfloat16() -> None:
+    every = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16).view(torch.bfloat16)
+    expected = functional.gelu(every.double())
+    found = amx.gelu_(every.clone()).double()
+    there = ~every.isnan()
+    torch.testing.assert_close(found[there], expected[there], atol=2e-4, rtol=2**-8)
+    assert found[every.isnan()].isnan().all()
+
+
+@runs
+def test_numbers_that_are_none_stay_none_when_normalised() -> None:
+    x = torch.ones(3, 64, dtype=torch.bfloat16)
+    x[1, 5] = torch.nan
+    found = amx.add_norm(x, torch.zeros_like(x), torch.ones(64), torch.zeros(64), 1e-12)
+    assert found[1].isnan().all()
+    assert not found[[0, 2]].isnan().any()
+
+
+def test_a_batch_is_packed_and_unpacked() -> None:
+    kept = torch.tensor([[1, 1, 0], [1, 1, 1], [1, 0, 0]]) > 0
+    packing = Packing(kept)
+    assert packing.starts.tolist() == [0, 2, 5, 6]
+    packed = packing.pack(torch.arange(1, 10).view(3, 3))
+    assert packed.tolist() == [1, 2, 4, 5, 6, 7] + [0] * 58
+    assert packing.unpack(packed[:, None]).squeeze(2).tolist() == [[1, 2, 0], [4, 5, 6], [7, 0, 0]]
+
+
+@runs
+def test_layers_of_whole_tiles_in_bfloat16_are_computed() -> None:
+    assert amx.computes(torch.bfloat16, 768, 12)
+    assert not amx.computes(torch.bfloat16, 240, 12)
+    assert not amx.computes(torch.bfloat16, 8192, 64)
+    assert not amx.computes(torch.float32, 768, 12)
 
 
 @pytest.mark.parametrize("lacks", ["library", "units"])
-def test_torch_does_it_without(monkeypatch: pytest.MonkeyPatch, lacks: str) -> None:
+def test_nothing_is_computed_without(monkeypatch: pytest.MonkeyPatch, lacks: str) -> None:
     if lacks == "library":
-        monkeypatch.setattr(amx_attention, "_library", lambda: None)
+        monkeypatch.setattr(amx, "_library", lambda: None)
     else:
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert isinstance(attend_with(torch.bfloat16, 12, 32), AttendByTorch)
+    assert not amx.computes(torch.bfloat16, 768, 12)
 
 
 def test_a_library_that_is_not_there_or_broken_is_none(
@@ -137,15 +180,15 @@ def test_a_library_that_is_not_there_or_broken_is_none(
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"no library")
     for path in (tmp_path / "missing.so", broken):
-        monkeypatch.setattr(amx_attention, "LIBRARY", path)
-        assert amx_attention._library.__wrapped__() is None
+        monkeypatch.setattr(amx, "LIBRARY", path)
+        assert amx._library.__wrapped__() is None
 
 
-@pytest.mark.skipif(not amx_attention.LIBRARY.exists(), reason="no compiler was at hand")
+@pytest.mark.skipif(not amx.LIBRARY.exists(), reason="no compiler was at hand")
 def test_openmp_is_torchs() -> None:
     """Two runtimes would keep workers each, which compete for the cores."""
     code = (
-        "from drugmon.models.amx_attention import is_built; print(is_built()); "
+        "from drugmon.models.amx import is_built; print(is_built()); "
         "print({line.split()[-1] for line in open('/proc/self/maps') if 'libgomp' in line})"
     )
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
@@ -155,4 +198,4 @@ def test_openmp_is_torchs() -> None:
 
 
 def test_amx_can_be_asked_for() -> None:
-    assert cpu_has_amx() in (True, False)
+    assert amx.cpu_has_amx() in (True, False)

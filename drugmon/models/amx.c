@@ -1,13 +1,12 @@
-/* Self-attention of one layer on a CPU with AMX: softmax(q k') v in bfloat16, sums in float32.
+/* What scoring in bfloat16 does between its large products, on a CPU with AMX: attention, GELU, and
+ * adding and normalising. Each keeps at hand, in the core's registers and cache, what torch's operations
+ * write to memory and read again. Sums are in float32. amx.py is what calls it; OpenMP's runtime is the one
+ * that torch has loaded.
  *
- * What torch does in passes over all scores of a batch happens here for 16 queries of one head at a
- * time, whose scores never leave the core's cache, and there is no padding.
- *
- * An AMX tile holds 16 rows of 64 bytes. TDPBF16PS multiplies A (16 x 32 bfloat16, by row) by B, whose
- * row r holds the numbers 2r and 2r + 1 of 16 columns side by side, and adds to C (16 x 16 float32).
- * So B of q k' is a transposed square of pairs, and B of the weights times v are two rows interleaved.
- *
- * amx_attention.py builds on it. OpenMP's runtime is the one that torch has loaded.
+ * Attention, softmax(q k') v, is computed for 16 queries of one head at a time. An AMX tile holds 16 rows of
+ * 64 bytes. TDPBF16PS multiplies A (16 x 32 bfloat16, by row) by B, whose row r holds the numbers 2r and
+ * 2r + 1 of 16 columns side by side, and adds to C (16 x 16 float32). So B of q k' is a transposed square of
+ * pairs, and B of the weights times v are two rows interleaved.
  */
 
 #include <immintrin.h>
@@ -21,6 +20,17 @@
 enum { ROWS = 16, PAIRS = 16, WIDTH = 2 * PAIRS, TILE = ROWS * WIDTH }; /* of a tile of bfloat16 */
 
 typedef uint16_t bf16;
+
+AMX static inline __m512 load(const bf16 *from)
+{
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
+
+AMX static inline void store(bf16 *to, __m512 numbers)
+{
+    _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(numbers));
+}
 
 typedef struct {
     uint8_t palette, start_row, reserved[14];
@@ -140,7 +150,7 @@ AMX static float weigh(float *scores, bf16 *weights, int64_t length, int64_t key
     for (int64_t key = 0; key < end; key += ROWS) {
         __m512 weight = exp2_of(_mm512_fmsub_ps(_mm512_load_ps(scores + key), log2_e, shift));
         sum = _mm512_add_ps(sum, weight);
-        _mm256_store_si256((__m256i *)(weights + key), (__m256i)_mm512_cvtneps_pbh(weight));
+        store(weights + key, weight);
     }
     if (end < keys)
         _mm256_store_si256((__m256i *)(weights + end), _mm256_setzero_si256());
@@ -200,8 +210,7 @@ AMX static void attend_head(const Head *head, bf16 *out, int64_t out_stride, con
             for (int64_t n = 0; n < size; n += ROWS) {
                 __m512 found = _mm512_load_ps(space->found + row * size + n);
                 found = _mm512_mul_ps(found, _mm512_set1_ps(over_sum[row]));
-                bf16 *to = out + (start + row) * out_stride + n;
-                _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(found));
+                store(out + (start + row) * out_stride + n, found);
             }
     }
 }
@@ -268,4 +277,71 @@ AMX void attend(const bf16 *qkv, int64_t tokens, const int64_t *starts, int64_t 
             }
         _tile_release();
     }
+}
+
+/* Layer norm of a sum: (x + other - mean) / sqrt(variance + eps) * weight + bias, by row.
+ *
+ * x, other, out: (rows, size), of which out may be one of the others.
+ * weight, bias: (size,) float32.
+ * size: a multiple of 16, at most 4096.
+ */
+AMX void add_norm(const bf16 *x, const bf16 *other, int64_t rows, int64_t size, const float *weight,
+                  const float *bias, float eps, int64_t threads, bf16 *out)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < rows; row++) {
+        float numbers[4096] __attribute__((aligned(64)));
+        const bf16 *a = x + row * size, *b = other + row * size;
+        __m512 sum = _mm512_setzero_ps();
+        for (int64_t n = 0; n < size; n += 16) {
+            __m512 number = _mm512_add_ps(load(a + n), load(b + n));
+            _mm512_store_ps(numbers + n, number);
+            sum = _mm512_add_ps(sum, number);
+        }
+        __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / (float)size);
+        sum = _mm512_setzero_ps();
+        for (int64_t n = 0; n < size; n += 16) {
+            __m512 number = _mm512_sub_ps(_mm512_load_ps(numbers + n), mean);
+            _mm512_store_ps(numbers + n, number);
+            sum = _mm512_fmadd_ps(number, number, sum);
+        }
+        float variance = _mm512_reduce_add_ps(sum) / (float)size;
+        __m512 scale = _mm512_set1_ps(1.0f / __builtin_sqrtf(variance + eps));
+        for (int64_t n = 0; n < size; n += 16) {
+            __m512 factor = _mm512_mul_ps(scale, _mm512_loadu_ps(weight + n));
+            __m512 number = _mm512_load_ps(numbers + n);
+            store(out + row * size + n, _mm512_fmadd_ps(number, factor, _mm512_loadu_ps(bias + n)));
+        }
+    }
+}
+
+/* GELU, x P(X <= x) for a normal X, to 1e-4, a tenth of bfloat16's steps where it is not small.
+ *
+ * Less a half, P is odd: x times a polynomial of its square, fitted to the least largest error of GELU between
+ * -4.25 and 4.25, and to be 0 and 1 there and beyond.
+ */
+AMX static inline __m512 gelu_of(__m512 x)
+{
+    const __m512 end = _mm512_set1_ps(4.25f);
+    /* In this order of operands, a number that is none stays one. */
+    __m512 above = _mm512_max_ps(_mm512_set1_ps(-4.25f), x);
+    __m512 near = _mm512_min_ps(end, above);
+    __m512 square = _mm512_mul_ps(near, near);
+    __m512 found = _mm512_set1_ps(-8.459628e-10f);
+    found = _mm512_fmadd_ps(found, square, _mm512_set1_ps(7.57026939e-08f));
+    found = _mm512_fmadd_ps(found, square, _mm512_set1_ps(-2.93863809e-06f));
+    found = _mm512_fmadd_ps(found, square, _mm512_set1_ps(6.55246113e-05f));
+    found = _mm512_fmadd_ps(found, square, _mm512_set1_ps(-9.40427009e-04f));
+    found = _mm512_fmadd_ps(found, square, _mm512_set1_ps(9.25773196e-03f));
+    found = _mm512_fmadd_ps(found, square, _mm512_set1_ps(-6.54533058e-02f));
+    found = _mm512_fmadd_ps(found, square, _mm512_set1_ps(3.98419917e-01f));
+    return _mm512_mul_ps(above, _mm512_fmadd_ps(found, near, _mm512_set1_ps(0.5f)));
+}
+
+/* GELU of so many numbers, a multiple of 16, in place. */
+AMX void gelu(bf16 *x, int64_t count, int64_t threads)
+{
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t n = 0; n < count; n += 16)
+        store(x + n, gelu_of(load(x + n)));
 }
