@@ -134,9 +134,11 @@ def test_gelu_is_that_of_erf_for_every_number_of_bfloat16() -> None:
     every = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16).view(torch.bfloat16)
     expected = functional.gelu(every.double())
     found = amx.gelu_(every.clone()).double()
-    there = ~every.isnan()
+    there = every.isfinite()
     torch.testing.assert_close(found[there], expected[there], atol=2e-4, rtol=2**-8)
     assert found[every.isnan()].isnan().all()
+    assert found[every == torch.inf].isposinf().all()
+    assert found[every == -torch.inf].abs() < 2e-4
 
 
 @runs
