@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -34,13 +36,23 @@ def run(command: Sequence[str | Path], folder: Path, **environment: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = (sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir")
-    run([*build, folder, ROOT], folder)
+LIBRARY = "drugmon/models/libamx.so"
+compiles = pytest.mark.skipif(
+    (platform.system(), platform.machine()) != ("Linux", "x86_64") or not shutil.which("cc"),
+    reason="the kernels are for Linux on x86-64, and need a C compiler",
+)
+
+
+def build(folder: Path, **environment: str) -> Path:
+    command = (sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir")
+    run([*command, folder, ROOT], folder, **environment)
     (built,) = folder.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +77,25 @@ def test_wheel_carries_statements_adapters_and_package_data(wheel: Path) -> None
         assert files, f"{folder}/ is empty"
         names = (path.relative_to(ROOT / folder).as_posix() for path in files)
         wanted |= {"/".join(filter(None, ["drugmon", inside, n])) for n in names}
-    wanted = {name for name in wanted if "__pycache__" not in name}
+    wanted = {name for name in wanted if "__pycache__" not in name and name != LIBRARY}
     assert wanted - carried == set()
     strays = [name for name in carried if not name.startswith(("drugmon/", "drugmon-"))]
     assert strays == []
+
+
+@compiles
+def test_wheel_carries_kernels_for_every_python(wheel: Path) -> None:
+    assert wheel.name.endswith("-py3-none-linux_x86_64.whl")
+    assert LIBRARY in zipfile.ZipFile(wheel).namelist()
+
+
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
+def test_wheel_without_a_compiler_is_of_python_alone(compiler: str, tmp_path: Path) -> None:
+    wheel = build(tmp_path, CC=compiler)
+    assert wheel.name.endswith("-py3-none-any.whl")
+    carried = zipfile.ZipFile(wheel).namelist()
+    assert LIBRARY not in carried
+    assert "drugmon/models/amx.py" in carried
 
 
 def test_wheel_names_its_version_and_licence(wheel: Path) -> None:

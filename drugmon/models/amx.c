@@ -64,7 +64,7 @@ AMX static void configure_tiles(void)
     _tile_loadconfig(&tiles);
 }
 
-/* 2^x to 4e-6 of it, which is a thousandth of bfloat16's steps. */
+/* 2^x to 4e-5 of it, a hundredth of bfloat16's steps. */
 AMX static inline __m512 exp2_of(__m512 x)
 {
     __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -53,10 +53,10 @@ def attend(qkv: torch.Tensor, starts: torch.Tensor, longest: int, heads: int) ->
     tokens, hidden = len(qkv), qkv.shape[1] // 3
     library, size, threads = _loaded(), hidden // heads, torch.get_num_threads()
     memory = torch.empty(threads * library.space_of_thread(longest, size), dtype=torch.uint8)
-    found = qkv.new_empty(tokens, hidden)
+    qkv, found = qkv.contiguous(), qkv.new_empty(tokens, hidden)
     library.attend(
-        *(qkv.contiguous().data_ptr(), tokens),
-        *(starts.contiguous().data_ptr(), len(starts) - 1, longest),
+        *(qkv.data_ptr(), tokens),
+        *(starts.data_ptr(), len(starts) - 1, longest),
         *(heads, size),
         *(threads, memory.data_ptr(), found.data_ptr()),
     )
@@ -67,10 +67,11 @@ def add_norm(
     x: torch.Tensor, other: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, eps: float
 ) -> torch.Tensor:
     """Layer norm of x + `other`, both bf16 (n, size); `weight` and `bias` are float32 (size,)."""
+    x, other = x.contiguous(), other.contiguous()
     found = torch.empty_like(x)
     _loaded().add_norm(
-        *(x.contiguous().data_ptr(), other.contiguous().data_ptr(), *x.shape),
-        *(weight.contiguous().data_ptr(), bias.contiguous().data_ptr(), eps),
+        *(x.data_ptr(), other.data_ptr(), *x.shape),
+        *(weight.data_ptr(), bias.data_ptr(), eps),
         *(torch.get_num_threads(), found.data_ptr()),
     )
     return found
