@@ -10,6 +10,9 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# What an editable install is made from: changed kernels have to be compiled again.
+BUILT_FROM := pyproject.toml hatch_build.py drugmon/models/amx.c
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check lint format bench clean
@@ -62,18 +65,18 @@ $(STAMP)-build: constraints.txt | $(BIN)/python
 	@touch $@
 
 # Each extra holds the one before it, so its stamp stands for theirs too.
-$(STAMP)-run: pyproject.toml $(STAMP)-build
+$(STAMP)-run: $(BUILT_FROM) $(STAMP)-build
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
-$(STAMP)-test: pyproject.toml $(STAMP)-build
+$(STAMP)-test: $(BUILT_FROM) $(STAMP)-build
 	$(PIP) --no-build-isolation --editable '.[test]'
 	@touch $(STAMP)-run $@
 
-$(STAMP)-dev: pyproject.toml $(STAMP)-build
+$(STAMP)-dev: $(BUILT_FROM) $(STAMP)-build
 	$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)-run $(STAMP)-test $@
 
-$(STAMP)-bench: pyproject.toml $(STAMP)-build
+$(STAMP)-bench: $(BUILT_FROM) $(STAMP)-build
 	$(PIP) --no-build-isolation --editable '.[bench]'
 	@touch $(STAMP)-run $@

@@ -46,17 +46,16 @@ class KernelHook(BuildHookInterface[Any]):
     def _compile(self, to: Path) -> bool:
         if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
             return False
-        compiler = shlex.split(os.environ.get("CC", "cc"))
         source, middle = Path(self.root) / SOURCE, to.with_suffix(".o")
-        # Linked without OpenMP's runtime, of which a process must have one only: torch brings it.
-        steps = (
-            [*compiler, "-std=c17", "-O3", "-fPIC", "-fopenmp", "-c", source, "-o", middle],
-            [*compiler, "-shared", middle, "-o", to],
-        )
         try:
-            for step in steps:
+            compiler = shlex.split(os.environ.get("CC", "cc"))
+            # Linked without OpenMP's runtime, of which a process must have one only: torch's.
+            for step in (
+                [*compiler, "-std=c17", "-O3", "-fPIC", "-fopenmp", "-c", source, "-o", middle],
+                [*compiler, "-shared", middle, "-o", to],
+            ):
                 subprocess.run(step, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
             says = getattr(error, "stderr", None) or str(error)
             self.app.display_warning(f"no kernels for AMX were built: {says.strip()}")
             return False

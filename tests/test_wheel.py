@@ -89,7 +89,7 @@ def test_wheel_carries_kernels_for_every_python(wheel: Path) -> None:
     assert LIBRARY in zipfile.ZipFile(wheel).namelist()
 
 
-@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false", "'"])
 def test_wheel_without_a_compiler_is_of_python_alone(compiler: str, tmp_path: Path) -> None:
     wheel = build(tmp_path, CC=compiler)
     assert wheel.name.endswith("-py3-none-any.whl")

@@ -12,6 +12,8 @@ from typing import Final
 
 import torch
 
+from drugmon.models.device import cpu_has_amx
+
 LIBRARY: Final = Path(__file__).with_name("libamx.so")
 """Compiled when drugmon is installed, where there is a C compiler."""
 
@@ -20,11 +22,6 @@ _WIDTH: Final = 32
 
 _LARGEST: Final = 4096
 """Numbers of a token's states, at most."""
-
-
-def cpu_has_amx() -> bool:
-    """Whether this CPU has AMX and the system lets this process use it."""
-    return bool(torch.cpu._is_amx_tile_supported() and torch.cpu._init_amx())
 
 
 def is_built() -> bool:

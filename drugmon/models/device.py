@@ -95,8 +95,12 @@ def gains_by_int8(device: torch.device) -> bool:
 
     They do not beside AMX in bf16, where products are a third of the time.
     """
-    amx = torch.cpu._is_amx_tile_supported() and gains_by_bf16(device)
-    return has_int8(device) and not amx
+    return has_int8(device) and not (cpu_has_amx() and gains_by_bf16(device))
+
+
+def cpu_has_amx() -> bool:
+    """Whether this CPU has AMX and the system lets this process use it."""
+    return bool(torch.cpu._is_amx_tile_supported() and torch.cpu._init_amx())
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -43,9 +43,6 @@ host judges, and hands out, what has landed."""
 KEPT: Final = 2**28
 """Bytes of freed memory that are kept for the next batch. Scoring took a quarter longer without."""
 
-RELEASED_EVERY: Final = 16
-"""Chunks after which it is given back: batches of ever other sizes leave holes in it."""
-
 LARGEST_KEPT: Final = 2**25
 """Bytes of a tensor whose memory is kept; the scores of attention are held below it."""
 
@@ -128,15 +125,11 @@ class Engine:
         self, jobs: Iterable[Job], on_batch: Callable[[int], None] | None
     ) -> Iterator[tuple[Job, Evidence]]:
         on_batch = on_batch or (lambda _size: None)
-        done = 0
         for launched in later(self._launched(jobs), self._flying):
             if launched.flight:
                 on_batch(launched.results.add(launched.rows, launched.flight.land()))
             else:
                 yield launched.job, self._checked(launched.results.evidence())
-                done += 1
-                if done % RELEASED_EVERY == 0 and self.compute.device.type == "cpu":
-                    release_freed_memory()
 
     def _launched(self, jobs: Iterable[Job]) -> Iterator[_Launched]:
         """Launch batch by batch; behind a job's last one comes an entry without a flight."""

@@ -75,8 +75,8 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
 def _devices() -> str:
     import torch
 
-    from drugmon.models.amx import cpu_has_amx, is_built
-    from drugmon.models.device import gains_by_bf16, has_int8
+    from drugmon.models.amx import is_built
+    from drugmon.models.device import cpu_has_amx, gains_by_bf16, has_int8
 
     def formats(name: str) -> str:
         device = torch.device(name)

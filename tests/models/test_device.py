@@ -12,6 +12,7 @@ import torch
 from drugmon.errors import DeviceError
 from drugmon.models.device import (
     choose_compute,
+    cpu_has_amx,
     gains_by_bf16,
     has_int8,
     keep_few_kernels,
@@ -59,7 +60,7 @@ def test_int8_is_chosen_where_model_and_hardware_have_it(
     monkeypatch: pytest.MonkeyPatch, there: bool
 ) -> None:
     monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: there)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr("drugmon.models.device.cpu_has_amx", lambda: False)
     assert choose_compute("cpu", "auto", quantises=True).int8 is there
     assert not choose_compute("cpu", "auto").int8
     assert not choose_compute("cpu", "bf16", quantises=True).int8
@@ -71,7 +72,7 @@ def test_int8_is_chosen_where_model_and_hardware_have_it(
 def test_int8_is_left_where_amx_gains_by_bf16(monkeypatch: pytest.MonkeyPatch, gains: bool) -> None:
     monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: True)
     monkeypatch.setattr("drugmon.models.device.gains_by_bf16", lambda _device: gains)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    monkeypatch.setattr("drugmon.models.device.cpu_has_amx", lambda: True)
     assert choose_compute("cpu", "auto", quantises=True).int8 is not gains
     assert choose_compute("cpu", "int8", quantises=True).int8
 
@@ -96,6 +97,7 @@ def test_missing_card_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cpu_can_be_asked() -> None:
     assert gains_by_bf16(torch.device("cpu")) in (True, False)
     assert has_int8(torch.device("cpu")) in (True, False)
+    assert cpu_has_amx() in (True, False)
     assert not has_int8(torch.device("cuda"))
 
 
