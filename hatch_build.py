@@ -48,7 +48,7 @@ class KernelHook(BuildHookInterface[Any]):
             return False
         source, middle = Path(self.root) / SOURCE, to.with_suffix(".o")
         try:
-            compiler = shlex.split(os.environ.get("CC", "cc"))
+            compiler: list[str | Path] = [*shlex.split(os.environ.get("CC", "cc"))]
             # Linked without OpenMP's runtime, of which a process must have one only: torch's.
             for step in (
                 [*compiler, "-std=c17", "-O3", "-fPIC", "-fopenmp", "-c", source, "-o", middle],
