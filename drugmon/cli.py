@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 import click
@@ -31,6 +32,9 @@ def main() -> None:
     # Imports make hundreds of thousands of objects that stay: to look for garbage among them again
     # and again would take a tenth of the time of a small run.
     gc.set_threshold(50_000)
+    # Arrow, which reads it when it is imported, would take an allocator of its own that comes to
+    # hold three times what a window of rows needs.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     sys.exit(run(cli))
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,14 @@ from drugmon.models.adapter import HEADS, SEEN
 from drugmon.models.manifest import MANIFEST
 
 Command = Callable[..., Any]
+POOL_OF_A_COMMAND = """
+import contextlib
+from drugmon.cli import main
+with contextlib.suppress(SystemExit):
+    main()
+import pyarrow
+print(pyarrow.default_memory_pool().backend_name)
+"""
 SETTINGS = (
     "base.name=tiny-base",
     "model.max_length=32",
@@ -247,3 +258,15 @@ def test_version_and_unknown_commands(drugmon: Command) -> None:
     assert unknown.code == 2
     assert "No such command" in unknown.err
     assert set(cli.cli.commands) >= {"score", "train", "evaluate", "predict", "doctor", "show"}
+
+
+@pytest.mark.parametrize("wanted", [None, "mimalloc"])
+def test_arrow_allocates_as_the_rest_does_unless_the_user_wants_otherwise(
+    wanted: str | None,
+) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ARROW_")}
+    if wanted:
+        env["ARROW_DEFAULT_MEMORY_POOL"] = wanted
+    command = [sys.executable, "-c", POOL_OF_A_COMMAND, "--version"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == (wanted or "system")
