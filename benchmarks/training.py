@@ -39,12 +39,16 @@ def main() -> None:
         seconds = time.perf_counter() - began
         if training.returncode:
             sys.exit(training.returncode)
-        notes = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["training"]
-    rows = notes["rows_measured"] * len(notes["epochs"])
+        manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    notes = manifest["training"]
+    kept = notes["rows_kept"]
+    seen = notes["measured_models"] * notes["rows_measured"] * len(notes["epochs"])
+    if manifest["recipe"]["split"]["refit"]:
+        seen += kept * notes["best_epoch"]
     print(
-        f"{seconds:.0f} s in all, {notes['seconds']:.0f} s of them training "
-        f"({notes['measured_models']} measured models of {rows:,} reviews each, one kept), "
-        f"{peak / 1e9:.2f} GB at most"
+        f"{seconds:.0f} s in all, {notes['seconds']:.0f} s of them training, {seen:,} reviews seen "
+        f"({notes['measured_models']} measured models, one kept): "
+        f"{notes['seconds'] / seen * kept:.0f} s an epoch of {kept:,}, {peak / 1e9:.2f} GB at most"
     )
 
 
