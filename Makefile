@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # What an editable install is made from: changed kernels have to be compiled again.
-BUILT_FROM := pyproject.toml hatch_build.py drugmon/models/amx.c
+BUILT_FROM := pyproject.toml hatch_build.py drugmon/models/kernels/amx.c
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -17,8 +17,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = "drugmon/models/amx.c"
-LIBRARY = "drugmon/models/libamx.so"
+SOURCE = "drugmon/models/kernels/amx.c"
+LIBRARY = "drugmon/models/kernels/libamx.so"
 
 
 class KernelHook(BuildHookInterface[Any]):

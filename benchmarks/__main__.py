@@ -22,8 +22,8 @@ from benchmarks.formats import formats
 from benchmarks.growth import growth, incremental
 from benchmarks.parts import parts
 from drugmon.config import DEFAULT_ADAPTER
-from drugmon.models.adapter import open_adapter
-from drugmon.training.dataset import LabelledReviews, read_labelled
+from drugmon.models.adapters.adapter import open_adapter
+from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 
 
 def main() -> None:

@@ -19,10 +19,10 @@ from benchmarks.ceiling import matrix_product_rate, operations, seconds
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS, TARGETS
-from drugmon.models.adapter import Adapter
+from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.device import Compute, choose_compute, has_int8
 from drugmon.scoring.engine import Engine
-from drugmon.training.dataset import LabelledReviews
+from drugmon.training.reviews.dataset import LabelledReviews
 
 WARM_UP = 64
 CPU = torch.device("cpu")
@@ -147,7 +147,7 @@ def contest(
 
 def _work(adapter: Adapter, reviews: Sequence[Texts]) -> float:
     """Operations that one pass over a review takes, on average."""
-    from drugmon.models.classifier import make_classifier
+    from drugmon.models.classifiers.classifier import make_classifier
 
     classifier = make_classifier(adapter.base(), adapter.manifest.max_length)
     lengths = [int(length) for length in classifier.prepare(reviews).lengths]
@@ -158,7 +158,7 @@ def _whole_command(adapter: Adapter, source: Path, threads: int) -> float:
     """Reviews/s of `drugmon score SOURCE`, from the start of the process to its end."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            *(sys.executable, "-m", "drugmon.cli", "score", str(source)),
+            *(sys.executable, "-m", "drugmon.cli.main", "score", str(source)),
             *("--adapter", str(adapter.folder), "--threads", str(threads)),
             *("--out", f"{folder}/scored.parquet", "--json", "--device", "cpu"),
         ]

@@ -11,10 +11,10 @@ from sklearn.metrics import f1_score
 
 from drugmon.config import EngineConfig
 from drugmon.labels import LABELS, TARGETS
-from drugmon.models.adapter import Adapter
+from drugmon.models.adapters.adapter import Adapter
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.scores import Scores
-from drugmon.training.dataset import LabelledReviews
+from drugmon.training.reviews.dataset import LabelledReviews
 
 FORMATS = ("fp32", "bf16", "int8")
 CLASSES = range(len(LABELS))

@@ -30,7 +30,7 @@ WHOLE = (1_000, 2_000, 4_000, 8_000)
 _CHUNK = 50_000
 _RUN = r"""
 import re, sys
-from drugmon.cli import main
+from drugmon.cli.main import main
 try:
     main()
 except SystemExit as end:
@@ -180,10 +180,10 @@ def _with_verdicts(adapter: str, table: pa.Table) -> pa.Table:
 
     import numpy as np
 
-    from drugmon.data.fingerprint import Fingerprinter
     from drugmon.data.reviews import Texts
-    from drugmon.data.verdicts import make_verdicts
-    from drugmon.models.adapter import open_adapter
+    from drugmon.data.verdicts.columns import make_verdicts
+    from drugmon.data.verdicts.fingerprint import Fingerprinter
+    from drugmon.models.adapters.adapter import open_adapter
 
     manifest = open_adapter(adapter).manifest
     prints = Fingerprinter(manifest.digest)

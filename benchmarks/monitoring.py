@@ -27,19 +27,19 @@ from sklearn.metrics import f1_score
 
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.data.columns import resolve_columns
-from drugmon.data.database import in_memory
+from drugmon.data.duckdb.database import in_memory
 from drugmon.data.formats import read_scored
-from drugmon.data.scored import Reading, Scored, scored_files
 from drugmon.data.sources import FileSource
+from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.labels import GRADE_OF_TARGET, LABEL_OF_LEVEL
-from drugmon.models.adapter import open_adapter
-from drugmon.models.vocabulary import Vocabulary
-from drugmon.monitoring.aggregate import Counted, count_scored, label_of
-from drugmon.monitoring.compare import Comparison, Reference, compare
-from drugmon.monitoring.gate import Gate, read_gate
-from drugmon.monitoring.merge import kept_profile
-from drugmon.monitoring.summary import Status
-from drugmon.workflows.report_folder import sample_sides
+from drugmon.models.adapters.adapter import open_adapter
+from drugmon.models.tokens.vocabulary import Vocabulary
+from drugmon.monitoring.checks.compare import Comparison, Reference, compare
+from drugmon.monitoring.checks.gate import Gate, read_gate
+from drugmon.monitoring.checks.summary import Status
+from drugmon.monitoring.profiles.aggregate import Counted, count_scored, label_of
+from drugmon.monitoring.profiles.merge import kept_profile
+from drugmon.workflows.report.folder import sample_sides
 
 SIZES = (50, 200, 1000)
 SHIFTED = 0.3
@@ -320,7 +320,7 @@ def _read(paths: Sequence[Path]) -> pa.Table:
 
 
 def _wilson(hits: int, n: int) -> tuple[float, float]:
-    from drugmon.monitoring.reliability import wilson
+    from drugmon.statistics.reliability import wilson
 
     return wilson(hits, n)
 

@@ -16,15 +16,15 @@ from benchmarks.ceiling import seconds
 from benchmarks.growth import measured_run
 from drugmon.config import EngineConfig
 from drugmon.data.columns import resolve_columns
-from drugmon.data.fingerprint import Fingerprinter
 from drugmon.data.formats import open_reader, read_windows
 from drugmon.data.reviews import Texts
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts import make_verdicts
-from drugmon.models.adapter import open_adapter
-from drugmon.models.classifier import make_classifier
+from drugmon.data.verdicts.columns import make_verdicts
+from drugmon.data.verdicts.fingerprint import Fingerprinter
+from drugmon.models.adapters.adapter import open_adapter
+from drugmon.models.classifiers.classifier import make_classifier
+from drugmon.models.classifiers.lexical import LexicalModel
 from drugmon.models.device import choose_compute
-from drugmon.models.lexical import LexicalModel
 from drugmon.scoring.engine import Engine
 
 WINDOW = 4_096

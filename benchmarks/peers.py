@@ -24,11 +24,11 @@ from torch import nn
 
 from drugmon.data.reviews import Texts
 from drugmon.labels import ASPECTS, LABELS
-from drugmon.models.adapter import HEADS, Adapter
-from drugmon.models.classifier import make_classifier
-from drugmon.models.inputs import collate, token_batches
-from drugmon.models.lexical import LexicalModel
-from drugmon.models.lora import merge_lora
+from drugmon.models.adapters.adapter import HEADS, Adapter
+from drugmon.models.adapters.lora import merge_lora
+from drugmon.models.classifiers.classifier import make_classifier
+from drugmon.models.classifiers.lexical import LexicalModel
+from drugmon.models.tokens.inputs import collate, token_batches
 from drugmon.scoring.scores import Evidence, judge
 
 Labels = npt.NDArray[np.int8]
@@ -124,7 +124,7 @@ class OnePass(nn.Module):
         self, ids: torch.Tensor, mask: torch.Tensor, segments: torch.Tensor
     ) -> torch.Tensor:
         """Label log-probabilities of every trained target."""
-        from drugmon.models.inputs import Batch
+        from drugmon.models.tokens.inputs import Batch
 
         logits = self.model(Batch(ids, mask, segments))
         return torch.stack([self.model.label_log_probs(own, t) for t, own in logits.items()], dim=1)

@@ -24,7 +24,7 @@ import duckdb
 
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.labels import LABELS, TARGETS
-from drugmon.models.adapter import open_adapter
+from drugmon.models.adapters.adapter import open_adapter
 
 FORMATS = ("table", "parquet", "csv")
 
@@ -90,7 +90,7 @@ def main() -> None:
         began = time.monotonic()
         source = generate(Path(name), options.rows, options.format, identity)
         print(f"generated {options.rows:,} rows in {time.monotonic() - began:.0f} s", flush=True)
-        command = [sys.executable, "-m", "drugmon.cli", "report", *source]
+        command = [sys.executable, "-m", "drugmon.cli.main", "report", *source]
         began = time.monotonic()
         done = subprocess.run(
             [*command, "--out", str(Path(name) / "reports"), "--json"],

@@ -38,15 +38,15 @@ from benchmarks.ceiling import matrix_product_rate, seconds
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
-from drugmon.models import seq2seq
-from drugmon.models.bases import resolve_base
-from drugmon.models.classifier import Classifier, make_classifier
+from drugmon.models.adapters.zero_shot import MAX_LENGTH, open_base
+from drugmon.models.bases.bases import resolve_base
+from drugmon.models.bases.loading import silence
+from drugmon.models.classifiers import seq2seq
+from drugmon.models.classifiers.classifier import Classifier, make_classifier
 from drugmon.models.device import Compute
-from drugmon.models.loading import silence
-from drugmon.models.prompts import PROMPT, PromptTokenizer
-from drugmon.models.zero_shot import MAX_LENGTH, open_base
+from drugmon.models.tokens.prompts import PROMPT, PromptTokenizer
 from drugmon.scoring.engine import Engine
-from drugmon.training.dataset import read_labelled
+from drugmon.training.reviews.dataset import read_labelled
 
 HIDDEN, INNER, LAYERS, HEADS = 768, 2048, 12, 12
 LOOP_BATCH: Final = 32

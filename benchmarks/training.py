@@ -29,7 +29,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "adapter"
-        command = [sys.executable, "-m", "drugmon.cli", "train", arguments.source, "--json"]
+        command = [sys.executable, "-m", "drugmon.cli.main", "train", arguments.source, "--json"]
         command += ["--recipe", arguments.recipe, "--out", str(out), "--device", "cpu"]
         for setting in arguments.settings:
             command += ["--set", setting]

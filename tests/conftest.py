@@ -93,7 +93,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adapter(labelled: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an adapter on the tiny base, with all four targets, trained for two epochs."""
     assert os.environ["DRUGMON_MODELS"] == str(models)
-    from drugmon.workflows.train import TrainConfig, train
+    from drugmon.workflows.train.train import TrainConfig, train
 
     out = tmp_path_factory.mktemp("adapters") / "tiny"
     train(TrainConfig(str(labelled), out, settings=SETTINGS))
@@ -189,7 +189,8 @@ def _drugmon(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Run]]:
     """Runs a command line in this process, up to its exit code: `drugmon("score", path)`."""
-    from drugmon import cli, cli_errors
+    from drugmon.cli import errors as cli_errors
+    from drugmon.cli import main as cli
 
     def run(*arguments: object, stdin: bytes = b"") -> Run:
         monkeypatch.setattr(sys, "argv", ["drugmon", *map(str, arguments)])
@@ -224,7 +225,7 @@ def make_scored(
     `negative` is about their share of negative verdicts; `word` stands in all texts; drugs follow
     Zipf's law over `drugs` names.
     """
-    from drugmon.data.verdicts import make_verdicts
+    from drugmon.data.verdicts.columns import make_verdicts
     from drugmon.labels import ASPECTS, LABELS, TARGETS
 
     random = np.random.default_rng(seed)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from drugmon.workflows.nightly_config import load_nightly
+from drugmon.workflows.nightly.config import load_nightly
 
 ROOT = Path(__file__).resolve().parents[1]
 JOBS = ROOT / "jobs"

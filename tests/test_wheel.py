@@ -95,7 +95,7 @@ def test_wheel_without_a_compiler_is_of_python_alone(compiler: str, tmp_path: Pa
     assert wheel.name.endswith("-py3-none-any.whl")
     carried = zipfile.ZipFile(wheel).namelist()
     assert LIBRARY not in carried
-    assert "drugmon/models/amx.py" in carried
+    assert "drugmon/models/kernels/amx.py" in carried
 
 
 def test_wheel_names_its_version_and_licence(wheel: Path) -> None:

@@ -1,1 +1,5 @@
-"""Reading reviews and writing verdicts: sources, formats, tables, fingerprints, reuse."""
+"""Reading reviews and writing verdicts.
+
+`formats/` are files, `duckdb/` tables, `verdicts/` is what is kept of scores, `history/` of runs.
+Imports only the ground level.
+"""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.atomic import sink_errors
+from drugmon.data.verdicts.atomic import sink_errors
 from drugmon.errors import RunningError
 
 _POLL_SECONDS: Final = 0.2

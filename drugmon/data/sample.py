@@ -19,7 +19,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from drugmon.data.atomic import replacing
+from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import SinkError, UsageError
 
 _PARQUET_MAGIC: Final = b"PAR1"

@@ -1,1 +1,4 @@
-"""Models: bases, the encoder with its LoRA and heads, the lexical model, the adapter folder."""
+"""Models: bases, tokens, kernels, classifiers and adapters, and the device that they run on.
+
+The wings build on each other in this order: bases, tokens, kernels, classifiers, adapters.
+"""

@@ -1,1 +1,4 @@
-"""Numbers about verdicts and runs: quality, profiles, history. No rendering."""
+"""Numbers about verdicts: `profiles` counts, `checks` judges. No files and no rendering.
+
+May import `data`, `models` and `statistics`.
+"""

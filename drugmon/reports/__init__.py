@@ -1,1 +1,4 @@
-"""Numbers made readable: pages and cards."""
+"""Numbers made readable: pages, plots and cards.
+
+`plots/` are coordinates for the templates, `analysts/` the pages by evidently, its only home.
+"""

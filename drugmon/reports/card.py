@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment
 
-from drugmon.models.adapter import CHECKPOINT, RANGES, SEEN
-from drugmon.monitoring.figures import Interval, Quality
+from drugmon.models.adapters.adapter import CHECKPOINT, RANGES, SEEN
 from drugmon.reports.evaluation import METRICS
 from drugmon.reports.pages import UNDEFINED, environment, figure
+from drugmon.statistics.figures import Interval, Quality
 
 HUB_LICENCES: Final = frozenset(
     {

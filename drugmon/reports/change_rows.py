@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from drugmon.monitoring.summary import Mover, Slice
-from drugmon.reports.charts import Mark, Scale, Tick, mark, ticks
+from drugmon.monitoring.checks.summary import Mover, Slice
 from drugmon.reports.pages import percent
+from drugmon.reports.plots.charts import Mark, Scale, Tick, mark, ticks
 
 KINDS: Final = {"word": "Words", "drug": "Drugs", "condition": "Conditions"}
 """Headings of the movers in their order; a kind of another name comes after them."""

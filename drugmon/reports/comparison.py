@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 
 from drugmon import __version__
 from drugmon.labels import LABELS, TARGETS
-from drugmon.monitoring.figures import Interval, Quality
-from drugmon.monitoring.significance import Difference
-from drugmon.reports.comparison_plots import (
+from drugmon.reports.pages import environment
+from drugmon.reports.plots.comparison_plots import (
     Curve,
     Scale,
     plot_curve,
     scale_over,
     share_scale,
 )
-from drugmon.reports.pages import environment
+from drugmon.statistics.figures import Interval, Quality
+from drugmon.statistics.significance import Difference
 
 COLUMNS = (
     ("accuracy", "Accuracy"),

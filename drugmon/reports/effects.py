@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from drugmon.monitoring.summary import Check, Status
+from drugmon.monitoring.checks.summary import Check, Status
 
 NO_CHANGE: Final = {"ROC AUC": 0.5, "share of the usual": 1.0}
 """Statistics, by how their names begin, that are not 0 where nothing changed."""

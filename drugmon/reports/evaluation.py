@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from drugmon import __version__
 from drugmon.labels import LABELS, TARGETS
-from drugmon.monitoring.figures import Quality
 from drugmon.reports.pages import environment
 from drugmon.reports.quality_view import quality_view
+from drugmon.statistics.figures import Quality
 
 METRICS = (
     ("accuracy", "Accuracy"),

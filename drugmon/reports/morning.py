@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Final
 
 from drugmon import __version__
-from drugmon.data.atomic import replacing
+from drugmon.data.verdicts.atomic import replacing
 from drugmon.labels import LABELS
-from drugmon.monitoring.reliability import NORMAL_975
-from drugmon.monitoring.summary import AREAS, Check, Status, Summary
-from drugmon.reports.analysts import AnalystPage, EvidentlyInput, write_analyst_pages
+from drugmon.monitoring.checks.summary import AREAS, Check, Status, Summary
+from drugmon.reports.analysts.pages import AnalystPage, EvidentlyInput, write_analyst_pages
 from drugmon.reports.change_rows import WHOLE_TICKS, mover_lists, slice_rows
-from drugmon.reports.forest import SCALE, forest
-from drugmon.reports.histogram_plot import histogram_plots
 from drugmon.reports.pages import environment
-from drugmon.reports.quality_plot import quality_sections
-from drugmon.reports.share_bars import share_bars
+from drugmon.reports.plots.forest import SCALE, forest
+from drugmon.reports.plots.histogram_plot import histogram_plots
+from drugmon.reports.plots.quality_plot import quality_sections
+from drugmon.reports.plots.share_bars import share_bars
+from drugmon.statistics.reliability import NORMAL_975
 
 PAGE: Final = "index.html"
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from drugmon.monitoring.figures import Interval
+from drugmon.statistics.figures import Interval
 
 UNDEFINED = "\N{EN DASH}"
 """What stands where a figure is undefined."""

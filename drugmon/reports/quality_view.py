@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drugmon.labels import LABELS
-from drugmon.monitoring.figures import Quality
-from drugmon.reports.reliability_plot import ReliabilityPlot, plot_reliability
+from drugmon.reports.plots.reliability_plot import ReliabilityPlot, plot_reliability
+from drugmon.statistics.figures import Quality
 
 
 @dataclass(frozen=True)

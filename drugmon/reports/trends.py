@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from drugmon import __version__
-from drugmon.data.atomic import replacing
-from drugmon.monitoring.summary import Status
+from drugmon.data.verdicts.atomic import replacing
+from drugmon.monitoring.checks.summary import Status
 from drugmon.reports.pages import environment
-from drugmon.reports.trend_charts import TrendSection, trend_sections
+from drugmon.reports.plots.trend_charts import TrendSection, trend_sections
 
 INDEX: Final = "index.html"
 RECENT: Final = 60
@@ -22,7 +22,7 @@ SHOWN: Final = 7
 """Nights that the table shows; the others are folded away."""
 
 Night = Mapping[str, Any]
-"""One report of the history, as `drugmon.monitoring.history.read_nights` gives it."""
+"""One report of the history, as `drugmon.data.history.histories.read_nights` gives it."""
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.errors import DeviceError, DrugmonError
 from drugmon.labels import LABELS
-from drugmon.models.adapter import Adapter
-from drugmon.models.bases import Base
-from drugmon.models.classifier import ClassifierModel
+from drugmon.models.adapters.adapter import Adapter
+from drugmon.models.bases.bases import Base
+from drugmon.models.classifiers.classifier import ClassifierModel
 from drugmon.models.device import (
     Compute,
     choose_compute,
@@ -24,7 +24,7 @@ from drugmon.models.device import (
     keep_freed_memory,
     release_freed_memory,
 )
-from drugmon.models.inputs import token_batches
+from drugmon.models.tokens.inputs import token_batches
 from drugmon.scoring.budget import TokenBudget
 from drugmon.scoring.feed import Feed, Job, Preparer, Ready, workers_for_gpu
 from drugmon.scoring.flight import Flight, later

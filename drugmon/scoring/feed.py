@@ -23,12 +23,12 @@ import numpy.typing as npt
 
 from drugmon.data.reviews import Texts
 from drugmon.errors import DrugmonError
-from drugmon.models.flat import FlatItems
-from drugmon.models.lexical import LexicalModel
-from drugmon.models.prepared import Prepared
+from drugmon.models.classifiers.lexical import LexicalModel
+from drugmon.models.tokens.flat import FlatItems
+from drugmon.models.tokens.prepared import Prepared
 
 if TYPE_CHECKING:
-    from drugmon.models.classifier import Tokenizer
+    from drugmon.models.classifiers.classifier import Tokenizer
 
 MOST_WORKERS: Final = 8
 FEW_CORES: Final = 2

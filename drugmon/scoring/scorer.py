@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from drugmon.data.fingerprint import Fingerprinter
-from drugmon.data.reuse import Reuse
 from drugmon.data.reviews import Texts, clean
-from drugmon.data.verdicts import make_verdicts
+from drugmon.data.verdicts.columns import make_verdicts
+from drugmon.data.verdicts.fingerprint import Fingerprinter
+from drugmon.data.verdicts.reuse import Reuse
 
 if TYPE_CHECKING:
     from drugmon.scoring.engine import Engine

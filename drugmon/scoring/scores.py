@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from drugmon.data.reviews import Texts, with_text
 from drugmon.labels import LABELS, TARGETS
-from drugmon.models.calibration import Calibration
+from drugmon.models.adapters.calibration import Calibration
 
 Floats = npt.NDArray[np.float32]
 

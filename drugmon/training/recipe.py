@@ -11,7 +11,7 @@ from typing import Any, Final
 from drugmon.checked import check_keys, checked, one_of, within
 from drugmon.errors import RecipeError
 from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
-from drugmon.models.prompts import PROMPT
+from drugmon.models.tokens.prompts import PROMPT
 
 PACKAGED: Final = Path(__file__).parent / "recipes"
 STRATEGIES: Final = ("none", "weights", "oversample", "downsample", "resample")

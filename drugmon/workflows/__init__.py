@@ -1,1 +1,4 @@
-"""Workflows: one module a command, each reads as its pipeline and prints nothing."""
+"""Workflows: one wing or module a command, each reads as its pipeline; they print nothing.
+
+May import everything below the command line.
+"""

@@ -12,13 +12,13 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
-from drugmon.data.atomic import sink_errors
 from drugmon.data.demo import NIGHTS, Day, demo_days, demo_reviews
+from drugmon.data.verdicts.atomic import sink_errors
 from drugmon.errors import SinkError, UsageError
-from drugmon.monitoring.summary import Status
-from drugmon.workflows.report import ReportConfig, ReportResult, report
-from drugmon.workflows.score import ScoreConfig, score
-from drugmon.workflows.score_run import Progress
+from drugmon.monitoring.checks.summary import Status
+from drugmon.workflows.report.report import ReportConfig, ReportResult, report
+from drugmon.workflows.score.run import Progress
+from drugmon.workflows.score.score import ScoreConfig, score
 
 _NIGHTS_FILE: Final = "invented-reviews"
 _REFERENCE_FILE: Final = "invented-reference"

@@ -13,9 +13,9 @@ from typing import Final
 from drugmon import __version__
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import DrugmonError
-from drugmon.models.adapter import adapter_folders, open_adapter
-from drugmon.models.base_folders import KNOWN_BASES, how_to_get, is_here
-from drugmon.models.bases import resolve_base
+from drugmon.models.adapters.adapter import adapter_folders, open_adapter
+from drugmon.models.bases.bases import resolve_base
+from drugmon.models.bases.folders import KNOWN_BASES, how_to_get, is_here
 
 LIBRARIES: Final = (
     "torch",
@@ -75,8 +75,8 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
 def _devices() -> str:
     import torch
 
-    from drugmon.models.amx import is_built
     from drugmon.models.device import cpu_has_amx, gains_by_bf16, has_int8
+    from drugmon.models.kernels.amx import is_built
 
     def formats(name: str) -> str:
         device = torch.device(name)

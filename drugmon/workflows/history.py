@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from drugmon.data.sources import FileSource, output_path
-from drugmon.errors import SourceError
-from drugmon.monitoring.history import (
+from drugmon.data.history.histories import (
     history_of,
     read_history,
     read_nights,
     read_run_numbers,
 )
+from drugmon.data.sources import FileSource, output_path
+from drugmon.errors import SourceError
 
 Row = Mapping[str, Any]
 

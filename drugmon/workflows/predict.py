@@ -9,7 +9,7 @@ from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import UsageError
 from drugmon.labels import LABELS, TARGETS
-from drugmon.models.zero_shot import open_model
+from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.engine import Engine
 
 

@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drugmon.data.atomic import replacing
 from drugmon.data.columns import resolve_columns
-from drugmon.data.fingerprint import Fingerprinter
+from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import open_reader, open_writer, read_windows
+from drugmon.data.history.runs import RunRecord
 from drugmon.data.reviews import Texts
-from drugmon.data.runs import RunRecord
 from drugmon.data.selection import Selection
 from drugmon.data.sources import FileSource
-from drugmon.data.tables import Table
-from drugmon.data.verdicts import make_verdicts
+from drugmon.data.verdicts.atomic import replacing
+from drugmon.data.verdicts.columns import make_verdicts
+from drugmon.data.verdicts.fingerprint import Fingerprinter
 
 SCORED_AT = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 

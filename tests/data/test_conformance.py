@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drugmon.data.atomic import replacing
 from drugmon.data.columns import resolve_columns
 from drugmon.data.formats import open_reader, open_writer, read_verdicts, read_windows
 from drugmon.data.reviews import Texts
 from drugmon.data.selection import Selection, select
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts import VERDICT_COLUMNS, VERDICT_SCHEMA
+from drugmon.data.verdicts.atomic import replacing
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
 from drugmon.errors import SinkError
 
 Score = Callable[..., pa.Table]

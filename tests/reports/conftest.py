@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from drugmon.labels import LABELS
-from drugmon.monitoring.summary import Summary
-from drugmon.reports.analysts import ClassTask, EvidentlyInput
+from drugmon.monitoring.checks.summary import Summary
+from drugmon.reports.analysts.pages import ClassTask, EvidentlyInput
 from tests.reports.invented_history import history
 from tests.reports.invented_nights import NIGHTS, SCRIPT
 

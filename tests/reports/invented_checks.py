@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from drugmon.monitoring.figures import Interval
-from drugmon.monitoring.summary import Check, Status
+from drugmon.monitoring.checks.summary import Check, Status
+from drugmon.statistics.figures import Interval
 
 
 def check(

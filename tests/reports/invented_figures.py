@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from drugmon.monitoring.figures import Interval
-from drugmon.monitoring.quality import Quality, measure
-from drugmon.monitoring.summary import (
+from drugmon.monitoring.checks.summary import (
     Balance,
     Distribution,
     LabelShare,
@@ -17,6 +15,8 @@ from drugmon.monitoring.summary import (
     Slice,
     Status,
 )
+from drugmon.statistics.figures import Interval
+from drugmon.statistics.quality import Quality, measure
 
 
 def share(count: int, n: int) -> Interval:

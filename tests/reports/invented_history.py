@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from drugmon.data.monitored import ReportCheck, ReportHead, ReportRecord, ReportTarget
+from drugmon.data.history.histories import night_of
+from drugmon.data.history.monitored import ReportCheck, ReportHead, ReportRecord, ReportTarget
 from drugmon.labels import LABELS, TARGETS
-from drugmon.monitoring.history import night_of
-from drugmon.monitoring.summary import Check
+from drugmon.monitoring.checks.summary import Check
 from tests.reports.invented_checks import CALM
 from tests.reports.invented_nights import ADAPTER, CREATED
 

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from drugmon.labels import TARGETS
-from drugmon.monitoring.figures import Interval
-from drugmon.monitoring.summary import (
+from drugmon.monitoring.checks.summary import (
     Estimate,
     Side,
     Status,
@@ -17,6 +16,7 @@ from drugmon.monitoring.summary import (
     TargetQuality,
     Volume,
 )
+from drugmon.statistics.figures import Interval
 from tests.reports.invented_checks import CALM, changed, check
 from tests.reports.invented_figures import (
     balance,

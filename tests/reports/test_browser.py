@@ -14,8 +14,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from drugmon.monitoring.summary import Summary
-from drugmon.reports.analysts import EvidentlyInput
+from drugmon.monitoring.checks.summary import Summary
+from drugmon.reports.analysts.pages import EvidentlyInput
 from drugmon.reports.morning import write_page
 from drugmon.reports.trends import write_index
 

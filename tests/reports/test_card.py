@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from drugmon.monitoring.quality import Quality, measure
 from drugmon.reports.card import render_card
+from drugmon.statistics.quality import Quality, measure
 
 COMMAND = "drugmon train reviews.tsv --recipe minilm --out adapters/minilm-druglib"
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drugmon.monitoring.quality import Quality, measure
-from drugmon.monitoring.significance import Difference, compare
 from drugmon.reports.comparison import Comparison, Epoch, Stage, Training, render_comparison
-from drugmon.reports.comparison_plots import plot_curve, scale_over, share_scale
 from drugmon.reports.pages import figure
+from drugmon.reports.plots.comparison_plots import plot_curve, scale_over, share_scale
+from drugmon.statistics.quality import Quality, measure
+from drugmon.statistics.significance import Difference, compare
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "line", "circle", "polyline", "rect"}
 TRUTH = np.random.default_rng(0).integers(0, 3, 200)

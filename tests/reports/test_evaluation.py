@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from drugmon.monitoring.quality import Quality, measure
 from drugmon.reports.evaluation import Evaluation, LeftOut, render_evaluation
 from drugmon.reports.pages import count, figure, percent, target_title
+from drugmon.statistics.quality import Quality, measure
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "line", "circle", "polyline"}
 

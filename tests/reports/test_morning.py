@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from drugmon.errors import SinkError
-from drugmon.monitoring.figures import Interval
-from drugmon.monitoring.summary import Status, Summary
+from drugmon.monitoring.checks.summary import Status, Summary
 from drugmon.reports.morning import render_page, write_page
+from drugmon.statistics.figures import Interval
 
 SCRIPT = "<script>alert(1)</script>"
 VOID = {"meta", "br", "line", "circle", "rect", "path"}

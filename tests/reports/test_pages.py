@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from drugmon.monitoring.figures import Interval
 from drugmon.reports.pages import figure, number, p_value, points, prose, with_interval
+from drugmon.statistics.figures import Interval
 
 MINUS = "\N{MINUS SIGN}"
 

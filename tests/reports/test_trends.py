@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from drugmon.monitoring.summary import Status
-from drugmon.reports.trend_charts import trend_sections
+from drugmon.monitoring.checks.summary import Status
+from drugmon.reports.plots.trend_charts import trend_sections
 from drugmon.reports.trends import RECENT, SHOWN, render_index, write_index
 
 History = Callable[[int], list[dict[str, Any]]]

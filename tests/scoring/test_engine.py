@@ -12,9 +12,9 @@ from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.data.sample import sample_reviews
 from drugmon.errors import DeviceError, DrugmonError
-from drugmon.models.adapter import open_adapter
+from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.device import gains_by_int8, has_int8
-from drugmon.models.inputs import Batch
+from drugmon.models.tokens.inputs import Batch
 from drugmon.scoring.budget import TRIAL_TOKENS, TokenBudget
 from drugmon.scoring.engine import CHUNK, Engine
 from drugmon.scoring.flight import Flight

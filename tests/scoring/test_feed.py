@@ -21,10 +21,10 @@ from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.data.sample import sample_reviews
 from drugmon.errors import DrugmonError
-from drugmon.models.adapter import Adapter, open_adapter
-from drugmon.models.inputs import ReviewTokenizer
-from drugmon.models.prepared import Prepared
-from drugmon.models.zero_shot import open_base
+from drugmon.models.adapters.adapter import Adapter, open_adapter
+from drugmon.models.adapters.zero_shot import open_base
+from drugmon.models.tokens.inputs import ReviewTokenizer
+from drugmon.models.tokens.prepared import Prepared
 from drugmon.scoring import feed as module
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.feed import Feed, workers_for_gpu
@@ -170,7 +170,8 @@ def test_workers_follow_the_cores(
 RUN = """
 import sys
 from multiprocessing import active_children
-from drugmon import cli, cli_errors
+from drugmon.cli import main as cli
+from drugmon.cli import errors as cli_errors
 from drugmon.scoring import engine, feed
 from drugmon.scoring.feed import Feed
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from drugmon.data.reuse import Reuse
 from drugmon.data.reviews import Texts
-from drugmon.data.verdicts import VERDICT_SCHEMA
+from drugmon.data.verdicts.columns import VERDICT_SCHEMA
+from drugmon.data.verdicts.reuse import Reuse
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.feed import Job
 from drugmon.scoring.scorer import Scorer, Tally

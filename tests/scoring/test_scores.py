@@ -4,8 +4,8 @@ import numpy as np
 
 from drugmon.data.reviews import Texts
 from drugmon.labels import TARGETS
-from drugmon.models.calibration import Calibration
-from drugmon.models.combination import Combination
+from drugmon.models.adapters.calibration import Calibration
+from drugmon.models.adapters.combination import Combination
 from drugmon.scoring.scores import NO_VERDICT, Evidence, judge
 
 REVIEWS = [

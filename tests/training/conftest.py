@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from drugmon.labels import LABEL_OF_LEVEL
-from drugmon.models.inputs import Batch, Encoded, collate
-from drugmon.models.prepared import Prepared
-from drugmon.training.examples import Examples
-from drugmon.training.grades import LEVELS, labels_of, level_labels
+from drugmon.models.tokens.inputs import Batch, Encoded, collate
+from drugmon.models.tokens.prepared import Prepared
+from drugmon.training.reviews.examples import Examples
+from drugmon.training.reviews.grades import LEVELS, labels_of, level_labels
 
 TARGETS = {"benefits": "effectiveness", "overall": "rating"}
 

@@ -18,12 +18,18 @@ import pytest
 ASPECTS = ("benefits", "side_effects", "comments")
 FORKER = """
 import contextlib, json, os, signal, sys
-from drugmon import cli, cli_errors, cli_nightly_output, cli_output, cli_progress
+from drugmon.cli import main as cli
+from drugmon.cli import errors as cli_errors
+from drugmon.cli.output import nightly as cli_nightly_output
+from drugmon.cli.output import verdicts as cli_output
+from drugmon.cli import progress as cli_progress
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
-from drugmon.models.adapter import open_adapter
+from drugmon.models.adapters.adapter import open_adapter
 from drugmon.scoring.engine import Engine
-from drugmon.workflows import nightly, report, score
+from drugmon.workflows.nightly import nightly
+from drugmon.workflows.report import report
+from drugmon.workflows.score import score
 
 Engine(open_adapter(sys.argv[1]), EngineConfig(), print).score([Texts("warm", "up", None, None)])
 report.AnalystProcess = contextlib.nullcontext  # they take seconds, and are tested elsewhere
@@ -150,7 +156,7 @@ def _files() -> Callable[[Path], set[str]]:
 @pytest.fixture(name="score")
 def _score(adapter: Path) -> Callable[..., Any]:
     """Scores a source with the tiny adapter: `score(path, out=...)`."""
-    from drugmon.workflows.score import ScoreConfig, score
+    from drugmon.workflows.score.score import ScoreConfig, score
 
     def run(source: object, **options: Any) -> Any:
         return score(ScoreConfig(str(source), adapter=str(adapter), **options))

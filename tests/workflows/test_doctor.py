@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from drugmon.config import DEFAULT_ADAPTER
-from drugmon.models import adapter as adapters
-from drugmon.models import bases
-from drugmon.models.adapter import HEADS
-from drugmon.models.manifest import MANIFEST
+from drugmon.models.adapters import adapter as adapters
+from drugmon.models.adapters.adapter import HEADS
+from drugmon.models.adapters.manifest import MANIFEST
+from drugmon.models.bases import bases
 from drugmon.workflows.doctor import Finding, examine
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from drugmon.data.monitored import RunNumbers, RunTarget
-from drugmon.data.runs import RunRecord
+from drugmon.data.history.histories import history_of, record_report, record_run
+from drugmon.data.history.monitored import RunNumbers, RunTarget
+from drugmon.data.history.runs import RunRecord
 from drugmon.errors import SourceError
-from drugmon.monitoring.figures import Interval
-from drugmon.monitoring.history import history_of, record_report, record_run
-from drugmon.monitoring.summary import Side, Status, Summary, Volume
+from drugmon.monitoring.checks.summary import Side, Status, Summary, Volume
+from drugmon.statistics.figures import Interval
 from drugmon.workflows.history import History, HistoryConfig, history
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from drugmon import cli_output
-from drugmon.data.verdicts import make_verdicts
+from drugmon.cli.output import verdicts as cli_output
+from drugmon.data.verdicts.columns import make_verdicts
 from drugmon.errors import SourceError
 from drugmon.workflows.show import show
 

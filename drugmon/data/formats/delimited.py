@@ -16,7 +16,7 @@ from drugmon.data.formats.interface import Reader, beside, in_chunks
 from drugmon.data.formats.textfile import open_text, read_lines
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts import VERDICT_COLUMNS, cast_verdicts
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, cast_verdicts
 from drugmon.errors import SourceError
 
 DELIMITERS: Final = {"csv": ",", "tsv": "\t"}

@@ -18,7 +18,7 @@ from drugmon.data.formats.objects import Object, infer_schema, parse_object, to_
 from drugmon.data.formats.textfile import read_lines
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts import VERDICT_COLUMNS, cast_verdicts
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, cast_verdicts
 from drugmon.errors import SourceError
 
 _PEEKED: Final = 10_000  # lines whose keys are the columns: a key may be missing in some rows

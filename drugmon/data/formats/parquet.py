@@ -12,7 +12,7 @@ from drugmon.closing import Closing
 from drugmon.data.formats.interface import Reader
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts import VERDICT_COLUMNS, VERDICT_SCHEMA, cast_verdicts
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA, cast_verdicts
 from drugmon.errors import SinkError, SourceError
 
 _GROUP_ROWS = 1 << 16

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drugmon.data.formats import open_reader
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts import VERDICT_COLUMNS
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SourceError
 
 Score = Callable[..., pa.Table]

@@ -17,7 +17,7 @@ import pytest
 from drugmon.data.columns import resolve_columns
 from drugmon.data.formats import open_reader, open_writer, read_windows
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts import VERDICT_COLUMNS
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SinkError, SourceError
 
 Score = Callable[..., pa.Table]

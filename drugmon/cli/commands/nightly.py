@@ -1,0 +1,74 @@
+"""The commands of the nightly job: nightly, and demo, which shows a month of nights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drugmon.cli.options import adapter_option, engine_config, engine_options, output_options
+
+
+@click.command()
+@click.argument("settings", type=click.Path(path_type=Path), metavar="SETTINGS")
+@output_options
+def nightly(settings: Path, as_json: bool, quiet: bool) -> int:
+    """Score, report and gate the sources that a TOML file names, as one job.
+
+    One run at a time: a second one waits as long as job.lock_wait says, or ends with exit code 75.
+    A night that was cut off is continued by the next start. jobs/nightly.toml has every key.
+
+    \b
+    Example:
+      drugmon nightly jobs/nightly.toml
+    """
+    from drugmon.cli.errors import log_bug
+    from drugmon.cli.output import nightly as output
+    from drugmon.cli.progress import rows_progress
+    from drugmon.workflows.nightly.config import load_nightly
+    from drugmon.workflows.nightly.nightly import nightly as run
+
+    config = load_nightly(settings)
+    with (
+        output.lines_of_the_night(as_json=as_json, quiet=quiet),
+        rows_progress(quiet, "scoring") as progress,
+    ):
+        result = run(config, log_bug=log_bug, on_progress=progress)
+    output.print_night(result, as_json=as_json, quiet=quiet)
+    return result.exit_code
+
+
+@click.command()
+@click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("drugmon-demo")
+)
+@click.option("--nights", type=click.IntRange(1, 30), default=30, help="How many nights.")
+@adapter_option
+@engine_options
+@click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
+def demo(folder: Path, quiet: bool, nights: int, adapter: str, **options: Any) -> None:
+    """Make a month of nights from invented reviews, to see what the reports look like.
+
+    FOLDER gets the reviews, their verdicts, a page per night and the index of all. The shifts in
+    them are known: a night with most of the delivery missing, one with too few reviews to judge,
+    and in the end a recall of one drug's generic.
+
+    \b
+    Example:
+      drugmon demo
+      drugmon demo somewhere-else --nights 7
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from drugmon.cli.output import nightly as output
+    from drugmon.cli.output.verdicts import warn
+    from drugmon.cli.progress import demo_progress
+    from drugmon.workflows.demo import DemoConfig
+    from drugmon.workflows.demo import demo as run
+
+    config = DemoConfig(folder, nights, adapter, engine_config(options))
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    with demo_progress(quiet) as (scored, reported):
+        result = run(config, last=yesterday, on_progress=scored, on_night=reported, warn=warn)
+    output.print_demo(result, quiet=quiet)

@@ -1,0 +1,131 @@
+"""The commands that give verdicts and show them: score, predict, show, sample."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drugmon.cli.options import (
+    engine_config,
+    engine_options,
+    model_options,
+    output_options,
+    source_options,
+)
+
+
+@click.command()
+@click.argument("source")
+@model_options
+@click.option("--out", metavar="PATH", help="Where to write; its extension sets the format.")
+@click.option("--in-place", is_flag=True, help="Replace the input, or fill columns of the table.")
+@click.option("--table", metavar="NAME", help="The table or view of a DuckDB database.")
+@click.option("--id", "id_column", metavar="COLUMN", help="The table's key.  [default: found]")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    metavar="SECONDS",
+    help="How long to wait for a database that another process has open.",
+)
+@click.option("--where", metavar="CONDITION", help="Score only rows that meet a SQL condition.")
+@click.option("--limit", type=click.IntRange(min=1), help="Score at most so many rows.")
+@click.option("--rescore", is_flag=True, help="Score every row again.")
+@click.option("--dry-run", is_flag=True, help="Tell how many rows would be scored; write nothing.")
+@click.option(
+    "--history",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where runs over files are recorded.  [default: .drugmon/history.duckdb by the output]",
+)
+@source_options
+@engine_options
+@output_options
+def score(as_json: bool, quiet: bool, **options: Any) -> None:
+    """Give every review its verdicts, and write them beside the data.
+
+    SOURCE is a parquet, csv, tsv or jsonl file (text also as .gz or .zst), a glob, a folder, a
+    DuckDB database with --table, or - for JSONL from standard input to standard output. Reviews
+    that an earlier output holds unchanged are not scored again.
+
+    \b
+    Example:
+      drugmon score reviews.parquet
+      drugmon score reviews.csv --out verdicts.parquet
+      drugmon score reviews.duckdb --table reviews
+    """
+    from drugmon.cli.output import verdicts as output
+    from drugmon.cli.progress import rows_progress
+    from drugmon.workflows.score.score import ScoreConfig
+    from drugmon.workflows.score.score import score as run
+
+    config = ScoreConfig(engine=engine_config(options), **options)
+    with rows_progress(quiet, "scoring") as progress:
+        result = run(
+            config,
+            on_progress=progress,
+            warn=output.warn,
+            stdin=sys.stdin.buffer,
+            stdout=sys.stdout.buffer,
+        )
+    output.print_score(result, as_json=as_json, quiet=quiet, to_stderr=config.source == "-")
+
+
+@click.command()
+@click.option("--benefits", help="What the drug did for the reviewer.")
+@click.option("--side-effects", help="What else it did.")
+@click.option("--comments", help="Anything else that was said.")
+@click.option("--text", help="A review in one piece; gives the overall verdict only.")
+@model_options
+@engine_options
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
+def predict(as_json: bool, adapter: str | None, base: str | None, **options: Any) -> None:
+    """Give the verdicts of one review, from options or from a prompt.
+
+    \b
+    Example:
+      drugmon predict --benefits "No more headaches." --side-effects "Slept badly for a week."
+      drugmon predict --base flan-t5-base --benefits "No more headaches."
+    """
+    from drugmon.cli.output import verdicts as output
+    from drugmon.data.reviews import Texts
+    from drugmon.workflows.predict import predict as run
+
+    engine = engine_config(options)
+    if not any(options.values()) and sys.stdin.isatty():
+        for name in ("benefits", "side_effects", "comments"):
+            options[name] = click.prompt(name.replace("_", " "), default="", show_default=False)
+    verdicts = run(Texts(**options), adapter, engine, base=base, warn=output.warn)
+    output.print_verdicts(verdicts, as_json=as_json)
+
+
+@click.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--limit", type=click.IntRange(min=1), default=20, help="How many rows to show.")
+def show(path: Path, limit: int) -> None:
+    """Show the verdicts of a scored file as a table, without the texts.
+
+    \b
+    Example:
+      drugmon show reviews.scored.parquet --limit 50
+    """
+    from drugmon.cli.output import verdicts as output
+    from drugmon.workflows.show import show as run
+
+    output.print_shown(run(path, limit))
+
+
+@click.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+def sample(path: Path) -> None:
+    """Write some 60 invented reviews to try drugmon on; the extension sets the format.
+
+    \b
+    Example:
+      drugmon sample reviews.parquet
+    """
+    from drugmon.data.sample import write_sample
+
+    click.echo(f"{path}: {write_sample(path)} invented reviews")

@@ -1,0 +1,142 @@
+"""The commands that make adapters and measure them: train, evaluate, recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from drugmon.cli.options import (
+    engine_config,
+    engine_options,
+    model_options,
+    output_options,
+    source_options,
+)
+
+
+@click.command()
+@click.argument("source")
+@click.option("--recipe", default="minilm", help="A packaged recipe, or a .toml file.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder of the new adapter; its name is the adapter's.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one key of the recipe, such as lora.r=32; may be repeated.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Short for --set train.seed=N.")
+@click.option("--eval", "eval_source", metavar="SOURCE", help="Measure on these reviews instead.")
+@click.option(
+    "--data-card",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TOML with name, source, licence, notes and citation of the reviews, for the model card.",
+)
+@click.option(
+    "--no-hashes",
+    is_flag=True,
+    help="Keep no short hashes of the training reviews, by which evaluate tells them again.",
+)
+@source_options
+@engine_options
+@output_options
+def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **options: Any) -> None:
+    """Train an adapter on labelled reviews.
+
+    Labels come from the columns rating, effectiveness and sideEffects, as far as SOURCE has them.
+    A run that was interrupted goes on where it was when the same command is given again.
+
+    \b
+    Example:
+      drugmon train reviews.tsv --recipe minilm --out adapters/mine --set lora.r=32 --seed 7
+    """
+    from drugmon.cli.output import verdicts as output
+    from drugmon.cli.progress import training_progress
+    from drugmon.workflows.train.train import TrainConfig
+    from drugmon.workflows.train.train import train as run
+
+    if seed is not None:
+        options["settings"] += (f"train.seed={seed}",)
+    config = TrainConfig(engine=engine_config(options), hashes=not no_hashes, **options)
+    with training_progress(quiet) as progress:
+        result = run(config, on_progress=progress, warn=output.warn)
+    output.print_training(result, as_json=as_json, quiet=quiet)
+
+
+@click.command()
+@click.argument("source")
+@model_options
+@click.option(
+    "--drop-missing-like-pandas",
+    is_flag=True,
+    help="Leave out rows with a cell that pandas reads as missing, as published figures did.",
+)
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the figures as a page that opens offline.",
+)
+@source_options
+@engine_options
+@output_options
+def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
+    """Compare an adapter's or a base's verdicts with the grades of labelled reviews.
+
+    Prints accuracy, precision, recall and F1 per target with 95 % bootstrap intervals, the
+    confusion matrices, calibration error and Cohen's kappa.
+
+    \b
+    Example:
+      drugmon evaluate held-out.tsv --adapter adapters/mine --html evaluation.html
+      drugmon evaluate held-out.tsv --base flan-t5-base
+    """
+    from drugmon.cli.output import verdicts as output
+    from drugmon.cli.progress import count_progress
+    from drugmon.workflows.compare.evaluate import EvaluateConfig
+    from drugmon.workflows.compare.evaluate import evaluate as run
+
+    config = EvaluateConfig(engine=engine_config(options), **options)
+    with count_progress(quiet, "evaluating") as progress:
+        evaluation = run(config, on_progress=progress, warn=output.warn)
+    output.print_evaluation(evaluation, as_json=as_json, quiet=quiet)
+
+
+@click.group()
+def recipes() -> None:
+    """List and show training recipes."""
+
+
+@recipes.command("list")
+def list_recipes() -> None:
+    """List the packaged recipes.
+
+    \b
+    Example:
+      drugmon recipes list
+    """
+    from drugmon.training.recipe import list_recipes as find
+    from drugmon.training.recipe import load_recipe
+
+    for name in find():
+        click.echo(f"{name:24} {load_recipe(name).description}")
+
+
+@recipes.command("show")
+@click.argument("name")
+def show_recipe(name: str) -> None:
+    """Print a recipe's file: copy it to make your own.
+
+    \b
+    Example:
+      drugmon recipes show minilm > mine.toml
+    """
+    from drugmon.training.recipe import recipe_path
+
+    click.echo(recipe_path(name).read_text(encoding="utf-8"), nl=False)

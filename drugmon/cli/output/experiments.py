@@ -1,0 +1,167 @@
+"""What tune, compare and experiment print: tables for people, JSON for programs, a last line."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from drugmon.cli.output.verdicts import console, print_json
+from drugmon.data.verdicts.atomic import replacing
+
+if TYPE_CHECKING:
+    from drugmon.reports.comparison import Comparison, Stage
+    from drugmon.statistics.figures import Interval
+    from drugmon.statistics.significance import Difference
+    from drugmon.training.trials.trials import TrialResult
+    from drugmon.workflows.train.experiment import ExperimentResult
+    from drugmon.workflows.train.tune import TuneResult
+
+
+def print_trials(result: TuneResult, *, as_json: bool, quiet: bool) -> None:
+    """The trials, the best one marked, and the command that trains it."""
+    from drugmon.workflows.train.tune import to_rows
+
+    best = result.best.measured
+    assert best is not None
+    if as_json:
+        return print_json({"trials": to_rows(result), "command": result.command})
+    if quiet:
+        return None
+    keys = list(dict.fromkeys(key for trial in result.trials for key in trial.settings))
+    columns = ("loss", "dev accuracy", "dev macro-F1", "trained", "share", "seconds", "memory")
+    table = Table("", *keys, *columns, header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for trial in result.trials:
+        settings = [str(trial.settings.get(key, "-")) for key in keys]
+        style = "bold green" if trial is result.best else None
+        mark = "best" if trial is result.best else str(trial.number + 1)
+        table.add_row(mark, *settings, *_measured(trial), style=style)
+    screen = console()
+    screen.print(table)
+    for trial in result.trials:
+        if trial.reason:
+            screen.print(Text(f"trial {trial.number + 1} {trial.state}: {trial.reason}"))
+    screen.print("Chosen by macro-F1 on dev; this trains the best:")
+    print(result.command)
+    done = sum(trial.state == "done" for trial in result.trials)
+    print(
+        f"drugmon tune: ok trials={len(result.trials)} done={done} "
+        f"best={result.best.number + 1} dev_macro_f1={best.dev_macro_f1:.3f}",
+        flush=True,
+    )
+    return None
+
+
+def write_csv(result: TuneResult, path: Path) -> None:
+    """The table of trials as CSV, whole or not at all."""
+    from drugmon.workflows.train.tune import to_rows
+
+    rows = to_rows(result)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def print_comparison(
+    comparison: Comparison, *, as_json: bool, quiet: bool, command: str = "compare"
+) -> None:
+    """The figures of every stage, target by target, overall first."""
+    from drugmon.workflows.compare.compare import to_json
+
+    if as_json:
+        return print_json(to_json(comparison))
+    if quiet:
+        return None
+    screen = console()
+    for target in comparison.targets:
+        screen.print(_target_table(comparison, target))
+    screen.print(_cost_table(comparison))
+    for title, reason in comparison.missing.items():
+        screen.print(Text(f"{title}: no figures, {reason}"))
+    target = comparison.targets[0]
+    best = comparison.best(target)
+    assert best is not None
+    print(
+        f"drugmon {command}: ok stages={len(comparison.stages)} rows={comparison.rows} "
+        f'best="{best.title}" {target}_macro_f1={best.qualities[target].macro_f1.value:.3f}',
+        flush=True,
+    )
+    return None
+
+
+def print_experiment(result: ExperimentResult, *, as_json: bool, quiet: bool) -> None:
+    """The comparison of all stages, and where its page is."""
+    if not as_json and not quiet:
+        print(f"wrote {result.page}")
+    print_comparison(result.comparison, as_json=as_json, quiet=quiet, command="experiment")
+
+
+def _interval(found: Interval) -> str:
+    if found.value is None:
+        return "-"
+    return f"{found.value:.3f} ({found.low:.3f}-{found.high:.3f})"
+
+
+def _measured(trial: TrialResult) -> list[str]:
+    own = trial.measured
+    if own is None:
+        return [trial.state, *["-"] * 6]
+    return [
+        f"{own.average_loss:.3f}",
+        f"{own.dev_accuracy:.3f}",
+        f"{own.dev_macro_f1:.3f}",
+        f"{own.trainable_parameters:,}",
+        f"{own.trainable_share:.2%}",
+        f"{own.seconds:,.0f}",
+        f"{own.peak_memory / 1e9:.2f} GB",
+    ]
+
+
+def _target_table(comparison: Comparison, target: str) -> Table:
+    from drugmon.reports.comparison import COLUMNS
+
+    best = comparison.best(target)
+    table = Table(Column(target, overflow="fold"), header_style="bold")
+    for _, title in COLUMNS:
+        table.add_column(title)
+    table.add_column("macro-F1 against the first")
+    for stage in comparison.stages:
+        quality = stage.qualities.get(target)
+        if quality is None:
+            table.add_row(Text(stage.title), *["-"] * (len(COLUMNS) + 1))
+            continue
+        figures = [_interval(getattr(quality, name)) for name, _ in COLUMNS]
+        gap = _gap(stage.differences.get(target))
+        style = "bold green" if stage is best else None
+        table.add_row(Text(stage.title), *figures, gap, style=style)
+    return table
+
+
+def _gap(difference: Difference | None) -> str:
+    if difference is None or difference.macro_f1.value is None:
+        return "-"
+    gap = difference.macro_f1
+    return f"{gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}), p={difference.macro_f1_p:.3f}"
+
+
+def _cost_table(comparison: Comparison) -> Table:
+    table = Table("", "trained parameters", "share", "seconds", "memory", "reviews/s")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for stage in comparison.stages:
+        table.add_row(Text(stage.title), *_cost(stage), f"{stage.speed:,.1f}")
+    return table
+
+
+def _cost(stage: Stage) -> list[str]:
+    own = stage.training
+    if own is None:
+        return ["0", "0%", "-", "-"]
+    memory = f"{own.peak_memory_bytes / 1e9:.2f} GB" if own.peak_memory_bytes else "-"
+    return [f"{own.trainable_parameters:,}", f"{own.share:.2%}", f"{own.seconds:,.0f}", memory]

@@ -1,0 +1,184 @@
+"""What `drugmon history` prints: tables with sparklines, JSON, and CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from drugmon.cli.output.verdicts import console
+from drugmon.labels import LABELS, TARGETS
+
+if TYPE_CHECKING:
+    from drugmon.workflows.history import History
+
+Row = Mapping[str, Any]
+
+BARS: Final = "▁▂▃▄▅▆▇█"
+GAP: Final = "·"
+WIDEST: Final = 60
+STATUS_STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red"}
+
+
+def print_history_json(history: History, *, runs_only: bool) -> None:
+    """All that is recorded, times as ISO 8601 in UTC."""
+    found = {"history": str(history.database), "runs": history.runs}
+    if not runs_only:
+        found["nights"] = history.nights
+    print(json.dumps(found, ensure_ascii=False, default=_plain), flush=True)
+
+
+def print_history_csv(history: History, *, runs_only: bool) -> None:
+    """A line a night, or a run where only those are asked for or there are no nights.
+
+    Numbers of targets and checks are columns such as `overall.negative` and `drift.texts`.
+    """
+    nights = not runs_only and bool(history.nights)
+    rows = [_flat(row) for row in (history.nights if nights else history.runs)]
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(sys.stdout, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def print_history(history: History, *, runs_only: bool) -> None:
+    """The nights, what moved over them, and the runs."""
+    screen = console()
+    if history.nights and not runs_only:
+        screen.print(_nights_table(history.nights))
+        for source in dict.fromkeys(night["source"] for night in history.nights):
+            own = [night for night in history.nights if night["source"] == source]
+            screen.print(_trends_table(source, own))
+    if history.runs:
+        screen.print(_runs_table(history.runs))
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """One block a value, from the lowest of `values` to the highest; a dot where there is none.
+
+    More than `WIDEST` values are averaged, so many to a block that they fit.
+    """
+    values = _averaged(values, math.ceil(len(values) / WIDEST))
+    known = [value for value in values if value is not None]
+    if not known:
+        return GAP * len(values)
+    low, span = min(known), max(known) - min(known)
+    top = len(BARS) - 1
+    return "".join(
+        GAP if value is None else BARS[round((value - low) / span * top) if span else top // 2]
+        for value in values
+    )
+
+
+def _averaged(values: Sequence[float | None], size: int) -> list[float | None]:
+    groups = (values[start : start + size] for start in range(0, len(values), max(size, 1)))
+    known = ([value for value in group if value is not None] for group in groups)
+    return [sum(group) / len(group) if group else None for group in known]
+
+
+def _nights_table(nights: Sequence[Row]) -> Table:
+    table = Table("night, UTC", "verdict", "reviews", "why", header_style="bold", box=SIMPLE_HEAD)
+    table.columns[2].justify = "right"
+    for night in reversed(nights):
+        status = Text(night["status"].upper(), STATUS_STYLES.get(night["status"], "dim"))
+        reasons = night["reasons"]
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        why = Text(f"{reasons[0]}{more}" if reasons else "")
+        table.add_row(f"{night['created_at']:%Y-%m-%d %H:%M}", status, f"{night['rows']:,}", why)
+    return table
+
+
+def _trends_table(source: str, nights: Sequence[Row]) -> Table:
+    columns = ("", "oldest to newest", "newest", "lowest", "highest")
+    table = Table(*columns, header_style="bold", box=SIMPLE_HEAD, title=Text(source))
+    for column in table.columns[2:]:
+        column.justify = "right"
+    table.columns[1].no_wrap = True
+    for name, values in _trends(nights):
+        known = [value for value in values if value is not None]
+        figures = (values[-1], min(known), max(known))
+        table.add_row(Text(name), sparkline(values), *map(_figure, figures))
+    return table
+
+
+def _trends(nights: Sequence[Row]) -> Iterator[tuple[str, list[float | None]]]:
+    """The numbers that are known of at least one night, by name."""
+    yield "reviews", [float(night["rows"]) for night in nights]
+    for target in reversed(TARGETS):
+        own = [night["targets"].get(target, {}) for night in nights]
+        for key in ("negative", "mean_confidence", "macro_f1", "estimated_macro_f1"):
+            values = [_share(each, key) if key in LABELS else each.get(key) for each in own]
+            if any(value is not None for value in values):
+                yield f"{target} {key}".replace("_", " ").replace("macro f1", "macro-F1"), values
+    checks = [{check["name"]: check["effect"] for check in night["checks"]} for night in nights]
+    for name in dict.fromkeys(name for night in checks for name in night):
+        effects = [night.get(name) for night in checks]
+        if any(effect is not None for effect in effects):
+            yield name, effects
+
+
+def _runs_table(runs: Sequence[Row]) -> Table:
+    total = sparkline([float(run["total"]) for run in runs])
+    table = Table(
+        "run",
+        "finished, UTC",
+        "reviews",
+        "scored",
+        "reused",
+        "empty",
+        "seconds",
+        "negative",
+        "adapter",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        title=Text(f"Score runs, reviews: {total}"),
+    )
+    for column in table.columns[2:8]:
+        column.justify = "right"
+    for run in reversed(runs):
+        share = _share(run["targets"].get("overall", {}), "negative")
+        table.add_row(
+            Text(run["run_id"]),
+            f"{run['finished_at']:%Y-%m-%d %H:%M}",
+            *(f"{run[key]:,}" for key in ("total", "scored", "reused", "empty")),
+            f"{run['seconds']:.1f}",
+            "-" if share is None else f"{share:.0%}",
+            Text(run["adapter"]),
+        )
+    return table
+
+
+def _share(counts: Row, label: str) -> float | None:
+    total = sum(counts[name] for name in LABELS) if counts else 0
+    return counts[label] / total if total else None
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3f}"
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    """One level: `targets` and `checks` become columns, lists become text."""
+    flat = {name: _plain(value) for name, value in row.items() if name not in ("targets", "checks")}
+    for target, numbers in row["targets"].items():
+        own = ("target", "run_id", "output")
+        flat |= {f"{target}.{name}": v for name, v in numbers.items() if name not in own}
+    for check in row.get("checks", ()):
+        flat[check["name"]] = check["effect"]
+        flat[f"{check['name']}.status"] = check["status"]
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value))
+    return value.isoformat(timespec="seconds") if hasattr(value, "isoformat") else value

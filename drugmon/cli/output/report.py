@@ -1,0 +1,89 @@
+"""What `drugmon report` prints: the verdict with its reasons, and a last line for grep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from drugmon.cli.output.verdicts import console, print_json
+
+if TYPE_CHECKING:
+    from drugmon.monitoring.checks.summary import Check, Summary
+    from drugmon.statistics.figures import Interval
+    from drugmon.workflows.report.report import ReportResult
+
+STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "unjudged": "dim"}
+
+
+def print_report(result: ReportResult, *, as_json: bool, quiet: bool, explain: bool) -> None:
+    """The status and why; its last line begins with `drugmon report: pass`, `warn` or `fail`."""
+    summary = result.summary
+    if as_json:
+        return print_json({**summary.to_dict(), "page": str(result.page)})
+    out = console()
+    if explain:
+        _explain(summary, out)
+    if quiet:
+        return None
+    for reason in summary.reasons:
+        out.print(Text(f"- {reason}"))
+    print(f"wrote {result.page}")
+    print(
+        f"drugmon report: {summary.status} run={summary.run_id} adapter={summary.adapter} "
+        f"rows={summary.volume.rows} empty={summary.volume.empty} "
+        f"failed={_count(summary, 'fail')} warned={_count(summary, 'warn')}",
+        flush=True,
+    )
+    return None
+
+
+def _explain(summary: Summary, out: Console) -> None:
+    """Every check as a row, and what was left out."""
+    title = f"{summary.source}: {summary.current.told}"
+    if summary.reference is not None:
+        title += f" against {summary.reference.told}"
+    table = Table(
+        "",
+        "check",
+        "what was found",
+        "effect",
+        "warn",
+        "fail",
+        "p, corrected",
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    for check in summary.checks:
+        table.add_row(*_cells(check))
+    out.print(table)
+    for sentence in summary.left_out:
+        out.print(Text(f"left out: {sentence}", style="dim"))
+
+
+def _cells(check: Check) -> list[Text | str]:
+    return [
+        Text(str(check.status), style=STYLES[check.status]),
+        Text(check.title),
+        Text(check.says),
+        _interval(check.effect),
+        "" if check.warn_at is None else f"{check.warn_at:g}",
+        "" if check.fail_at is None else f"{check.fail_at:g}",
+        "" if check.p_adjusted is None else f"{check.p_adjusted:.3f}",
+    ]
+
+
+def _interval(effect: Interval | None) -> str:
+    if effect is None or effect.value is None:
+        return ""
+    if effect.low is None or effect.high is None:
+        return f"{effect.value:.2f}"
+    return f"{effect.value:.2f} ({effect.low:.2f} to {effect.high:.2f})"
+
+
+def _count(summary: Summary, status: str) -> int:
+    return sum(check.status == status for check in summary.checks)

@@ -1,0 +1,262 @@
+"""What the commands print: rich tables for people, JSON for programs, last lines for grep."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+from rich.text import Text
+
+from drugmon.labels import LABELS, TARGETS
+
+if TYPE_CHECKING:
+    from drugmon.models.adapters.adapter import Adapter, Unreadable
+    from drugmon.reports.evaluation import Evaluation
+    from drugmon.statistics.figures import Interval, Quality
+    from drugmon.workflows.predict import Verdict
+    from drugmon.workflows.score.score import ScoreResult
+    from drugmon.workflows.show import Shown
+    from drugmon.workflows.train.train import TrainResult
+
+STYLES: Final = {"negative": "red", "neutral": "yellow", "positive": "green"}
+BAR_WIDTH: Final = 20
+LOG_WIDTH: Final = 140
+WIDE: Final = 96
+"""Columns of a terminal from which a scored file is shown with its ratings."""
+
+
+def warn(message: str) -> None:
+    """Say what the user should know although the run goes on."""
+    print(f"drugmon: warning: {message}", file=sys.stderr, flush=True)
+
+
+def print_json(value: object, *, to_stderr: bool = False) -> None:
+    """One line of JSON."""
+    line = json.dumps(value, ensure_ascii=False, default=str)
+    print(line, file=sys.stderr if to_stderr else sys.stdout, flush=True)
+
+
+def print_score(result: ScoreResult, *, as_json: bool, quiet: bool, to_stderr: bool) -> None:
+    """The summary of a score run; its last line begins with `drugmon score: ok`."""
+    if as_json:
+        return print_json(asdict(result), to_stderr=to_stderr)
+    if quiet:
+        return None
+    stream = sys.stderr if to_stderr else sys.stdout
+    for output in result.outputs:
+        print(f"{'would write' if result.dry_run else 'wrote'} {output}", file=stream)
+    verb = "to score" if result.dry_run else "scored"
+    on = f" on {result.compute}" if result.compute else ""
+    print(
+        f"drugmon score: ok run={result.run_id} adapter={result.adapter} "
+        f"total={result.total} {verb.replace(' ', '_')}={result.scored} reused={result.reused} "
+        f"empty={result.empty} seconds={result.seconds:.1f}{on}",
+        file=stream,
+        flush=True,
+    )
+    return None
+
+
+def print_training(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
+    """The figures of a new adapter."""
+    manifest = result.adapter.manifest
+    if as_json:
+        return print_json(
+            {
+                "adapter": manifest.identity,
+                "folder": str(result.adapter.folder),
+                "measured_on": result.measured_on,
+                "seconds": result.seconds,
+                "targets": {t: quality.to_dict() for t, quality in result.qualities.items()},
+            }
+        )
+    if quiet:
+        return None
+    screen = console()
+    screen.print(f"Held-out figures ({result.measured_on}), 95 % intervals:")
+    screen.print(_quality_table(result.qualities))
+    trained, whole = (manifest.training[f"{of}_parameters"] for of in ("trainable", "all"))
+    screen.print(
+        f"{trained:,} of {whole:,} parameters trained ({trained / whole:.2%}), "
+        f"{manifest.training['peak_memory'] / 1e9:.1f} GB of memory at most"
+    )
+    print(
+        f"drugmon train: ok adapter={manifest.identity} folder={result.adapter.folder} "
+        f"macro_f1={_mean_macro_f1(result.qualities):.3f} seconds={result.seconds:.0f}",
+        flush=True,
+    )
+    return None
+
+
+def print_evaluation(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> None:
+    """The figures of an evaluation."""
+    from drugmon.workflows.compare.evaluate import to_json
+
+    if as_json:
+        return print_json(to_json(evaluation))
+    if quiet:
+        return None
+    screen = console()
+    screen.print(_quality_table(evaluation.qualities))
+    for target, quality in evaluation.qualities.items():
+        screen.print(_class_table(target, quality))
+    for part in evaluation.left_out:
+        where = part.target or "all targets"
+        screen.print(f"left out of {where}: {part.rows:,} reviews, {part.reason}")
+    print(
+        f"drugmon evaluate: ok adapter={evaluation.adapter} rows={evaluation.rows} "
+        f"macro_f1={_mean_macro_f1(evaluation.qualities):.3f}",
+        flush=True,
+    )
+    return None
+
+
+def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
+    """One review's verdicts with confidence bars."""
+    if as_json:
+        return print_json([asdict(verdict) for verdict in verdicts])
+    table = Table("target", "verdict", "confidence", *LABELS, box=None, pad_edge=False)
+    for verdict in verdicts:
+        filled = round(verdict.confidence * BAR_WIDTH)
+        bar = Text("█" * filled + "░" * (BAR_WIDTH - filled) + f" {verdict.confidence:.0%}")
+        bar.stylize(STYLES[verdict.label])
+        shares = [f"{verdict.probabilities[label]:.2f}" for label in LABELS]
+        label = Text(verdict.label, style=STYLES[verdict.label])
+        table.add_row(verdict.target, label, bar, *shares)
+    console().print(table)
+    return None
+
+
+def print_shown(shown: Shown) -> None:
+    """The verdicts of a scored file, and how the labels are spread over all of it."""
+    screen = console()
+    # A narrow terminal has room for id and drug beside the four verdicts.
+    context = list(shown.context)[: None if screen.width >= WIDE else 2]
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for name in context:
+        table.add_column(name, no_wrap=True, max_width=24)
+    for target in TARGETS:
+        table.add_column(target, no_wrap=True, min_width=len("positive 99%"))
+    for number, verdicts in enumerate(shown.verdicts):
+        cells = [Text(_cell(shown.context[name][number])) for name in context]
+        table.add_row(*cells, *(_verdict(verdicts[target]) for target in TARGETS))
+    screen.print(table)
+    if shown.total > len(shown.verdicts):
+        screen.print(f"... and {shown.total - len(shown.verdicts):,} more rows")
+    shares = Table("all rows", *LABELS, "no text", box=SIMPLE_HEAD, pad_edge=False)
+    for column in shares.columns[1:]:
+        column.justify = "right"
+    for target, counts in shown.counts.items():
+        none = shown.total - sum(counts.values())
+        shares.add_row(target, *(f"{counts[label]:,}" for label in LABELS), f"{none:,}")
+    screen.print(shares)
+    screen.print(f"scored by {', '.join(shown.adapters)}")
+
+
+def print_findings(findings: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """What the doctor found."""
+    if as_json:
+        return print_json(findings)
+    marks = {True: Text("ok", "green"), False: Text("WRONG", "bold red"), None: Text("")}
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for finding in findings:
+        table.add_row(marks[finding["ok"]], Text(finding["subject"]), Text(finding["says"]))
+    console().print(table)
+    return None
+
+
+def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -> None:
+    """The adapters there are; below the table, those that cannot be read."""
+    from drugmon.models.adapters.adapter import Unreadable
+
+    broken = [each for each in adapters if isinstance(each, Unreadable)]
+    whole = [each for each in adapters if not isinstance(each, Unreadable)]
+    if as_json:
+        named = [{"name": a.manifest.identity, "folder": str(a.folder)} for a in whole]
+        wrong = [
+            {"name": b.folder.name, "folder": str(b.folder), "error": b.reason} for b in broken
+        ]
+        return print_json([*named, *wrong])
+    table = Table("adapter", "base", "targets", "overall macro-F1", "folder", header_style="bold")
+    for adapter in whole:
+        manifest = adapter.manifest
+        overall = manifest.metrics.get("overall", {}).get("macro_f1", {}).get("value")
+        table.add_row(
+            manifest.identity,
+            manifest.base["name"],
+            ", ".join(manifest.targets),
+            f"{overall:.3f}" if overall is not None else "-",
+            str(adapter.folder),
+        )
+    console().print(table)
+    for each in broken:
+        warn(f"adapter {each.folder.name}: {each.reason}")
+    return None
+
+
+def print_adapter(adapter: Adapter, *, as_json: bool) -> None:
+    """An adapter's card, or its manifest."""
+    from drugmon.models.adapters.adapter import CARD
+
+    if as_json:
+        return print_json({"digest": adapter.manifest.digest, **asdict(adapter.manifest)})
+    card = (adapter.folder / CARD).read_text(encoding="utf-8")
+    _, _, body = card.removeprefix("---\n").partition("\n---\n")
+    console().print(Markdown(body or card))
+    return None
+
+
+def console() -> Console:
+    """A table in a log or a pipe is not folded to the 80 columns that rich takes there."""
+    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+
+
+def _quality_table(qualities: Mapping[str, Quality]) -> Table:
+    from drugmon.reports.evaluation import METRICS
+
+    table = Table("", *qualities, header_style="bold")
+    table.add_row("reviews", *(f"{quality.n:,}" for quality in qualities.values()))
+    for field, title in METRICS:
+        table.add_row(title, *(_interval(getattr(q, field)) for q in qualities.values()))
+    return table
+
+
+def _class_table(target: str, quality: Quality) -> Table:
+    columns = ("precision", "recall", "F1", "reviews", *(f"as {label}" for label in LABELS))
+    table = Table(target, *columns, header_style="bold")
+    for own, row in zip(quality.classes, quality.confusion, strict=True):
+        figures = [_interval(each) for each in (own.precision, own.recall, own.f1)]
+        table.add_row(own.label, *figures, f"{own.support:,}", *(f"{n:,}" for n in row))
+    return table
+
+
+def _interval(interval: Interval) -> str:
+    if interval.value is None:
+        return "-"
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.3f}"
+    return f"{interval.value:.3f} ({interval.low:.3f}-{interval.high:.3f})"
+
+
+def _mean_macro_f1(qualities: Mapping[str, Quality]) -> float:
+    known = [q.macro_f1.value for q in qualities.values() if q.macro_f1.value is not None]
+    return sum(known) / len(known) if known else float("nan")
+
+
+def _verdict(verdict: tuple[str, float] | None) -> Text:
+    if verdict is None:
+        return Text("-", style="dim")
+    label, confidence = verdict
+    # Nothing is certain, and two digits keep the columns narrow.
+    return Text(f"{label} {min(confidence, 0.99):.0%}", style=STYLES[label])
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,97 @@
+"""The companion of a DuckDB table: `<table>_sentiment`, and the view `<table>_scored` over both."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from drugmon.data.duckdb.keys import KEY
+from drugmon.data.duckdb.relation import Relation
+from drugmon.data.queries import Sql, query, quote_identifier, statement
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.errors import SinkError
+
+COMPANION: Final = "_sentiment"
+VIEW: Final = "_scored"
+
+_COLUMNS: Final = [KEY, *VERDICT_COLUMNS]
+_OURS: Final = "made by drugmon"
+
+
+def find_companion(connection: duckdb.DuckDBPyConnection, relation: Relation) -> Relation | None:
+    """Return the companion, None before the first run.
+
+    Raises:
+        SinkError: the companion's or the view's name is taken by something of somebody else.
+    """
+    companion = Relation.at(connection, relation.sibling(COMPANION))
+    if companion and (companion.is_view or not set(_COLUMNS) <= companion.columns.keys()):
+        raise _taken(companion.name)
+    noted = _note_on_view(connection, relation)
+    if noted is not None and not noted.startswith(_OURS):
+        raise _taken(relation.sibling(VIEW)[-1])
+    return companion
+
+
+def update_companion(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, key: Sql, staged: Path, full: bool
+) -> None:
+    """Bring companion and view in line with the staged verdicts, in the caller's transaction.
+
+    Args:
+        connection: to the table's database.
+        relation: the table or view that was scored.
+        key: the key expression of its reviews.
+        staged: Parquet of `drugmon_key` and `VERDICT_SCHEMA`.
+        full: `staged` has every review of the source, so that others are gone from it.
+    """
+    path = relation.sibling(COMPANION)
+    source = {"staged": str(staged)}
+    if find_companion(connection, relation) is None:
+        sql = statement("create_companion", companion=path, columns=_COLUMNS)
+        connection.execute(sql, source)
+    sql = statement("collect_fresh", companion=path, columns=_COLUMNS)
+    connection.execute(sql, source)
+    connection.execute(statement("delete_replaced", companion=path))
+    if full:
+        connection.execute(statement("delete_gone", companion=path), source)
+    connection.execute(statement("insert_fresh", companion=path))
+    _update_view(connection, relation, key)
+
+
+def _update_view(connection: duckdb.DuckDBPyConnection, relation: Relation, key: Sql) -> None:
+    """Create the view, or create it again where the source's columns or the key have changed."""
+    view = relation.sibling(VIEW)
+    own = [name for name in relation.columns if name not in VERDICT_COLUMNS]
+    sql = statement(
+        "create_view",
+        view=view,
+        columns=[("review", name) for name in own]
+        + [("verdict", name) for name in VERDICT_COLUMNS],
+        relation=relation.path[1:],
+        companion=relation.sibling(COMPANION)[1:],
+        key=key,
+    )
+    # DuckDB refuses a view whose columns have changed their types, hence the types.
+    made_from = repr((sql.replace(quote_identifier(*view), ""), relation.columns))
+    definition = blake2b(made_from.encode(), digest_size=8).hexdigest()
+    if not (_note_on_view(connection, relation) or "").endswith(definition):
+        connection.execute(sql)
+        connection.execute(statement("comment_view", view=view, definition=Sql(definition)))
+
+
+def _note_on_view(connection: duckdb.DuckDBPyConnection, relation: Relation) -> str | None:
+    """Return the comment on the view, "" where it has none, None where there is no view."""
+    _, schema, name = relation.sibling(VIEW)
+    found = {"schema": schema, "name": name}
+    rows = connection.execute(query("comment_on"), found).fetchall()
+    return (rows[0][0] or "") if rows else None
+
+
+def _taken(name: str) -> SinkError:
+    return SinkError(
+        f"{name} exists and was not made by drugmon, so it stays as it is; rename it and run again"
+    )

@@ -1,0 +1,48 @@
+"""Verdicts in the columns of the scored DuckDB table itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from drugmon.data.duckdb.relation import Relation
+from drugmon.data.queries import Sql, statement
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.errors import UsageError
+
+
+def check_in_place(relation: Relation, where: str) -> None:
+    """Refuse what cannot be filled in place.
+
+    Raises:
+        UsageError: the relation is a view, or a column of its own hides DuckDB's row numbers.
+    """
+    if relation.is_view:
+        raise UsageError(f"{where} is a view, which --in-place cannot fill; leave --in-place out")
+    if "rowid" in map(str.lower, relation.columns):
+        raise UsageError(f"{where} has a column rowid of its own; leave --in-place out")
+
+
+def update_in_place(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, key: Sql, staged: Path
+) -> None:
+    """Add the verdict columns where they lack and fill them, in the caller's transaction.
+
+    Args:
+        connection: to the table's database.
+        relation: the table that was scored.
+        key: the text key of its reviews; a row whose texts have changed since finds no verdict.
+        staged: Parquet of `drugmon_key` and `VERDICT_SCHEMA`.
+    """
+    source = {"staged": str(staged)}
+    columns = list(VERDICT_COLUMNS)
+    describe = statement("describe_staged", columns=columns)
+    for name, kind, *_ in connection.execute(describe, source).fetchall():
+        add = statement("add_column", relation=relation.path, column=name, type=Sql(kind))
+        connection.execute(add)
+    sql = statement("collect_stale", relation=relation.path, columns=columns, key=key)
+    connection.execute(sql, source)
+    assignments = [Sql(statement("assignment", column=name)) for name in VERDICT_COLUMNS]
+    sql = statement("update_stale", relation=relation.path, assignments=assignments)
+    connection.execute(sql)

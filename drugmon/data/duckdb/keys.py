@@ -1,0 +1,80 @@
+"""What tells one review of a table from the others: its id, or its texts where there is no id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import duckdb
+
+from drugmon.data.duckdb.relation import Relation
+from drugmon.data.queries import Sql, statement
+from drugmon.errors import SourceError
+
+KEY: Final = "drugmon_key"
+"""The column of the snapshot, of what is staged, and of the companion; always a VARCHAR."""
+
+_ID_NAMES: Final = ("id", "review_id", "uniqueid")
+
+
+def text_key(texts: Sequence[str]) -> Sql:
+    """Return the key expression over text columns, for statements that call the table `review`."""
+    parts = [Sql(statement("text_key_part", text=as_text(text))) for text in texts]
+    return Sql(statement("text_key", parts=parts))
+
+
+def review_key(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    id_column: str | None,
+    texts: Mapping[str, str],
+    where: str,
+) -> Sql:
+    """Return the key expression: of `id_column`, else the primary key, else an id, else the texts.
+
+    A column called id, review_id or uniqueID serves where it has no null and no value twice.
+
+    Raises:
+        SourceError: `id_column` does not exist, has nulls, or has a value twice.
+    """
+    if id_column is not None:
+        return as_text(_checked(connection, relation, id_column, where))
+    if relation.primary_key is not None:
+        return as_text(relation.primary_key)
+    for name in relation.columns:
+        if name.lower() in _ID_NAMES and _problems(connection, relation, name) == (0, []):
+            return as_text(name)
+    return text_key(list(texts.values()))
+
+
+def as_text(column: str) -> Sql:
+    """Return a column as text, for statements that call the table `review`."""
+    return Sql(statement("as_text", column=("review", column)))
+
+
+def _checked(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, id_column: str, where: str
+) -> str:
+    names = {name.lower(): name for name in relation.columns}
+    name = names.get(id_column.lower())
+    if name is None:
+        raise SourceError(
+            f"{where}: no column {id_column} for --id; it has: {', '.join(relation.columns)}"
+        )
+    nulls, duplicates = _problems(connection, relation, name)
+    if nulls:
+        raise SourceError(f"{where}: --id column {name} is null in {nulls:,} rows; choose another")
+    if duplicates:
+        raise SourceError(
+            f"{where}: --id column {name} is not unique: {', '.join(duplicates)} "
+            "stand in several rows; remove the duplicates or choose another column"
+        )
+    return name
+
+
+def _problems(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, column: str
+) -> tuple[int, list[str]]:
+    sql = statement("key_problems", relation=relation.path, column=column)
+    nulls, duplicates = connection.execute(sql).fetchall()[0]
+    return nulls, duplicates or []

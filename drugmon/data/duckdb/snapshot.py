@@ -1,0 +1,90 @@
+"""The texts of a DuckDB table at one moment, copied aside so that nothing stays locked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from drugmon.data.columns import resolve_columns
+from drugmon.data.duckdb.database import first_line
+from drugmon.data.duckdb.keys import as_text
+from drugmon.data.duckdb.relation import Relation
+from drugmon.data.queries import Sql, statement
+from drugmon.errors import DrugmonError, SinkError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from drugmon.data.selection import Selection
+
+_TEXTS: Final = ("benefits", "side_effects", "comments", "text")
+# The messages of other errors may quote values, and those may be review texts.
+_ABOUT_THE_STATEMENT: Final = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+)
+
+
+def text_columns(relation: Relation, overrides: Mapping[str, str], where: str) -> dict[str, str]:
+    """Return the relation's text columns by drugmon's names for them.
+
+    Raises:
+        SourceError: there is none, or one holds something else than strings.
+        UsageError: an override names no field or no column.
+    """
+    columns = resolve_columns(list(relation.columns), overrides, where)
+    texts = {name: getattr(columns, name) for name in _TEXTS if getattr(columns, name) is not None}
+    for name, column in texts.items():
+        kind = relation.columns[column]
+        if kind != "VARCHAR" and not kind.startswith("ENUM("):
+            raise SourceError(
+                f"{where}: column {column!r} holds {kind}, a review text must be a VARCHAR; "
+                f"name another column with --column {name}=NAME"
+            )
+    return texts
+
+
+def take_snapshot(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    key: Sql,
+    texts: Mapping[str, str],
+    selection: Selection,
+    path: Path,
+) -> int:
+    """Copy the keys and texts of the selected reviews to a Parquet file and return their number.
+
+    Raises:
+        UsageError: the condition of the selection is wrong.
+        SinkError: the file cannot be written.
+        SourceError: the relation cannot be read.
+    """
+    columns = [
+        Sql(statement("text_column", text=as_text(column), as_name=name))
+        for name, column in texts.items()
+    ]
+    sql = statement(
+        "snapshot",
+        key=key,
+        texts=columns,
+        relation=relation.path,
+        condition=Sql(selection.where or "true"),
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        result = connection.execute(sql, {"limit": selection.limit, "path": str(path)})
+        return int(result.fetchall()[0][0])
+    except (OSError, duckdb.IOException) as error:
+        raise SinkError(f"{path}: cannot be written: {first_line(error)}") from error
+    except duckdb.Error as error:
+        raise _read_failure(relation, selection.where, error) from error
+
+
+def _read_failure(relation: Relation, condition: str | None, error: duckdb.Error) -> DrugmonError:
+    known = isinstance(error, _ABOUT_THE_STATEMENT)
+    says = first_line(error) if known else f"{type(error).__name__} at one of the rows"
+    if condition is None:
+        return SourceError(f"{relation.name}: cannot be read: {says}")
+    return UsageError(f"--where {condition}: {says}")

@@ -1,0 +1,153 @@
+"""A DuckDB table of reviews: read in one go, scored without a lock, written in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from glob import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import duckdb
+import pyarrow as pa
+
+from drugmon.data.duckdb.companion import find_companion, update_companion
+from drugmon.data.duckdb.database import check_exists, connect, writing
+from drugmon.data.duckdb.in_place import check_in_place, update_in_place
+from drugmon.data.duckdb.keys import review_key, text_key
+from drugmon.data.duckdb.relation import Relation
+from drugmon.data.duckdb.snapshot import take_snapshot, text_columns
+from drugmon.data.history.monitored import RunNumbers, write_numbers
+from drugmon.data.history.runs import RunRecord, write_run
+from drugmon.data.queries import Sql, statement
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+
+if TYPE_CHECKING:
+    from drugmon.data.selection import Selection
+
+_BATCH_ROWS: Final = 65_536
+
+
+class Table:
+    """A table or view of reviews in a DuckDB database.
+
+    The file is locked only inside `snapshot`, `commit` and the iteration of `previous`.
+
+    Args:
+        database: the file.
+        name: `table` or `schema.table`, unquoted whatever characters it has.
+        id_column: the key; without it the primary key, a unique id column, else the texts.
+        lock_timeout: seconds to wait while another process has the file open.
+        overrides: column names from `--column`, by field.
+        in_place: write into the table itself instead of its companion; rows are then told apart by
+            their texts.
+
+    Raises:
+        SourceError: there is no such file.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        name: str,
+        *,
+        id_column: str | None = None,
+        lock_timeout: float = 30.0,
+        overrides: Mapping[str, str] | None = None,
+        in_place: bool = False,
+    ) -> None:
+        check_exists(database)
+        self.database = database
+        self.name = name
+        self._id_column = id_column
+        self._lock_timeout = lock_timeout
+        self._overrides = overrides or {}
+        self._in_place = in_place
+        self._key: Sql | None = None
+
+    @property
+    def target(self) -> Path:
+        """A path that stands for the table: no file, but what a journal is named after."""
+        return self.database.with_name(f"{self.database.name}.{quote(self.name, safe=' ')}")
+
+    @property
+    def where(self) -> str:
+        """What messages call the table."""
+        return f"{self.database}, table {self.name}"
+
+    def snapshot(self, selection: Selection, path: Path) -> int:
+        """Copy keys and texts of the selected reviews to a Parquet file, in the table's order.
+
+        Its columns are `drugmon_key` and those of benefits, side_effects, comments, text that the
+        table has, all strings. Reviews without an id may share a key: their texts are equal.
+
+        Returns:
+            The number of reviews.
+
+        Raises:
+            SourceError: the database, table, text columns or id column cannot be used.
+            SinkError: the companion's name is taken.
+            UsageError: the condition of `--where` is wrong, or a view is to be changed in place.
+            BusyError: another process did not close the database in time.
+        """
+        with self._connect(read_only=True) as connection:
+            relation = Relation.find(connection, self.name, self.where)
+            texts = text_columns(relation, self._overrides, self.where)
+            if self._in_place:
+                check_in_place(relation, self.where)
+                self._key = text_key(list(texts.values()))
+            else:
+                find_companion(connection, relation)
+                self._key = review_key(connection, relation, self._id_column, texts, self.where)
+            return take_snapshot(connection, relation, self._key, texts, selection, path)
+
+    def previous(self) -> Iterator[pa.RecordBatch]:
+        """Yield the verdicts that earlier runs left; iterate at once, the file is locked meanwhile.
+
+        Raises:
+            SourceError, BusyError: as for `snapshot`.
+        """
+        with self._connect(read_only=True) as connection:
+            relation: Relation | None = Relation.find(connection, self.name, self.where)
+            if relation and not self._in_place:
+                relation = find_companion(connection, relation)
+            if relation and set(VERDICT_COLUMNS) <= relation.columns.keys():
+                sql = statement(
+                    "select_columns", relation=relation.path, columns=list(VERDICT_COLUMNS)
+                )
+                yield from connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+
+    def commit(
+        self, staged: Path, full: bool, run: RunRecord, numbers: RunNumbers | None = None
+    ) -> None:
+        """Write verdicts and run record in one transaction; a kill leaves the old or the new state.
+
+        Args:
+            staged: Parquet with `drugmon_key` of the snapshot and the columns of `VERDICT_SCHEMA`.
+            full: it has all reviews of the table, so verdicts of others are removed.
+            run: the record of this run.
+            numbers: the monitored numbers of what it scored.
+
+        Raises:
+            SinkError: the database cannot be written; it is as it was.
+            BusyError: another process did not close the database in time.
+        """
+        if self._key is None:
+            raise RuntimeError("commit before snapshot")
+        with (
+            self._connect(read_only=False) as connection,
+            writing(connection, self.where),
+        ):
+            relation = Relation.find(connection, self.name, self.where)
+            parquet = Path(escape(str(staged)))  # DuckDB reads paths as globs
+            if self._in_place:
+                update_in_place(connection, relation, self._key, parquet)
+            else:
+                update_companion(connection, relation, self._key, parquet, full)
+            write_run(connection, run)
+            if numbers is not None:
+                write_numbers(connection, run.run_id, run.output, numbers)
+
+    def _connect(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return connect(self.database, read_only=read_only, lock_timeout=self._lock_timeout)

@@ -1,0 +1,96 @@
+"""Verdicts of earlier runs, found again by fingerprint."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from drugmon.data.verdicts.columns import VERDICT_SCHEMA, cast_verdicts
+
+_FINGERPRINT: Final = "drugmon_fingerprint"
+_PATTERN: Final = "^[0-9a-f]{32}$"
+_KEY: Final = np.dtype("S16")
+
+# Labels and adapters repeat, and the fingerprints are the keys: some 100 bytes a row in all.
+_COMPACT: Final = pa.schema(
+    [
+        pa.field(field.name, pa.dictionary(pa.int8(), pa.string()))
+        if field.name.endswith("_sentiment")
+        else pa.field(field.name, pa.dictionary(pa.int32(), pa.string()))
+        if field.name == "drugmon_adapter"
+        else field
+        for field in VERDICT_SCHEMA
+        if field.name != _FINGERPRINT
+    ]
+)
+
+
+class Reuse:
+    """The verdicts of earlier runs, held compactly in memory.
+
+    Args:
+        tables: anything with the columns of `VERDICT_SCHEMA` (strings where a text format gave
+            them); of equal fingerprints the last wins. Rows without a fingerprint are left out.
+        where: what the tables are, for the error message.
+
+    Raises:
+        SourceError: a verdict column holds something else.
+    """
+
+    def __init__(
+        self, tables: Iterable[pa.Table | pa.RecordBatch] = (), where: str = "the earlier output"
+    ) -> None:
+        keys: list[npt.NDArray[np.bytes_]] = [np.empty(0, _KEY)]
+        parts: list[pa.Table] = [_COMPACT.empty_table()]
+        for table in tables:
+            verdicts = cast_verdicts(table, where)
+            known = verdicts.filter(pc.match_substring_regex(verdicts[_FINGERPRINT], _PATTERN))
+            keys.append(_keys(known[_FINGERPRINT].to_pylist()))
+            parts.append(known.drop_columns(_FINGERPRINT).cast(_COMPACT))
+        every = np.concatenate(keys)
+        order = np.argsort(every, kind="stable")
+        sorted_keys = every[order]
+        last = np.ones(len(order), bool)
+        last[:-1] = sorted_keys[1:] != sorted_keys[:-1]
+        self._keys = sorted_keys[last]
+        self._rows = order[last]
+        # In one piece: pyarrow takes rows from many pieces several times as slowly.
+        self._verdicts = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+
+    def __len__(self) -> int:
+        """Return how many different fingerprints are known."""
+        return len(self._keys)
+
+    def lookup(self, fingerprints: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return int64 (n,): per fingerprint an index for `take`, -1 where it is not known."""
+        wanted = _keys(fingerprints)
+        if not len(self):
+            return np.full(len(wanted), -1, np.int64)
+        at = np.minimum(np.searchsorted(self._keys, wanted), len(self) - 1)
+        return np.where(self._keys[at] == wanted, at, -1)
+
+    def take(self, indices: npt.NDArray[np.int64]) -> pa.RecordBatch:
+        """Return the verdicts at `indices` (of `lookup`, none of them -1) in `VERDICT_SCHEMA`."""
+        found = self._verdicts.take(pa.array(self._rows[indices]))
+        whole = found.append_column(_FINGERPRINT, _hex(self._keys[indices])).cast(VERDICT_SCHEMA)
+        return pa.RecordBatch.from_struct_array(whole.to_struct_array().combine_chunks())
+
+
+def _keys(fingerprints: Sequence[str]) -> npt.NDArray[np.bytes_]:
+    # 16 raw bytes compare like the hex text; numpy drops trailing zero bytes on both sides alike.
+    return np.frombuffer(binascii.unhexlify("".join(fingerprints)), _KEY)
+
+
+def _hex(keys: npt.NDArray[np.bytes_]) -> pa.Array:
+    """The fingerprints again: all digits in one buffer, and where each begins."""
+    starts = np.arange(len(keys) + 1, dtype=np.int32) * (2 * _KEY.itemsize)
+    digits = binascii.hexlify(keys.tobytes())
+    return pa.Array.from_buffers(
+        pa.string(), len(keys), [None, pa.py_buffer(starts), pa.py_buffer(digits)]
+    )

@@ -1,0 +1,283 @@
+"""Scored reviews as one relation, whatever holds them: files of any format, or a DuckDB table.
+
+Every column goes by the name that drugmon has for it: the verdict columns, the texts, the grades,
+drug and condition, `moment` for what dates a row, and `by_0`, `by_1`, ... for columns to slice by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow.parquet as pq
+
+from drugmon.data.columns import ColumnMap, resolve_columns
+from drugmon.data.duckdb.companion import VIEW
+from drugmon.data.duckdb.database import first_line
+from drugmon.data.duckdb.relation import Relation
+from drugmon.data.formats import no_verdicts, read_scored
+from drugmon.data.queries import Sql, statement
+from drugmon.data.sources import FileSource
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
+from drugmon.errors import SourceError, UsageError
+
+TEXTS: Final = ("benefits", "side_effects", "comments", "text")
+GRADES: Final = ("rating", "effectiveness", "side_effects_grade")
+CONTEXT: Final = (*TEXTS, *GRADES, "drug", "condition")
+"""The columns beside verdicts that a source may have."""
+
+_WINDOW: Final = 8192
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is to be taken.
+
+    `columns` are `--column` choices; `date_column` dates a row, where that is not the time of its
+    scoring; `by` are columns to slice by, where `drug` and `condition` go by meaning.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    date_column: str | None = None
+    by: Sequence[str] = ()
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A view of scored reviews.
+
+    Attributes:
+        connection: where the view is.
+        view: its name; the columns are those that this module tells of.
+        name: what people call the source, without the machine's path.
+        where: what messages call it.
+        has: the columns of `CONTEXT` that the source has.
+        by: the view's column of every column to slice by that the source has.
+        dated: whether `moment` is the source's own date.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    view: str
+    name: str
+    where: str
+    has: frozenset[str]
+    by: Mapping[str, str]
+    dated: bool
+
+    def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
+        """Run the named statement over the view and return its rows.
+
+        Raises:
+            SourceError: DuckDB cannot read what the source holds.
+        """
+        return self.execute(statement(name, view=self.view, **values))
+
+    def execute(
+        self, sql: str, values: Mapping[str, object] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run SQL about the view and return its rows.
+
+        Raises:
+            SourceError: DuckDB cannot read what the source holds.
+        """
+        try:
+            return self.connection.execute(sql, values or None).fetchall()
+        except duckdb.Error as error:
+            raise SourceError(f"{self.where}: cannot be read: {first_line(error)}") from error
+
+    def window(
+        self,
+        view: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        spans: Sequence[tuple[datetime, datetime]] | None = None,
+    ) -> Scored:
+        """The rows dated from `since` to before `until`, or scored within one of the `spans`."""
+        parts = []
+        if since is not None:
+            parts.append(statement("scored_since", moment=_literal(since.isoformat())))
+        if until is not None:
+            parts.append(statement("scored_until", moment=_literal(until.isoformat())))
+        if spans is not None:
+            between = [
+                statement(
+                    "scored_between", since=_literal(a.isoformat()), until=_literal(b.isoformat())
+                )
+                for a, b in spans
+            ]
+            parts.append(f"({' OR '.join(between) or 'false'})")
+        condition = Sql(" AND ".join(parts) or "true")
+        self.execute(statement("view_window", view=view, relation=self.view, condition=condition))
+        return replace(self, view=view)
+
+
+def scored_files(
+    connection: duckdb.DuckDBPyConnection,
+    sources: Sequence[FileSource],
+    reading: Reading,
+    *,
+    aside: Path,
+    view: str,
+) -> Scored:
+    """View scored files; those of text formats are laid down as Parquet in the folder `aside`.
+
+    Raises:
+        SourceError: a file cannot be read, or holds no verdicts.
+        UsageError: a named column is not there.
+    """
+    paths = [_as_parquet(source, reading, aside) for source in sources]
+    where = sources[0].name if len(sources) == 1 else f"{sources[0].path.parent} and its files"
+    relation = Sql(statement("from_parquet", paths=_list(str(path) for path in paths)))
+    sql = statement("describe_parquet", paths=_list(str(path) for path in paths))
+    try:
+        columns = {name: kind for name, kind, *_ in connection.execute(sql).fetchall()}
+    except duckdb.Error as error:
+        raise SourceError(f"{where}: cannot be read: {first_line(error)}") from error
+    # The same every night, however many files there are by then.
+    first = sources[0].path
+    name = first.name if len(sources) == 1 else f"files in {first.parent.name}"
+    return _scored(connection, relation, columns, reading, view=view, name=name, where=where)
+
+
+def scored_table(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    reading: Reading,
+    *,
+    where: str,
+    view: str,
+) -> Scored:
+    """View a scored table: one with verdict columns, or the table that a companion belongs to.
+
+    Raises:
+        SourceError: there is no such table, or nothing scored it.
+        UsageError: a named column is not there.
+    """
+    relation = Relation.find(connection, table, where)
+    if not set(VERDICT_COLUMNS) <= relation.columns.keys():
+        joined = Relation.at(connection, relation.sibling(VIEW))
+        if joined is None or not set(VERDICT_COLUMNS) <= joined.columns.keys():
+            raise no_verdicts(where)
+        relation = joined
+    path = Sql(statement("select_path", relation=relation.path))
+    return _scored(
+        connection,
+        path,
+        relation.columns,
+        reading,
+        view=view,
+        name=relation.name.removesuffix(VIEW),
+        where=where,
+        keep=relation.is_view,
+    )
+
+
+def _as_parquet(source: FileSource, reading: Reading, aside: Path) -> Path:
+    if source.format == "parquet":
+        return source.path
+    path = aside / f"{len(list(aside.iterdir()))}.parquet"
+    writer = None
+    try:
+        for table in read_scored(source, reading.encoding, _WINDOW):
+            writer = writer or pq.ParquetWriter(path, table.schema, compression="lz4")
+            writer.write_table(table.cast(writer.schema))
+    finally:
+        if writer is not None:
+            writer.close()
+    if writer is None:  # a header and no rows: a night without reviews
+        pq.write_table(VERDICT_SCHEMA.empty_table(), path)
+    return path
+
+
+def _scored(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Sql,
+    columns: Mapping[str, str],
+    reading: Reading,
+    *,
+    view: str,
+    name: str,
+    where: str,
+    keep: bool = False,
+) -> Scored:
+    if not set(VERDICT_COLUMNS) <= columns.keys():
+        raise no_verdicts(where)
+    own = [column for column in columns if column not in VERDICT_COLUMNS]
+    found = resolve_columns(own, reading.columns, where, need_text=False)
+    date = _date_column(reading.date_column, found, own, where)
+    by = _by_columns(reading.by, found, own, where)
+    selected = [_verdict(field.name, str(field.type)) for field in VERDICT_SCHEMA]
+    selected += [_optional(getattr(found, field), field) for field in CONTEXT]
+    selected += [_optional(column, f"by_{number}") for number, column in enumerate(by.values())]
+    selected.append(
+        Sql(statement("moment_of", column=date or "drugmon_scored_at", as_name="moment"))
+    )
+    made = Scored(
+        connection,
+        view,
+        name,
+        where,
+        frozenset(field for field in CONTEXT if getattr(found, field) is not None),
+        {name: f"by_{number}" for number, name in enumerate(by)},
+        date is not None,
+    )
+    how = "keep_scored" if keep else "view_scored"
+    made.execute(statement(how, view=view, columns=selected, relation=relation))
+    return made
+
+
+def _verdict(name: str, kind: str) -> Sql:
+    types = {"string": "VARCHAR", "float": "FLOAT"}
+    into = Sql(types.get(kind, "TIMESTAMP WITH TIME ZONE"))
+    return Sql(statement("cast_column", column=name, type=into, as_name=name))
+
+
+def _optional(column: str | None, as_name: str) -> Sql:
+    if column is None:
+        return Sql(statement("null_column", type=Sql("VARCHAR"), as_name=as_name))
+    return Sql(statement("cast_column", column=column, type=Sql("VARCHAR"), as_name=as_name))
+
+
+def _date_column(asked: str | None, found: ColumnMap, own: Sequence[str], where: str) -> str | None:
+    if asked is None:
+        return None
+    if asked in own:
+        return asked
+    alike = [name for name in own if name.lower() == asked.lower()]
+    if len(alike) == 1:
+        return alike[0]
+    if asked == "date" and found.date is not None:
+        return found.date
+    raise UsageError(f"--date-column {asked}: {where} has no such column; it has {', '.join(own)}")
+
+
+def _by_columns(
+    asked: Sequence[str], found: ColumnMap, own: Sequence[str], where: str
+) -> dict[str, str]:
+    """The source's column of every name; `drug` and `condition` may be missing."""
+    chosen = {}
+    for name in asked:
+        if name in ("drug", "condition"):
+            column = getattr(found, name) or (name if name in own else None)
+            if column is not None:
+                chosen[name] = column
+        elif name in own:
+            chosen[name] = name
+        else:
+            raise UsageError(f"--by {name}: {where} has no such column; it has {', '.join(own)}")
+    return chosen
+
+
+def _list(texts: Any) -> Sql:
+    return Sql(f"[{', '.join(_literal(text) for text in texts)}]")
+
+
+def _literal(text: str) -> Sql:
+    """Text as SQL: a view takes no bound values."""
+    return Sql("'" + text.replace("'", "''") + "'")

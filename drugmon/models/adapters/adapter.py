@@ -1,0 +1,211 @@
+"""The adapter folder: finding it, verifying it, and making the model that scores from it.
+
+It holds LoRA's matrices, or a whole fine-tuned checkpoint; a base that answers in words needs
+neither and scores as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from drugmon.errors import AdapterError
+from drugmon.models.adapters.manifest import MANIFEST, Manifest, read_manifest
+from drugmon.models.bases.bases import Base, file_sha256, resolve_base
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from drugmon.models.classifiers.classifier import Classifier, ClassifierModel
+    from drugmon.models.classifiers.lexical import LexicalModel
+    from drugmon.models.device import Compute
+
+CHECKPOINT: Final = "config.json"
+"""Only a whole checkpoint brings a configuration of its own."""
+
+HEADS: Final = "heads.safetensors"
+REFERENCE: Final = "reference.json"
+CARD: Final = "README.md"
+RANGES: Final = "ranges.safetensors"
+"""The range of the inputs of every layer that can compute in int8."""
+
+SEEN: Final = "training-reviews.txt"
+"""A short hash of every review that it learned from, unless they were left out."""
+
+_PACKAGE: Final = Path(__file__).resolve().parents[2]
+# In a wheel, in a checkout.
+_SHIPPED: Final = (_PACKAGE / "_adapters", _PACKAGE.parent / "adapters")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter folder whose manifest has been read."""
+
+    folder: Path
+    manifest: Manifest
+    found: Base | None = None
+    """The base where it is at hand already."""
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether the folder holds all weights, so that no base is needed beside it."""
+        return CHECKPOINT in self.manifest.files
+
+    def base(self) -> Base:
+        """The verified base that the weights in this folder are for.
+
+        Raises:
+            BaseModelError: it is missing or is another one.
+        """
+        if self.found:
+            return self.found
+        if self.is_checkpoint:
+            return Base(folder=self.folder, **self.manifest.base)
+        name = self.manifest.base["name"]
+        return resolve_base(name, expected=self.manifest.base)
+
+    @property
+    def quantises(self) -> bool:
+        """Whether it has the ranges that products in int8 need."""
+        return RANGES in self.manifest.files
+
+    def verify(self) -> None:
+        """Check every file against the manifest.
+
+        Raises:
+            AdapterError: a file is missing or was changed.
+        """
+        for name, expected in self.manifest.files.items():
+            path = self.folder / name
+            if not path.is_file():
+                raise AdapterError(f"adapter {self.manifest.name}: {path} is missing")
+            if file_sha256(path) != expected:
+                raise AdapterError(
+                    f"adapter {self.manifest.name}: {path} was changed since it was trained "
+                    "(its SHA-256 is not the manifest's); restore it or train again"
+                )
+
+    def load(self, compute: Compute, base: Base | None = None) -> Loaded:
+        """All that scores, verified, on the device.
+
+        Raises:
+            AdapterError, BaseModelError: a file does not fit its hash or its base.
+        """
+        self.verify()
+        classifier = self.classifier(base)
+        return Loaded(classifier, self.model(classifier, compute), self.lexical())
+
+    def classifier(self, base: Base | None = None) -> Classifier:
+        """How the base reads reviews, and how its model is built; no weights yet.
+
+        Raises:
+            BaseModelError: the base is missing, is another one, or cannot be read.
+        """
+        from drugmon.models.classifiers.classifier import make_classifier
+
+        return make_classifier(base or self.base(), self.manifest.max_length, self.manifest.prompt)
+
+    def model(self, classifier: Classifier, compute: Compute) -> ClassifierModel:
+        """The model that scores: LoRA merged in float32, then cast, on the device.
+
+        Raises:
+            AdapterError, BaseModelError: the weights do not fit their base.
+        """
+        from safetensors.torch import load_model
+
+        from drugmon.models.kernels.int8 import load_ranges
+
+        ranges = load_ranges(self.folder) if compute.int8 else None
+        backbone = classifier.load_for_scoring(compute, self._merge, ranges)
+        model = classifier.model(backbone, self.manifest.levels)
+        if HEADS in self.manifest.files:
+            # They are tiny and read by softmax: float32 costs nothing there.
+            load_model(model.heads, str(self.folder / HEADS))
+        return model.to(compute.device).eval().requires_grad_(False)
+
+    def lexical(self) -> LexicalModel | None:
+        """The lexical model, where there is one.
+
+        Raises:
+            AdapterError: its file holds something else.
+        """
+        from drugmon.models.classifiers.lexical import LEXICON, LexicalModel
+
+        return LexicalModel.load(self.folder) if LEXICON in self.manifest.files else None
+
+    def _merge(self, backbone: nn.Module) -> None:
+        """Add LoRA to the weights, where this is no checkpoint and no base by itself."""
+        from drugmon.models.adapters.lora import CONFIG, merge_lora
+
+        if CONFIG in self.manifest.files:
+            merge_lora(backbone, self.folder)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An adapter in memory; `lexical` is None where it has no lexical model."""
+
+    classifier: Classifier
+    model: ClassifierModel
+    lexical: LexicalModel | None
+
+
+def open_adapter(name: str) -> Adapter:
+    """Find an adapter by path, or by name in ./adapters and among those shipped with drugmon.
+
+    Raises:
+        AdapterError: there is none; the message lists those there are.
+    """
+    for folder in (Path(name), *(place / name for place in _places())):
+        if (folder / MANIFEST).is_file():
+            return Adapter(folder, read_manifest(folder))
+    if Path(name).is_dir():
+        raise AdapterError(f"{name} is no adapter: it has no {MANIFEST}")
+    known = ", ".join(sorted(adapter_folders())) or "none"
+    raise AdapterError(
+        f"no adapter {name!r}: name a folder that `drugmon train` wrote, or one of: {known}"
+    )
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A folder whose manifest cannot be read, and why."""
+
+    folder: Path
+    reason: str
+
+
+def list_adapters() -> list[Adapter | Unreadable]:
+    """The adapters in ./adapters and those shipped with drugmon, by name, without their weights."""
+    return [_look(folder) for _, folder in sorted(adapter_folders().items())]
+
+
+def _look(folder: Path) -> Adapter | Unreadable:
+    try:
+        return Adapter(folder, read_manifest(folder))
+    except AdapterError as error:
+        return Unreadable(folder, str(error))
+
+
+def adapter_folders() -> dict[str, Path]:
+    """The folders in ./adapters and of drugmon itself that have a manifest, by their names."""
+    found: dict[str, Path] = {}
+    for place in _places():
+        for path in place.glob(f"*/{MANIFEST}"):
+            found.setdefault(path.parent.name, path.parent)
+    return found
+
+
+def folder_digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in an adapter folder but the manifest, which names them."""
+    return {
+        path.name: file_sha256(path)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+def _places() -> list[Path]:
+    places = [Path("adapters"), *_SHIPPED]
+    return list({place.resolve(): place for place in places if place.is_dir()}.values())

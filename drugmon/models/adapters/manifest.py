@@ -1,0 +1,122 @@
+"""The manifest of an adapter: all that another machine, or a person in a year, needs to know."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from drugmon.errors import AdapterError
+from drugmon.models.adapters.calibration import Calibration
+
+FORMAT_VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+DIGEST_LENGTH: Final = 12
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says.
+
+    Attributes:
+        base: the base's identity, see `Base.identity`.
+        levels: for each target in output order, the label of every level that its head predicts.
+        prompt: the template of a seq2seq base's prompts, None where the base reads plain texts.
+        files: SHA-256 of every other file of the folder.
+        metrics: per target, the quality on held-out reviews.
+        data: name, source, licence, notes, citation, rows and fingerprint of the training data.
+    """
+
+    name: str
+    created_at: str
+    base: Mapping[str, str]
+    levels: Mapping[str, list[str]]
+    max_length: int
+    calibration: Mapping[str, Mapping[str, Any]]
+    recipe: Mapping[str, Any]
+    seeds: list[int]
+    versions: Mapping[str, str]
+    data: Mapping[str, Any]
+    training: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)
+    prompt: str | None = None
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The trained targets, in output order."""
+        return tuple(self.levels)
+
+    @property
+    def digest(self) -> str:
+        """12 hex digits over all that decides the verdicts.
+
+        That is weights, heads, base, layout and calibration. Metrics, dates and the card do not
+        change a verdict, so they do not change the digest.
+        """
+        decides: dict[str, Any] = {
+            "files": {k: v for k, v in self.files.items() if k.endswith(".safetensors")},
+            "lora": self.recipe.get("lora"),
+            "base": [self.base["sha256"], self.base["tokenizer_sha256"]],
+            "levels": self.levels,
+            "max_length": self.max_length,
+            "calibration": {target: c.to_dict() for target, c in self.calibrations().items()},
+        }
+        if self.prompt is not None:
+            decides["prompt"] = self.prompt
+        canonical = json.dumps(decides, sort_keys=True).encode()
+        return hashlib.sha256(canonical).hexdigest()[:DIGEST_LENGTH]
+
+    @property
+    def identity(self) -> str:
+        """`name@digest`, as written beside every verdict."""
+        return f"{self.name}@{self.digest}"
+
+    def calibrations(self) -> dict[str, Calibration]:
+        """Each target's calibration; what the manifest says beside it (ECE) is for the reader."""
+        return {target: Calibration.from_dict(c) for target, c in self.calibration.items()}
+
+    def write(self, folder: Path) -> None:
+        """Write `manifest.json` in `folder`."""
+        content = {"digest": self.digest, "targets": list(self.targets), **asdict(self)}
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `manifest.json` in `folder` (not the other files: see `Adapter.verify`).
+
+    Raises:
+        AdapterError: it is missing, damaged, altered, or of another format version.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise AdapterError(
+                f"{path} has format version {version}, this drugmon reads {FORMAT_VERSION}: "
+                "train the adapter again or use the drugmon that wrote it"
+            )
+        digest = content.pop("digest")
+        content.pop("targets")
+        manifest = Manifest(**content)
+        computed = manifest.digest
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AdapterError(f"cannot read the adapter's manifest {path}: {error!r}") from error
+    if computed != digest:
+        raise AdapterError(
+            f"{path} was altered: it says digest {digest}, its content gives {computed}; "
+            "restore the adapter or train it again"
+        )
+    return manifest
+
+
+def with_files(manifest: Manifest, files: Mapping[str, str]) -> Manifest:
+    """The same manifest, naming the folder's files and their hashes."""
+    return dataclasses.replace(manifest, files=dict(files))

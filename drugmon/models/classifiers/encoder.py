@@ -1,0 +1,165 @@
+"""The encoder model: one pass over a review, logits for every target.
+
+Each aspect is read from the mean of its own segment's token states beside the mean of the whole
+review; overall from all of these means. A head gives one logit per *level* of the graded column
+that teaches its target (ten ratings, five grades), and the label's probability is the sum of its
+levels': the order and the distances that ratings carry reach the weights, and the three labels stay
+what is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from drugmon.data.reviews import Texts
+from drugmon.errors import BaseModelError
+from drugmon.labels import ASPECTS
+from drugmon.models.bases.bases import Base
+from drugmon.models.bases.loading import LOADING, silence
+from drugmon.models.classifiers.classifier import ClassifierModel, Levels
+from drugmon.models.device import Compute
+from drugmon.models.kernels.attention import register_attention
+from drugmon.models.kernels.int8 import Range
+from drugmon.models.kernels.packed_bert import PackedBert, bare_bert, packs
+from drugmon.models.tokens.inputs import Batch, Encoded, ReviewTokenizer, collate
+from drugmon.models.tokens.prepared import Prepared
+
+POOL_SCALE: Final = 8.0
+"""Token states of sentence encoders are small (MiniLM's means: about 0.05 an element); heads learn
+faster on features of about unit size."""
+
+
+class EncoderModel(ClassifierModel):
+    """A backbone with one linear head per target.
+
+    Args:
+        backbone: maps ids and mask to `.last_hidden_state` (b, L, hidden).
+        hidden: the width of the token states.
+        levels: what each target's head predicts.
+        head_dropout: dropout on the pooled features while training.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, hidden: int, levels: Levels, head_dropout: float = 0.0
+    ) -> None:
+        heads = {
+            target: nn.Linear(hidden * (2 if target in ASPECTS else 4), len(labels))
+            for target, labels in levels.items()
+        }
+        super().__init__(backbone, nn.ModuleDict(heads), levels)
+        self.dropout = nn.Dropout(head_dropout)
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Level logits float (b, levels) for every trained target."""
+        states = self.backbone(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+        means = self._segment_means(states, batch.segments)
+        return {
+            target: head(self.dropout(self._features(means, target)))
+            for target, head in self.heads.items()
+        }
+
+    @staticmethod
+    def _segment_means(states: torch.Tensor, segments: torch.Tensor) -> torch.Tensor:
+        """Mean states float32 (b, 4, hidden) of each aspect and of the whole; zeros where empty."""
+        own = [segments == number for number in range(1, len(ASPECTS) + 1)]
+        member = torch.stack([*own, segments > 0], dim=1).float()
+        share = member / member.sum(dim=2, keepdim=True).clamp_min(1)
+        # Back to float32 for the heads, which keep it whatever the backbone is cast to.
+        return (share.to(states.dtype) @ states).float() * POOL_SCALE
+
+    @staticmethod
+    def _features(means: torch.Tensor, target: str) -> torch.Tensor:
+        if target not in ASPECTS:
+            return means.flatten(1)
+        return torch.cat([means[:, ASPECTS.index(target)], means[:, len(ASPECTS)]], dim=1)
+
+
+class Encoder:
+    """A base made ready for drug reviews: its tokenizer, and its backbone in a number format."""
+
+    graded: bool = True  # a logit for each level
+
+    def __init__(self, base: Base, max_length: int) -> None:
+        """Prepare `base` for reviews of at most `max_length` tokens.
+
+        Raises:
+            BaseModelError: the base is no encoder, or cannot read that many tokens.
+        """
+        config = base.config
+        positions = int(config.get("max_position_embeddings", max_length))
+        if max_length > positions:
+            raise BaseModelError(
+                f"base {base.name} reads at most {positions} tokens; max_length is {max_length}"
+            )
+        if config.get("is_encoder_decoder") or "hidden_size" not in config:
+            raise BaseModelError(
+                f"base {base.name} ({base.model_type or 'unknown type'}) is not an encoder"
+            )
+        self.base = base
+        self.prompt: str | None = None
+        self.hidden = int(config["hidden_size"])
+        self.pad_id = int(config.get("pad_token_id") or 0)
+        self.tokenizer = ReviewTokenizer(base.folder, max_length, self.pad_id)
+
+    def prepare(self, reviews: Sequence[Texts]) -> Prepared:
+        """See `ReviewTokenizer.prepare`."""
+        return self.tokenizer.prepare(reviews)
+
+    def collate(self, items: Sequence[Encoded]) -> Batch:
+        """Pad reviews to the longest."""
+        return collate(items, self.pad_id, self.tokenizer.max_length)
+
+    def load_for_scoring(
+        self,
+        compute: Compute,
+        merge: Callable[[nn.Module], None],
+        ranges: Mapping[str, Range] | None = None,
+    ) -> nn.Module:
+        """BERT packed on a CPU, everything else as transformers has it, merged and cast."""
+        packed = packs(self.base, compute)
+        backbone = bare_bert(self.base) if packed else self.load_backbone()
+        merge(backbone)
+        if packed:
+            return PackedBert(backbone, self.base.config, compute.dtype, ranges)
+        return backbone.to(compute.device, compute.dtype)
+
+    def model(self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0) -> EncoderModel:
+        """The backbone with fresh heads."""
+        return EncoderModel(backbone, self.hidden, levels, head_dropout)
+
+    def load_backbone(
+        self, dtype: torch.dtype = torch.float32, train_on: torch.device | None = None
+    ) -> nn.Module:
+        """The pretrained weights without the pooler, with its own dropouts off.
+
+        Dropout inside the attention keeps torch from its fused kernel, and LoRA's few parameters
+        need less of it than full fine-tuning; the heads have their own.
+        """
+        # The custom attention is known to serve this architecture alone.
+        fast = train_on is not None and train_on.type == "cpu" and self.base.model_type == "bert"
+        options: dict[str, Any] = {"dtype": dtype, **LOADING}
+        if fast:
+            options["attn_implementation"] = register_attention()
+        silence()
+        if self.base.model_type == "bert":
+            # The class itself: the auto classes import every architecture's mapping first.
+            from transformers.models.bert.modeling_bert import BertModel
+
+            backbone = BertModel.from_pretrained(
+                self.base.folder,
+                add_pooling_layer=False,
+                hidden_dropout_prob=0.0,
+                attention_probs_dropout_prob=0.0,
+                **options,
+            )
+        else:
+            from transformers import AutoModel
+
+            backbone = AutoModel.from_pretrained(
+                self.base.folder, trust_remote_code=False, **options
+            )
+        return backbone

@@ -1,0 +1,321 @@
+"""BERT's encoder for scoring on a CPU: the function of transformers' BertModel, laid out anew.
+
+What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has what each gives):
+
+* query, key and value are one product, with the scale of the scores in its weights;
+* dense layers hold packed weights, with bias and GELU inside the product;
+* attention is two plain products around `exp` (`packed_attention.py`);
+* where the CPU has AMX, what is between the dense layers is in kernels of our own, and batches are
+  packed without padding (`packed_amx.py`);
+* the residual stream has the format of the products (float32 with int8), and is added inside them;
+* where the CPU has the units for it and the ranges are known, the dense layers compute in int8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional
+
+from drugmon.errors import AdapterError, BaseModelError
+from drugmon.models.bases.bases import Base
+from drugmon.models.device import Compute
+from drugmon.models.kernels import amx
+from drugmon.models.kernels.dense import PLAIN, Dense
+from drugmon.models.kernels.int8 import (
+    Int8Dense,
+    Int8FeedForward,
+    Int8Projection,
+    Parameters,
+    Range,
+    Watched,
+)
+from drugmon.models.kernels.packed_amx import AmxAttend, AmxGelu, AmxNorm
+from drugmon.models.kernels.packed_attention import Attend, Plan, TorchAttend
+
+Weights = Mapping[str, torch.Tensor]
+
+_QUANTISED: Final = (
+    ("attention", "qkv"),
+    ("attention", "out"),
+    ("feed_forward", "inner"),
+    ("feed_forward", "outer"),
+)
+"""Where a layer has the products that can be in int8."""
+
+
+class States(NamedTuple):
+    """What BertModel returns, as far as it is used."""
+
+    last_hidden_state: torch.Tensor
+
+
+class LayerNorm(Protocol):
+    """A layer norm of what a dense layer adds to the states."""
+
+    def after(self, dense: Any, found: torch.Tensor, x: torch.Tensor, /) -> torch.Tensor:
+        """Return `x` (n, hidden) with what `dense` makes of `found`, normalised.
+
+        x may be written to.
+        """
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A layer norm in float32."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    eps: float
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return normalised (n, hidden), computed in float32, in the format of `x`."""
+        return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+    def after(
+        self, dense: Dense | Watched | Int8Projection, found: torch.Tensor, x: torch.Tensor
+    ) -> torch.Tensor:
+        """Return `x` with what `dense` makes of `found`, normalised."""
+        return self(dense.plus(found, x))
+
+
+@dataclass
+class Attention:
+    """Self-attention with what is before and behind it.
+
+    Args:
+        qkv: query, key and value of all heads in one, scaled so that scores need no scale.
+        attend: attention proper.
+        out: the projection behind it.
+        norm: of the states with what comes out of it.
+    """
+
+    qkv: Dense | Watched | Int8Dense
+    attend: Attend
+    out: Dense | Watched | Int8Projection
+    norm: LayerNorm
+
+    def __call__(self, x: torch.Tensor, plan: Plan) -> torch.Tensor:
+        """Return the states after it (n, hidden)."""
+        return self.norm.after(self.out, self.attend(self.qkv(x), plan), x)
+
+
+@dataclass
+class FeedForward:
+    """Two dense layers, the first with GELU."""
+
+    inner: Dense | AmxGelu | Watched
+    outer: Dense | Watched
+    norm: LayerNorm
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the states after it (n, hidden)."""
+        return self.norm.after(self.outer, self.inner(x), x)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the encoder."""
+
+    attention: Attention
+    feed_forward: FeedForward | Int8FeedForward
+
+    def __call__(self, x: torch.Tensor, plan: Plan) -> torch.Tensor:
+        """Return the next states (n, hidden); x may be written to."""
+        return self.feed_forward(self.attention(x, plan))
+
+
+class PackedBert(nn.Module):
+    """BertModel without pooler, on a CPU, for scoring only.
+
+    Args:
+        bert: a BertModel in float32, or its parameters in modules of the same names.
+        config: BertModel's `config.json`.
+        dtype: the format of the products.
+        ranges: those of the dense layers' inputs, for products in int8; None for none of them.
+
+    Raises:
+        AdapterError: the ranges are not those of this model's layers.
+    """
+
+    dtype: torch.dtype
+
+    def __init__(
+        self,
+        bert: nn.Module,
+        config: Mapping[str, Any],
+        dtype: torch.dtype,
+        ranges: Mapping[str, Range] | None = None,
+    ) -> None:
+        super().__init__()
+        weights = {name: weight.detach() for name, weight in bert.named_parameters()}
+        self._heads = int(config["num_attention_heads"])
+        self._eps = float(config["layer_norm_eps"])
+        self.dtype = dtype
+        self._has_kernels = amx.computes(dtype, int(config["hidden_size"]), self._heads)
+        # What goes into int8 products is scaled in float32.
+        self._states = dtype if ranges is None else torch.float32
+        self._words = weights["embeddings.word_embeddings.weight"]
+        self._places = (
+            weights["embeddings.position_embeddings.weight"]
+            + weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        self._norm = self._norm_of(weights, "embeddings.LayerNorm")
+        self._layers = [
+            self._layer_of(weights, number, ranges)
+            for number in range(int(config["num_hidden_layers"]))
+        ]
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> States:
+        """Token states float32 (b, L, hidden) of `input_ids` and `attention_mask`, int64 (b, L)."""
+        plan = self._layers[0].attention.attend.plan(attention_mask > 0)
+        places = torch.arange(input_ids.shape[1]).expand_as(input_ids)
+        words, places = plan.pack(input_ids), plan.pack(places)
+        x = functional.embedding(words, self._words) + functional.embedding(places, self._places)
+        x = self._norm(x).to(self._states)
+        for layer in self._layers:
+            x = layer(x, plan)
+        return States(plan.unpack(x).float())
+
+    def watch(self) -> dict[str, Watched]:
+        """From now on, record the ranges that products in int8 need, by the layers' names."""
+        watched: dict[str, Watched] = {}
+        for number, layer in enumerate(self._layers):
+            for owner, part in _QUANTISED:
+                holder = getattr(layer, owner)
+                watched[f"{number}.{part}"] = Watched(getattr(holder, part))
+                setattr(holder, part, watched[f"{number}.{part}"])
+        return watched
+
+    def _layer_of(self, weights: Weights, number: int, ranges: Mapping[str, Range] | None) -> Layer:
+        name = f"encoder.layer.{number}."
+        own = {key.removeprefix(name): w for key, w in weights.items() if key.startswith(name)}
+        qkv = self._qkv_of(own)
+        out, inner, outer = (
+            (own[f"{part}.weight"], own[f"{part}.bias"])
+            for part in ("attention.output.dense", "intermediate.dense", "output.dense")
+        )
+        attend = AmxAttend(self._heads) if self._has_kernels else TorchAttend(self._heads)
+        after_attention, after = (
+            self._norm_of(own, part) for part in ("attention.output.LayerNorm", "output.LayerNorm")
+        )
+        if ranges is not None:
+            inputs = _ranges_of(number, ranges)
+            projection = Int8Projection(out, inputs[1])
+            quantised = Int8Dense(_with_values(qkv, projection.values), inputs[0], self.dtype)
+            return Layer(
+                Attention(quantised, attend, projection, after_attention),
+                Int8FeedForward(inner, outer, inputs[2], inputs[3], after),
+            )
+        if self._has_kernels:
+            return Layer(
+                Attention(self._dense(qkv), attend, self._dense(out), _compiled(after_attention)),
+                FeedForward(AmxGelu(self._dense(inner)), self._dense(outer), _compiled(after)),
+            )
+        return Layer(
+            Attention(self._dense(qkv), attend, self._dense(out), after_attention),
+            FeedForward(self._dense(inner, "gelu"), self._dense(outer), after),
+        )
+
+    def _qkv_of(self, own: Weights) -> Parameters:
+        size = own["attention.self.query.weight"].shape[0] // self._heads
+        scales = {"query": size**-0.5, "key": 1.0, "value": 1.0}
+        weight, bias = (
+            torch.cat([own[f"attention.self.{part}.{kind}"] * s for part, s in scales.items()])
+            for kind in ("weight", "bias")
+        )
+        return weight, bias
+
+    def _dense(self, layer: Parameters, act: str = PLAIN) -> Dense:
+        weight, bias = (part.to(self.dtype) for part in layer)
+        return Dense(weight, bias, act)
+
+    def _norm_of(self, weights: Weights, name: str) -> Norm:
+        return Norm(weights[f"{name}.weight"], weights[f"{name}.bias"], self._eps)
+
+
+def _compiled(norm: Norm) -> AmxNorm:
+    return AmxNorm(norm.weight, norm.bias, norm.eps)
+
+
+def _with_values(qkv: Parameters, change: Callable[[Parameters], Parameters]) -> Parameters:
+    """Query, key and value in one, with the part that gives the values changed."""
+    weights, biases = (part.chunk(3) for part in qkv)
+    weight, bias = change((weights[2], biases[2]))
+    return torch.cat([*weights[:2], weight]), torch.cat([*biases[:2], bias])
+
+
+def _ranges_of(number: int, ranges: Mapping[str, Range]) -> list[Range]:
+    """The ranges of one layer, in the order of `_QUANTISED`."""
+    try:
+        return [ranges[f"{number}.{part}"] for _, part in _QUANTISED]
+    except KeyError as error:
+        raise AdapterError(
+            f"no ranges of layer {error}: train the adapter again (--dtype bf16 or fp32 need none)"
+        ) from None
+
+
+def packs(base: Base, compute: Compute) -> bool:
+    """Whether `PackedBert` computes what `base` does, on `compute`."""
+    config = base.config
+    plain = (
+        base.model_type == "bert"
+        and config.get("hidden_act") == "gelu"
+        and config.get("position_embedding_type", "absolute") == "absolute"
+    )
+    return plain and compute.device.type == "cpu" and torch._C._has_mkldnn
+
+
+def bare_bert(base: Base) -> nn.Module:
+    """The parameters of a BertModel in float32, in modules of its names that compute nothing.
+
+    It is what a `PackedBert` is made from, without the machinery that builds a working model.
+
+    Raises:
+        BaseModelError: a parameter that every BertModel has is missing.
+    """
+    root = nn.Module()
+    missing = _names(int(base.config["num_hidden_layers"]))
+    for path in sorted(base.folder.glob("*.safetensors")):
+        for key, weight in load_file(path).items():
+            # Models with a head on top have the prefix; the oldest call a norm's weights otherwise.
+            name = key.removeprefix("bert.")
+            name = name.replace("LayerNorm.gamma", "LayerNorm.weight")
+            name = name.replace("LayerNorm.beta", "LayerNorm.bias")
+            if name in missing:
+                missing.remove(name)
+                _set(root, name, weight.float())
+    if missing:
+        raise BaseModelError(f"the weights of base {base.name} lack {min(missing)}: restore them")
+    return root
+
+
+def _set(module: nn.Module, name: str, weight: torch.Tensor) -> None:
+    """Put a parameter at a dotted name, making the modules on the way."""
+    *path, last = name.split(".")
+    for part in path:
+        if not hasattr(module, part):
+            module.add_module(part, nn.Module())
+        module = module.get_submodule(part)
+    module.register_parameter(last, nn.Parameter(weight, requires_grad=False))
+
+
+def _names(layers: int) -> set[str]:
+    """The parameters that a `PackedBert` of so many layers reads."""
+    embeddings = ("word_embeddings", "position_embeddings", "token_type_embeddings")
+    parts = (
+        *(f"attention.self.{part}" for part in ("query", "key", "value")),
+        *(f"attention.output.{part}" for part in ("dense", "LayerNorm")),
+        *("intermediate.dense", "output.dense", "output.LayerNorm"),
+    )
+    modules = ["embeddings.LayerNorm"]
+    modules += [f"encoder.layer.{number}.{part}" for number in range(layers) for part in parts]
+    return {
+        *(f"embeddings.{table}.weight" for table in embeddings),
+        *(f"{module}.{kind}" for module in modules for kind in ("weight", "bias")),
+    }

@@ -1,0 +1,195 @@
+"""What goes into an encoder: token ids with segments, padded batches, length-sorted batch plans.
+
+A review becomes `[CLS] benefits [SEP] side effects [SEP] comments [SEP]`. `segments` says whose
+token each one is: 0 for special tokens, 1, 2, 3 for the three aspects in the order of `ASPECTS`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from drugmon.data.reviews import Texts, clean
+from drugmon.errors import BaseModelError
+from drugmon.labels import ASPECTS, TARGETS
+from drugmon.models.tokens.prepared import Prepared
+
+if TYPE_CHECKING:
+    import torch
+
+PAD_STEP: Final = 8
+"""Batches are padded to multiples of it. So the same shapes come again, and with them what the
+libraries below keep for a shape (plans, freed memory), which with every length would grow without
+end; and GPUs multiply by eights."""
+
+LONE_TEXT_ASPECT: Final = ASPECTS.index("comments")
+"""A lone review text stands where comments stand: both are taught by the overall rating."""
+
+SPECIAL_TOKENS: Final = 1 + len(ASPECTS)
+"""One [CLS] and one [SEP] behind each aspect, present even where the aspect is empty."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One review as tokens: `ids` int64 (L,), `segments` int8 (L,)."""
+
+    ids: npt.NDArray[np.int64]
+    segments: npt.NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded reviews: `ids`, `mask` (1 = token, 0 = padding) and `segments`, all int64 (b, L)."""
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    segments: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on `device`."""
+        from drugmon.models.device import send
+
+        return Batch(*(send(t, device) for t in (self.ids, self.mask, self.segments)))
+
+
+def share_budget(lengths: Sequence[int], budget: int) -> list[int]:
+    """Split `budget` tokens fairly: none gets more than it needs, the others get what it leaves."""
+    shares = [0] * len(lengths)
+    left = budget
+    by_length = sorted(range(len(lengths)), key=lambda k: lengths[k])
+    for position, k in enumerate(by_length):
+        shares[k] = min(lengths[k], left // (len(lengths) - position))
+        left -= shares[k]
+    return shares
+
+
+class TextTokenizer:
+    """The tokenizer of a base, without its own truncation and padding."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read `tokenizer.json` in `folder`.
+
+        Raises:
+            BaseModelError: it cannot be read.
+        """
+        from tokenizers import Tokenizer
+
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise BaseModelError(f"cannot read {folder / 'tokenizer.json'}: {error}") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    def tokens(self, reviews: Sequence[Texts]) -> list[list[list[int]]]:
+        """The token ids of each review's three aspects, whole; none where an aspect is empty."""
+        texts = [text for review in reviews for text in aspect_texts(review)]
+        # Only the texts that are there: encoding an empty one costs as much as a short one.
+        present = [_encodable(text) for text in texts if text]
+        encodings = iter(self._tokenizer.encode_batch_fast(present, add_special_tokens=False))
+        ids = [next(encodings).ids if text else [] for text in texts]
+        width = len(ASPECTS)
+        return [ids[start : start + width] for start in range(0, len(ids), width)]
+
+
+class ReviewTokenizer(TextTokenizer):
+    """Turns reviews into `Encoded`, at most `max_length` tokens each."""
+
+    def __init__(self, folder: Path, max_length: int, pad_id: int) -> None:
+        """Read `tokenizer.json` in `folder`.
+
+        Raises:
+            BaseModelError: the tokenizer cannot be read, or does not frame a text as BERT's does.
+        """
+        super().__init__(folder)
+        around = self._tokenizer.encode("").ids
+        if len(around) != 2:
+            raise BaseModelError(
+                f"{folder}: the tokenizer does not put one token before and one behind a text"
+            )
+        self._first, self._last = around
+        self.pad_id = pad_id
+        self.max_length = max_length
+
+    def prepare(self, reviews: Sequence[Texts]) -> Prepared:
+        """One item per review, whether it has a text or not; it judges every target."""
+        tokens = self.tokens(reviews)
+        items = [self.layout(aspects) for aspects in tokens]
+        return Prepared(items, dict.fromkeys(TARGETS, np.arange(len(items))), tokens)
+
+    def layout(self, aspects: Sequence[Sequence[int]]) -> Encoded:
+        """What the encoder reads of one review: its aspects, cut fairly to `max_length` tokens."""
+        shares = share_budget([len(ids) for ids in aspects], self.max_length - SPECIAL_TOKENS)
+        ids, segments = [self._first], [0]
+        for number, (tokens, share) in enumerate(zip(aspects, shares, strict=True), start=1):
+            ids += [*tokens[:share], self._last]
+            segments += [number] * share + [0]
+        return Encoded(np.array(ids, dtype=np.int64), np.array(segments, dtype=np.int8))
+
+    def encode(self, reviews: Sequence[Texts]) -> list[Encoded]:
+        """`layout` of the `tokens` of reviews."""
+        return [self.layout(aspects) for aspects in self.tokens(reviews)]
+
+
+def aspect_texts(review: Texts) -> list[str | None]:
+    """The three cleaned texts in `ASPECTS` order; a lone review text takes its place among them."""
+    texts = [clean(review.benefits), clean(review.side_effects), clean(review.comments)]
+    if not any(texts):
+        texts[LONE_TEXT_ASPECT] = clean(review.text)
+    return texts
+
+
+def _encodable(text: str) -> str:
+    """Lone surrogates, which JSON may hold, have no UTF-8 form, and the tokenizer needs one."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def padded(length: int) -> int:
+    """The next multiple of `PAD_STEP`."""
+    return -(-length // PAD_STEP) * PAD_STEP
+
+
+def collate(reviews: Sequence[Encoded], pad_id: int, most: int | None = None) -> Batch:
+    """Pad reviews to the longest and to `PAD_STEP`, but not beyond `most`, the model's limit.
+
+    Mask and pad id are written together, so they cannot disagree.
+    """
+    import torch
+
+    longest = max(len(review) for review in reviews)
+    shape = (len(reviews), max(longest, min(padded(longest), most or sys.maxsize)))
+    ids = np.full(shape, pad_id, dtype=np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    segments = np.zeros(shape, dtype=np.int64)
+    for row, review in enumerate(reviews):
+        ids[row, : len(review)] = review.ids
+        mask[row, : len(review)] = 1
+        segments[row, : len(review)] = review.segments
+    return Batch(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(segments))
+
+
+def token_batches(
+    lengths: Sequence[int], max_tokens: int | Callable[[], int]
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Plan batches of similar length, each of at most `max_tokens` tokens, padding included.
+
+    Yields the row numbers of one batch after the other. A single review longer than `max_tokens` is
+    a batch of its own. Longest first, so that a device that is too small says so at once; where
+    `max_tokens` is callable, it is asked before each batch.
+    """
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    start = 0
+    while start < len(order):
+        budget = max_tokens if isinstance(max_tokens, int) else max_tokens()
+        size = max(1, budget // padded(max(1, lengths[order[start]])))
+        yield order[start : start + size]
+        start += size

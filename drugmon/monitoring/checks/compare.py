@@ -1,0 +1,233 @@
+"""Compare: both sides' profiles and texts into balance, checks, movers, quality and slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from drugmon.labels import ASPECTS
+from drugmon.monitoring.checks.balance import balance_findings, balances, rating_findings
+from drugmon.monitoring.checks.drift import (
+    distributions,
+    empty_findings,
+    length_findings,
+    output_findings,
+    repeat_findings,
+    unknown_findings,
+)
+from drugmon.monitoring.checks.findings import Finding, too_few, weigh
+from drugmon.monitoring.checks.gate import Gate
+from drugmon.monitoring.checks.mixes import (
+    MISSING,
+    OTHER,
+    Cells,
+    mix_findings,
+    movers,
+    name_cells,
+    word_cells,
+    word_findings,
+)
+from drugmon.monitoring.checks.quality_now import qualities, quality_findings, with_caution
+from drugmon.monitoring.checks.slices import slices
+from drugmon.monitoring.checks.summary import (
+    Balance,
+    Check,
+    Distribution,
+    Mover,
+    Slice,
+    Status,
+    TargetQuality,
+)
+from drugmon.monitoring.checks.text_drift import LEAST as LEAST_TEXTS
+from drugmon.monitoring.checks.text_drift import tell_apart
+from drugmon.monitoring.profiles.aggregate import Counted, Texts
+from drugmon.monitoring.profiles.reference import Profile
+from drugmon.statistics.figures import Quality
+
+_COLUMNS = {"drugs": ("drug", "Drugs"), "conditions": ("condition", "Conditions")}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the current reviews are compared with.
+
+    `name` is for people; `texts` are of some of its rows, none where only a profile is at hand.
+    `held_out` are the adapter's own figures.
+    """
+
+    name: str
+    profile: Profile
+    texts: Texts
+    held_out: Mapping[str, Quality]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that a comparison found."""
+
+    checks: tuple[Check, ...]
+    balance: tuple[Balance, ...]
+    distributions: tuple[Distribution, ...]
+    movers: tuple[Mover, ...]
+    quality: tuple[TargetQuality, ...]
+    slices: tuple[Slice, ...]
+    slices_withheld: Mapping[str, int]
+    left_out: tuple[str, ...]
+
+
+def compare(
+    current: Counted,
+    reference: Reference | None,
+    gate: Gate,
+    *,
+    aspects: Sequence[str] = ASPECTS,
+    held_out: Mapping[str, Quality] | None = None,
+    before: Sequence[Finding] = (),
+    seed: int = 0,
+) -> Comparison:
+    """Compare the current side with the reference; without one, only describe it.
+
+    Args:
+        current: the reviews that are judged.
+        reference: what they are compared with.
+        gate: the thresholds.
+        aspects: those whose texts are compared.
+        held_out: the adapter's figures, where there is no reference.
+        before: findings of other areas, to be weighed together with these.
+        seed: of permutations, bootstraps and folds: the same sides give the same report.
+    """
+    random = np.random.default_rng(seed)
+    now, then = current.profile, reference.profile if reference else None
+    known = reference.held_out if reference else held_out or {}
+    found_balance = balances(now, then, random)
+    found_quality = qualities(now, then, known)
+    sliced = slices(now, then, gate)
+    findings = list(before)
+    if then is not None and reference is not None:
+        findings += balance_findings(now, then, found_balance, gate)
+        findings += [sliced.finding] if sliced.finding else []
+        findings += _drift(current, reference, aspects, gate, random, seed)
+    findings += quality_findings(found_quality, now, then, gate)
+    checks = weigh(findings, gate)
+    return Comparison(
+        checks=checks,
+        balance=found_balance,
+        distributions=distributions(now, then),
+        movers=_movers(now, then, gate) if then else (),
+        quality=with_caution(found_quality, _caution(checks)),
+        slices=sliced.slices,
+        slices_withheld=sliced.withheld,
+        left_out=tuple(_left_out(now, reference, aspects)),
+    )
+
+
+def _drift(
+    current: Counted,
+    reference: Reference,
+    aspects: Sequence[str],
+    gate: Gate,
+    random: np.random.Generator,
+    seed: int,
+) -> Iterator[Finding]:
+    now, then = current.profile, reference.profile
+    yield from output_findings(now, then, gate, random)
+    yield from length_findings(now, then, aspects, gate, random)
+    yield from empty_findings(now, then, aspects, gate)
+    yield from repeat_findings(now, then, gate)
+    yield from unknown_findings(now, then, gate)
+    yield from rating_findings(now, then, gate, random)
+    for key, (_, title) in _COLUMNS.items():
+        own, other = getattr(now, key), getattr(then, key)
+        if own is not None and other is not None:
+            yield from mix_findings(key, title, own, other, gate, random)
+    if now.words is not None and then.words is not None:
+        yield from word_findings(now.words, then.words, gate)
+    if current.texts and reference.texts:
+        yield _texts(current.texts, reference.texts, gate, seed)
+
+
+def _texts(current: Texts, reference: Texts, gate: Gate, seed: int) -> Finding:
+    name, title = "drift.texts", "Texts"
+    now, then = ([" \n".join(filter(None, row)) for row in side] for side in (current, reference))
+    least = max(LEAST_TEXTS, gate.min_reviews)
+    found = tell_apart(now, then, least=least, seed=seed)
+    if found is None:
+        fewest = min(len(set(now)), len(set(then)))
+        return too_few(name, title, fewest, least, "different texts")
+    return Finding(
+        name,
+        title,
+        f"Texts: a classifier tells {found.n:,} current from {found.m:,} reference reviews with a "
+        f"ROC AUC of {found.auc.value:.2f} (0.50 is chance).",
+        "ROC AUC of a domain classifier",
+        found.auc,
+        found.p_value,
+        gate.texts,
+    )
+
+
+def _movers(now: Profile, then: Profile, gate: Gate) -> tuple[Mover, ...]:
+    found: list[Mover] = []
+    if now.words is not None and then.words is not None:
+        found += movers("word", word_cells(now.words, then.words), gate.alpha)
+    for key, (kind, _) in _COLUMNS.items():
+        own, other = getattr(now, key), getattr(then, key)
+        if own is not None and other is not None:
+            found += movers(kind, _named(name_cells(own, other)), gate.alpha)
+    return tuple(found)
+
+
+def _named(cells: Cells) -> Cells:
+    """Without the heaps of other and of missing names."""
+    keep = [place for place, name in enumerate(cells.names) if name not in (OTHER, MISSING)]
+    names = [cells.names[place] for place in keep]
+    return cells._replace(names=names, current=cells.current[keep], reference=cells.reference[keep])
+
+
+def _caution(checks: Sequence[Check]) -> str | None:
+    """Why estimates of quality are shaky: what the texts or probabilities say."""
+    moved = [
+        check.title.lower()
+        for check in checks
+        if check.area == "drift" and check.status in (Status.WARN, Status.FAIL)
+    ]
+    if not moved:
+        return None
+    return (
+        f"These reviews differ from the reference ({', '.join(moved)}): the probabilities may be "
+        "off on them, and the estimate with them."
+    )
+
+
+def _left_out(now: Profile, reference: Reference | None, aspects: Sequence[str]) -> Iterator[str]:
+    if reference is None:
+        return
+    then = reference.profile
+    for aspect in ASPECTS:
+        if aspect not in aspects:
+            yield f"{aspect} is not compared: the source has no such column."
+    for key, (column, title) in _COLUMNS.items():
+        own, other = getattr(now, key), getattr(then, key)
+        if own is None and other is not None:
+            yield f"{title} are not compared: the source has no {column} column."
+        elif own is not None and other is None:
+            yield f"{title} are not compared: the reference has no {column} column."
+    lacking = {
+        "words": then.words is None and now.words is not None,
+        "repeats": then.repeats is None,
+        "words unknown to the tokenizer": then.unknown_words is None
+        and now.unknown_words is not None,
+        "slices": not then.groups and bool(now.groups),
+    }
+    missing = [name for name, lacks in lacking.items() if lacks]
+    if missing:
+        yield (
+            f"The reference does not tell of {', '.join(missing)}: those are not compared "
+            "(a file of scored reviews as --reference would)."
+        )
+    if now.words is not None and not reference.texts:
+        yield "The reference holds no texts, so that no classifier compares them; words are."
+    elif now.words is None:
+        yield "The source has no texts: lengths, words and texts are not compared."

@@ -1,0 +1,95 @@
+"""Findings: what a comparison found before all of them are weighed together, and the weighing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drugmon.monitoring.checks.gate import Gate, Limits
+from drugmon.monitoring.checks.summary import Check, Status
+from drugmon.statistics.correction import adjust
+from drugmon.statistics.figures import Interval
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statistic with its test, not yet judged.
+
+    `name` begins with the area. `limits` and `p_value` are None for what cannot be judged; `says`
+    tells why then. To that of a test, weighing adds the corrected p-value. `status` is that of a
+    check which needs no test, such as the age of verdicts.
+    """
+
+    name: str
+    title: str
+    says: str
+    statistic: str | None = None
+    effect: Interval | None = None
+    p_value: float | None = None
+    limits: Limits | None = None
+    status: Status | None = None
+
+    @property
+    def area(self) -> str:
+        """What the gate watches."""
+        return self.name.partition(".")[0]
+
+
+def weigh(findings: Sequence[Finding], gate: Gate) -> tuple[Check, ...]:
+    """Judge the findings together: p-values are corrected for all tests of the report."""
+    tested = {each.name: each.p_value for each in findings if each.p_value is not None}
+    adjusted = dict(zip(tested, map(float, adjust(list(tested.values()))), strict=True))
+    return tuple(_check(each, adjusted.get(each.name), gate) for each in findings)
+
+
+def _check(finding: Finding, p_adjusted: float | None, gate: Gate) -> Check:
+    status, limits, effect = finding.status or Status.UNJUDGED, finding.limits, finding.effect
+    if finding.status is None and limits and effect and p_adjusted is not None:
+        status = gate.status(
+            limits, None if effect.value is None else abs(effect.value), p_adjusted
+        )
+    return Check(
+        area=finding.area,
+        name=finding.name,
+        title=finding.title,
+        status=status,
+        says=_with_p(finding.says, p_adjusted),
+        statistic=finding.statistic,
+        effect=effect,
+        p_value=finding.p_value,
+        p_adjusted=p_adjusted,
+        warn_at=limits.warn if limits else None,
+        fail_at=limits.fail if limits else None,
+    )
+
+
+def too_few(name: str, title: str, n: int, least: int, which: str) -> Finding:
+    """What cannot be judged for lack of reviews."""
+    return Finding(name, title, f"Too few reviews to judge: {n:,} {which}, {least:,} are needed.")
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share for people: `12 %`."""
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def points(change: Interval) -> str:
+    """A change of a share for people: `+12 points (+5 to +19)`."""
+    if change.value is None:
+        return "-"
+    span = ""
+    if change.low is not None and change.high is not None:
+        span = f" ({_signed(change.low)} to {_signed(change.high)})"
+    return f"{_signed(change.value)} points{span}"
+
+
+def _signed(share: float) -> str:
+    return f"{round(100 * share):+d}" if round(100 * share) else "0"
+
+
+def _with_p(says: str, p_adjusted: float | None) -> str:
+    """The sentence with the p-value that judges, in the decimals that the pages have."""
+    if p_adjusted is None:
+        return says
+    p = "p < 0.001" if p_adjusted < 0.001 else f"p = {p_adjusted:.3f}"
+    return f"{says.removesuffix('.')}, {p}."

@@ -1,0 +1,257 @@
+"""The summary: all numbers of one report, as the page shows them and `summary.json` holds them.
+
+Every judged statistic is a `Check`; the report's status is the worst of its checks whose areas the
+gate watches. Shares are of 1, not percent. Nothing here holds review text: names of drugs,
+conditions and single words that many reviews share are the only texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from drugmon.statistics.figures import Interval, Quality
+
+FORMAT_VERSION: Final = 1
+"""Goes up with every change of the summary's form."""
+
+AREAS: Final = ("freshness", "volume", "balance", "drift", "quality")
+"""What a gate can watch, in the order of the page."""
+
+HELD_OUT: Final = "held-out reviews"
+"""How the name of a reference begins that is an adapter's own."""
+
+
+class Status(StrEnum):
+    """What a check or a report came to, from best to worst; `unjudged` counts as `pass`."""
+
+    UNJUDGED = "unjudged"
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One judged statistic.
+
+    Attributes:
+        area: one of `AREAS`.
+        name: a stable key for programs and trends, such as `balance.overall` or `drift.drugs`.
+        title: the same for people, such as "Overall: shares of the labels".
+        status: `unjudged` where there are too few reviews, or nothing to compare with.
+        says: one sentence for people, with the numbers: what was found, and how sure that is.
+        statistic: the effect's name, such as "Jensen-Shannon distance"; None without one.
+        effect: the effect with its 95 % interval.
+        p_value: of the null hypothesis that nothing changed.
+        p_adjusted: the same, corrected for all checks of the report (Benjamini-Hochberg).
+        warn_at: the effect from which it warns.
+        fail_at: the effect from which it fails, where it is significant as well.
+    """
+
+    area: str
+    name: str
+    title: str
+    status: Status
+    says: str
+    statistic: str | None = None
+    effect: Interval | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    warn_at: float | None = None
+    fail_at: float | None = None
+
+
+@dataclass(frozen=True)
+class LabelShare:
+    """One label of a target (or `none`): counts, shares, and the change with its interval."""
+
+    label: str
+    reference_count: int | None
+    current_count: int
+    reference: Interval | None
+    current: Interval
+    change: Interval | None
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One target's class balance; `shares` in the order negative, neutral, positive, none.
+
+    `mean_confidence` is that of the current verdicts.
+    """
+
+    target: str
+    shares: tuple[LabelShare, ...]
+    psi: float | None
+    jensen_shannon: float | None
+    p_value: float | None
+    mean_confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A histogram of both sides as shares of their rows, between `edges`, for a plot.
+
+    `name` is a stable key such as `confidence.overall` or `length.benefits`.
+    """
+
+    name: str
+    title: str
+    edges: tuple[float, ...]
+    reference: tuple[float, ...] | None
+    current: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Mover:
+    """A word, drug or condition whose share of the reviews moved; `kind` says which it is."""
+
+    kind: str
+    name: str
+    reference: Interval
+    current: Interval
+    change: Interval
+    p_adjusted: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Quality estimated from calibrated probabilities, without labels (CBPE)."""
+
+    n: int
+    accuracy: Interval
+    macro_f1: Interval
+
+
+@dataclass(frozen=True)
+class TargetQuality:
+    """One target's quality now: measured, where there are labels, and estimated without them.
+
+    `held_out` is what the adapter's card says. `caution` is None, or a sentence on why the estimate
+    is shaky on these reviews.
+    """
+
+    target: str
+    measured: Quality | None
+    estimate: Estimate | None
+    held_out: Quality | None
+    caution: str | None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One value of a `--by` column: the share of negative verdicts of one target.
+
+    `current` and `change` are as counted; `shrunk` is the share drawn towards that of all reviews,
+    by which slices are ranked. `says`: "side effects of X turned negative: 12 % -> 31 % (n=85)".
+    """
+
+    column: str
+    value: str
+    target: str
+    n: int
+    reference_n: int | None
+    current: Interval
+    reference: Interval | None
+    change: Interval | None
+    shrunk: float
+    p_adjusted: float | None
+    status: Status
+    says: str
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Rows of the window; the last four are None where the run's record is not known.
+
+    `expected` is the range of earlier nights' rows, where there are enough of them.
+    """
+
+    rows: int
+    empty: int
+    scored: int | None = None
+    reused: int | None = None
+    seconds: float | None = None
+    expected: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Side:
+    """What the reference or the current reviews are: a name for people, and how many rows."""
+
+    name: str
+    n: int
+    adapter: str | None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def told(self) -> str:
+        """How many reviews of what: "466 held-out reviews of minilm-druglib"."""
+        reviews = "review" if self.n == 1 else "reviews"
+        of = "" if self.name.startswith(HELD_OUT) else f"{reviews} of "
+        return f"{self.n:,} {of}{self.name}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One report.
+
+    Attributes:
+        run_id: of this report; the page's folder is named after date and run.
+        scored_runs: the score runs whose rows are judged, newest last; empty where not known.
+        source: the source's name, and the table's, without the machine's path.
+        left_out: sentences on what could not be compared, and why.
+        watched: the areas whose checks decide `status`.
+        alpha: the gate's: a check is significant where its `p_adjusted` is below.
+        min_reviews: the gate's: below, on either side, nothing is judged.
+        reasons: the sentences behind a `status` that is not `pass`, worst first.
+        history_note: None, or why trends and expected volumes are missing.
+    """
+
+    run_id: str
+    created_at: datetime
+    source: str
+    adapter: str
+    status: Status
+    reasons: tuple[str, ...]
+    watched: tuple[str, ...]
+    alpha: float
+    min_reviews: int
+    current: Side
+    reference: Side | None
+    volume: Volume
+    checks: tuple[Check, ...]
+    balance: tuple[Balance, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
+    movers: tuple[Mover, ...] = ()
+    quality: tuple[TargetQuality, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    slices_withheld: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    scored_runs: tuple[str, ...] = ()
+    history_note: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold: times as ISO 8601 in UTC, undefined figures as null."""
+        return {"format_version": FORMAT_VERSION, **_plain(asdict(self))}
+
+
+def worst(statuses: Sequence[Status]) -> Status:
+    """The worst of `statuses`; `pass` where there is none."""
+    judged = [status for status in statuses if status is not Status.UNJUDGED]
+    return max(judged, key=list(Status).index, default=Status.PASS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value

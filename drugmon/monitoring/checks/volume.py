@@ -1,0 +1,97 @@
+"""Did the night run, and on how much: the age of the newest verdict, and the number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+
+from drugmon.monitoring.checks.findings import Finding, percent
+from drugmon.monitoring.checks.gate import Gate, Limits
+from drugmon.monitoring.checks.summary import Status
+from drugmon.statistics.figures import Interval
+
+_SPREAD = 3 * 1.4826
+"""Three standard deviations, as multiples of the median absolute deviation of a normal variable."""
+
+
+def freshness(newest: datetime | None, now: datetime, gate: Gate) -> Finding:
+    """How old the newest verdict, or the newest run that wrote these verdicts, is."""
+    name, title = "freshness.newest", "Newest verdicts"
+    if newest is None:
+        return Finding(name, title, "There is no verdict whose time is known.", status=Status.FAIL)
+    hours = max(0.0, (now - newest).total_seconds() / 3600)
+    limits = Limits(gate.freshness.warn, gate.freshness.fail)
+    status = Status.PASS
+    if hours >= limits.warn:
+        status = Status.FAIL if hours >= limits.fail else Status.WARN
+    return Finding(
+        name,
+        title,
+        f"The newest verdicts are from {newest:%Y-%m-%d %H:%M} UTC, {_ago(hours)} ago.",
+        "hours since the newest verdicts",
+        Interval(hours, None, None),
+        limits=limits,
+        status=status,
+    )
+
+
+def not_fresh(reason: str) -> Finding:
+    """Freshness where a window of the past was asked for."""
+    return Finding("freshness.newest", "Newest verdicts", reason)
+
+
+def failures(sentences: Sequence[str]) -> list[Finding]:
+    """What went wrong before the report, as failed checks."""
+    return [
+        Finding(f"freshness.run.{number}", "Scoring", sentence, status=Status.FAIL)
+        for number, sentence in enumerate(sentences, 1)
+    ]
+
+
+def volume(rows: int, earlier: Sequence[int], gate: Gate) -> tuple[Finding, Interval | None]:
+    """Rows against those of earlier reports of the source, and the range to expect.
+
+    The range is the median, and three robust standard deviations of the logarithms about it.
+    """
+    name, title = "volume.rows", "Number of reviews"
+    if not rows:
+        return Finding(name, title, "There are no reviews.", status=Status.FAIL), None
+    known = [each for each in earlier if each > 0]
+    if len(known) < gate.volume.nights:
+        says = (
+            f"{rows:,} reviews; {len(known)} earlier reports are known, {gate.volume.nights} are "
+            "needed to say how many are usual."
+        )
+        return Finding(name, title, says), None
+    logs = np.log(known)
+    median = float(np.median(logs))
+    reach = max(float(np.log(1.25)), _SPREAD * float(np.median(np.abs(logs - median))))
+    expected = Interval(*(float(np.exp(each)) for each in (median, median - reach, median + reach)))
+    return _judged(rows, expected, gate), expected
+
+
+def _judged(rows: int, expected: Interval, gate: Gate) -> Finding:
+    usual, low, high = expected.value or 1.0, expected.low or 0.0, expected.high or 0.0
+    share, limits = rows / usual, Limits(gate.volume.warn, gate.volume.fail)
+    status = Status.PASS
+    if not low <= rows <= high:
+        if share <= limits.fail:
+            status = Status.FAIL
+        elif share <= limits.warn or share >= 1 / max(limits.warn, 1e-9):
+            status = Status.WARN
+    return Finding(
+        "volume.rows",
+        "Number of reviews",
+        f"{rows:,} reviews, {percent(share)} of the usual {usual:,.0f} "
+        f"({low:,.0f} to {high:,.0f} are to be expected).",
+        "share of the usual number of reviews",
+        Interval(share, None, None),
+        limits=limits,
+        status=status,
+    )
+
+
+def _ago(hours: float) -> str:
+    return f"{hours / 24:.0f} days" if hours >= 72 else f"{hours:.1f} hours"

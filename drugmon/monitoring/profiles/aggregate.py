@@ -1,0 +1,257 @@
+"""Aggregating scored reviews in SQL: a profile of any number of rows, and some of their texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from drugmon.data.queries import Sql, statement
+from drugmon.data.reviews import clean
+from drugmon.data.verdicts.scored import TEXTS, Scored
+from drugmon.errors import SourceError
+from drugmon.labels import GRADE_OF_TARGET, LABELS, TARGETS
+from drugmon.monitoring.profiles.groups import kept_groups
+from drugmon.monitoring.profiles.names import NameMix, mix_of, name_key
+from drugmon.monitoring.profiles.profile import rating_counts, rating_key, spread, text_profile
+from drugmon.monitoring.profiles.reference import Profile, Spread, TextProfile
+from drugmon.monitoring.profiles.target_counts import TargetCounts
+from drugmon.monitoring.profiles.words import WordCounts, count_words, words_of
+from drugmon.statistics.figures import Quality
+from drugmon.statistics.quality import measure
+
+if TYPE_CHECKING:
+    from drugmon.models.tokens.vocabulary import Vocabulary
+
+TEXT_ROWS: Final = 4000
+"""Reviews whose texts are looked at, at most."""
+
+LABELLED_ROWS: Final = 100_000
+"""Reviews that quality is measured on, at most."""
+
+REPEAT_ROWS: Final = 500_000
+"""Reviews among which repeats are counted, about."""
+
+_LABEL_COLUMNS: Final = [f"{target}_sentiment" for target in reversed(TARGETS)]
+_BLANKS: Final = Sql(r"e' \t\n\r\f\u000b\u0085\u00a0\u2028\u2029\u3000'")
+
+Texts = list[tuple[str | None, ...]]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one side of a comparison is.
+
+    `texts` are the cleaned texts of some rows; `undated` rows have no time that can be read;
+    `newest` is when the last of the verdicts was given; `adapters` counts rows by who judged.
+    """
+
+    profile: Profile
+    texts: Texts
+    empty: int
+    undated: int
+    since: datetime | None
+    until: datetime | None
+    newest: datetime | None
+    adapters: Mapping[str, int]
+
+
+def count_scored(
+    scored: Scored,
+    labels: Mapping[str, Mapping[str, str]],
+    vocabulary: Vocabulary | None,
+    *,
+    seed: int = 0,
+) -> Counted:
+    """Aggregate the rows of `scored`.
+
+    Args:
+        scored: the view.
+        labels: the label of each level of every graded column, as the adapter was taught.
+        vocabulary: of the adapter's base; None where it is not at hand.
+        seed: of the bootstrap behind the intervals of quality.
+
+    Raises:
+        SourceError: a verdict has a label or a probability that is none, or a cell cannot be read.
+    """
+    _refuse_broken(scored)
+    rows, empty, undated, since, until, newest = scored.rows("count_scored", labels=_LABEL_COLUMNS)[
+        0
+    ]
+    targets = {}
+    for target in TARGETS:
+        counts = TargetCounts()
+        counts.add_cells(scored.rows("count_verdicts", **_columns(target)))
+        targets[target] = counts.profile()
+    mixes, groups = _names(scored)
+    texts = _sample_texts(scored, rows)
+    words, unknown = _words(texts, vocabulary)
+    profile = Profile(
+        n=rows,
+        targets=targets,
+        texts=_lengths(scored),
+        drugs=mixes.get("drug"),
+        conditions=mixes.get("condition"),
+        ratings=_ratings(scored),
+        quality=_quality(scored, rows, labels, seed),
+        words=words,
+        groups=groups,
+        repeats=_repeats(scored, rows),
+        unknown_words=unknown,
+    )
+    adapters: dict[str, int] = dict(scored.rows("count_adapters"))
+    return Counted(profile, texts, empty, undated, _utc(since), _utc(until), _utc(newest), adapters)
+
+
+def label_of(labels: Mapping[str, Mapping[str, str]], grade: str, cell: object) -> str | None:
+    """The label that a cell of a graded column gives; None where it holds no level of it."""
+    if grade == "rating":
+        return labels.get(grade, {}).get(rating_key(cell))
+    key = " ".join(str(cell).split()).lower()
+    return _folded(tuple(labels.get(grade, {}).items())).get(key)
+
+
+@cache
+def _folded(levels: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {level.lower(): label for level, label in levels}
+
+
+def _columns(target: str) -> dict[str, str]:
+    probabilities = {f"p_{label}": f"{target}_p_{label}" for label in LABELS}
+    return {"label": f"{target}_sentiment", "confidence": f"{target}_confidence", **probabilities}
+
+
+def _refuse_broken(scored: Scored) -> None:
+    for target in TARGETS:
+        ((labels, probabilities),) = scored.rows("count_broken", **_columns(target))
+        if labels:
+            raise SourceError(
+                f"{scored.where}: {labels:,} rows of {target}_sentiment hold something else than "
+                f"{', '.join(LABELS)}; score them again with --rescore"
+            )
+        if probabilities:
+            raise SourceError(
+                f"{scored.where}: the confidence or a probability of {probabilities:,} "
+                f"verdict{'s' if probabilities > 1 else ''} on {target} is missing, infinite or no "
+                "share; score them again with --rescore"
+            )
+
+
+def _lengths(scored: Scored) -> dict[str, TextProfile]:
+    return {name: text_profile(_lengths_of(scored, name)) for name in TEXTS if name in scored.has}
+
+
+def _lengths_of(scored: Scored, text: str) -> Counter[int]:
+    counted: Counter[int] = Counter()
+    for characters, rows in scored.rows("count_lengths", text=text, blanks=_BLANKS):
+        counted[characters or 0] += rows
+    return counted
+
+
+def _names(scored: Scored) -> tuple[dict[str, NameMix], dict[str, Any]]:
+    """Counts of every name of drugs, conditions and what is sliced by; labels by these names."""
+    items = [
+        Sql(
+            statement(
+                "count_label",
+                column=f"{target}_sentiment",
+                value=Sql(f"'{label}'"),
+                as_name=f"{target}_{label}",
+            )
+        )
+        for target in TARGETS
+        for label in LABELS
+    ]
+    columns: dict[str, str] = {name: name for name in ("drug", "condition") if name in scored.has}
+    mixes: dict[str, NameMix] = {}
+    groups: dict[str, Any] = {}
+    columns.update(scored.by)
+    for name, column in columns.items():
+        counted: Counter[str | None] = Counter()
+        cells: dict[str, Any] = {}
+        for value, rows, *counts in scored.rows("count_names", column=column, counts=items):
+            key = name_key(value)
+            counted[key] += rows
+            if key is not None:
+                array = np.array(counts, np.int64).reshape(len(TARGETS), len(LABELS))
+                cells[key] = cells[key] + array if key in cells else array
+        mixes[name] = mix_of(counted, top=None, rare=1)
+        groups[name] = kept_groups(cells, top=None, rare=1)
+    return mixes, groups
+
+
+def _ratings(scored: Scored) -> dict[str, int] | None:
+    if "rating" not in scored.has:
+        return None
+    counted: Counter[str] = Counter()
+    for rating, rows in scored.rows("count_ratings"):
+        counted[rating_key(rating)] += rows
+    return rating_counts(counted)
+
+
+def _repeats(scored: Scored, rows: int) -> dict[int, int]:
+    parts = Sql(str(max(1, rows // REPEAT_ROWS)))
+    counted: dict[int, int] = dict(scored.rows("count_repeats", labels=_LABEL_COLUMNS, parts=parts))
+    return dict(sorted(counted.items()))
+
+
+def _sample_texts(scored: Scored, rows: int) -> Texts:
+    columns = [name for name in TEXTS if name in scored.has]
+    if not columns:
+        return []
+    condition = Sql(statement("has_text", texts=columns))
+    sampled = _sample(scored, columns, condition, rows, TEXT_ROWS)
+    return [tuple(map(clean, row)) for row in sampled]
+
+
+def _sample(
+    scored: Scored, columns: Sequence[str], condition: Sql, rows: int, most: int
+) -> list[tuple[Any, ...]]:
+    """About `most` rows that meet the condition: all copies of a review, or none."""
+    sql = statement("sample_rows", view=scored.view, columns=columns, condition=condition)
+    return scored.execute(sql, {"parts": max(1, rows // (2 * most)), "most": most})
+
+
+def _words(texts: Texts, vocabulary: Vocabulary | None) -> tuple[WordCounts | None, Spread | None]:
+    if not texts:
+        return None, None
+    reviews, counts = count_words(texts)
+    words = WordCounts(reviews, 1, counts)
+    if vocabulary is None:
+        return words, None
+    return words, spread(vocabulary.unknown_shares(words_of(row) for row in texts))
+
+
+def _quality(
+    scored: Scored, rows: int, labels: Mapping[str, Mapping[str, str]], seed: int
+) -> dict[str, Quality]:
+    """The quality of each target whose true labels the rows tell."""
+    found = {}
+    for target, grade in GRADE_OF_TARGET.items():
+        if grade not in scored.has:
+            continue
+        columns = [f"{target}_sentiment", grade, *(f"{target}_p_{label}" for label in LABELS)]
+        parts = [Sql(statement("is_known", column=name)) for name in columns[:2]]
+        sampled = _sample(scored, columns, Sql(" AND ".join(parts)), rows, LABELLED_ROWS)
+        triples = [
+            (label_of(labels, grade, cell), label, probabilities)
+            for label, cell, *probabilities in sampled
+        ]
+        known = [triple for triple in triples if triple[0] is not None]
+        if known:
+            found[target] = measure(
+                np.array([LABELS.index(str(true)) for true, _, _ in known]),
+                np.array([LABELS.index(label) for _, label, _ in known]),
+                np.array([probabilities for _, _, probabilities in known], dtype=np.float64),
+                seed=seed,
+            )
+    return found
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)

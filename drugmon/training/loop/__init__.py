@@ -1,0 +1,4 @@
+"""The training loop: batches, loss, optimizer, validation, checkpoint.
+
+May import `reviews`.
+"""

@@ -1,0 +1,110 @@
+"""Examples: encoded reviews with what they teach, and the batches that a training epoch takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from drugmon.models.classifiers.classifier import Batch
+from drugmon.models.tokens.prepared import Prepared
+
+Array = NDArray[np.int64]
+
+_POOL: Final = 20
+"""Batches are cut from pools of this many, sorted by length: little padding, and still random."""
+
+
+@dataclass(frozen=True)
+class ReviewBatch:
+    """Padded items, and per target (b,), int64, which of them judges each of `b` reviews."""
+
+    items: Batch
+    places: Mapping[str, torch.Tensor]
+
+    def to(self, device: torch.device) -> ReviewBatch:
+        """Return the same batch on `device`."""
+        places = {target: own.to(device) for target, own in self.places.items()}
+        return ReviewBatch(self.items.to(device), places)
+
+    def logits(
+        self, model: Callable[[Batch], Mapping[str, torch.Tensor]]
+    ) -> dict[str, torch.Tensor]:
+        """Return the level logits (b, levels) that `model` gives each review.
+
+        They mean nothing where a target has no item; such a row has no label either.
+        """
+        found = model(self.items)
+        return {target: found[target][own] for target, own in self.places.items()}
+
+
+@dataclass(frozen=True)
+class Examples:
+    """`n` prepared reviews; of each target `levels` and `labels` (n,), int64, -1 where missing.
+
+    `collate` pads the items of `prepared`, whose places are those of the same targets.
+    """
+
+    prepared: Prepared
+    collate: Callable[[Sequence[Any]], Batch]
+    levels: Mapping[str, Array]
+    labels: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        return len(self.prepared)
+
+    @property
+    def lengths(self) -> Array:
+        """Tokens of each review's longest item (n,)."""
+        return self.prepared.review_lengths()
+
+    def labelled(self) -> Array:
+        """Return the rows that teach at least one target, ascending."""
+        known = np.zeros(len(self), dtype=bool)
+        for labels in self.labels.values():
+            known |= labels >= 0
+        return np.flatnonzero(known)
+
+    def take(self, rows: Array) -> Examples:
+        """Return the examples at `rows`, which may repeat; their items are shared."""
+        return Examples(
+            self.prepared.take(rows),
+            self.collate,
+            {target: levels[rows] for target, levels in self.levels.items()},
+            {target: labels[rows] for target, labels in self.labels.items()},
+        )
+
+    def batch(self, rows: Array) -> ReviewBatch:
+        """Return the padded batch of `rows`."""
+        taken = self.prepared.take(rows)
+        places = {target: torch.from_numpy(own) for target, own in taken.places.items()}
+        return ReviewBatch(self.collate(taken.items), places)
+
+
+def make_examples(
+    prepared: Prepared,
+    collate: Callable[[Sequence[Any]], Batch],
+    levels: Mapping[str, Array],
+    labels: Mapping[str, Array],
+) -> Examples:
+    """Return examples that hold no more items than their labels need."""
+    places = {
+        target: np.where(own >= 0, prepared.places[target], -1) for target, own in labels.items()
+    }
+    needed = Prepared(prepared.items, places, prepared.tokens)
+    return Examples(needed.take(np.arange(len(prepared))), collate, levels, labels)
+
+
+def length_grouped(lengths: Array, rows: Array, size: int, rng: np.random.Generator) -> list[Array]:
+    """Shuffle `rows` into ceil(len(rows) / size) batches of similar `lengths`, in random order."""
+    shuffled = rng.permutation(rows)
+    batches = []
+    for start in range(0, len(shuffled), size * _POOL):
+        pool = shuffled[start : start + size * _POOL]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[cut : cut + size] for cut in range(0, len(pool), size)]
+    return [batches[index] for index in rng.permutation(len(batches))]

@@ -1,0 +1,153 @@
+"""Paraphrases of reviews, written by the seq2seq base itself before it is trained."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from drugmon.data.reviews import Texts, clean
+from drugmon.errors import RecipeError
+from drugmon.models.bases.bases import Base
+
+PROMPT: Final = "Paraphrase this text in other words:\n{text}"
+BATCH: Final = 16
+MAX_TOKENS: Final = 512
+"""What is longer is cut before it is paraphrased."""
+
+
+class Paraphraser:
+    """Rewords each text of a review by sampling from `base` at `temperature`.
+
+    The same seed gives the same paraphrases. Finished batches are kept in `cache`, a file that only
+    its owner reads and that goes with the folder of the training, so that a killed run goes on.
+
+    Raises:
+        RecipeError: the base cannot write.
+    """
+
+    def __init__(
+        self, base: Base, device: torch.device, temperature: float, seed: int, cache: Path
+    ) -> None:
+        if not base.config.get("is_encoder_decoder"):
+            raise RecipeError(
+                f"augment.method = 'paraphrase' needs a seq2seq base, and {base.name} cannot "
+                "write; take 'mask', or a recipe with another base.name"
+            )
+        self._base, self._device, self._cache = base, device, cache
+        self._temperature, self._seed = temperature, seed
+        self._writer: _Writer | None = None
+
+    def __call__(self, reviews: Sequence[Texts]) -> list[Texts | None]:
+        """Return each review reworded, None where nothing of it came out otherwise."""
+        texts = [text for review in reviews for field in review if (text := clean(field))]
+        written = iter(self._write(texts))
+        return [self._reword(review, written) for review in reviews]
+
+    @staticmethod
+    def _reword(review: Texts, written: Any) -> Texts | None:
+        cleaned = [clean(text) for text in review]
+        own = [_other(next(written), text) if text else None for text in cleaned]
+        return None if own == cleaned else Texts(*own)
+
+    def _write(self, texts: Sequence[str]) -> list[str]:
+        """Paraphrases of `texts`, in their order; texts of like length share a batch."""
+        found = [""] * len(texts)
+        known = _read(self._cache)
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        for number, start in enumerate(range(0, len(order), BATCH)):
+            rows = order[start : start + BATCH]
+            batch = [texts[row] for row in rows]
+            key = self._key(number, batch)
+            if key not in known:
+                known[key] = self._generate(number, batch)
+                _append(self._cache, key, known[key])
+            for row, text in zip(rows, known[key], strict=True):
+                found[row] = text
+        self._writer = None  # its memory is needed for training
+        return found
+
+    def _generate(self, number: int, batch: Sequence[str]) -> list[str]:
+        if self._writer is None:
+            self._writer = _Writer(self._base, self._device)
+        # The batch's own seed: a run that goes on from the cache draws what a whole one does.
+        return self._writer.write(batch, self._temperature, self._seed + 1_000_003 * number)
+
+    def _key(self, number: int, batch: Sequence[str]) -> str:
+        own = [self._base.sha256, self._temperature, self._seed, number, PROMPT, list(batch)]
+        return blake2b(json.dumps(own).encode(), digest_size=16).hexdigest()
+
+
+class _Writer:
+    """The base with its language-model head."""
+
+    def __init__(self, base: Base, device: torch.device) -> None:
+        from transformers import AutoModelForSeq2SeqLM, PreTrainedTokenizerFast
+
+        options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
+        model = AutoModelForSeq2SeqLM.from_pretrained(
+            base.folder, dtype=torch.float32, trust_remote_code=False, **options
+        )
+        self._model: Any = model.to(device).eval()
+        config = base.config
+        file = str(base.folder / "tokenizer.json")
+        self._tokenizer: Any = PreTrainedTokenizerFast(tokenizer_file=file)  # type: ignore[no-untyped-call]
+        self._tokenizer.pad_token_id = int(config["pad_token_id"])
+        self._device = device
+
+    @torch.inference_mode()
+    def write(self, texts: Sequence[str], temperature: float, seed: int) -> list[str]:
+        """One paraphrase of each text."""
+        inputs = self._tokenizer(
+            [PROMPT.format(text=text) for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=MAX_TOKENS,
+            return_tensors="pt",
+        ).to(self._device)
+        longest = int(inputs["attention_mask"].sum(dim=1).max())
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            written = self._model.generate(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                do_sample=True,
+                temperature=temperature,
+                top_p=0.95,
+                max_new_tokens=min(MAX_TOKENS, longest + 16),
+            )
+        return list(self._tokenizer.batch_decode(written, skip_special_tokens=True))
+
+
+def _other(written: str, text: str) -> str:
+    """The paraphrase, or the text where the paraphrase is empty or the same."""
+    written = clean(written) or ""
+    same = " ".join(written.split()).casefold() == " ".join(text.split()).casefold()
+    return text if same or not written else written
+
+
+def _read(cache: Path) -> dict[str, list[str]]:
+    if not cache.exists():
+        return {}
+    found = {}
+    for line in cache.read_text(encoding="utf-8").split("\n"):
+        try:
+            key, texts = json.loads(line)
+        except ValueError:  # torn by a kill
+            continue
+        found[key] = texts
+    return found
+
+
+def _append(cache: Path, key: str, texts: Sequence[str]) -> None:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    with os.fdopen(os.open(cache, flags, 0o600), "a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps([key, list(texts)]))

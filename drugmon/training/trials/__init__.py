@@ -1,0 +1,4 @@
+"""Trials: plans and searches of settings, and what came of each.
+
+May import the recipe.
+"""

@@ -1,0 +1,212 @@
+"""Compare: several models on the same labelled reviews, and how sure their differences are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from drugmon.config import EngineConfig
+from drugmon.data.verdicts.atomic import replacing
+from drugmon.errors import TrainingDataError, UsageError
+from drugmon.models.adapters.adapter import Adapter, open_adapter
+from drugmon.models.adapters.manifest import Manifest
+from drugmon.models.adapters.zero_shot import open_base
+from drugmon.reports.comparison import Comparison, Epoch, Stage, Training, render_comparison
+from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.workflows.compare.judged import adjusted, differences, judge
+from drugmon.workflows.compare.trained_on import trained_on
+
+OnProgress: TypeAlias = Callable[[str, int, int, str], None]
+"""Told the stage's title, how many reviews it has scored, of how many, and a note."""
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """What to compare on what: bases by themselves, then adapters; the first is the baseline."""
+
+    source: str
+    adapters: tuple[str, ...]
+    bases: tuple[str, ...] = ()
+    html: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    engine: EngineConfig = field(default_factory=EngineConfig)
+
+    def __post_init__(self) -> None:
+        if len(self.bases) + len(self.adapters) < 2:
+            raise UsageError(
+                "a comparison needs two models or more: repeat --adapter, or give --base too"
+            )
+
+
+def compare_sources(
+    config: CompareConfig,
+    *,
+    on_progress: OnProgress = lambda _title, _done, _total, _note: None,
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> Comparison:
+    """Measure every model on the reviews of one source, and write the page where one is asked for.
+
+    Raises:
+        DrugmonError: the source has no grades, or a model cannot be loaded or reads other labels.
+    """
+    models = [*map(open_base, config.bases), *map(open_adapter, config.adapters)]
+    reviews = read_labelled(
+        config.source, _labels(models), overrides=config.columns, encoding=config.encoding
+    )
+    source = Path(config.source).name
+    warnings = [own for each in models if (own := trained_on(each, source, reviews))]
+    for warning in warnings:
+        warn(warning)
+    comparison = compare_models(
+        dict(zip(_titles(models), models, strict=True)),
+        reviews,
+        source=source,
+        engine=config.engine,
+        warnings=warnings,
+        on_progress=on_progress,
+        warn=warn,
+    )
+    if config.html:
+        write_page(comparison, config.html)
+    return comparison
+
+
+def compare_models(
+    models: Mapping[str, Adapter],
+    reviews: LabelledReviews,
+    *,
+    source: str,
+    engine: EngineConfig,
+    missing: Mapping[str, str] | None = None,
+    warnings: Sequence[str] = (),
+    on_progress: OnProgress = lambda _title, _done, _total, _note: None,
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> Comparison:
+    """Measure `models` (by title, the first is the baseline) on `reviews`, one after the other.
+
+    `missing` are stages without a model to measure, with the reason; `warnings` go onto the page.
+
+    Raises:
+        DrugmonError: no review has a grade that one of them judges, or one cannot be loaded.
+    """
+    judged = {}
+    for title, adapter in models.items():
+        judged[title] = judge(
+            adapter,
+            reviews,
+            engine,
+            lambda done, total, title=title: on_progress(title, done, total, "measuring"),  # type: ignore[misc]
+            warn,
+        )
+    if not any(each.qualities for each in judged.values()):
+        raise TrainingDataError(f"{source}: no review has a grade of a target that is judged")
+    found = differences(reviews, [each.scores for each in judged.values()])
+    adjusted_p = adjusted(found)
+    return Comparison(
+        source=source,
+        rows=len(reviews),
+        compute=next(iter(judged.values())).compute,
+        compared_at=datetime.now(UTC),
+        stages=[
+            Stage(
+                title=title,
+                identity=models[title].manifest.identity,
+                base=models[title].manifest.base["source"].partition("@")[0],
+                qualities=own.qualities,
+                differences=found[number],
+                adjusted_p=adjusted_p[number],
+                speed=own.speed,
+                training=training_of(models[title].manifest),
+            )
+            for number, (title, own) in enumerate(judged.items())
+        ],
+        missing=missing or {},
+        warnings=warnings,
+    )
+
+
+def write_page(comparison: Comparison, html: Path) -> None:
+    """Write the page of a comparison, whole or not at all."""
+    with replacing(html) as temporary:
+        temporary.write_text(render_comparison(comparison), encoding="utf-8")
+
+
+def training_of(manifest: Manifest) -> Training | None:
+    """What a manifest tells of a training; None where nothing was trained."""
+    told = manifest.training
+    if not told.get("trainable_parameters"):
+        return None
+    counts = told.get("label_counts", {"before": {}, "after": {}})
+    return Training(
+        trainable_parameters=told["trainable_parameters"],
+        all_parameters=told["all_parameters"],
+        seconds=told["seconds"],
+        peak_memory_bytes=told.get("peak_memory"),
+        best_epoch=told.get("best_epoch"),
+        epochs=[Epoch(each["loss"], each["mean_macro_f1"]) for each in told.get("epochs", ())],
+        before=counts["before"],
+        after=counts["after"],
+    )
+
+
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as JSON can hold it."""
+    return {
+        "source": comparison.source,
+        "rows": comparison.rows,
+        "compute": comparison.compute,
+        "compared_at": comparison.compared_at.isoformat(timespec="seconds"),
+        "best": {
+            target: best.title
+            for target in comparison.targets
+            if (best := comparison.best(target)) is not None
+        },
+        "stages": [_stage_json(stage) for stage in comparison.stages],
+        "missing": dict(comparison.missing),
+        "warnings": list(comparison.warnings),
+    }
+
+
+def _stage_json(stage: Stage) -> dict[str, Any]:
+    training = stage.training
+    return {
+        "title": stage.title,
+        "model": stage.identity,
+        "base": stage.base,
+        "reviews_per_second": stage.speed,
+        "training": {**asdict(training), "trainable_share": training.share} if training else None,
+        "targets": {target: quality.to_dict() for target, quality in stage.qualities.items()},
+        "against_first": {
+            target: {**asdict(difference), "mcnemar_p_adjusted": stage.adjusted_p[target]}
+            for target, difference in stage.differences.items()
+        },
+    }
+
+
+def _labels(models: Sequence[Adapter]) -> Mapping[str, Mapping[str, str]]:
+    """The label of every level, which must be the same for all: else the truth would differ."""
+    first = models[0].manifest
+    for manifest in (adapter.manifest for adapter in models[1:]):
+        if manifest.recipe["labels"] != first.recipe["labels"]:
+            raise UsageError(
+                f"adapters {first.name} and {manifest.name} map grades to labels differently "
+                "(labels in their recipes): their figures do not compare"
+            )
+    labels: Mapping[str, Mapping[str, str]] = first.recipe["labels"]
+    return labels
+
+
+def _titles(models: Sequence[Adapter]) -> list[str]:
+    """Names where they tell the models apart, else names with digests."""
+    names = [adapter.manifest.name for adapter in models]
+    if len(set(names)) == len(names):
+        return names
+    identities = [adapter.manifest.identity for adapter in models]
+    for identity in identities:
+        if identities.count(identity) > 1:
+            raise UsageError(f"adapter {identity} is given twice")
+    return identities

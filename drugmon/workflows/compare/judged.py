@@ -1,0 +1,94 @@
+"""A model's verdicts on labelled reviews, and how they differ from another model's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drugmon.config import EngineConfig
+from drugmon.labels import TARGETS
+from drugmon.models.adapters.adapter import Adapter
+from drugmon.scoring.engine import Engine
+from drugmon.scoring.scores import Scores
+from drugmon.statistics.quality import Quality
+from drugmon.statistics.significance import Difference, compare, holm
+from drugmon.training.reviews.dataset import LabelledReviews
+from drugmon.workflows.compare.evaluate import BOOTSTRAP_SEED, both, measure_scores, score_all
+
+WARM_UP: Final = 16
+"""Reviews scored before the clock starts: the first batch pays for what is loaded on demand."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A model's verdicts, and how many reviews it gave them to in a second."""
+
+    scores: Scores
+    qualities: Mapping[str, Quality]
+    speed: float
+    compute: str
+
+
+def judge(
+    adapter: Adapter,
+    reviews: LabelledReviews,
+    config: EngineConfig,
+    on_progress: Callable[[int, int], None],
+    warn: Callable[[str], None],
+) -> Judged:
+    """Score `reviews` with `adapter`, and measure it and its speed.
+
+    Raises:
+        DrugmonError: it cannot be loaded.
+    """
+    engine = Engine(adapter, config, warn)
+    engine.score(reviews.texts[:WARM_UP])
+    began = time.perf_counter()
+    scores = score_all(engine, reviews, on_progress)
+    seconds = time.perf_counter() - began
+    qualities = measure_scores(scores, reviews)
+    return Judged(scores, qualities, len(reviews) / seconds, str(engine.compute))
+
+
+def differences(reviews: LabelledReviews, judged: Sequence[Scores]) -> list[dict[str, Difference]]:
+    """Per stage, the differences to the first one on the rows that both have judged."""
+    first = judged[0]
+    found: list[dict[str, Difference]] = [{}]
+    for other in judged[1:]:
+        own = {}
+        for target, labels in reviews.labels.items():
+            column = TARGETS.index(target)
+            rows = _shared(labels, first.labels[:, column], other.labels[:, column])
+            if rows.any():
+                own[target] = compare(
+                    labels[rows],
+                    first.labels[rows, column],
+                    other.labels[rows, column],
+                    seed=BOOTSTRAP_SEED,
+                )
+        found.append(own)
+    return found
+
+
+def _shared(
+    labels: NDArray[np.int64], first: NDArray[np.int8], other: NDArray[np.int8]
+) -> NDArray[np.bool_]:
+    return both(labels, first) & both(labels, other)
+
+
+def adjusted(differences: Sequence[Mapping[str, Difference]]) -> list[dict[str, float | None]]:
+    """Per stage and target, McNemar's p-value adjusted for all stages of that target."""
+    targets = {target: None for own in differences for target in own}
+    columns = {
+        target: holm([own[target].mcnemar_p if target in own else None for own in differences])
+        for target in targets
+    }
+    return [
+        {target: columns[target][number] for target in own}
+        for number, own in enumerate(differences)
+    ]

@@ -1,0 +1,183 @@
+"""The settings of a nightly job: a TOML file, checked key by key when it is loaded.
+
+Relative paths are relative to the folder of the file, wherever the job is started.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from drugmon.checked import check_keys, checked
+from drugmon.config import EngineConfig
+from drugmon.errors import SettingsError, UsageError
+from drugmon.monitoring.checks.summary import AREAS
+from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
+from drugmon.workflows.score.score import ScoreConfig
+
+
+@dataclass(frozen=True)
+class Task:
+    """A source as the workflows take it: what to score and how to report it; `name` is unique."""
+
+    name: str
+    score: ScoreConfig
+    report: Report
+
+
+@dataclass(frozen=True)
+class NightlyConfig:
+    """A whole nightly job; `folder` is the settings file's, absolute, `out` that of the reports."""
+
+    name: str
+    folder: Path
+    out: str
+    tasks: tuple[Task, ...]
+    job: Job
+    log: Log
+    notify: Notify
+
+    @property
+    def state(self) -> Path:
+        """The folder of the job's lock and state."""
+        return self.folder / self.job.state
+
+    @property
+    def pages(self) -> Path:
+        """The folder of all reports, but those of sources that name another one."""
+        return self.folder / self.out
+
+
+_SPAN: Final = re.compile(r"[1-9]\d*[hdw]")
+_SECTIONS: Final[Mapping[str, type[Any]]] = {
+    kind.__name__.lower(): kind for kind in (Job, Engine, Report, Log, Notify)
+}
+
+
+def load_nightly(path: Path) -> NightlyConfig:
+    """Read the settings of a nightly job; every mistake in them is found here.
+
+    Raises:
+        SettingsError: the file is missing or no TOML, or a key or a value will not do; the message
+            names file and key.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    check_keys(values, ("source", *_SECTIONS), str(path))
+    sections = {
+        key: checked(kind, values.get(key, {}), f"{path}: {key}") for key, kind in _SECTIONS.items()
+    }
+    folder = path.resolve().parent
+    _check_notify(values.get("notify", {}), path)
+    _check_report(sections["report"], f"{path}: report")
+    return NightlyConfig(
+        path.stem,
+        folder,
+        sections["report"].out,
+        _tasks(values, sections["engine"].config(), folder, path),
+        sections["job"],
+        sections["log"],
+        sections["notify"],
+    )
+
+
+def _check_notify(table: Mapping[str, Any], path: Path) -> None:
+    parts = urlsplit(table.get("url", ""))
+    if table.get("url") and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise SettingsError(f"{path}: notify.url will not do: give an http or https address")
+    if not isinstance(table.get("command", []), list):
+        raise SettingsError(
+            f'{path}: notify.command will not do: give a list, such as ["./tell.sh", "reviews"]'
+        )
+
+
+def _check_report(report: Report, where: str) -> Report:
+    if not (report.window in ("new", "all") or _SPAN.fullmatch(report.window)):
+        raise SettingsError(
+            f"{where}.window = {report.window!r} will not do: give new, all, or a span such as 7d"
+        )
+    for area in report.fail_on:
+        if area not in AREAS:
+            raise SettingsError(
+                f"{where}.fail_on = {area!r} will not do: give some of {', '.join(AREAS)}"
+            )
+    return report
+
+
+def _tasks(
+    values: Mapping[str, Any], engine: EngineConfig, folder: Path, path: Path
+) -> tuple[Task, ...]:
+    tables = values.get("source", [])
+    if not isinstance(tables, list) or not tables:
+        raise SettingsError(f'{path} names no source; add [[source]] with source = "reviews.csv"')
+    shared = values.get("report", {})
+    tasks = []
+    for number, table in enumerate(tables, start=1):
+        where = f"{path}: source {number}"
+        source = checked(Source, table, where)
+        if not source.source or source.source == "-":
+            raise SettingsError(f"{where}.source is missing: give a file, a glob or a database")
+        own = f"{where}.report"
+        report = _check_report(checked(Report, {**shared, **source.report}, own), own)
+        tasks.append(Task(_name(source), _score_config(source, engine, folder, where), report))
+    twice = [name for name, count in Counter(task.name for task in tasks).items() if count > 1]
+    if twice:
+        raise SettingsError(
+            f"{path}: several sources are called {twice[0]!r}; "
+            'give each a name of its own: name = "..."'
+        )
+    return tuple(tasks)
+
+
+def _name(source: Source) -> str:
+    if named := " ".join(source.name.split()):
+        return named
+    path = Path(source.source)
+    # Of a glob such as inbox/*.csv nothing is left but the folder.
+    found = (
+        _letters(name) for name in (source.table, path.name.partition(".")[0], path.parent.name)
+    )
+    return next(filter(None, found), "reviews")
+
+
+def _letters(name: str) -> str:
+    kept = (letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+    return "".join(kept).strip("-")
+
+
+def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str) -> ScoreConfig:
+    try:
+        return ScoreConfig(
+            source=str(folder / source.source),
+            adapter=_adapter(source.adapter, folder),
+            # A slash at its end, which says that a folder is meant, has to stay.
+            out=os.path.join(folder, source.out) if source.out else None,  # noqa: PTH118
+            in_place=source.in_place,
+            table=source.table or None,
+            id_column=source.id or None,
+            lock_timeout=source.lock_timeout,
+            columns=source.columns,
+            where=source.where or None,
+            encoding=source.encoding or None,
+            history=folder / source.history if source.history else None,
+            engine=engine,
+        )
+    except UsageError as error:
+        raise SettingsError(f"{where}: {error}") from error
+
+
+def _adapter(name: str, folder: Path) -> str:
+    """An adapter beside the settings file, or in adapters/ there, else a shipped one's name."""
+    found = (place for place in (folder / name, folder / "adapters" / name) if place.is_dir())
+    return str(next(found, name))

@@ -1,0 +1,63 @@
+"""The log file of a nightly job, rotated by size."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
+
+from drugmon.data.verdicts.atomic import sink_errors
+from drugmon.workflows.nightly.settings import Log
+
+NAME: Final = "drugmon.nightly"
+"""The logger that a night speaks to; the command line adds standard error to it."""
+
+LAST: Final = {"last": True}
+"""Marks the record that sums up the night."""
+
+_FORMAT: Final = "%(asctime)s %(levelname)s drugmon nightly: %(message)s"
+_TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
+_BYTES_PER_MB: Final = 1_000_000
+
+
+class _LogFile(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A log that cannot be written, as on a full disk, is no reason to end the night."""
+
+
+@contextmanager
+def log_file(config: Log, folder: Path) -> Iterator[None]:
+    """Write what the night says to the log file, too.
+
+    Args:
+        config: which file, and when it is rotated.
+        folder: what a relative path is relative to.
+
+    Raises:
+        SinkError: the file cannot be written.
+    """
+    logger = logging.getLogger(NAME)
+    logger.setLevel(logging.INFO)
+    if not config.file:
+        yield
+        return
+    path = folder / config.file
+    with sink_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = _LogFile(
+            path,
+            maxBytes=round(config.max_mb * _BYTES_PER_MB),
+            backupCount=config.keep,
+            encoding="utf-8",
+        )
+    handler.setFormatter(logging.Formatter(_FORMAT, _TIME))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        with suppress(OSError):  # what could not be written is still in its buffer
+            handler.close()

@@ -1,0 +1,73 @@
+"""Which report a night makes of a source: of what the source's scoring writes, in its window."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from drugmon.data.sources import FileSource, output_path
+from drugmon.workflows.nightly.config import NightlyConfig, Task
+from drugmon.workflows.nightly.result import SourceNight
+from drugmon.workflows.nightly.settings import Report
+from drugmon.workflows.report.report import ReportConfig
+from drugmon.workflows.report.sides import REFERENCE_OF_ADAPTER
+from drugmon.workflows.score.score import ScoreConfig
+
+_SCORED_FILES = "*.scored.*"
+
+
+def report_config(
+    config: NightlyConfig, task: Task, night: SourceNight, since: str | None
+) -> ReportConfig:
+    """Return what to report of `task`.
+
+    Args:
+        config: the job.
+        task: the source.
+        night: how its scoring went.
+        since: where its window begins; None for all rows.
+    """
+    scored, settings = task.score, task.report
+    span = settings.window if settings.window not in ("new", "all") else None
+    return ReportConfig(
+        source=scored_source(scored),
+        table=scored.table,
+        adapter=scored.adapter,
+        reference=_reference(settings, config.folder),
+        since=since if settings.window == "new" else None,
+        last=span,
+        date_column=(settings.date_column or None) if span else None,
+        by=settings.by,
+        out=config.folder / settings.out,
+        name=task.name,
+        keep=settings.keep,
+        fail_on=settings.fail_on or None,
+        gate=config.folder / settings.gate if settings.gate else None,
+        history=scored.history,
+        columns=scored.columns,
+        lock_timeout=scored.lock_timeout,
+        scored=(night.score.run_id,) if night.score else (),
+        failures=tuple(night.failures),
+    )
+
+
+def scored_source(config: ScoreConfig) -> str:
+    """Return what a score run writes, as the source of a report, whether it is there or not.
+
+    Where the run reads a folder or a glob, that is every scored file in the folder it writes to.
+    """
+    if config.table or config.in_place:
+        return config.source
+    source = Path(config.source)
+    if not source.is_dir() and not glob.has_magic(config.source):
+        return str(output_path(FileSource.of(source), config.out, in_place=False))
+    if config.out:
+        folder = glob.escape(config.out)
+    else:
+        folder = glob.escape(config.source) if source.is_dir() else str(source.parent)
+    return str(Path(folder) / _SCORED_FILES)
+
+
+def _reference(settings: Report, folder: Path) -> str:
+    named = settings.reference == REFERENCE_OF_ADAPTER or settings.reference.startswith("previous:")
+    return settings.reference if named else str(folder / settings.reference)

@@ -1,0 +1,149 @@
+"""Nightly: score every source, report every source, gate; under one lock, told to others."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from drugmon.data.lock import lock_file
+from drugmon.errors import DrugmonError
+from drugmon.workflows.nightly.config import NightlyConfig, Task
+from drugmon.workflows.nightly.log import LAST, NAME, log_file
+from drugmon.workflows.nightly.night_report import report_config
+from drugmon.workflows.nightly.notify import News, notify
+from drugmon.workflows.nightly.result import NightResult, SourceNight
+from drugmon.workflows.nightly.state import NightState
+from drugmon.workflows.report.report import report
+from drugmon.workflows.score.run import Progress
+from drugmon.workflows.score.score import score
+
+_log = logging.getLogger(NAME)
+
+
+def nightly(
+    config: NightlyConfig,
+    *,
+    log_bug: Callable[[], object],
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+) -> NightResult:
+    """Run one night: each source is scored and reported, whatever becomes of the others.
+
+    What happens is said to the logger `drugmon.nightly`, and to the job's log file.
+
+    Args:
+        config: the job.
+        log_bug: keeps the traceback of the exception at hand, and returns where.
+        on_progress: called after every batch that is scored.
+
+    Raises:
+        RunningError: another run of the job did not end within `job.lock_wait`.
+        SettingsError, SinkError: the job's lock, state or log cannot be used.
+    """
+    lock = config.state / f"{config.name}.lock"
+    busy = f"the job {config.name} is running; wait for it, or let job.lock_wait be longer"
+    with lock_file(lock, config.job.lock_wait, busy), log_file(config.log, config.folder):
+        try:
+            result = _Night(config, log_bug, on_progress).run()
+        except BaseException as error:
+            reason = _cause(error)
+            _log.error("cut off, the next start goes on with this night: %s", reason)
+            _tell(config, News("failure", "failed", summary=f"cut off: {reason}"))
+            raise
+        _log.log(logging.ERROR if result.exit_code else logging.INFO, "%s", result.line, extra=LAST)
+        event = "failure" if result.exit_code else "success"
+        end = News(event, result.outcome, result.exit_code, result.line, str(result.pages))
+        _tell(config, end)
+    return result
+
+
+class _Night:
+    """The steps of one night."""
+
+    def __init__(
+        self,
+        config: NightlyConfig,
+        log_bug: Callable[[], object],
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._config, self._log_bug, self._on_progress = config, log_bug, on_progress
+
+    def run(self) -> NightResult:
+        """Score all, report all."""
+        began, config = time.monotonic(), self._config
+        names = tuple(task.name for task in config.tasks)
+        state = NightState(config.state / f"{config.name}.night.json", datetime.now(UTC), names)
+        if state.unfinished:
+            _log.warning("going on with the night of %s, which was cut off", state.unfinished)
+        _log.info("night begins: %s", ", ".join(names))
+        _tell(config, News("start"))
+        nights = [SourceNight(name) for name in names]
+        for task, night in zip(config.tasks, nights, strict=True):
+            with self._keeping(night, "scored"):
+                self._score(task, night)
+        for task, night in zip(config.tasks, nights, strict=True):
+            with self._keeping(night, "reported"):
+                self._report(task, night, state)
+        state.finish()
+        pages = config.pages / "index.html"
+        return NightResult(tuple(nights), pages, time.monotonic() - began)
+
+    @contextmanager
+    def _keeping(self, night: SourceNight, what: str) -> Iterator[None]:
+        """Take a step of one source: its failure is kept, and does not end the night."""
+        try:
+            yield
+            return
+        except DrugmonError as error:
+            reason = str(error)
+        except OSError as error:
+            reason = f"{error.filename or 'the system'}: {error.strerror or error}"
+        except Exception as error:
+            night.bug = True
+            kind, log = type(error).__name__, self._log_bug()
+            reason = f"a bug in drugmon ({kind}); the details are in {log}"
+        night.failures.append(f"{night.name} was not {what}: {' '.join(reason.split())}")
+        _log.error("%s", night.failures[-1])
+
+    def _score(self, task: Task, night: SourceNight) -> None:
+        night.score = score(
+            task.score,
+            on_progress=self._on_progress,
+            warn=lambda warning: _log.warning("%s: %s", night.name, warning),
+        )
+        done = night.score
+        _log.info(
+            f"{night.name}: run={done.run_id} adapter={done.adapter} total={done.total} "
+            f"scored={done.scored} reused={done.reused} empty={done.empty} "
+            f"seconds={done.seconds:.1f}"
+        )
+
+    def _report(self, task: Task, night: SourceNight, state: NightState) -> None:
+        earlier = state.reported(night.name)
+        if earlier is not None and night.score and not night.score.scored:
+            night.page, night.status = earlier
+            _log.info("%s: was reported before the night was cut off", night.name)
+            return
+        result = report(
+            report_config(self._config, task, night, state.since(night.name)),
+            warn=lambda warning: _log.warning("%s: %s", night.name, warning),
+        )
+        night.page, night.status = result.page, result.summary.status
+        state.report(night.name, night.page, night.status)
+        _log.info("%s: report %s %s", night.name, night.status, night.page)
+        for folder in result.removed:
+            _log.info("%s: removed the old report %s", night.name, folder.name)
+        for reason in result.summary.reasons:
+            _log.warning("%s: %s", night.name, reason)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) if isinstance(error, DrugmonError) else type(error).__name__
+
+
+def _tell(config: NightlyConfig, news: News) -> None:
+    notify(config.notify, config.folder, news)

@@ -1,0 +1,136 @@
+"""The folder of a report: built aside and moved into place whole, with `summary.json` in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from drugmon.data.history.histories import night_of_summary
+from drugmon.data.queries import Sql, statement
+from drugmon.data.verdicts.atomic import building
+from drugmon.data.verdicts.scored import GRADES, TEXTS, Scored
+from drugmon.labels import GRADE_OF_TARGET, TARGETS
+from drugmon.monitoring.checks.summary import Summary
+from drugmon.monitoring.profiles.aggregate import label_of
+from drugmon.monitoring.profiles.reference import Profile
+from drugmon.reports.retention import NIGHT, SUMMARY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from drugmon.reports.analysts.evidently_reports import EvidentlyInput
+    from drugmon.reports.morning import WriteAnalysts
+
+SAMPLE_ROWS: Final = 3000
+"""Rows of a side that evidently sees."""
+
+_NAMES: Final = ("drug", "condition")
+
+
+def write_report_page(
+    summary: Summary, out: Path, sample: EvidentlyInput | None, write_analysts: WriteAnalysts
+) -> Path:
+    """Write `<out>/<date>-<run>/` and return the path of its page.
+
+    `write_analysts` writes evidently's pages of `sample`.
+
+    Raises:
+        SinkError: the folder cannot be written; nothing of it is left.
+    """
+    from drugmon.reports.morning import write_page
+
+    folder = out / f"{summary.created_at.astimezone(UTC):%Y-%m-%d}-{summary.run_id}"
+    with building(folder) as aside:
+        write_page(summary, aside, sample, write_analysts)
+        text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+        (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
+        night = json.dumps(night_of_summary(summary, folder.name), default=str)
+        (aside / NIGHT).write_text(night + "\n", encoding="utf-8")
+    return folder / "index.html"
+
+
+def write_report_index(nights: Sequence[Mapping[str, Any]], out: Path) -> Path:
+    """Write `<out>/index.html`, the trends over all reports.
+
+    Beside `nights`, those of a history, it has what lies in `out` and is in another history.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    from drugmon.reports.trends import write_index
+
+    known = {night["report_id"] for night in nights}
+    others = [night for night in _nights_in(out) if night["report_id"] not in known]
+    write_index([*nights, *others], out)
+    return out / "index.html"
+
+
+def _nights_in(out: Path) -> Iterator[dict[str, Any]]:
+    """The nights of the reports in `out`, but those that cannot be read."""
+    for path in sorted(out.glob(f"*/{NIGHT}")):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            night = json.loads(path.read_text(encoding="utf-8"))
+            yield {**night, "created_at": datetime.fromisoformat(night["created_at"])}
+
+
+def sample_sides(
+    current: Scored,
+    reference: Scored | None,
+    labels: Mapping[str, Mapping[str, str]],
+    profile: Profile | None = None,
+) -> EvidentlyInput | None:
+    """Rows of both sides without their texts, for evidently; None where there is no row.
+
+    `labels` gives the label of each level of every graded column; `profile` is the reference's, for
+    where it has no rows.
+    """
+    from drugmon.reports.analysts.evidently_reports import ClassTask, EvidentlyInput
+
+    own = _sample(current, labels)
+    if not len(own):
+        return None
+    other = None if reference is None else _sample(reference, labels)
+    names = [str(name) for name in own.columns if own[name].notna().any()]
+    return EvidentlyInput(
+        current=own,
+        reference=other if other is not None and len(other) else None,
+        numerical=tuple(n for n in names if n.endswith(("_confidence", "_characters"))),
+        categorical=tuple(n for n in names if n.endswith("_sentiment") or n in _NAMES),
+        tasks=tuple(
+            ClassTask(target, f"{target}_true", f"{target}_sentiment")
+            for target in TARGETS
+            if f"{target}_true" in names and f"{target}_sentiment" in names
+        ),
+        profile=profile,
+    )
+
+
+def _sample(scored: Scored, labels: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Labels, confidences, lengths, names and true labels of some rows."""
+    import pandas as pd
+
+    verdicts = [f"{target}_{part}" for target in TARGETS for part in ("sentiment", "confidence")]
+    grades = [name for name in GRADES if name in scored.has]
+    names = [name for name in _NAMES if name in scored.has]
+    texts = [name for name in TEXTS if name in scored.has]
+    lengths = [
+        Sql(statement("length_of", text=name, as_name=f"{name}_characters")) for name in texts
+    ]
+    count = scored.rows("count_rows")[0][0]
+    sql = statement(
+        "sample_rows",
+        view=scored.view,
+        columns=[*verdicts, *lengths, *names, *grades],
+        condition=Sql("true"),
+    )
+    rows = scored.execute(sql, {"parts": max(1, count // (2 * SAMPLE_ROWS)), "most": SAMPLE_ROWS})
+    columns = [*verdicts, *(f"{name}_characters" for name in texts), *names, *grades]
+    frame = pd.DataFrame(rows, columns=columns)
+    for target, grade in GRADE_OF_TARGET.items():
+        if grade in grades:
+            frame[f"{target}_true"] = [label_of(labels, grade, cell) for cell in frame[grade]]
+    return frame.drop(columns=grades)

@@ -1,0 +1,30 @@
+"""A folder for what a run lays aside while it works."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from drugmon.data.verdicts.journal import Journal
+
+
+@contextlib.contextmanager
+def folder_aside(journal: Journal | None) -> Iterator[Path]:
+    """A folder for the copies of one run, which hold review texts: only this user reads it.
+
+    It is beside the database. What is there while the journal's lock is held was left by a killed
+    run. A dry run, which writes nothing there, takes the system's temporary folder.
+    """
+    if journal is None:
+        with tempfile.TemporaryDirectory(prefix="drugmon-") as name:
+            yield Path(name)
+        return
+    shutil.rmtree(journal.aside, ignore_errors=True)
+    journal.aside.mkdir(mode=0o700)
+    try:
+        yield journal.aside
+    finally:
+        shutil.rmtree(journal.aside)

@@ -1,0 +1,118 @@
+"""The rows that a run scores, laid aside, so that the history can tell of them in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from drugmon.closing import Closing
+from drugmon.data.columns import ColumnMap
+from drugmon.data.duckdb.database import in_memory
+from drugmon.data.history.monitored import RunNumbers, RunTarget
+from drugmon.data.reviews import Window
+from drugmon.data.sources import FileSource
+from drugmon.data.verdicts.columns import VERDICT_SCHEMA
+from drugmon.data.verdicts.scored import CONTEXT, TEXTS, Reading, scored_files
+from drugmon.labels import LABELS
+from drugmon.monitoring.profiles.reference import NONE, Profile
+
+_SCHEMA: Final = pa.schema([*((name, pa.string()) for name in CONTEXT), *VERDICT_SCHEMA])
+
+
+class FreshRows(Closing):
+    """Rows scored since `began`, in a Parquet file in the folder `aside`, which holds their texts.
+
+    Args:
+        aside: a folder that only this user reads; whoever gives it removes it.
+        began: when the run began; rows with older verdicts are not kept.
+        columns: where the rows have their grades, drug and condition; None for texts alone.
+    """
+
+    def __init__(self, aside: Path, began: datetime, columns: ColumnMap | None) -> None:
+        self._aside = aside
+        self._path = aside / "fresh.parquet"
+        self._began = pa.scalar(began, VERDICT_SCHEMA.field("drugmon_scored_at").type)
+        self._columns = columns
+        self._writer: pq.ParquetWriter | None = None
+
+    def close(self) -> None:
+        """Close the file and remove it."""
+        if self._writer is not None:
+            self._writer.close()
+        self._path.unlink(missing_ok=True)
+
+    def add(self, window: Window, verdicts: pa.RecordBatch) -> None:
+        """Keep the rows of `window` whose verdicts are new."""
+        fresh = pc.greater_equal(verdicts.column("drugmon_scored_at"), self._began)
+        mask = fresh.to_pylist()
+        if not any(mask):
+            return
+        rows = window.rows.filter(mask)
+        texts = [text for text, new in zip(window.texts, mask, strict=True) if new]
+        columns = {name: [getattr(row, name) for row in texts] for name in TEXTS}
+        for name in CONTEXT[len(TEXTS) :]:
+            column = getattr(self._columns, name) if self._columns else None
+            cells = [None] * len(texts) if column is None else rows.column(column)
+            columns[name] = [None if cell is None else str(cell) for cell in cells]
+        made = [pa.array(map(_encodable, columns[name]), pa.string()) for name in CONTEXT]
+        kept = verdicts.filter(fresh)
+        batch = pa.RecordBatch.from_arrays([*made, *kept.columns], schema=_SCHEMA)
+        self._writer = self._writer or pq.ParquetWriter(self._path, _SCHEMA, compression="lz4")
+        self._writer.write_batch(batch)
+
+    def numbers(
+        self, run_id: str, output: str, labels: Mapping[str, Mapping[str, str]]
+    ) -> RunNumbers | None:
+        """The numbers of the rows kept; None where there is none."""
+        if self._writer is None:
+            return None
+        # Only here: a night with nothing new loads none of it.
+        from drugmon.monitoring.profiles.aggregate import count_scored
+        from drugmon.monitoring.profiles.merge import kept_profile
+
+        self._writer.close()
+        self._writer = None
+        with in_memory(self._aside / "spill") as connection:
+            scored = scored_files(
+                connection,
+                [FileSource.of(self._path)],
+                Reading(by=("drug", "condition")),
+                aside=self._aside,
+                view="fresh",
+            )
+            profile = kept_profile(count_scored(scored, labels, None).profile)
+        return RunNumbers(_targets(profile, run_id, output), profile.to_json())
+
+
+def _targets(profile: Profile, run_id: str, output: str) -> list[RunTarget]:
+    found = []
+    for name, target in profile.targets.items():
+        means = target.mean_probabilities or {}
+        negative, neutral, positive = (target.counts[label] for label in LABELS)
+        found.append(
+            RunTarget(
+                run_id=run_id,
+                output=output,
+                target=name,
+                negative=negative,
+                neutral=neutral,
+                positive=positive,
+                none=target.counts[NONE],
+                mean_confidence=target.mean_confidence,
+                mean_p_negative=means.get("negative"),
+                mean_p_neutral=means.get("neutral"),
+                mean_p_positive=means.get("positive"),
+            )
+        )
+    return found
+
+
+def _encodable(cell: str | None) -> str | None:
+    """Lone surrogates, which JSON may hold, have no UTF-8 form."""
+    return None if cell is None else cell.encode("utf-8", "replace").decode("utf-8")

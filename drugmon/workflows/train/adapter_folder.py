@@ -1,0 +1,134 @@
+"""Writing an adapter folder: weights, reference, card and manifest, moved into place whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from drugmon import __version__
+from drugmon.labels import LABELS
+from drugmon.models.adapters.adapter import CARD, REFERENCE, Adapter, folder_digests
+from drugmon.models.adapters.calibration import Calibration
+from drugmon.models.adapters.manifest import Manifest, with_files
+from drugmon.monitoring.profiles.profile import write_profile
+from drugmon.reports.card import render_card
+from drugmon.training.reviews.data_card import DataCard
+from drugmon.training.reviews.seen import write_seen
+from drugmon.workflows.train.fit import Fit
+from drugmon.workflows.train.fitted import Fitted
+from drugmon.workflows.train.held_out import HeldOut, Measured
+from drugmon.workflows.train.ranges import write_ranges
+
+LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "scikit-learn", "numpy")
+
+
+def provisional(folder: Path, fit: Fit, fitted: Fitted) -> Adapter:
+    """An adapter that is not calibrated yet, made to be scored with on the path that scores."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fitted.save(folder, fit.base)
+    calibrations = {target: Calibration().to_dict() for target in fitted.model.levels}
+    manifest = _manifest(folder.name, fit, calibrations, data={}, training={}, metrics={})
+    return _sealed(folder, manifest)
+
+
+def finished(
+    folder: Path,
+    name: str,
+    fit: Fit,
+    *,
+    measured: Measured,
+    card: DataCard,
+    command: str,
+    hashes: bool = True,
+) -> Adapter:
+    """The whole adapter in `folder`, with `hashes` of the reviews that it learned from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = measured.held
+    measured.kept.save(folder, fit.base)
+    write_profile(held.profile(), folder / REFERENCE)
+    errors, reviews = held.calibration_errors(), fit.reviews
+    fingerprint = reviews.fingerprint()
+    if hashes:
+        write_seen(folder, reviews.take(measured.kept.record.learned), fingerprint)
+    manifest = _manifest(
+        name,
+        fit,
+        {target: {**c.to_dict(), **errors[target]} for target, c in held.calibrations.items()},
+        data={**card.to_dict(), "rows": len(reviews), "fingerprint": fingerprint},
+        training=_training(fit, measured),
+        metrics={target: quality.to_dict() for target, quality in held.qualities.items()},
+    )
+    learned = reviews.take(measured.kept.record.learned)
+    write_ranges(_sealed(folder, manifest), learned.texts)
+    _write_card(folder, manifest, held, command)
+    return _sealed(folder, manifest)
+
+
+def _write_card(folder: Path, manifest: Manifest, held: HeldOut, command: str) -> None:
+    """The card cannot hold its own hash, so it names the other files only."""
+    described = with_files(manifest, folder_digests(folder))
+    facts = {
+        **asdict(described),
+        "labels": list(LABELS),
+        "targets": list(described.targets),
+        "digests": described.files,
+    }
+    (folder / CARD).write_text(render_card(facts, held.qualities, command), encoding="utf-8")
+
+
+def _sealed(folder: Path, manifest: Manifest) -> Adapter:
+    sealed = with_files(manifest, folder_digests(folder))
+    sealed.write(folder)
+    return Adapter(folder, sealed)
+
+
+def _manifest(
+    name: str,
+    fit: Fit,
+    calibration: Mapping[str, Mapping[str, Any]],
+    *,
+    data: Mapping[str, Any],
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+) -> Manifest:
+    recipe = fit.recipe
+    return Manifest(
+        name=name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        base=fit.base.identity(),
+        levels={target: list(labels) for target, labels in fit.levels.items()},
+        max_length=recipe.model.max_length,
+        calibration=calibration,
+        recipe=recipe.to_dict(),
+        seeds=[recipe.train.seed],
+        versions={"drugmon": __version__, **{each: version(each) for each in LIBRARIES}},
+        data=data,
+        training=training,
+        metrics=metrics,
+        prompt=fit.prompt,
+    )
+
+
+def _training(fit: Fit, measured: Measured) -> dict[str, Any]:
+    """How it was trained; where several siblings were measured, the epochs are the first one's."""
+    kept, sibling = measured.kept.record, measured.siblings[0]
+    trainings = {id(each): each for each in (kept, *measured.siblings)}.values()
+    trained, whole = kept.parameters
+    return {
+        "device": str(fit.compute),
+        "measured_on": measured.held.name,
+        "measured_models": len(measured.siblings),
+        "rows_measured": sibling.examples,
+        "rows_kept": kept.examples,
+        "label_counts": kept.label_counts,
+        "best_epoch": sibling.outcome.best + 1,
+        "epochs": [asdict(epoch) for epoch in sibling.outcome.epochs],
+        "seconds": round(sum(each.seconds for each in trainings), 1),
+        "peak_memory": max(each.peak_memory for each in trainings),
+        "trainable_parameters": trained,
+        "all_parameters": whole,
+    }

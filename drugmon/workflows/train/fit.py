@@ -1,0 +1,209 @@
+"""One training of a recipe's models: LoRA or all of the base, heads, a lexical model beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from drugmon.config import EngineConfig
+from drugmon.errors import RecipeError
+from drugmon.labels import LABELS
+from drugmon.models.adapters.lora import add_lora
+from drugmon.models.bases.bases import Base
+from drugmon.models.classifiers.classifier import ClassifierModel, make_classifier
+from drugmon.models.classifiers.lexical import LexicalModel, fit_lexical
+from drugmon.models.device import (
+    choose_compute,
+    keep_few_kernels,
+    keep_freed_memory,
+    release_freed_memory,
+)
+from drugmon.models.tokens.prepared import Prepared
+from drugmon.training.loop.checkpoint import Checkpoint, run_key
+from drugmon.training.loop.peak_memory import PeakMemory
+from drugmon.training.loop.progress import Progress
+from drugmon.training.loop.trainer import Trainer, seed_everything
+from drugmon.training.loop.validation import accuracy, macro_f1, predict
+from drugmon.training.recipe import Recipe
+from drugmon.training.reviews.augment import Vary, augmented
+from drugmon.training.reviews.dataset import LabelledReviews
+from drugmon.training.reviews.examples import Examples, make_examples
+from drugmon.training.reviews.grades import level_labels
+from drugmon.training.reviews.masking import Masker, mask_of
+from drugmon.training.reviews.paraphrase import Paraphraser
+from drugmon.training.reviews.sampling import balanced_rows, class_weights, label_counts
+from drugmon.training.reviews.split import Rows
+from drugmon.workflows.train.fitted import FitRecord, Fitted
+
+
+class Fit:
+    """Trains a recipe on rows of one set of reviews.
+
+    Args:
+        recipe: the configuration.
+        base: the verified base.
+        reviews: all labelled reviews; each training takes some of their rows.
+        work: the folder of the checkpoints.
+        engine: the device and threads to train with.
+        on_progress: told the stage and where it is.
+        warn: told, in one sentence, what is not as it should be.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        base: Base,
+        reviews: LabelledReviews,
+        work: Path,
+        engine: EngineConfig,
+        on_progress: Callable[[str, Progress], None],
+        warn: Callable[[str], None] = lambda _warning: None,
+    ) -> None:
+        self.recipe, self.base, self.reviews = recipe, base, reviews
+        self._work, self._on_progress, self._warn = work, on_progress, warn
+        if engine.threads:
+            torch.set_num_threads(engine.threads)
+        # A frozen base may be in bf16; what is trained is in float32, as its updates are small.
+        frozen = recipe.train.method == "lora"
+        self.compute = choose_compute(engine.device, engine.dtype if frozen else "fp32")
+        keep_few_kernels()
+        self._classifier = make_classifier(base, recipe.model.max_length, recipe.model.prompt)
+        self.levels = (
+            {target: level_labels(target, recipe.labels) for target in reviews.targets}
+            if self._classifier.graded
+            else dict.fromkeys(reviews.targets, LABELS)
+        )
+        self.prompt = self._classifier.prompt
+        self._prepared, self._examples = self._prepare(reviews)
+
+    def run(
+        self, stage: str, train: Rows, dev: Rows | None, stop_after: int | None = None
+    ) -> Fitted:
+        """Train on some rows, going on from the stage's checkpoint where there is one.
+
+        Args:
+            stage: names the checkpoint.
+            train: rows to learn from; augmentation and class balancing are done here.
+            dev: rows that choose the epoch, None to keep the last one.
+            stop_after: epochs to run, if fewer than the recipe's.
+        """
+        began, recipe, reviews = time.monotonic(), self.recipe, self.reviews
+        memory = PeakMemory(self.compute.device)
+        keep_freed_memory()
+        examples = self._learn_from(train)
+        key = self._key(train, dev, stop_after)
+        model = self._build()
+        trainer = Trainer(
+            model,
+            examples,
+            self._examples.take(dev) if dev is not None else None,
+            recipe,
+            stop_after=stop_after,
+            class_weights=class_weights(examples.labels, recipe.balance),
+            checkpoint=Checkpoint(self._work / f"{stage}.safetensors", key),
+            progress=lambda progress: self._on_progress(stage, progress),
+            warn=self._warn,
+        )
+        outcome = trainer.run()
+        counts = {
+            "before": label_counts({t: reviews.labels[t][train] for t in examples.labels}),
+            "after": label_counts(examples.labels),
+        }
+        lexical = self._lexical(train)
+        release_freed_memory()
+        record = FitRecord(
+            outcome,
+            learned=train,
+            examples=len(examples),
+            seconds=time.monotonic() - began,
+            peak_memory=memory.value,
+            label_counts=counts,
+            parameters=_count_parameters(model),
+        )
+        return Fitted(model, lexical, record)
+
+    def _key(self, train: Rows, dev: Rows | None, stop_after: int | None) -> str:
+        rows = [each.tolist() if each is not None else None for each in (train, dev)]
+        return run_key(
+            self.recipe, self.reviews.fingerprint(), self.base.sha256, str([*rows, stop_after])
+        )
+
+    def validate(self, model: ClassifierModel, rows: Rows) -> dict[str, dict[str, float]]:
+        """Accuracy and macro-F1 of the model's most probable labels on some rows, per target."""
+        examples = self._examples.take(rows)
+        predicted = predict(model, examples)
+        right, macro = accuracy(predicted, examples.labels), macro_f1(predicted, examples.labels)
+        return {target: {"accuracy": right[target], "macro_f1": macro[target]} for target in right}
+
+    def _learn_from(self, train: Rows) -> Examples:
+        """The training rows and varied copies of some of them, balanced."""
+        augment, balance, seed = self.recipe.augment, self.recipe.balance, self.recipe.train.seed
+        examples, strata = self._examples.take(train), self.reviews.strata[train]
+        if augment.method != "none":
+            own = self.reviews.take(train)
+            own = own.joined(augmented(own, augment, seed, self._vary()))
+            examples, strata = self._prepare(own)[1], own.strata
+        return examples.take(balanced_rows(strata, balance, seed))
+
+    def _vary(self) -> Vary:
+        augment, seed = self.recipe.augment, self.recipe.train.seed
+        if augment.method == "mask":
+            return Masker(mask_of(self.base), augment.mask_share, seed)
+        cache = self._work / "paraphrases.jsonl"
+        return Paraphraser(self.base, self.compute.device, augment.temperature, seed, cache)
+
+    def _prepare(self, reviews: LabelledReviews) -> tuple[Prepared, Examples]:
+        """Reviews as the model reads them, and what the targets that the loss weighs teach."""
+        labels = {
+            target: own
+            for target, own in reviews.labels.items()
+            if self.recipe.loss.of_target(target)
+        }
+        if not labels:
+            raise RecipeError(
+                f"recipe {self.recipe.name}: the reviews teach {', '.join(reviews.targets)} "
+                "only, to which loss gives the weight 0; raise one"
+            )
+        prepared = self._classifier.prepare(reviews.texts)
+        taught = reviews.levels if self._classifier.graded else reviews.labels
+        levels = {target: taught[target] for target in labels}
+        return prepared, make_examples(prepared, self._classifier.collate, levels, labels)
+
+    def _build(self) -> ClassifierModel:
+        recipe = self.recipe
+        # Before the LoRA matrices and the heads get their random start.
+        seed_everything(recipe.train.seed)
+        backbone: Any = self._classifier.load_backbone(self.compute.dtype, self.compute.device)
+        if recipe.train.method == "lora":
+            backbone = add_lora(
+                backbone,
+                r=recipe.lora.r,
+                alpha=recipe.lora.alpha,
+                dropout=recipe.lora.dropout,
+                target_modules=recipe.lora.target_modules,
+                bias=recipe.lora.bias,
+            )
+        if recipe.train.gradient_checkpointing:
+            backbone.gradient_checkpointing_enable({"use_reentrant": False})
+        model = self._classifier.model(backbone, self.levels, recipe.model.head_dropout)
+        return model.to(self.compute.device)
+
+    def _lexical(self, rows: Rows) -> LexicalModel | None:
+        if not self.recipe.lexical.enabled:
+            return None
+        return fit_lexical(
+            [self._prepared.tokens[row] for row in rows],
+            {target: labels[rows] for target, labels in self.reviews.labels.items()},
+            min_df=self.recipe.lexical.min_df,
+            c=self.recipe.lexical.c,
+        )
+
+
+def _count_parameters(model: ClassifierModel) -> tuple[int, int]:
+    """How many are trained, and how many there are."""
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes)

@@ -1,0 +1,200 @@
+"""Held-out reviews: what a trained adapter is calibrated with, and how good it is on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drugmon.data.reviews import clean, with_text
+from drugmon.labels import ASPECTS, TARGETS
+from drugmon.models.adapters.calibration import Calibration, fit_calibration
+from drugmon.models.adapters.combination import Combination, fit_combination
+from drugmon.monitoring.profiles.profile import Profile, build_profile, text_lengths
+from drugmon.scoring.scores import Evidence, Scores, joined, judge
+from drugmon.statistics.quality import Quality
+from drugmon.statistics.reliability import calibration_error, top_label
+from drugmon.training.reviews.dataset import LabelledReviews
+from drugmon.workflows.compare.evaluate import measure_scores
+from drugmon.workflows.train.fitted import FitRecord, Fitted
+
+Array = NDArray[np.int64]
+Calibrations = Mapping[str, Calibration]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Reviews that were not trained on, and what the models say of them."""
+
+    reviews: LabelledReviews
+    evidence: Evidence
+
+    def scores(self, calibrations: Calibrations) -> Scores:
+        """Their verdicts."""
+        return judge(self.reviews.texts, self.evidence, calibrations)
+
+
+@dataclass(frozen=True)
+class Round:
+    """`fitting` calibrates, `measuring` is measured with that calibration."""
+
+    fitting: Sequence[Part]
+    measuring: Part
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rounds of calibrating and measuring; `name` says what is measured, `reviews` are these.
+
+    The figures of a part come from a calibration that never saw it. With `refit`, the adapter keeps
+    one that is fitted on all parts: more reviews, and nothing is measured after it. Without, it is
+    just what was measured.
+    """
+
+    name: str
+    reviews: LabelledReviews
+    rounds: Sequence[Round]
+    seed: int
+    refit: bool = True
+
+    @classmethod
+    def once(
+        cls, name: str, fitting: Sequence[Part], measuring: Part, seed: int, refit: bool
+    ) -> HeldOut:
+        """Some parts calibrate and another one is measured."""
+        return cls(name, measuring.reviews, [Round(fitting, measuring)], seed, refit)
+
+    @classmethod
+    def in_turns(
+        cls, name: str, reviews: LabelledReviews, parts: Sequence[Part], seed: int
+    ) -> HeldOut:
+        """Each part of `reviews`, in their order, is measured once, and calibrates the others."""
+        rounds = [Round([p for p in parts if p is not part], part) for part in parts]
+        return cls(name, reviews, rounds, seed)
+
+    @cached_property
+    def calibrations(self) -> dict[str, Calibration]:
+        """The calibration of each target that the adapter keeps."""
+        first = self.rounds[0]
+        if not self.refit or any(part is first.measuring for part in first.fitting):
+            return self._of_round[0]
+        return _fit([*first.fitting, first.measuring], self.seed)
+
+    @cached_property
+    def _of_round(self) -> list[dict[str, Calibration]]:
+        return [_fit(each.fitting, self.seed) for each in self.rounds]
+
+    @cached_property
+    def qualities(self) -> dict[str, Quality]:
+        """The quality of each target."""
+        scores = [
+            each.measuring.scores(calibrations)
+            for each, calibrations in zip(self.rounds, self._of_round, strict=True)
+        ]
+        return measure_scores(joined(scores), self.reviews)
+
+    def calibration_errors(self) -> dict[str, dict[str, float | None]]:
+        """Each target's ECE on what is measured: of the encoder as trained, and calibrated.
+
+        None for a target that has no label there.
+        """
+        found: dict[str, dict[str, float | None]] = {}
+        for target in self._of_round[0]:
+            before, after, labels = zip(
+                *(
+                    _shares(each.measuring, target, own[target])
+                    for each, own in zip(self.rounds, self._of_round, strict=True)
+                ),
+                strict=True,
+            )
+            true = np.concatenate(labels)
+            found[target] = {
+                name: calibration_error(top_label(true, np.concatenate(shares)))
+                if len(true)
+                else None
+                for name, shares in (("ece_before", before), ("ece_after", after))
+            }
+        return found
+
+    def profile(self) -> Profile:
+        """The reference profile: verdicts and inputs of what is measured, without any text."""
+        reviews = self.reviews
+        scores = joined([each.measuring.scores(self.calibrations) for each in self.rounds])
+        return build_profile(
+            scores.labels,
+            scores.probabilities,
+            {
+                aspect: text_lengths(clean(getattr(texts, aspect)) for texts in reviews.texts)
+                for aspect in ASPECTS
+            },
+            drugs=reviews.context.get("drug"),
+            conditions=reviews.context.get("condition"),
+            ratings=reviews.context.get("rating"),
+            quality=self.qualities,
+            texts=[tuple(map(clean, texts)) for texts in reviews.texts],
+        )
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`kept` is what the adapter holds; the figures of `held` are those of the `siblings`.
+
+    Siblings are the trainings of models like it on fewer reviews, or of `kept` itself.
+    """
+
+    kept: Fitted
+    siblings: Sequence[FitRecord]
+    held: HeldOut
+
+
+def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Any, Any, Any]:
+    """Probabilities before and after calibration, and labels, of the rows that have a label."""
+    rows, labels = _labelled(part, target)
+    before = Calibration().probabilities(part.evidence.model[target][rows])
+    after = part.scores({target: calibration}).probabilities[rows, TARGETS.index(target)]
+    return before.astype(np.float64), after.astype(np.float64), labels
+
+
+def _fit(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
+    found = {}
+    for target in parts[0].evidence.model:
+        rows, labels = zip(*(_labelled(part, target) for part in parts), strict=True)
+        evidence = [part.evidence.of(target, own) for part, own in zip(parts, rows, strict=True)]
+        encoder, lexical = zip(*evidence, strict=True)
+        found[target] = fit_calibration(
+            np.concatenate(encoder),
+            np.concatenate(lexical) if lexical[0] is not None else None,
+            np.concatenate(labels),
+            seed=seed,
+        )
+    if set(found) == set(TARGETS):
+        found["overall"] = replace(found["overall"], combination=_combination(parts, seed))
+    return found
+
+
+def _combination(parts: Sequence[Part], seed: int) -> Combination | None:
+    """Fitted on the reviews that it is to judge: those with a text for every aspect."""
+    experts: list[dict[str, list[Any]]] = []
+    labels = []
+    for part in parts:
+        rows, _ = _labelled(part, "overall")
+        rows = rows[with_text(part.reviews.texts)[rows].all(axis=1)]
+        experts.append(part.evidence.experts(rows))
+        labels.append(part.reviews.labels["overall"][rows])
+    evidence = {}
+    for target in experts[0]:
+        by_model = zip(*(own[target] for own in experts), strict=True)
+        evidence[target] = [np.concatenate(each) for each in by_model]
+    return fit_combination(evidence, np.concatenate(labels), seed=seed)
+
+
+def _labelled(part: Part, target: str) -> tuple[Array, Array]:
+    """The rows that have a label, and their labels."""
+    # Reviews of another source may lack the column that teaches the target.
+    labels = part.reviews.labels.get(target, np.full(len(part.reviews), -1))
+    rows = np.flatnonzero(labels >= 0)
+    return rows, labels[rows]

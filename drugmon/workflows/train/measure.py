@@ -1,0 +1,103 @@
+"""How an adapter in training is measured: on reviews held out once, or on all of them in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drugmon.config import EngineConfig
+from drugmon.errors import TrainingDataError
+from drugmon.scoring.engine import Engine
+from drugmon.training.reviews.dataset import LabelledReviews
+from drugmon.training.reviews.split import Rows, fold_rows, split_rows
+from drugmon.workflows.train.adapter_folder import provisional
+from drugmon.workflows.train.fit import Fit
+from drugmon.workflows.train.fitted import Fitted
+from drugmon.workflows.train.held_out import HeldOut, Measured, Part
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Scores reviews with a model in training, on the path that scores: merged and cast."""
+
+    fit: Fit
+    work: Path
+    engine: EngineConfig
+    warn: Callable[[str], None]
+
+    def part(self, stage: str, fitted: Fitted, reviews: LabelledReviews) -> Part:
+        """What `fitted` says of `reviews`."""
+        adapter = provisional(self.work / stage, self.fit, fitted)
+        engine = Engine(adapter, self.engine, self.warn, self.fit.base)
+        return Part(reviews, engine.evidence(reviews.texts))
+
+
+def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
+    """Hold out dev and test: dev chooses the epoch and calibrates, test is measured.
+
+    `evaluated` is measured in its place where it is given; without either, dev is.
+    """
+    fit, recipe = bench.fit, bench.fit.recipe
+    reviews = fit.reviews
+    split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
+    _check_labels(reviews, [(split.train, "train"), (split.dev, "dev")], "a larger split.dev")
+    measured = fit.run("measured", split.train, split.dev)
+    dev, test = (
+        bench.part("measured", measured, own) if len(own) else None
+        for own in (reviews.take(split.dev), evaluated or reviews.take(split.test))
+    )
+    assert dev is not None
+    kept = measured
+    if recipe.split.refit:
+        kept = fit.run("refit", split.everything, None, stop_after=measured.record.outcome.best + 1)
+    name = "the evaluation source" if evaluated else "test split"
+    if test is None:
+        name = "dev, which also chose the epoch: optimistic"
+    held = HeldOut.once(name, [dev], test or dev, recipe.train.seed, recipe.split.refit)
+    return Measured(kept, [measured.record], held)
+
+
+def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
+    """Hold out every review once: as many models as folds, then one that learns from all reviews.
+
+    Each fold is measured with a calibration from the other folds. `evaluated` is measured instead
+    where it is given, by the model that is kept.
+    """
+    fit, recipe = bench.fit, bench.fit.recipe
+    reviews, seed = fit.reviews, recipe.train.seed
+    folds = fold_rows(reviews.texts, reviews.strata, recipe.split.folds, seed)
+    everything = np.arange(len(reviews))
+    siblings, parts = [], []
+    for number, fold in enumerate(folds, start=1):
+        rest, stage = np.setdiff1d(everything, fold), f"fold-{number}"
+        _check_labels(reviews, [(rest, f"all folds but {number}")], "fewer split.folds")
+        fitted = fit.run(stage, rest, None)
+        parts.append(bench.part(stage, fitted, reviews.take(fold)))
+        siblings.append(fitted.record)
+        del fitted  # before the next model is made: its weights are on the disk
+    kept = fit.run("refit", everything, None)
+    if evaluated:
+        new = bench.part("refit", kept, evaluated)
+        held = HeldOut.once("the evaluation source", parts, new, seed, refit=True)
+    else:
+        held = HeldOut.in_turns(
+            f"all reviews, each by one of {len(folds)} models that had not seen it",
+            reviews.take(np.concatenate(folds)),
+            parts,
+            seed,
+        )
+    return Measured(kept, siblings, held)
+
+
+def _check_labels(reviews: LabelledReviews, sides: Sequence[tuple[Rows, str]], remedy: str) -> None:
+    """Every target is learned from some reviews and calibrated on others: both need labels."""
+    for target, labels in reviews.labels.items():
+        for rows, side in sides:
+            if not (labels[rows] >= 0).any():
+                raise TrainingDataError(
+                    f"none of the {int((labels >= 0).sum())} labels of {target} fell to "
+                    f"{side}; give more of them, {remedy}, or another --seed"
+                )

@@ -1,0 +1,236 @@
+"""Tune: train one recipe with many settings, and choose by dev reviews. Test is never looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from drugmon.config import EngineConfig
+from drugmon.data.lock import locked
+from drugmon.errors import DrugmonError, TrainingDataError
+from drugmon.models.bases.bases import resolve_base
+from drugmon.training.loop.checkpoint import run_key
+from drugmon.training.loop.progress import Progress
+from drugmon.training.recipe import Recipe, load_recipe
+from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.training.reviews.split import Split, split_rows
+from drugmon.training.trials.search import Range, Search, Settings, setting_texts
+from drugmon.training.trials.trials import Measured, TrialResult, Trials
+from drugmon.workflows.train.fit import Fit
+
+OnProgress: TypeAlias = Callable[[int, int, Settings, Progress], None]
+"""Told the trial's place (from 1), how many there are, its settings, and where its training is."""
+
+_WITHOUT_LEXICAL: Final = "lexical.enabled=false"
+"""Dev figures are those of the trained model by itself; the lexical model would only take time."""
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """What to train on, which recipe, what to try, and the folder that keeps the trials."""
+
+    source: str
+    out: Path
+    search: Search
+    recipe: str = "minilm"
+    settings: tuple[str, ...] = ()
+    prune: bool = True
+    columns: Mapping[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    engine: EngineConfig = field(default_factory=EngineConfig)
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """All trials so far, the best of them by dev macro-F1, and the command that trains it."""
+
+    trials: tuple[TrialResult, ...]
+    best: TrialResult
+    command: str
+
+
+class _PrunedError(Exception):
+    """The trial is given up on after so many epochs."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
+
+
+def tune(
+    config: TuneConfig,
+    *,
+    on_progress: OnProgress = lambda _number, _total, _settings, _progress: None,
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> TuneResult:
+    """Run every trial that is not finished yet; one that was interrupted goes on where it was.
+
+    A trial that fails is recorded with its reason and the others go on. The same command tries it
+    again.
+
+    Raises:
+        DrugmonError: the recipe, source or search will not do, or no trial has finished.
+    """
+    recipe = load_recipe(config.recipe, (*config.settings, _WITHOUT_LEXICAL))
+    _check(config)
+    reviews = read_labelled(
+        config.source, recipe.labels, overrides=config.columns, encoding=config.encoding
+    )
+    split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
+    key = run_key(recipe, reviews.fingerprint(), resolve_base(recipe.base.name).sha256)
+    with locked(config.out):
+        trials = Trials(config.out, key, recipe.train.seed, prune=config.prune)
+        trials.plan(config.search)
+        finished = sum(own.state in ("done", "pruned") for own in trials.results())
+        total = finished + trials.left()
+        while (own := trials.next()) is not None:
+            told = partial(on_progress, total - trials.left(), total)
+            _run(config, reviews, split, trials, own, told, warn)
+        results = tuple(trials.results())
+    return TuneResult(results, best := _best(results), winner_command(config, best.settings))
+
+
+def winner_command(config: TuneConfig, settings: Settings) -> str:
+    """The line that trains an adapter with the settings of a trial."""
+    words = ["drugmon", "train", config.source, "--recipe", config.recipe]
+    for setting in (*config.settings, *setting_texts(settings)):
+        words += ["--set", setting]
+    for name, column in config.columns.items():
+        words += ["--column", f"{name}={column}"]
+    if config.encoding:
+        words += ["--encoding", config.encoding]
+    return shlex.join([*words, "--out", "adapters/best"])
+
+
+def to_rows(result: TuneResult) -> list[dict[str, Any]]:
+    """The trials as flat rows, for JSON and CSV: settings first, then what came of them."""
+    keys = list(dict.fromkeys(key for trial in result.trials for key in trial.settings))
+    return [_row(trial, keys, best=trial is result.best) for trial in result.trials]
+
+
+def _row(trial: TrialResult, keys: list[str], *, best: bool) -> dict[str, Any]:
+    own = trial.measured
+    return {
+        "trial": trial.number + 1,
+        **{key: trial.settings.get(key) for key in keys},
+        "state": trial.state,
+        "best": best,
+        "average_loss": own.average_loss if own else None,
+        "dev_accuracy": own.dev_accuracy if own else None,
+        "dev_macro_f1": own.dev_macro_f1 if own else None,
+        "best_epoch": own.best_epoch if own else None,
+        "epochs": own.epochs if own else None,
+        "trainable_parameters": own.trainable_parameters if own else None,
+        "trainable_share": own.trainable_share if own else None,
+        "seconds": own.seconds if own else None,
+        "peak_memory": own.peak_memory if own else None,
+        "reason": trial.reason,
+    }
+
+
+def _check(config: TuneConfig) -> None:
+    """Find a wrong key or value before the first training, not after hours."""
+    ends = [
+        {key: own.low if isinstance(own, Range) else own[0]}
+        for key, own in (config.search.ranges or {}).items()
+    ]
+    for settings in (*config.search.listed, *ends):
+        _recipe(config, settings)
+
+
+def _recipe(config: TuneConfig, settings: Settings) -> Recipe:
+    texts = (*config.settings, *setting_texts(settings), _WITHOUT_LEXICAL)
+    return load_recipe(config.recipe, texts)
+
+
+def _run(
+    config: TuneConfig,
+    reviews: LabelledReviews,
+    split: Split,
+    trials: Trials,
+    own: tuple[Any, Settings],
+    on_progress: Callable[[Settings, Progress], None],
+    warn: Callable[[str], None],
+) -> None:
+    """Run one trial, and record what came of it."""
+    trial, settings = own
+    work = config.out / f"trial-{_digest(settings)}"
+    recipe = _recipe(config, settings)
+
+    def watch(_stage: str, progress: Progress) -> None:
+        on_progress(settings, progress)
+        epoch = (progress.step - 1) * recipe.train.epochs // progress.steps
+        if progress.dev_macro_f1 is not None and epoch not in seen:
+            seen.add(epoch)
+            trial.report(progress.dev_macro_f1, epoch)
+            if trial.should_prune():
+                raise _PrunedError(epoch)
+
+    seen: set[int] = set()
+    try:
+        trials.done(trial, _measure(recipe, config.engine, reviews, split, work, watch))
+    except _PrunedError as pruned:
+        trials.pruned(trial, pruned.epoch)
+    except Exception as error:  # whatever it is: the other trials are worth as much without it
+        reason = failure(error)
+        trials.failed(trial, reason)
+        warn(f"trial {trial.number + 1} ({', '.join(setting_texts(settings))}) failed: {reason}")
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _measure(
+    recipe: Recipe,
+    engine: EngineConfig,
+    reviews: LabelledReviews,
+    split: Split,
+    work: Path,
+    watch: Callable[[str, Progress], None],
+) -> Measured:
+    fit = Fit(recipe, resolve_base(recipe.base.name), reviews, work, engine, watch)
+    fitted = fit.run("trial", split.train, split.dev)
+    figures, record = fit.validate(fitted.model, split.dev), fitted.record
+    trained, whole = record.parameters
+    best = record.outcome.best
+    return Measured(
+        average_loss=record.outcome.epochs[best].loss,
+        dev_accuracy=float(np.mean([own["accuracy"] for own in figures.values()])),
+        dev_macro_f1=float(np.mean([own["macro_f1"] for own in figures.values()])),
+        targets=figures,
+        best_epoch=best + 1,
+        epochs=len(record.outcome.epochs),
+        trainable_parameters=trained,
+        all_parameters=whole,
+        seconds=round(record.seconds, 1),
+        peak_memory=record.peak_memory,
+    )
+
+
+def _best(results: tuple[TrialResult, ...]) -> TrialResult:
+    done = [(own.measured.dev_macro_f1, own) for own in results if own.measured]
+    if done:
+        return max(done, key=lambda each: each[0])[1]
+    failed = [own.reason for own in results if own.reason]
+    raise TrainingDataError(
+        f"none of {len(results)} trials has finished"
+        + (f"; the first: {failed[0]}" if failed else "")
+    )
+
+
+def failure(error: Exception) -> str:
+    """What an error says in one line; for one that is not expected, with its kind."""
+    said = " ".join(str(error).split())[:300]
+    return said if isinstance(error, DrugmonError) else f"{type(error).__name__}: {said}"
+
+
+def _digest(settings: Settings) -> str:
+    canon = json.dumps(dict(settings), sort_keys=True)
+    return hashlib.sha256(canon.encode()).hexdigest()[:12]

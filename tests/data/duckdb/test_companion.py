@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from drugmon.data.selection import Selection
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.errors import SinkError
+
+REVIEWS = "(VALUES (1, 'a', 'x'), (2, 'bb', 'y'), (3, 'ccc', 'z')) AS r(id, review, kept)"
+VIEW = "SELECT id, review, kept, overall_sentiment FROM {} ORDER BY id"
+SCORED = [
+    (1, "a", "x", "neutral"),
+    (2, "bb", "y", "positive"),
+    (3, "ccc", "z", "negative"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "view"),
+    [
+        ("t", "t", "t_scored"),
+        ("s.t", "s.t", "s.t_scored"),
+        ('odd "na.me"!', '"odd ""na.me""!"', '"odd ""na.me""!_scored"'),
+        ("reviews.reviews", "reviews.reviews.reviews", "reviews.reviews.reviews_scored"),
+        ("T", "t", "t_scored"),
+        ("select", '"select"', "select_scored"),
+    ],
+)
+def test_odd_names_and_schemas(nights: Any, name: str, table: str, view: str) -> None:
+    nights.sql(f"CREATE SCHEMA s; CREATE SCHEMA reviews; CREATE TABLE {table} AS FROM {REVIEWS}")
+    nights.score(name)
+    assert nights.sql(VIEW.format(view)) == SCORED
+
+
+def test_the_view_has_the_tables_columns_and_then_the_verdicts(nights: Any) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS} SELECT *, 'stale' AS overall_sentiment")
+    nights.score("t")
+    names = [row[0] for row in nights.sql("DESCRIBE t_scored")]
+    assert names == ["id", "review", "kept", *VERDICT_COLUMNS]
+
+
+def test_a_view_of_reviews_gets_a_companion_too(nights: Any) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}; CREATE VIEW v AS FROM t WHERE id < 3")
+    nights.score("v")
+    assert nights.sql(VIEW.format("v_scored")) == SCORED[:2]
+
+
+def test_the_database_may_be_renamed(nights: Any) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}")
+    nights.score("t")
+    nights.database = nights.database.rename(nights.database.with_name("drugmon.duckdb"))
+    nights.score("t")
+    assert nights.sql(VIEW.format("t_scored")) == SCORED
+
+
+def test_a_later_night_replaces_changed_rows_and_drops_gone_ones(nights: Any) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}")
+    nights.score("t")
+    nights.sql(
+        "DELETE FROM t WHERE id = 1; UPDATE t SET review = 'dddd' WHERE id = 2;"
+        "INSERT INTO t VALUES (4, '', NULL)"
+    )
+    nights.score("t")
+    assert nights.sql("SELECT drugmon_key FROM t_sentiment ORDER BY ALL") == [
+        ("2",),
+        ("3",),
+        ("4",),
+    ]
+    assert nights.sql(VIEW.format("t_scored")) == [
+        (2, "dddd", "y", "neutral"),
+        (3, "ccc", "z", "negative"),
+        (4, "", None, "negative"),
+    ]
+
+
+def test_a_partial_night_leaves_the_rows_it_did_not_see(nights: Any) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}")
+    nights.score("t")
+    nights.sql("UPDATE t SET review = 'dddd'; DELETE FROM t WHERE id = 1")
+    nights.score("t", full=False, selection=Selection("id = 2"))
+    assert nights.sql("SELECT drugmon_key FROM t_sentiment ORDER BY ALL") == [
+        ("1",),
+        ("2",),
+        ("3",),
+    ]
+    labels = nights.sql("SELECT overall_sentiment FROM t_scored ORDER BY id")
+    assert labels == [("neutral",), ("negative",)]
+
+
+def test_the_same_fingerprint_scored_again_is_written_again(nights: Any) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}")
+    nights.score("t")
+    ((before,),) = nights.sql("SELECT max(drugmon_scored_at)::VARCHAR FROM t_sentiment")
+    nights.score("t", scored_at=nights.scored_at + timedelta(days=1))
+    ((after, rows),) = nights.sql(
+        "SELECT min(drugmon_scored_at)::VARCHAR, count(*) FROM t_sentiment"
+    )
+    assert (after > before, rows) == (True, 3)
+
+
+def test_an_unchanged_night_runs_no_ddl_and_a_changed_table_gets_a_new_view(nights: Any) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}")
+    nights.score("t")
+    oid = "SELECT view_oid FROM duckdb_views() WHERE view_name = 't_scored'"
+    first = nights.sql(oid)
+    nights.score("t")
+    assert nights.sql(oid) == first
+    nights.sql(
+        "ALTER TABLE t DROP kept; ALTER TABLE t ADD stars INT; ALTER TABLE t ALTER id TYPE TEXT"
+    )
+    nights.score("t")
+    assert nights.sql("SELECT id, stars, overall_sentiment FROM t_scored ORDER BY id")[0] == (
+        "1",
+        None,
+        "neutral",
+    )
+
+
+@pytest.mark.parametrize("name", ["t_sentiment", "t_scored"])
+@pytest.mark.parametrize("kind", ["TABLE", "VIEW"])
+def test_what_drugmon_did_not_make_stays(nights: Any, name: str, kind: str) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}; CREATE {kind} {name} AS SELECT 1 AS mine")
+    with pytest.raises(SinkError, match=f"^{name} exists and was not made by drugmon"):
+        nights.score("t")
+    assert nights.sql(f"FROM {name}") == [(1,)]
+
+
+def test_texts_are_the_key_where_there_is_no_id(nights: Any) -> None:
+    nights.sql(
+        "CREATE TABLE t (benefits TEXT, comments TEXT); INSERT INTO t VALUES"
+        "('a', NULL), ('a', NULL), ('a', ''), (NULL, 'a'), (NULL, NULL), (NULL, NULL)"
+    )
+    nights.score("t")
+    assert nights.sql("SELECT count(*), count(drugmon_key) FROM t_sentiment") == [(4, 4)]
+    assert nights.sql(
+        "SELECT benefits, comments, overall_sentiment FROM t_scored ORDER BY ALL NULLS LAST"
+    ) == [
+        ("a", "", "neutral"),
+        ("a", None, "neutral"),
+        ("a", None, "neutral"),
+        (None, "a", "negative"),
+        (None, None, "negative"),
+        (None, None, "negative"),
+    ]
+
+
+def test_the_run_is_recorded_with_the_verdicts(nights: Any) -> None:
+    nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}")
+    nights.score("t")
+    assert nights.sql("SELECT run_id, total, seconds FROM reviews.drugmon.runs") == [("r1", 3, 0.5)]

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drugmon.data.duckdb.database import connect, create, writing
+from drugmon.errors import DrugmonError, SinkError, SourceError
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_what_is_no_database_is_named(tmp_path: Path, read_only: bool) -> None:
+    def opened(path: Path) -> str:
+        with (
+            pytest.raises(DrugmonError) as raised,
+            connect(path, read_only=read_only, lock_timeout=5),
+        ):
+            pass
+        return str(raised.value)
+
+    rubbish = tmp_path / "rubbish.duckdb"
+    rubbish.write_bytes(b"rubbish" * 3000)
+    assert opened(rubbish) == f"{rubbish}: not a DuckDB database file"
+    missing = tmp_path / "missing.duckdb"
+    assert opened(missing) == f"{missing}: no such database file; check the path"
+    assert not missing.exists()
+    assert opened(tmp_path) == f"{tmp_path}: no such database file; check the path"
+
+
+def test_a_database_comes_into_being_whole_and_once(tmp_path: Path) -> None:
+    database = tmp_path / "new folder" / "a.duckdb"
+    create(database)
+    with connect(database, read_only=False, lock_timeout=1) as connection:
+        connection.execute("CREATE TABLE t (a INT)")
+    create(database)
+    with connect(database, read_only=True, lock_timeout=1) as connection:
+        assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("t",)]
+        zone = connection.execute("SELECT current_setting('TimeZone')").fetchall()
+    assert zone == [("UTC",)]
+    assert [path.name for path in database.parent.iterdir()] == ["a.duckdb"]
+
+
+def test_a_database_that_cannot_be_created_is_a_sink_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SinkError, match=r"a\.duckdb: cannot be created: "):
+        create(tmp_path / "file" / "a.duckdb")
+
+
+def test_a_transaction_that_fails_is_rolled_back(tmp_path: Path) -> None:
+    database = tmp_path / "a.duckdb"
+    create(database)
+    with (
+        pytest.raises(SinkError, match=r"^a: cannot be written, it is as it was: Catalog Error"),
+        connect(database, read_only=False, lock_timeout=1) as connection,
+        writing(connection, "a"),
+    ):
+        connection.execute("CREATE TABLE t (a INT)")
+        connection.execute("INSERT INTO nosuch VALUES (1)")
+    with connect(database, read_only=True, lock_timeout=1) as connection:
+        assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == []
+
+
+def test_a_database_that_may_not_be_read_is_a_source_error(tmp_path: Path) -> None:
+    database = tmp_path / "a.duckdb"
+    create(database)
+    newer = bytearray(database.read_bytes())
+    newer[12] = 250  # the storage version
+    database.write_bytes(newer)
+    with (
+        pytest.raises(SourceError, match="cannot be opened: "),
+        connect(database, read_only=True, lock_timeout=1),
+    ):
+        pass

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from drugmon.data.verdicts.columns import (
+    VERDICT_COLUMNS,
+    VERDICT_SCHEMA,
+    cast_verdicts,
+    make_verdicts,
+)
+from drugmon.errors import SourceError
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, 123456, tzinfo=UTC)
+
+
+def two_reviews() -> pa.RecordBatch:
+    labels = np.array([[-1, 0, 1, 2], [2, -1, -1, 1]], np.int8)
+    probabilities = np.tile(np.array([0.5, 0.2, 0.3], np.float32), (2, 4, 1))
+    probabilities[labels < 0] = np.nan
+    return make_verdicts(labels, probabilities, "a@1", NOW, ["0" * 32, "f" * 32])
+
+
+def test_columns_are_in_the_documented_order() -> None:
+    assert VERDICT_COLUMNS[:5] == (
+        "benefits_sentiment",
+        "benefits_confidence",
+        "benefits_p_negative",
+        "benefits_p_neutral",
+        "benefits_p_positive",
+    )
+    assert VERDICT_COLUMNS[15] == "overall_sentiment"
+    assert VERDICT_COLUMNS[20:] == ("drugmon_adapter", "drugmon_scored_at", "drugmon_fingerprint")
+
+
+def test_confidence_is_the_probability_of_the_label_and_missing_verdicts_are_null() -> None:
+    first, second = two_reviews().to_pylist()
+    assert [first[f"benefits_{end}"] for end in ("sentiment", "confidence", "p_neutral")] == [
+        None
+    ] * 3
+    assert first["side_effects_sentiment"] == "negative"
+    assert first["side_effects_confidence"] == first["side_effects_p_negative"] == 0.5
+    assert first["overall_confidence"] == pytest.approx(0.3)
+    assert second["benefits_sentiment"] == "positive"
+    assert second["drugmon_scored_at"] == NOW
+    assert second["drugmon_fingerprint"] == "f" * 32
+
+
+def test_a_verdict_that_is_not_a_number_is_refused() -> None:
+    labels = np.zeros((1, 4), np.int8)
+    with pytest.raises(ValueError, match="not a number"):
+        make_verdicts(labels, np.full((1, 4, 3), np.nan, np.float32), "a", NOW, ["0" * 32])
+    with pytest.raises(ValueError, match="2 reviews"):
+        make_verdicts(labels, np.zeros((1, 4, 3), np.float32), "a", NOW, ["0" * 32] * 2)
+
+
+def test_texts_are_read_back_as_verdicts() -> None:
+    verdicts = pa.Table.from_batches([two_reviews()])
+    as_text = pa.table(
+        {
+            "review": ["x", "y"],
+            **{
+                name: [
+                    ""
+                    if value is None
+                    else value.isoformat()
+                    if name.endswith("_at")
+                    else str(value)
+                    for value in verdicts[name].to_pylist()
+                ]
+                for name in VERDICT_COLUMNS
+            },
+        }
+    )
+    assert cast_verdicts(as_text, "a.csv").equals(verdicts)
+
+
+def test_a_table_without_verdicts_gives_none() -> None:
+    assert cast_verdicts(pa.table({"a": [1]}), "a.csv").equals(VERDICT_SCHEMA.empty_table())
+
+
+@pytest.mark.parametrize("column", ["overall_confidence", "overall_sentiment"])
+def test_other_values_in_verdict_columns_are_named(column: str) -> None:
+    table = pa.Table.from_batches([two_reviews()])
+    at = table.schema.get_field_index(column)
+    table = table.set_column(at, column, pa.array(["much", "little"]))
+    with pytest.raises(
+        SourceError, match=f"^a.csv: column {column} does not hold verdicts; --rescore"
+    ):
+        cast_verdicts(table, "a.csv")

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drugmon.errors import AdapterError
+from drugmon.models.adapters.calibration import Calibration
+from drugmon.models.adapters.manifest import (
+    DIGEST_LENGTH,
+    MANIFEST,
+    Manifest,
+    read_manifest,
+    with_files,
+)
+
+LABELS = ["negative", "neutral", "positive"]
+
+
+@pytest.fixture(name="manifest")
+def _manifest() -> Manifest:
+    return Manifest(
+        name="mine",
+        created_at="2026-01-01T00:00:00+00:00",
+        base={"name": "tiny", "sha256": "a" * 64, "tokenizer_sha256": "b" * 64},
+        levels={"comments": LABELS, "overall": LABELS},
+        max_length=64,
+        calibration={
+            target: {**Calibration(2.0, 0.5).to_dict(), "ece_before": 0.2, "ece_after": None}
+            for target in ("comments", "overall")
+        },
+        recipe={"lora": {"r": 4}},
+        seeds=[0],
+        versions={"torch": "2"},
+        data={"rows": 3},
+        training={},
+        metrics={},
+        files={"heads.safetensors": "c" * 64, "README.md": "d" * 64},
+    )
+
+
+def edit(folder: Path, **values: Any) -> None:
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    (folder / MANIFEST).write_text(json.dumps({**content, **values}), encoding="utf-8")
+
+
+def test_it_goes_there_and_back(manifest: Manifest, tmp_path: Path) -> None:
+    manifest.write(tmp_path)
+    assert read_manifest(tmp_path) == dataclasses.replace(
+        manifest, calibration=json.loads(json.dumps(manifest.calibration))
+    )
+    assert manifest.targets == ("comments", "overall")
+    assert manifest.identity == f"mine@{manifest.digest}"
+    assert len(manifest.digest) == DIGEST_LENGTH
+    assert manifest.calibrations()["overall"] == Calibration(2.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_length": 65},
+        {"levels": {"overall": LABELS}},
+        {"base": {"name": "tiny", "sha256": "e" * 64, "tokenizer_sha256": "b" * 64}},
+        {"base": {"name": "tiny", "sha256": "a" * 64, "tokenizer_sha256": "e" * 64}},
+        {"recipe": {"lora": {"r": 8}}},
+        {"files": {"heads.safetensors": "e" * 64}},
+    ],
+)
+def test_digest_follows_what_decides_verdicts(manifest: Manifest, change: dict[str, Any]) -> None:
+    assert dataclasses.replace(manifest, **change).digest != manifest.digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": {"overall": {}}},
+        {"created_at": "2027"},
+        {"name": "yours"},
+        {"versions": {}},
+        {"files": {"heads.safetensors": "c" * 64, "README.md": "e" * 64}},
+    ],
+)
+def test_digest_ignores_the_rest(manifest: Manifest, change: dict[str, Any]) -> None:
+    assert dataclasses.replace(manifest, **change).digest == manifest.digest
+
+
+def test_calibration_is_in_the_digest_but_its_errors_are_not(manifest: Manifest) -> None:
+    def changed(**values: float) -> str:
+        own = {target: {**c, **values} for target, c in manifest.calibration.items()}
+        return dataclasses.replace(manifest, calibration=own).digest
+
+    assert changed(temperature=2.1) != manifest.digest
+    assert changed(ece_before=0.9) == manifest.digest
+
+
+def test_altered_manifest_is_told(manifest: Manifest, tmp_path: Path) -> None:
+    manifest.write(tmp_path)
+    edit(tmp_path, max_length=128)
+    with pytest.raises(
+        AdapterError, match=r"manifest\.json was altered: it says digest .* restore"
+    ):
+        read_manifest(tmp_path)
+
+
+def test_other_format_version_is_told(manifest: Manifest, tmp_path: Path) -> None:
+    manifest.write(tmp_path)
+    edit(tmp_path, format_version=99)
+    with pytest.raises(AdapterError, match=r"has format version 99, this drugmon reads 1: train"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": 1}', "\xff"])
+def test_damaged_manifest_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / MANIFEST).write_text(content, encoding="latin-1")
+    with pytest.raises(AdapterError, match=r"cannot read the adapter's manifest .*manifest\.json"):
+        read_manifest(tmp_path)
+
+
+def test_unknown_or_lost_key_is_damage(manifest: Manifest, tmp_path: Path) -> None:
+    manifest.write(tmp_path)
+    edit(tmp_path, surprise=1)
+    with pytest.raises(AdapterError, match="cannot read the adapter's manifest"):
+        read_manifest(tmp_path)
+    with pytest.raises(AdapterError, match="cannot read the adapter's manifest"):
+        read_manifest(tmp_path / "nowhere")
+
+
+def test_files_are_replaced_whole(manifest: Manifest) -> None:
+    assert with_files(manifest, {"a": "b"}).files == {"a": "b"}

@@ -1,0 +1,154 @@
+"""The settings file of a nightly job: what it means, and that every mistake in it is told."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.errors import SettingsError
+from drugmon.workflows.nightly.config import load_nightly
+from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
+from drugmon.workflows.score.score import ScoreConfig
+
+SHIPPED = Path(__file__).resolve().parents[3] / "jobs" / "nightly.toml"
+SECTIONS = {"job": Job, "engine": Engine, "report": Report, "log": Log, "notify": Notify}
+
+
+def load(folder: Path, text: str) -> Any:
+    path = folder / "job.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_nightly(path)
+
+
+def uncommented() -> str:
+    """The shipped file with every key in force."""
+    return re.sub(r"^# (?=[a-z_]+ = )", "", SHIPPED.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def test_the_shipped_file_has_every_key_with_its_default() -> None:
+    values = tomllib.loads(uncommented())
+    (source,) = values.pop("source")
+    assert source.pop("source") == "reviews.parquet"
+    written = {"source": source, **values}
+    meant = {"source": Source(), **{name: kind() for name, kind in SECTIONS.items()}}
+    assert written.keys() == meant.keys()
+    for name, section in meant.items():
+        defaults = {each.name: getattr(section, each.name) for each in fields(section)}
+        if name == "source":
+            del defaults["source"]
+        as_toml = {k: list(v) if isinstance(v, tuple) else v for k, v in defaults.items()}
+        assert written[name] == as_toml
+
+
+def test_the_shipped_file_means_the_same_with_its_comments(tmp_path: Path) -> None:
+    assert load(tmp_path, uncommented()) == load(tmp_path, SHIPPED.read_text(encoding="utf-8"))
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "adapters" / "mine").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    config = load(
+        tmp_path,
+        """
+        engine = { threads = 2 }
+        [[source]]
+        source = "in/*.csv"
+        name = "inbox"
+        out = "scored/"
+        adapter = "mine"
+        history = "h.duckdb"
+        [[source]]
+        source = "/srv/r.duckdb"
+        table = "main.reviews"
+        id = "key"
+        report = { by = ["country"], window = "7d" }
+        [report]
+        keep = 7
+        """,
+    )
+    inbox, table = config.tasks
+    engine = EngineConfig(threads=2)
+    assert (inbox.name, table.name) == ("inbox", "main-reviews")
+    assert inbox.score == ScoreConfig(
+        f"{tmp_path}/in/*.csv",
+        adapter=str(tmp_path / "adapters/mine"),
+        out=f"{tmp_path}/scored/",
+        history=tmp_path / "h.duckdb",
+        engine=engine,
+    )
+    assert table.score == ScoreConfig(
+        "/srv/r.duckdb", DEFAULT_ADAPTER, table="main.reviews", id_column="key", engine=engine
+    )
+    assert (inbox.report.by, inbox.report.keep) == (("drug", "condition"), 7)
+    assert (table.report.by, table.report.window, table.report.keep) == (("country",), "7d", 7)
+    assert config.state == tmp_path / ".drugmon"
+    assert config.pages == tmp_path / "reports"
+
+
+@pytest.mark.parametrize(
+    ("keys", "name"),
+    [
+        ('source = "in/r.csv"', "r"),
+        ('source = "in/*.csv"', "in"),
+        ('source = "*.csv"', "reviews"),
+        ('source = "my data*.csv"', "my-data"),
+        ('source = "r.duckdb"\ntable = "main.reviews"', "main-reviews"),
+        ('source = "r.csv"\nname = "  US\\nreviews "', "US reviews"),
+    ],
+)
+def test_what_logs_and_pages_call_a_source_is_one_line(
+    tmp_path: Path, keys: str, name: str
+) -> None:
+    (task,) = load(tmp_path, f"[[source]]\n{keys}").tasks
+    assert task.name == name
+
+
+ONE = '[[source]]\nsource = "r.csv"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = [", "is not valid TOML: "),
+        ("", 'names no source; add [[source]] with source = "reviews.csv"'),
+        ('[source]\nsource = "r.csv"', "names no source; add [[source]]"),
+        ("[[source]]\n", ": source 1.source is missing: give a file, a glob or a database"),
+        ('[[source]]\nsource = "-"', ": source 1.source is missing"),
+        (
+            ONE + 'tabel = "x"',
+            ": source 1 has no key 'tabel'; valid keys: source, name, table, id,",
+        ),
+        (ONE + "reports = 1", ": source 1 has no key 'reports'"),
+        (ONE + "[sources]", "has no key 'sources'; valid keys: source, job, engine, report, log,"),
+        (ONE + "[report]\nkept = 3", ": report has no key 'kept'; valid keys: out, window,"),
+        (ONE + "[report]\nkeep = 0", ": report.keep = 0 will not do: give a whole number from 1"),
+        (ONE + "[source.report]\nkeep = 0", ": source 1.report.keep = 0 will not do"),
+        (ONE + '[report]\nwindow = "week"', ": report.window = 'week' will not do: give new, all"),
+        (ONE + '[report]\nfail_on = ["drfit"]', ": report.fail_on = 'drfit' will not do: give "),
+        (ONE + '[engine]\ndtype = "fp16"', ": engine.dtype = 'fp16' will not do: give one of auto"),
+        (ONE + '[notify]\nurl = "ftp://x/"', ": notify.url will not do: give an http or https"),
+        (ONE + '[notify]\ncommand = "a b"', ": notify.command will not do: give a list, such as"),
+        (ONE + 'id = "x"', ": source 1: --id is for tables; give --table"),
+        (ONE + ONE, ": several sources are called 'r'; give each a name of its own"),
+    ],
+)
+def test_a_mistake_names_file_key_and_remedy(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, text)
+    assert str(caught.value).startswith(str(tmp_path / "job.toml"))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"job\.toml: No such file or directory; check the path"
+    ):
+        load_nightly(tmp_path / "job.toml")

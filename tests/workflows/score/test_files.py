@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from drugmon.data.history.histories import history_of, read_history
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.errors import SinkError, SourceError, UsageError
+
+Any_ = Callable[..., Any]
+
+
+@pytest.fixture(name="ten")
+def _ten(tmp_path: Path, reviews: Any_, to_csv: Any_) -> Path:
+    return Path(to_csv(tmp_path / "ten.csv", reviews(10)))
+
+
+def test_the_output_lies_beside_the_input_and_nothing_else_is_left(
+    ten: Path, score: Any_, files: Any_, from_csv: Any_
+) -> None:
+    result = score(ten)
+    scored = ten.with_name("ten.scored.csv")
+    assert result.outputs == (str(scored),)
+    assert files(ten.parent) == {ten.name, scored.name, ".drugmon", ".drugmon/history.duckdb"}
+    assert [row["id"] for row in from_csv(scored)] == [row["id"] for row in from_csv(ten)]
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "new folder/"])
+def test_out_sets_place_and_format(ten: Path, score: Any_, name: str) -> None:
+    result = score(ten, out=f"{ten.parent}/{name}")
+    (output,) = map(Path, result.outputs)
+    expected = "out.parquet" if name == "out.parquet" else "new folder/ten.scored.csv"
+    assert output == ten.parent / expected
+    if output.suffix == ".parquet":
+        assert pq.read_schema(output).names[-len(VERDICT_COLUMNS) :] == list(VERDICT_COLUMNS)
+
+
+def test_out_in_a_folder_that_is_not_there_makes_nothing(
+    ten: Path, score: Any_, files: Any_
+) -> None:
+    missing = ten.parent / "typo/out.csv"
+    with pytest.raises(SinkError) as raised:
+        score(ten, out=str(missing))
+    assert str(raised.value) == (
+        f"{missing}: the folder {missing.parent} does not exist; create it first"
+    )
+    assert files(ten.parent) == {ten.name}
+
+
+def test_in_place_keeps_the_mode_and_is_scored_again(
+    ten: Path, score: Any_, from_csv: Any_, reviews: Any_
+) -> None:
+    ten.chmod(0o640)
+    score(ten, in_place=True)
+    once = ten.read_bytes()
+    assert ten.stat().st_mode & 0o777 == 0o640
+    again = score(ten, in_place=True)
+    assert (again.scored, again.reused) == (0, 10)
+    assert ten.read_bytes() == once
+    rows = from_csv(ten)
+    assert [{name: row[name] for name in list(row)[:5]} for row in rows] == reviews(10)
+    assert list(rows[0])[5:] == list(VERDICT_COLUMNS)
+
+
+def test_a_scored_file_as_source_never_doubles_columns(
+    ten: Path, score: Any_, from_csv: Any_
+) -> None:
+    score(ten)
+    scored = ten.with_name("ten.scored.csv")
+    result = score(scored, out=str(ten.with_name("twice.csv")))
+    assert result.scored == 10
+    assert list(from_csv(ten.with_name("twice.csv"))[0]) == list(from_csv(scored)[0])
+
+
+def test_dry_run_counts_and_writes_nothing(ten: Path, score: Any_, files: Any_) -> None:
+    result = score(ten, dry_run=True, out=f"{ten.parent}/new/")
+    assert (result.total, result.scored, result.dry_run, result.compute) == (10, 10, True, None)
+    assert files(ten.parent) == {ten.name}
+    score(ten)
+    before = files(ten.parent)
+    assert (score(ten, dry_run=True).reused, files(ten.parent)) == (10, before)
+
+
+def test_rescore_scores_every_row(ten: Path, score: Any_, from_csv: Any_) -> None:
+    score(ten)
+    scored = ten.with_name("ten.scored.csv")
+    first = from_csv(scored)[0]["drugmon_scored_at"]
+    result = score(ten, rescore=True)
+    assert (result.scored, result.reused) == (10, 0)
+    assert from_csv(scored)[0]["drugmon_scored_at"] > first
+
+
+def test_where_and_limit_choose_rows(ten: Path, score: Any_, from_csv: Any_) -> None:
+    out = ten.with_name("some.csv")
+    result = score(ten, where="rating > 2", limit=3, out=str(out))
+    assert (result.total, [row["id"] for row in from_csv(out)]) == (3, ["00002", "00003", "00004"])
+
+
+def test_a_part_never_replaces_the_whole(ten: Path, score: Any_) -> None:
+    score(ten)
+    whole = ten.with_name("ten.scored.csv").read_bytes()
+    with pytest.raises(UsageError, match=r"ten\.scored\.csv exists, and --where or --limit would"):
+        score(ten, limit=2)
+    assert ten.with_name("ten.scored.csv").read_bytes() == whole
+    assert score(ten, limit=2, dry_run=True).total == 2
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_condition_that_no_row_meets_is_an_error(
+    ten: Path, score: Any_, files: Any_, dry_run: bool
+) -> None:
+    with pytest.raises(SourceError) as raised:
+        score(ten, where="rating > 99", dry_run=dry_run)
+    assert str(raised.value) == (
+        f"{ten}: has no rows that meet --where rating > 99; there is nothing to score"
+    )
+    assert files(ten.parent) == {ten.name}
+
+
+def test_every_file_of_a_folder_gets_its_output(
+    tmp_path: Path, score: Any_, reviews: Any_, to_csv: Any_
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        to_csv(tmp_path / name, reviews(4, name))
+    result = score(tmp_path)
+    assert (result.total, result.scored) == (8, 8)
+    assert [Path(name).name for name in result.outputs] == ["a.scored.csv", "b.scored.csv"]
+    assert score(tmp_path / "*.csv").reused == 8  # outputs are no sources
+
+
+def test_a_bad_file_is_named_and_those_before_it_are_done(
+    tmp_path: Path, score: Any_, reviews: Any_, to_csv: Any_
+) -> None:
+    for name in ("a.csv", "c.csv"):
+        to_csv(tmp_path / name, reviews(4, name))
+    (tmp_path / "b.csv").write_text("id,colour\n1,red\n")
+    with pytest.raises(SourceError, match=r"b\.csv: no text column among 'id', 'colour'"):
+        score(tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.scored.*")) == ["a.scored.csv"]
+
+
+def test_the_run_is_recorded(ten: Path, score: Any_) -> None:
+    result = score(ten)
+    (record,) = read_history(history_of(Path(result.outputs[0])))
+    assert (record.run_id, record.command, record.source) == (result.run_id, "score", str(ten))
+    assert (record.total, record.scored, record.adapter) == (10, 10, result.adapter)
+    elsewhere = ten.with_name("elsewhere.duckdb")
+    score(ten, history=elsewhere)
+    assert [run.reused for run in read_history(elsewhere)] == [10]
+
+
+def test_a_history_that_is_locked_is_waited_for_no_longer_than_asked(
+    ten: Path, score: Any_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from drugmon.workflows.score import files as score_files
+
+    waits: list[float] = []
+    monkeypatch.setattr(score_files, "record_run", lambda *given, **_: waits.append(given[-1]))
+    score(ten, lock_timeout=0.5)
+    assert waits == [0.5]
+
+
+def test_a_damaged_earlier_output_is_named_with_the_way_out(ten: Path, score: Any_) -> None:
+    out = ten.with_name("out.parquet")
+    out.write_bytes(b"PAR1 and no more")
+    with pytest.raises(SinkError, match=r"the earlier output cannot be reused: .*out\.parquet"):
+        score(ten, out=str(out))
+    assert out.read_bytes() == b"PAR1 and no more"
+    assert score(ten, out=str(out), rescore=True).scored == 10
+
+
+def test_an_empty_file_as_output_is_filled(ten: Path, score: Any_) -> None:
+    out = ten.with_name("out.parquet")
+    out.touch()  # as mktemp does
+    assert score(ten, out=str(out)).scored == 10
+
+
+def test_an_output_of_another_adapter_is_not_reused(
+    ten: Path, score: Any_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(ten)
+    from drugmon.data.verdicts import fingerprint
+
+    monkeypatch.setattr(fingerprint, "SCORING_VERSION", fingerprint.SCORING_VERSION + 1)
+    assert score(ten).scored == 10
+
+
+def test_utf_16_is_recognised_and_latin_1_can_be_named(
+    tmp_path: Path, score: Any_, from_csv: Any_
+) -> None:
+    text = "id,benefits\n1,très bien\n"
+    for name, encoding in (("u.csv", "utf-16"), ("l.csv", "latin-1")):
+        (tmp_path / name).write_bytes(text.encode(encoding))
+    score(tmp_path / "u.csv")
+    score(tmp_path / "l.csv", encoding="latin-1")
+    rows = [from_csv(tmp_path / f"{name}.scored.csv")[0] for name in "ul"]
+    assert [row["benefits"] for row in rows] == ["très bien", "très bien"]
+    with pytest.raises(UsageError, match="--in-place writes UTF-8, which --encoding would misread"):
+        score(tmp_path / "l.csv", encoding="latin-1", in_place=True)
+
+
+def test_compressed_files_stay_compressed(tmp_path: Path, score: Any_) -> None:
+    (tmp_path / "r.csv.gz").write_bytes(gzip.compress(b"id,benefits\n1,good\n"))
+    score(tmp_path / "r.csv.gz")
+    scored = gzip.decompress((tmp_path / "r.scored.csv.gz").read_bytes())
+    assert scored.startswith(b"id,benefits,benefits_sentiment,")

@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drugmon.errors import RecipeError, RunningError, SinkError, TrainingDataError
+from drugmon.models.adapters.adapter import CARD, HEADS, REFERENCE, SEEN, Adapter, open_adapter
+from drugmon.models.adapters.manifest import MANIFEST
+from drugmon.models.classifiers.lexical import LEXICON
+from drugmon.monitoring.profiles.profile import read_profile
+from drugmon.training.loop.progress import Progress
+from drugmon.workflows.train.train import TrainConfig, TrainResult, train
+
+SETTINGS = (
+    "base.name=tiny-base",
+    "lora.r=2",
+    "model.max_length=32",
+    "train.epochs=2",
+    "train.batch_size=16",
+    "lexical.min_df=1",
+    "split.dev=0.3",
+    "split.test=0.3",
+    "split.refit=false",
+    "split.folds=0",
+)
+RATING_ONLY = ("id", "rating", "commentsReview")
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt, as ^C does, at one step of one stage; tells the steps it saw."""
+
+    def __init__(self, stage: str = "measured", step: int = 10**9) -> None:
+        self.at = (stage, step)
+        self.seen: list[tuple[str, int]] = []
+
+    def __call__(self, stage: str, progress: Progress) -> None:
+        self.seen.append((stage, progress.step))
+        if (stage, progress.step) == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(name="fit")
+def _fit(labelled: Path, models: Path, tmp_path: Path) -> Callable[..., TrainResult]:
+    """Trains on the labelled reviews: `fit("name", "lora.r=3", seed..., source=...)`."""
+    assert models.is_dir()
+
+    def run(name: str, *settings: str, **options: Any) -> TrainResult:
+        told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
+        source = str(options.pop("source", labelled))
+        config = TrainConfig(source, tmp_path / name, settings=SETTINGS + settings, **options)
+        return train(config, **told)
+
+    return run
+
+
+@pytest.fixture(name="rows")
+def _rows(labelled: Path) -> list[dict[str, str]]:
+    with labelled.open(encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write(path: Path, rows: list[dict[str, str]], columns: tuple[str, ...] | None = None) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns or tuple(rows[0]), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_card_and_reference_tell_what_was_measured(adapter: Path) -> None:
+    manifest = open_adapter(str(adapter)).manifest
+    card = (adapter / CARD).read_text(encoding="utf-8")
+    for target in manifest.targets:
+        accuracy = manifest.metrics[target]["accuracy"]["value"]
+        assert f"{accuracy:.3f}" in card, target
+    assert manifest.files[HEADS][:12] in card or manifest.files[HEADS] in card
+    profile = read_profile(adapter / REFERENCE)
+    assert profile.n == manifest.metrics["overall"]["n"] == 36
+    assert manifest.data["rows"] == 120
+    assert manifest.training["measured_on"] == "test split"
+
+
+def test_no_text_of_a_review_is_kept(
+    fit: Callable[..., TrainResult], rows: Any, tmp_path: Path
+) -> None:
+    # In one review: what many share is counted in the reference profile, word by word.
+    rows[0]["benefitsReview"] += " zanzibarmarker"
+    rows[0]["commentsReview"] += " quokkamarker"
+    source = write(tmp_path / "marked.csv", rows)
+    made = fit("marked", source=source).adapter
+    kept = [path for path in made.folder.iterdir() if path.suffix in (".json", ".md", ".txt")]
+    assert {path.name for path in kept} >= {MANIFEST, REFERENCE, SEEN, CARD}
+    for path in kept:
+        text = path.read_text(encoding="utf-8")
+        for word in ("zanzibarmarker", "quokkamarker", "so so number", str(tmp_path)):
+            assert word not in text, path.name
+
+
+def test_same_seed_gives_the_same_adapter_and_another_seed_another(
+    fit: Callable[..., TrainResult],
+) -> None:
+    first, again, other = fit("a"), fit("b"), fit("c", "train.seed=1")
+    assert first.adapter.manifest.digest == again.adapter.manifest.digest
+    assert first.adapter.manifest.metrics == again.adapter.manifest.metrics
+    assert first.qualities == again.qualities
+    assert other.adapter.manifest.digest != first.adapter.manifest.digest
+    assert other.adapter.manifest.seeds == [1]
+
+
+def test_gradient_checkpointing_computes_the_same(fit: Callable[..., TrainResult]) -> None:
+    kept, computed_twice = fit("a"), fit("b", "train.gradient_checkpointing=true")
+    assert kept.adapter.manifest.digest == computed_twice.adapter.manifest.digest
+
+
+def test_cost_of_training_is_recorded(adapter: Path) -> None:
+    notes = open_adapter(str(adapter)).manifest.training
+    assert 2**27 < notes["peak_memory"] < 2**36, "bytes"
+    assert 0 < notes["trainable_parameters"] < notes["all_parameters"]
+
+
+def test_interrupted_run_ends_where_an_uninterrupted_one_does(
+    fit: Callable[..., TrainResult], tmp_path: Path
+) -> None:
+    refit = "split.refit=true"
+    whole = fit("whole", refit)
+    interrupt, second, watch = Interrupt("measured", 5), Interrupt("refit", 9), Interrupt()
+    for each in (interrupt, second):
+        with pytest.raises(KeyboardInterrupt):
+            fit("cut", refit, on_progress=each)
+        assert not (tmp_path / "cut").exists()
+        assert (tmp_path / ".cut.training").is_dir()
+    resumed = fit("cut", refit, on_progress=watch)
+    assert resumed.adapter.manifest.digest == whole.adapter.manifest.digest
+    assert resumed.qualities == whole.qualities
+    assert not (tmp_path / ".cut.training").exists()
+    stages = {stage for stage, _ in watch.seen}
+    assert stages == {"refit"}, "what was measured already is not trained again"
+    assert min(step for _, step in watch.seen) > 1
+
+
+def test_a_second_training_into_the_same_folder_stops_and_the_first_goes_on(
+    fit: Callable[..., TrainResult],
+) -> None:
+    told = []
+
+    def begin_another(_stage: str, progress: Progress) -> None:
+        if progress.step == 2:
+            with pytest.raises(
+                RunningError, match=rf"another process \(pid {os.getpid()}\) holds this lock; wait"
+            ) as error:
+                fit("mine")
+            told.append(str(error.value))
+
+    alone, watched = fit("alone"), fit("mine", on_progress=begin_another)
+    assert len(told) == 1
+    assert ".mine.training" in told[0]
+    assert watched.adapter.manifest.digest == alone.adapter.manifest.digest
+
+
+def test_another_recipe_does_not_continue_an_interrupted_run(
+    fit: Callable[..., TrainResult], tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit("cut", on_progress=Interrupt(step=5))
+    with pytest.raises(RecipeError, match=r"is of another recipe, seed, base or training data"):
+        fit("cut", "lora.r=3")
+    assert not (tmp_path / "cut").exists()
+
+
+def test_existing_folder_is_never_overwritten(
+    fit: Callable[..., TrainResult], tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(SinkError, match=r"mine exists: an adapter is never overwritten; name"):
+        fit("mine")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_unknown_recipe_key_lists_the_valid_ones(fit: Callable[..., TrainResult]) -> None:
+    with pytest.raises(RecipeError, match=r"no key 'rank'; valid keys: r, alpha, dropout, target_"):
+        fit("mine", "lora.rank=8")
+
+
+@pytest.mark.parametrize("rating", ["11", "abc", "0", "7.5"])
+def test_wrong_rating_is_named_with_its_place(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path, rating: str
+) -> None:
+    rows[16]["rating"] = rating
+    source = write(tmp_path / "wrong.csv", rows)
+    with pytest.raises(
+        TrainingDataError,
+        match=rf"wrong\.csv, row 17, column 'rating': '{rating}' is no rating; give a whole number",
+    ):
+        fit("mine", source=source)
+
+
+def test_refit_learns_from_every_review(fit: Callable[..., TrainResult]) -> None:
+    plain, refit = fit("plain"), fit("refit", "split.refit=true")
+    notes = refit.adapter.manifest.training
+    assert (notes["rows_measured"], notes["rows_kept"]) == (48, 120)
+    both, dev = (each.adapter.manifest.calibrations() for each in (refit, plain))
+    assert both != dev, "without a refit, nothing that is kept saw the test split"
+    assert refit.qualities == plain.qualities, "the measured model is the same"
+    names = ("adapter_model.safetensors", HEADS, LEXICON)
+    plain_files, refit_files = (each.adapter.manifest.files for each in (plain, refit))
+    assert all(plain_files[name] != refit_files[name] for name in names)
+
+
+def test_rating_alone_teaches_comments_and_overall(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    source = write(tmp_path / "ratings.csv", rows, RATING_ONLY)
+    made: Adapter = fit("mine", source=source, columns={"comments": "commentsReview"}).adapter
+    assert made.manifest.targets == ("comments", "overall")
+    card = (made.folder / CARD).read_text(encoding="utf-8")
+    assert "--column comments=commentsReview" in card, "the command trains the same again"
+
+
+def test_evaluation_source_is_what_is_measured(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    """It has fewer graded columns than the training reviews, which is no failure."""
+    other = write(tmp_path / "other.csv", rows[:30], RATING_ONLY)
+    result = fit("mine", eval_source=str(other))
+    assert result.measured_on == "the evaluation source"
+    assert set(result.qualities) == {"comments", "overall"}
+    assert result.qualities["overall"].n == 30
+    calibration = result.adapter.manifest.calibration
+    assert calibration["benefits"]["ece_after"] is None
+    assert 0 <= calibration["overall"]["ece_after"] <= 1
+    result.adapter.verify()
+
+
+def test_without_a_test_split_dev_measures_and_it_is_said(fit: Callable[..., TrainResult]) -> None:
+    result = fit("mine", "split.test=0")
+    assert result.measured_on == "dev, which also chose the epoch: optimistic"
+    assert result.adapter.manifest.training["measured_on"] == result.measured_on
+
+
+def test_target_that_a_side_lacks_is_named(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    for row in rows[1:]:
+        row["effectiveness"] = ""
+    source = write(tmp_path / "few.csv", rows)
+    with pytest.raises(TrainingDataError, match=r"none of the 1 labels of benefits fell to "):
+        fit("mine", source=source)
+
+
+def test_one_label_only_can_be_learned(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    for row in rows:
+        row["sideEffects"] = "No Side Effects"
+    source = write(tmp_path / "same.csv", rows)
+    result = fit("mine", source=source)
+    assert result.qualities["side_effects"].accuracy.value == 1
+
+
+def test_balanced_and_without_the_lexical_model(fit: Callable[..., TrainResult]) -> None:
+    made = fit("mine", "lexical.enabled=false", "balance.strategy=oversample").adapter
+    assert LEXICON not in made.manifest.files
+    assert not (made.folder / LEXICON).exists()
+    assert made.manifest.calibration["overall"]["lexical_weight"] == 0
+
+
+def test_hashes_of_the_reviews_are_told_of_and_can_be_left_out(
+    fit: Callable[..., TrainResult],
+) -> None:
+    kept, left_out = fit("kept").adapter, fit("left_out", hashes=False).adapter
+    cards = [(each.folder / CARD).read_text(encoding="utf-8") for each in (kept, left_out)]
+    assert len((kept.folder / SEEN).read_text(encoding="ascii").split()) == 48
+    assert f"`{SEEN}` has a short hash of every review" in cards[0]
+    assert not (left_out.folder / SEEN).exists()
+    assert SEEN not in cards[1]
+    assert "--no-hashes" in cards[1]
+    assert left_out.manifest.digest == kept.manifest.digest, "they decide no verdict"
+
+
+def test_data_card_reaches_manifest_and_card(
+    fit: Callable[..., TrainResult], tmp_path: Path
+) -> None:
+    data_card = tmp_path / "data.toml"
+    data_card.write_text('name = "Invented"\nlicence = "CC0-1.0"\n', encoding="utf-8")
+    made = fit("mine", data_card=data_card).adapter
+    assert made.manifest.data["name"] == "Invented"
+    assert "CC0-1.0" in (made.folder / CARD).read_text(encoding="utf-8")
+    assert json.loads((made.folder / MANIFEST).read_text(encoding="utf-8"))["digest"]
