@@ -36,7 +36,7 @@ def run(command: Sequence[str | Path], folder: Path, **environment: str) -> str:
     return done.stdout
 
 
-LIBRARY = "drugmon/models/libamx.so"
+LIBRARY = "drugmon/models/kernels/libamx.so"
 compiles = pytest.mark.skipif(
     (platform.system(), platform.machine()) != ("Linux", "x86_64") or not shutil.which("cc"),
     reason="the kernels are for Linux on x86-64, and need a C compiler",

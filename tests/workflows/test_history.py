@@ -11,6 +11,7 @@ from drugmon.data.history.histories import history_of, record_report, record_run
 from drugmon.data.history.monitored import RunNumbers, RunTarget
 from drugmon.data.history.runs import RunRecord
 from drugmon.errors import SourceError
+from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Side, Status, Summary, Volume
 from drugmon.statistics.figures import Interval
 from drugmon.workflows.history import History, HistoryConfig, history
@@ -60,7 +61,7 @@ def _recorded(tmp_path: Path) -> Path:
             target = replace(TARGET, run_id=run, output=str(output))
             record_run(record, output, numbers=RunNumbers([target], "{}"))
             summary = replace(SUMMARY, run_id=run, created_at=at, source=output.name)
-            record_report(summary, run, history_of(output))
+            record_report(report_record(summary, run), history_of(output))
     return tmp_path
 
 
@@ -99,8 +100,11 @@ def test_runs_have_their_numbers(recorded: Path) -> None:
 @pytest.mark.parametrize("where", ["/d/r.duckdb, table reviews", "r.duckdb, table main.reviews"])
 def test_a_table_has_its_own_history(tmp_path: Path, where: str) -> None:
     database = tmp_path / "r.duckdb"
-    record_report(replace(SUMMARY, run_id="a", source=where), "a", database)
-    record_report(replace(SUMMARY, run_id="b", source="r.duckdb, table old_reviews"), "b", database)
+    record_report(report_record(replace(SUMMARY, run_id="a", source=where), "a"), database)
+    record_report(
+        report_record(replace(SUMMARY, run_id="b", source="r.duckdb, table old_reviews"), "b"),
+        database,
+    )
     name = where.rpartition(" ")[2]
     assert ids(history(HistoryConfig(database, table=name))) == ([], ["a"])
 
@@ -108,10 +112,10 @@ def test_a_table_has_its_own_history(tmp_path: Path, where: str) -> None:
 def test_a_night_under_another_name_is_known_by_what_was_scored(recorded: Path) -> None:
     database = recorded / ".drugmon" / "history.duckdb"
     named = replace(SUMMARY, run_id="named", source="US reviews", scored_runs=(OWN[0],))
-    record_report(named, "named", database)
+    record_report(report_record(named, "named"), database)
     assert "named" in ids(history(HistoryConfig(recorded / "reviews.csv")))[1]
     other = replace(SUMMARY, run_id="other", source="UK reviews", scored_runs=("elsewhere",))
-    record_report(other, "other", database)
+    record_report(report_record(other, "other"), database)
     assert "other" not in ids(history(HistoryConfig(recorded / "reviews.csv")))[1]
 
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from drugmon.data.history.histories import night_of_summary
+from drugmon.data.history.histories import night_of
 from drugmon.data.queries import Sql, statement
 from drugmon.data.verdicts.atomic import building
 from drugmon.data.verdicts.scored import GRADES, TEXTS, Scored
 from drugmon.labels import GRADE_OF_TARGET, TARGETS
+from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Summary
 from drugmon.monitoring.profiles.aggregate import label_of
 from drugmon.monitoring.profiles.reference import Profile
@@ -48,7 +49,7 @@ def write_report_page(
         write_page(summary, aside, sample, write_analysts)
         text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
         (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        night = json.dumps(night_of_summary(summary, folder.name), default=str)
+        night = json.dumps(night_of(report_record(summary, folder.name)), default=str)
         (aside / NIGHT).write_text(night + "\n", encoding="utf-8")
     return folder / "index.html"
 

@@ -17,6 +17,7 @@ from drugmon.labels import ASPECTS
 from drugmon.monitoring.checks.compare import Reference, compare
 from drugmon.monitoring.checks.findings import Finding
 from drugmon.monitoring.checks.gate import Gate, read_gate
+from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Check, Side, Status, Summary, Volume, worst
 from drugmon.monitoring.checks.volume import failures, freshness, not_fresh, volume
 from drugmon.monitoring.profiles.aggregate import Counted, count_scored
@@ -147,7 +148,9 @@ def report(
         page = write_report_page(judged.summary, config.out, sample, write_analysts)
     database, note = source.past.database, source.past.note
     try:
-        record_report(judged.summary, page.parent.name, database, config.lock_timeout)
+        record_report(
+            report_record(judged.summary, page.parent.name), database, config.lock_timeout
+        )
         nights = read_nights(database, config.lock_timeout)
     except DrugmonError as error:
         warn(f"the report is not in the history: {error}")

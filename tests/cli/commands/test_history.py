@@ -16,6 +16,7 @@ import pytest
 from drugmon.cli.output.history import sparkline
 from drugmon.data.history.histories import history_of, record_report, record_run
 from drugmon.data.history.runs import RunRecord
+from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import (
     Balance,
     Check,
@@ -64,7 +65,7 @@ def _output(tmp_path: Path) -> Path:
             f"run{number}", "score", AT, AT, "r.csv", str(output), "tiny@1", 3, 2, 0, 1, 0.5, "1"
         )
         record_run(replace(run, total=1000 + number), output)
-        record_report(summary(number), f"page{number}", history_of(output))
+        record_report(report_record(summary(number), f"page{number}"), history_of(output))
     return output
 
 

@@ -17,6 +17,7 @@ from drugmon.data.history.histories import (
 from drugmon.data.history.monitored import RunNumbers, RunTarget
 from drugmon.data.history.runs import RunRecord
 from drugmon.errors import SourceError
+from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import (
     Balance,
     Check,
@@ -89,7 +90,7 @@ def summary(status: Status = Status.PASS) -> Summary:
 def test_what_a_report_found_comes_back(tmp_path: Path) -> None:
     database = tmp_path / ".drugmon" / "history.duckdb"
     assert read_nights(database) == []
-    record_report(summary(), "2026-01-02-report1", database)
+    record_report(report_record(summary(), "2026-01-02-report1"), database)
     (night,) = read_nights(database)
     assert night["created_at"] == AT
     assert (night["status"], night["rows"], night["page"]) == ("pass", 12, "2026-01-02-report1")
@@ -113,6 +114,6 @@ def test_a_history_of_before_has_no_numbers(tmp_path: Path) -> None:
     record_run(RUN, tmp_path / "b.csv")
     database = history_of(tmp_path / "b.csv")
     assert read_run_numbers(database) == []
-    record_report(summary(), "page", database)
+    record_report(report_record(summary(), "page"), database)
     assert len(read_nights(database)) == 1
     assert read_history(database) == [RUN]
