@@ -8,17 +8,24 @@ WORKERS ?= 2
 
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PINS  ?= -c constraints.txt
+PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PINS)
+
+# uv installs in a fraction of pip's time: the one that is at hand, else one from the index. It reads no settings of
+# pip's, so what names packages there is handed on; where uv cannot install, pip does.
+UV      := $(or $(shell command -v uv),$(BIN)/uv)
+INSTALL = install() { { [ -x $(UV) ] && UV_FIND_LINKS="$${UV_FIND_LINKS-$${PIP_FIND_LINKS-}}" \
+  $(UV) pip install --quiet --python $(BIN)/python $(PINS) "$$@"; } || $(PIP) "$$@"; }; install
 
 # What an editable install is made from: changed kernels have to be compiled again.
 BUILT_FROM := pyproject.toml hatch_build.py drugmon/models/kernels/amx.c
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format bench clean
+.PHONY: help demo test test-newest check lint format bench clean
 
 help:  ## show the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 demo: $(STAMP)-run  ## install, score a sample and show its verdicts, make a month of reports
 	@mkdir -p $(dir $(SAMPLE))
@@ -29,6 +36,11 @@ demo: $(STAMP)-run  ## install, score a sample and show its verdicts, make a mon
 
 test: $(STAMP)-test  ## install with the test extra, run the whole suite
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# torch stays pinned: its newest release may be a build of several gigabytes for a GPU that is not there.
+test-newest:  ## run the suite with the newest releases in place of the pins, in an environment of its own
+	@mkdir -p build && grep '^torch==' constraints.txt > build/newest.txt
+	$(MAKE) test VENV=.venv-newest PINS="-c build/newest.txt --upgrade"
 
 check: lint test  ## what CI runs: formatting, lint, types, tests
 
@@ -46,7 +58,7 @@ bench: $(STAMP)-bench  ## speed beside peers and beside the machine's limit: mak
 	$(BIN)/python -m benchmarks $(SOURCE)
 
 clean:  ## remove the environment, caches, builds and the demo's files (build/demo)
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-newest dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find drugmon tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -61,22 +73,23 @@ $(BIN)/python:
 # The build tools come first and with the same pins: without isolation pip uses these, not the newest.
 # An order-only prerequisite, as the interpreter's own timestamp says nothing of what is installed.
 $(STAMP)-build: constraints.txt | $(BIN)/python
-	$(PIP) hatchling editables
+	@[ -x $(UV) ] || $(PIP) uv || echo "no uv here: pip installs, which takes longer" >&2
+	@$(INSTALL) hatchling editables
 	@touch $@
 
 # Each extra holds the one before it, so its stamp stands for theirs too.
 $(STAMP)-run: $(BUILT_FROM) $(STAMP)-build
-	$(PIP) --no-build-isolation --editable .
+	@$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(STAMP)-test: $(BUILT_FROM) $(STAMP)-build
-	$(PIP) --no-build-isolation --editable '.[test]'
+	@$(INSTALL) --no-build-isolation --editable '.[test]'
 	@touch $(STAMP)-run $@
 
 $(STAMP)-dev: $(BUILT_FROM) $(STAMP)-build
-	$(PIP) --no-build-isolation --editable '.[dev]'
+	@$(INSTALL) --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)-run $(STAMP)-test $@
 
 $(STAMP)-bench: $(BUILT_FROM) $(STAMP)-build
-	$(PIP) --no-build-isolation --editable '.[bench]'
+	@$(INSTALL) --no-build-isolation --editable '.[bench]'
 	@touch $(STAMP)-run $@
