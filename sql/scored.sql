@@ -57,6 +57,34 @@ moment < TIMESTAMP WITH TIME ZONE {moment};
 (drugmon_scored_at >= TIMESTAMP WITH TIME ZONE {since}
 AND drugmon_scored_at <= TIMESTAMP WITH TIME ZONE {until});
 
+-- name: not_in_window
+-- The rows that another window does not take; one without a time is in none.
+NOT coalesce({condition}, false);
+
+-- name: count_shared
+-- Rows that another view has too: the same review, scored at the same time.
+SELECT count(*)
+FROM {view} AS own
+SEMI JOIN {other} AS other
+    ON own.drugmon_fingerprint = other.drugmon_fingerprint
+    AND own.drugmon_scored_at = other.drugmon_scored_at;
+
+-- name: view_unshared
+-- The rows that another view does not have.
+CREATE OR REPLACE TEMP VIEW {view} AS
+SELECT own.*
+FROM {relation} AS own
+ANTI JOIN {other} AS other
+    ON own.drugmon_fingerprint = other.drugmon_fingerprint
+    AND own.drugmon_scored_at = other.drugmon_scored_at;
+
+-- name: list_scored_at
+-- When verdicts were given: a moment for every batch.
+SELECT DISTINCT epoch_us(drugmon_scored_at) AS moment
+FROM {view}
+WHERE drugmon_scored_at IS NOT NULL
+ORDER BY moment;
+
 -- name: count_scored
 -- Rows, those without any verdict, those without a date, and the span of time.
 SELECT

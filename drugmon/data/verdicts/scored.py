@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ CONTEXT: Final = (*TEXTS, *GRADES, "drug", "condition")
 """The columns beside verdicts that a source may have."""
 
 _WINDOW: Final = 8192
+_ALL: Final = Sql("true")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Scored:
         has: the columns of `CONTEXT` that the source has.
         by: the view's column of every column to slice by that the source has.
         dated: whether `moment` is the source's own date.
+        condition: which rows of the whole source the view takes, as SQL.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -68,6 +71,7 @@ class Scored:
     has: frozenset[str]
     by: Mapping[str, str]
     dated: bool
+    condition: Sql = _ALL
 
     def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
         """Run the named statement over the view and return its rows.
@@ -97,8 +101,17 @@ class Scored:
         since: datetime | None = None,
         until: datetime | None = None,
         spans: Sequence[tuple[datetime, datetime]] | None = None,
+        without: Scored | None = None,
     ) -> Scored:
-        """The rows dated from `since` to before `until`, or scored within one of the `spans`."""
+        """The rows dated from `since` to before `until`, or scored within one of the `spans`.
+
+        Args:
+            view: the name of the view that is made.
+            since: the first moment, with a time zone; None for any.
+            until: the first moment behind the window, with a time zone; None for any.
+            spans: first and last moment of scoring; None for any.
+            without: another window of the same rows, none of whose rows are taken.
+        """
         parts = []
         if since is not None:
             parts.append(statement("scored_since", moment=_literal(since.isoformat())))
@@ -112,9 +125,28 @@ class Scored:
                 for a, b in spans
             ]
             parts.append(f"({' OR '.join(between) or 'false'})")
-        condition = Sql(" AND ".join(parts) or "true")
+        if without is not None:
+            parts.append(statement("not_in_window", condition=without.condition))
+        condition = Sql(f"({' AND '.join(parts) or 'true'})")
         self.execute(statement("view_window", view=view, relation=self.view, condition=condition))
-        return replace(self, view=view)
+        return replace(self, view=view, condition=condition)
+
+    def without(self, view: str, other: Scored) -> tuple[Scored, int]:
+        """The rows that `other` does not have too, and how many it has: known by text and time.
+
+        Both are of one connection; where they share nothing, these are the rows as they are.
+        """
+        ((shared,),) = self.rows("count_shared", other=other.view)
+        if not shared:
+            return self, 0
+        self.execute(statement("view_unshared", view=view, relation=self.view, other=other.view))
+        return replace(self, view=view), shared
+
+    def scored_at(self) -> list[datetime]:
+        """The moments of scoring that the rows tell, in UTC and in order, each once."""
+        return [
+            _EPOCH + timedelta(microseconds=moment) for (moment,) in self.rows("list_scored_at")
+        ]
 
 
 def scored_files(

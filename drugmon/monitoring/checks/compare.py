@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -54,13 +55,19 @@ class Reference:
     """What the current reviews are compared with.
 
     `name` is for people; `texts` are of some of its rows, none where only a profile is at hand.
-    `held_out` are the adapter's own figures.
+    `held_out` are the adapter's own figures. `since` and `until` date its first and its last row,
+    None where no dates are known; `runs` are the ids of the score runs that it is made of;
+    `shared` rows are left out of it, as they are judged.
     """
 
     name: str
     profile: Profile
     texts: Texts
     held_out: Mapping[str, Quality]
+    since: datetime | None = None
+    until: datetime | None = None
+    runs: tuple[str, ...] = ()
+    shared: int = 0
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,11 @@ def _left_out(now: Profile, reference: Reference | None, aspects: Sequence[str])
     if reference is None:
         return
     then = reference.profile
+    if reference.shared:
+        yield (
+            f"{reference.shared:,} rows of {reference.name} are among those judged here: "
+            "the reference is the others."
+        )
     for aspect in ASPECTS:
         if aspect not in aspects:
             yield f"{aspect} is not compared: the source has no such column."

@@ -181,13 +181,18 @@ class Volume:
 
 @dataclass(frozen=True)
 class Side:
-    """What the reference or the current reviews are: a name for people, and how many rows."""
+    """What the reference or the current reviews are: a name for people, and how many rows.
+
+    `since` and `until` are when they are from, `runs` the ids of the score runs that a reference
+    is made of.
+    """
 
     name: str
     n: int
     adapter: str | None
     since: datetime | None = None
     until: datetime | None = None
+    runs: tuple[str, ...] = ()
 
     @property
     def told(self) -> str:

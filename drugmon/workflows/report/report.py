@@ -201,7 +201,7 @@ def _judge(
     current = count_scored(rows, labels_of(adapter), vocabulary)
     on_progress("counting the reference")
     reference, reference_rows, lacks_reference = find_reference(
-        config, source, adapter, window, vocabulary
+        config, source, adapter, window, rows, vocabulary
     )
     on_progress("comparing")
     runs = _runs_behind(config, source, window)
@@ -249,7 +249,15 @@ def _judge(
 def _window(config: ReportConfig, source: Source, now: datetime) -> Window:
     """The window asked for; where it is compared with runs before, the last run's rows."""
     runs = source.past.runs
-    window = find_window(config.since, config.until, config.last, config.run, now, runs)
+    window = find_window(
+        config.since,
+        config.until,
+        config.last,
+        config.run,
+        now,
+        runs,
+        by_scoring=config.date_column is None,
+    )
     if window.everything and config.reference.startswith(PREVIOUS) and runs:
         return Window(runs=find_run(LAST_RUN, runs))
     return window
@@ -318,7 +326,14 @@ def _side(rows: Scored, window: Window, current: Counted) -> Side:
 def _reference_side(reference: Reference | None, config: ReportConfig) -> Side | None:
     if reference is None:
         return None
-    return Side(reference.name, reference.profile.n, config.adapter)
+    return Side(
+        reference.name,
+        reference.profile.n,
+        config.adapter,
+        reference.since,
+        reference.until,
+        reference.runs,
+    )
 
 
 def _volume(current: Counted, runs: Sequence[RunRecord], expected: Interval | None) -> Volume:

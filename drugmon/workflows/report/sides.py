@@ -27,7 +27,7 @@ from drugmon.monitoring.profiles.aggregate import count_scored
 from drugmon.monitoring.profiles.merge import merge_profiles
 from drugmon.monitoring.profiles.profile import read_profile
 from drugmon.monitoring.profiles.reference import Profile
-from drugmon.workflows.report.window import Window, runs_before, spans_of
+from drugmon.workflows.report.window import Window, runs_before, runs_of_window, spans_of
 
 if TYPE_CHECKING:
     from drugmon.workflows.report.report import ReportConfig
@@ -133,6 +133,7 @@ def find_reference(
     source: Source,
     adapter: Adapter | None,
     window: Window,
+    judged: Scored,
     vocabulary: Vocabulary | None,
 ) -> tuple[Reference | None, Scored | None, str | None]:
     """The reference, its rows where there are any, and why there is no reference.
@@ -147,11 +148,27 @@ def find_reference(
         name = f"{HELD_OUT} of {adapter.manifest.name}"
         return Reference(name, _profile_of(adapter), [], held_out), None, None
     if config.reference.startswith(PREVIOUS):
-        return _previous(config, source, adapter, window, vocabulary)
+        return _previous(config, source, adapter, window, judged, vocabulary)
     reading = Reading(config.columns, None, config.by, config.encoding)
-    scored = _reference_rows(config.reference, source, reading)
+    all_rows = _reference_rows(config.reference, source, reading)
+    # A file may hold the judged rows as well: none of them is compared with itself.
+    scored, shared = all_rows.without("drugmon_reference_apart", judged)
     counted = count_scored(scored, labels_of(adapter), vocabulary)
-    return Reference(scored.name, counted.profile, counted.texts, held_out), scored, None
+    if not counted.profile.n:
+        which = "no rows but those judged here" if shared else "no rows"
+        raise UsageError(
+            f"--reference {config.reference}: has {which}; name scored reviews from another time"
+        )
+    reference = Reference(
+        scored.name,
+        counted.profile,
+        counted.texts,
+        held_out,
+        counted.since,
+        counted.until,
+        shared=shared,
+    )
+    return reference, scored, None
 
 
 def _reference_rows(path: str, source: Source, reading: Reading) -> Scored:
@@ -176,24 +193,34 @@ def _previous(
     source: Source,
     adapter: Adapter | None,
     window: Window,
+    judged: Scored,
     vocabulary: Vocabulary | None,
 ) -> tuple[Reference | None, Scored | None, str | None]:
-    count = _count(config.reference)
-    judged = window.runs[0].run_id if window.runs else None
-    runs = runs_before(source.past.runs, judged, count)
-    ids = list(dict.fromkeys(record.run_id for record in runs))
+    of_window = runs_of_window(window, source.past.runs, judged.scored_at(), config.scored)
+    runs = runs_before(source.past.runs, window, of_window, _count(config.reference))
+    ids = tuple(dict.fromkeys(record.run_id for record in runs))
     if not ids:
-        return None, None, "the history knows of no earlier run of this source"
+        return None, None, "the history knows of no run of this source before those judged here"
     name = f"the {len(ids)} runs before" if len(ids) > 1 else f"run {ids[0]}"
     held_out = {} if adapter is None else _profile_of(adapter).quality
-    rows = source.all_rows.window("drugmon_reference", spans=spans_of(runs))
+    # The window may be wider than its runs: none of its rows is compared with itself.
+    rows = source.all_rows.window("drugmon_reference", spans=spans_of(runs), without=judged)
     counted = count_scored(rows, labels_of(adapter), vocabulary)
     if counted.profile.n >= sum(record.scored for record in runs) / 2:
-        return Reference(name, counted.profile, counted.texts, held_out), rows, None
+        profile, texts, since, until = (
+            counted.profile,
+            counted.texts,
+            counted.since,
+            counted.until,
+        )
+        return Reference(name, profile, texts, held_out, since, until, ids), rows, None
     profiles = _kept_profiles(source, ids)
     if not profiles:
         return None, None, "the rows of the earlier runs are gone, and no profile was kept of them"
-    return Reference(name, merge_profiles(profiles), [], held_out), None, None
+    since = min(record.started_at for record in runs)
+    until = max(record.finished_at for record in runs)
+    profile = merge_profiles(profiles)
+    return Reference(name, profile, [], held_out, since, until, ids), None, None
 
 
 def _kept_profiles(source: Source, ids: Sequence[str]) -> list[Profile]:
