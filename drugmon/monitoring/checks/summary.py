@@ -21,12 +21,15 @@ FORMAT_VERSION: Final = 1
 AREAS: Final = ("freshness", "volume", "balance", "drift", "quality")
 """What a gate can watch, in the order of the page."""
 
+ABOUT_VERDICTS: Final = ("balance", "drift", "quality")
+"""The areas that judge verdicts; the others judge whether and on how much the night ran."""
+
 HELD_OUT: Final = "held-out reviews"
 """How the name of a reference begins that is an adapter's own."""
 
 
 class Status(StrEnum):
-    """What a check or a report came to, from best to worst; `unjudged` counts as `pass`."""
+    """What a check or a report came to, from best to worst."""
 
     UNJUDGED = "unjudged"
     PASS = "pass"
@@ -247,9 +250,24 @@ class Summary:
 
 
 def worst(statuses: Sequence[Status]) -> Status:
-    """The worst of `statuses`; `pass` where there is none."""
-    judged = [status for status in statuses if status is not Status.UNJUDGED]
-    return max(judged, key=list(Status).index, default=Status.PASS)
+    """The worst of `statuses`; `unjudged` where nothing was judged."""
+    return max(statuses, key=list(Status).index, default=Status.UNJUDGED)
+
+
+def verdict(checks: Sequence[Check], watched: Sequence[str]) -> Status:
+    """The status of a report: that of its worst check in a watched area.
+
+    Where verdicts are watched and none of them could be judged, a night that ran in time is no
+    reason to say that it passes: it is `unjudged`.
+    """
+    statuses = {
+        area: worst([check.status for check in checks if check.area == area]) for area in watched
+    }
+    status = worst(list(statuses.values()))
+    about_verdicts = [found for area, found in statuses.items() if area in ABOUT_VERDICTS]
+    if status is Status.PASS and about_verdicts and worst(about_verdicts) is Status.UNJUDGED:
+        return Status.UNJUDGED
+    return status
 
 
 def _plain(value: Any) -> Any:

@@ -46,7 +46,7 @@ class NightResult:
     def gate(self) -> Status:
         """The worst status of the reports; unjudged without any."""
         statuses = [source.status for source in self.sources if source.status is not None]
-        return worst(statuses) if statuses else Status.UNJUDGED
+        return worst(statuses)
 
     @property
     def failed(self) -> int:

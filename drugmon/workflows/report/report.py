@@ -18,7 +18,7 @@ from drugmon.monitoring.checks.compare import Reference, compare
 from drugmon.monitoring.checks.findings import Finding
 from drugmon.monitoring.checks.gate import Gate, read_gate
 from drugmon.monitoring.checks.record import report_record
-from drugmon.monitoring.checks.summary import Check, Side, Status, Summary, Volume, worst
+from drugmon.monitoring.checks.summary import Check, Side, Status, Summary, Volume, verdict
 from drugmon.monitoring.checks.volume import failures, freshness, not_fresh, volume
 from drugmon.monitoring.profiles.aggregate import Counted, count_scored
 from drugmon.monitoring.profiles.reference import Profile
@@ -223,7 +223,7 @@ def _judge(
         created_at=now,
         source=name,
         adapter=adapter.manifest.identity if adapter else next(iter(adapters), "unknown"),
-        status=worst([each.status for each in compared.checks if each.area in gate.fail_on]),
+        status=verdict(compared.checks, gate.fail_on),
         reasons=_reasons(compared.checks, gate),
         watched=gate.fail_on,
         alpha=gate.alpha,

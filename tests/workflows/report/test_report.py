@@ -134,7 +134,7 @@ def test_a_source_goes_by_the_name_that_it_is_given(
         write(tmp_path / f"{day}.scored.parquet", scored_reviews(40, seed=day))
         result = run(tmp_path / "*.scored.parquet", name="US <reviews>")
     assert result.summary.source == "US <reviews>"
-    assert "<title>PASS: US &lt;reviews&gt;, 2026-01-02" in result.page.read_text()
+    assert "<title>UNJUDGED: US &lt;reviews&gt;, 2026-01-02" in result.page.read_text()
     assert "3 nights" in result.index.read_text(), "however many files there were"
     assert run(tmp_path / "*.scored.parquet").summary.source == f"files in {tmp_path.name}"
 
