@@ -2,105 +2,168 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from drugmon import __version__
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.monitoring.checks.summary import Status
+from drugmon.reports.attempts import Attempt
 from drugmon.reports.pages import environment
-from drugmon.reports.plots.trend_charts import TrendSection, trend_sections
+from drugmon.reports.plots.trend_charts import TrendSection, absent_night, trend_sections
+from drugmon.reports.timeline import Entry, Night, Outcome, interval, timeline
 
 INDEX: Final = "index.html"
 RECENT: Final = 60
-"""Nights whose verdicts are drawn side by side."""
+"""Nights whose outcomes are drawn side by side."""
 
 SHOWN: Final = 7
 """Nights that the table shows; the others are folded away."""
 
-Night = Mapping[str, Any]
-"""One report of the history, as `drugmon.data.history.histories.read_nights` gives it."""
-
-
-@dataclass(frozen=True)
-class NightRow:
-    """One night in the table; `page` is None where the page is no longer there."""
-
-    when: datetime
-    status: Status
-    rows: int
-    reasons: tuple[str, ...]
-    run_id: str
-    page: str | None
-
 
 @dataclass(frozen=True)
 class SourceTrends:
-    """All nights of one source, the newest first, with what changed over them."""
+    """All nights of one source, the newest first, with what changed over them.
+
+    `strip` is what the newest nights came to, oldest first, one item a night; `due` is when the
+    next night should begin, None where that is not known; `age` is that of the newest attempt.
+    """
 
     source: str
-    adapter: str
-    nights: tuple[NightRow, ...]
-    tally: tuple[tuple[Status, int], ...]
+    adapter: str | None
+    nights: tuple[Entry, ...]
+    strip: tuple[tuple[datetime, Outcome], ...]
     sections: tuple[TrendSection, ...]
+    due: datetime | None
+    age: str
 
     @property
-    def latest(self) -> NightRow:
-        """The newest night."""
+    def latest(self) -> Entry:
+        """The newest night, whatever became of it."""
         return self.nights[0]
 
+    @property
+    def latest_report(self) -> Entry | None:
+        """The newest night that has a report, where that is not the newest night."""
+        reported = (night for night in self.nights if night.rows is not None)
+        newest = next(reported, None)
+        return None if newest is self.latest else newest
 
-def write_index(nights: Sequence[Night], folder: Path) -> None:
+    @property
+    def tally(self) -> Sequence[tuple[Outcome, int]]:
+        """How many of the nights of the strip came to what."""
+        counts = Counter(outcome for _, outcome in self.strip)
+        return [(outcome, counts[outcome]) for outcome in Outcome if counts[outcome]]
+
+    @property
+    def held(self) -> int:
+        """How many attempts there were."""
+        return sum(night.outcome is not Outcome.MISSING for night in self.nights)
+
+
+def write_index(
+    nights: Sequence[Night],
+    folder: Path,
+    attempts: Sequence[Attempt] = (),
+    now: datetime | None = None,
+) -> None:
     """Write `folder/index.html`, whole or not at all.
 
-    `nights` are in any order. A night's page is linked where it lies in `folder`.
+    Args:
+        nights: the reports of all sources, in any order; a page is linked where it lies in
+            `folder`.
+        folder: the folder of all reports.
+        attempts: what jobs attempted, in any order.
+        now: by which ages and missing nights go; None for the clock's.
 
-    Raises SinkError where the folder cannot be written.
+    Raises:
+        SinkError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / INDEX) as path:
-        path.write_text(render_index(nights, folder), encoding="utf-8")
+        path.write_text(render_index(nights, folder, attempts, now), encoding="utf-8")
 
 
-def render_index(nights: Sequence[Night], folder: Path) -> str:
-    """The index as an HTML document, to be written as UTF-8."""
-    by_source: dict[str, list[Night]] = {}
-    for night in sorted(nights, key=lambda night: night["created_at"]):
-        by_source.setdefault(night["source"], []).append(night)
-    return (
-        environment()
-        .get_template("trends.html")
-        .render(
-            sources=[_trends(source, own, folder) for source, own in sorted(by_source.items())],
-            recent=RECENT,
-            shown=SHOWN,
-            version=__version__,
+def render_index(
+    nights: Sequence[Night],
+    folder: Path,
+    attempts: Sequence[Attempt] = (),
+    now: datetime | None = None,
+) -> str:
+    """The index as an HTML document, to be written as UTF-8; arguments as of `write_index`."""
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    names = sorted({*(night["source"] for night in nights), *(each.source for each in attempts)})
+    sources = [
+        _trends(
+            name,
+            timeline(
+                [night for night in nights if night["source"] == name],
+                [attempt for attempt in attempts if attempt.source == name],
+                now,
+            ),
+            folder,
+            now,
         )
+        for name in names
+    ]
+    template = environment().get_template("trends.html")
+    return template.render(
+        sources=sources,
+        worst=_worst([own.latest.outcome for own in sources]),
+        recent=RECENT,
+        shown=SHOWN,
+        now=now,
+        version=__version__,
+        is_there=lambda page: page is not None and (folder / page / INDEX).is_file(),
     )
 
 
-def _trends(source: str, nights: Sequence[Night], folder: Path) -> SourceTrends:
-    rows = tuple(_row(night, folder) for night in reversed(nights))
-    tally = ((status, sum(row.status is status for row in rows[:RECENT])) for status in Status)
+def ago(age: timedelta) -> str:
+    """Write an age in its largest unit: "2 hours", "3 days"."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        number = int(age.total_seconds() // length)
+        # "1 day" could be nearly two.
+        if number >= 2 or (number and unit != "day"):
+            return f"{number} {unit}{'s' if number > 1 else ''}"
+    return "less than a minute"
+
+
+def _worst(outcomes: Sequence[Outcome]) -> Outcome | None:
+    ranked = sorted(outcomes, key=lambda outcome: list(Status).index(outcome.tone))
+    return ranked[-1] if ranked else None
+
+
+def _trends(source: str, entries: Sequence[Entry], folder: Path, now: datetime) -> SourceTrends:
+    reports = [entry.report for entry in entries if entry.report is not None]
+    drawn = [entry.report or absent_night(entry.when) for entry in entries]
+    attempted = [entry for entry in entries if entry.outcome is not Outcome.MISSING]
+    every, newest = interval(entries), attempted[-1]
     return SourceTrends(
         source=source,
-        adapter=nights[-1]["adapter"],
-        nights=rows,
-        tally=tuple((status, number) for status, number in tally if number),
-        sections=trend_sections(nights),
+        adapter=reports[-1]["adapter"] if reports else None,
+        nights=tuple(reversed(entries)),
+        strip=tuple(_strip(entries)[-RECENT:]),
+        sections=trend_sections(drawn) if reports else (),
+        due=_due(newest.began, every, now) if every else None,
+        age=ago(max(now - newest.began, timedelta())),
     )
 
 
-def _row(night: Night, folder: Path) -> NightRow:
-    page = night["page"]
-    return NightRow(
-        when=night["created_at"].astimezone(UTC),
-        status=Status(night["status"]),
-        rows=night["rows"],
-        reasons=tuple(night["reasons"]),
-        run_id=night["report_id"],
-        page=page if (folder / page / INDEX).is_file() else None,
-    )
+def _due(began: datetime, every: timedelta, now: datetime) -> datetime:
+    """When the first night after `now` should begin."""
+    return began + max(1, math.floor((now - began) / every) + 1) * every
+
+
+def _strip(entries: Sequence[Entry]) -> list[tuple[datetime, Outcome]]:
+    """One item a night: those that did not run one by one."""
+    found = []
+    for entry in entries:
+        step = ((entry.until or entry.when) - entry.when) / max(entry.nights - 1, 1)
+        nights = min(entry.nights, RECENT)
+        found += [(entry.when + number * step, entry.outcome) for number in range(nights)]
+    return found

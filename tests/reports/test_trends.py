@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drugmon.monitoring.checks.summary import Status
+from drugmon.reports.attempts import Attempt
 from drugmon.reports.plots.trend_charts import trend_sections
-from drugmon.reports.trends import RECENT, SHOWN, render_index, write_index
+from drugmon.reports.trends import RECENT, SHOWN, ago, render_index, write_index
+from tests.reports.invented_nights import CREATED
 
 History = Callable[[int], list[dict[str, Any]]]
 SCRIPT = "<script>alert(1)</script>"
@@ -21,7 +25,7 @@ def rows_of(html: str) -> Sequence[str]:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 30, 400])
 def test_index_tells_of_every_night(history: History, tmp_path: Path, count: int) -> None:
-    write_index(history(count), tmp_path)
+    write_index(history(count), tmp_path, now=CREATED)
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert len(rows_of(html)) == count
     assert html.count('<rect class="') == min(count, RECENT)
@@ -111,3 +115,125 @@ def test_many_checks_are_folded_away(history: History) -> None:
         night["checks"] += [{**drift, "name": f"drift.{i}", "status": "pass"} for i in range(9)]
     section = next(each for each in trend_sections(nights) if each.key == "drift")
     assert (len(section.trends), len(section.folded)) == (6, 9)
+
+
+DAY = timedelta(days=1)
+NO_REPORT = "reviews was not scored: the table is gone"
+
+
+def attempts_of(nights: Sequence[dict[str, Any]]) -> list[Attempt]:
+    """The attempts behind the reports `nights`, each begun a minute before its report."""
+    return [
+        Attempt(
+            night["report_id"].rjust(12, "0"),
+            "job",
+            night["source"],
+            night["created_at"] - timedelta(minutes=1),
+            24.0,
+            night["created_at"],
+            Status(night["status"]),
+            night["page"],
+            night["rows"],
+        )
+        for night in nights
+    ]
+
+
+def latest_of(html: str) -> str:
+    """The block that stands first, without its tags."""
+    block = re.findall(r'<div class="latest.*?</div>', html, flags=re.DOTALL)[0]
+    return " ".join(re.sub(r"<[^>]*>", " ", block).split())
+
+
+def test_a_night_without_a_report_stands_first_and_breaks_the_lines(
+    history: History, tmp_path: Path
+) -> None:
+    nights = history(4)
+    failed = replace(
+        attempts_of(nights[-1:])[0],
+        attempt="f" * 12,
+        began=CREATED + DAY,
+        ended=CREATED + DAY,
+        status=None,
+        page=None,
+        rows=None,
+        failures=(NO_REPORT,),
+    )
+    attempts = [*attempts_of(nights), failed]
+    html = render_index(nights, tmp_path, attempts, CREATED + DAY + timedelta(minutes=5))
+    assert html.index('<div class="latest fail">') > 0
+    latest = latest_of(html)
+    assert latest.startswith(
+        "no report 2026-11-25 05:31 UTC the newest attempt began 5 minutes ago"
+    )
+    assert NO_REPORT in latest
+    assert "The newest report is of 2026-11-24 05:31 UTC: pass." in latest
+    assert "The next night is due 2026-11-26 05:31 UTC." in latest
+    assert rows_of(html)[:2] == ["2026-11-25 05:31", "2026-11-24 05:31"]
+    assert "<title>NO REPORT: drugmon, all nights" in html
+    assert '<rect class="no-report"' in html
+    assert "4 pass, 1 no report" in html or "3 pass, 1 warn, 1 no report" in html
+    assert "<p>\N{EN DASH}</p>" in html, "the newest figure is not yesterday's"
+
+
+def test_two_missed_nights_are_a_gap(history: History, tmp_path: Path) -> None:
+    nights = history(6)
+    del nights[3:5]
+    html = render_index(nights, tmp_path, attempts_of(nights), CREATED)
+    assert rows_of(html)[1] == "2026-11-22 to 2026-11-23"
+    assert html.count('<rect class="did-not-run"') == 2
+    assert "No attempt is known of 2 nights, 2026-11-22 to 2026-11-23" in html
+    volume = html[html.index(">Volume<") :]
+    path = re.findall(r'<path class="line current" d="([^"]*)"', volume)[0]
+    assert path.count("M") == 2, "the line breaks at the gap"
+    assert latest_of(html).startswith("pass ")
+
+
+def test_what_did_not_run_until_now_stands_first(history: History, tmp_path: Path) -> None:
+    nights = history(3)
+    html = render_index(nights, tmp_path, attempts_of(nights), CREATED + 3.2 * DAY)
+    latest = latest_of(html)
+    assert latest.startswith("did not run 2026-11-25 to 2026-11-26 UTC the newest attempt began 3 ")
+    assert "The newest report is of 2026-11-24 05:31 UTC: pass." in latest
+    assert "The next night is due 2026-11-28 05:30 UTC." in latest
+
+
+def test_a_night_that_has_not_ended_is_no_pass(history: History, tmp_path: Path) -> None:
+    nights = history(3)
+    (last,) = attempts_of(nights[-1:])
+    begun = replace(last, began=CREATED + DAY, ended=None, status=None, page=None, rows=None)
+    begun = replace(begun, attempt="e" * 12)
+    html = render_index(nights, tmp_path, [*attempts_of(nights), begun], CREATED + DAY)
+    assert latest_of(html).startswith("not ended 2026-11-25 05:31 UTC")
+    assert '<div class="latest unjudged">' in html
+
+
+def test_a_first_night_that_failed_has_an_entry(tmp_path: Path, history: History) -> None:
+    (last,) = attempts_of(history(1))
+    failed = replace(last, status=None, page=None, rows=None, failures=(NO_REPORT,))
+    html = render_index([], tmp_path, [failed], CREATED)
+    assert latest_of(html).startswith("no report 2026-11-24 05:30 UTC")
+    assert rows_of(html) == ["2026-11-24 05:30"]
+    assert "<h3>Volume" not in html
+
+
+def test_nights_without_a_rule_miss_none(history: History, tmp_path: Path) -> None:
+    nights = history(30)
+    some = [nights[number] for number in (0, 1, 5, 6, 14, 15, 29)]
+    html = render_index(some, tmp_path, (), CREATED + 40 * DAY)
+    assert "did not run<" not in html
+    assert "is due" not in html
+
+
+@pytest.mark.parametrize(
+    ("age", "told"),
+    [
+        (timedelta(seconds=30), "less than a minute"),
+        (timedelta(minutes=1), "1 minute"),
+        (timedelta(minutes=119), "1 hour"),
+        (timedelta(hours=47), "47 hours"),
+        (timedelta(days=2), "2 days"),
+    ],
+)
+def test_ages_are_told_in_their_largest_unit(age: timedelta, told: str) -> None:
+    assert ago(age) == told

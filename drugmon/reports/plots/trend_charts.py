@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from drugmon.labels import LABELS, TARGETS
@@ -48,6 +48,11 @@ class TrendSection:
     title: str
     trends: tuple[Trend, ...]
     folded: tuple[Trend, ...] = ()
+
+
+def absent_night(when: datetime) -> Night:
+    """A night without numbers, at which every line breaks."""
+    return {"created_at": when, "rows": None, "targets": {}, "checks": ()}
 
 
 def trend_sections(nights: Sequence[Night]) -> tuple[TrendSection, ...]:
@@ -129,7 +134,7 @@ def _qualities(nights: Sequence[Night]) -> Iterator[Trend]:
 
 
 def _volume(nights: Sequence[Night]) -> Trend:
-    ys = [float(night["rows"]) for night in nights]
+    ys = [None if night["rows"] is None else float(night["rows"]) for night in nights]
     series = [Series("reviews", _xs(nights), ys, titles=_titles(nights, map(number, ys)))]
     return _trend("Reviews", _last(ys), series, nights, floor=0.0, write=number)
 

@@ -11,6 +11,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -45,6 +46,11 @@ class NightlyConfig:
     notify: Notify
 
     @property
+    def every(self) -> timedelta:
+        """From one night to the next."""
+        return _span(self.job.every)
+
+    @property
     def state(self) -> Path:
         """The folder of the job's lock and state."""
         return self.folder / self.job.state
@@ -55,7 +61,8 @@ class NightlyConfig:
         return self.folder / self.out
 
 
-_SPAN: Final = re.compile(r"[1-9]\d*[hdw]")
+_SPAN: Final = re.compile(r"[1-9]\d{0,4}[hdw]", re.ASCII)
+_HOURS: Final = {"h": 1, "d": 24, "w": 168}
 _SECTIONS: Final[Mapping[str, type[Any]]] = {
     kind.__name__.lower(): kind for kind in (Job, Engine, Report, Log, Notify)
 }
@@ -79,6 +86,10 @@ def load_nightly(path: Path) -> NightlyConfig:
         key: checked(kind, values.get(key, {}), f"{path}: {key}") for key, kind in _SECTIONS.items()
     }
     folder = path.resolve().parent
+    if not _SPAN.fullmatch(sections["job"].every):
+        raise SettingsError(
+            f"{path}: job.every = {sections['job'].every!r} will not do: give a span such as 1d"
+        )
     _check_notify(values.get("notify", {}), path)
     _check_report(sections["report"], f"{path}: report")
     return NightlyConfig(
@@ -100,6 +111,10 @@ def _check_notify(table: Mapping[str, Any], path: Path) -> None:
         raise SettingsError(
             f'{path}: notify.command will not do: give a list, such as ["./tell.sh", "reviews"]'
         )
+
+
+def _span(text: str) -> timedelta:
+    return timedelta(hours=int(text[:-1]) * _HOURS[text[-1]])
 
 
 def _check_report(report: Report, where: str) -> Report:

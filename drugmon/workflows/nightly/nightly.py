@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from drugmon.data.lock import lock_file
 from drugmon.errors import DrugmonError
+from drugmon.workflows.nightly.attempts import NightAttempts
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.log import LAST, NAME, log_file
 from drugmon.workflows.nightly.night_report import report_config
@@ -45,13 +46,17 @@ def nightly(
     lock = config.state / f"{config.name}.lock"
     busy = f"the job {config.name} is running; wait for it, or let job.lock_wait be longer"
     with lock_file(lock, config.job.lock_wait, busy), log_file(config.log, config.folder):
+        attempts = NightAttempts(config)
+        attempts.begin()
         try:
             result = _Night(config, log_bug, on_progress).run()
         except BaseException as error:
             reason = _cause(error)
+            attempts.cut_off(reason)
             _log.error("cut off, the next start goes on with this night: %s", reason)
             _tell(config, News("failure", "failed", summary=f"cut off: {reason}"))
             raise
+        attempts.end(result.sources)
         _log.log(logging.ERROR if result.exit_code else logging.INFO, "%s", result.line, extra=LAST)
         event = "failure" if result.exit_code else "success"
         end = News(event, result.outcome, result.exit_code, result.line, str(result.pages))
@@ -123,7 +128,7 @@ class _Night:
     def _report(self, task: Task, night: SourceNight, state: NightState) -> None:
         earlier = state.reported(night.name)
         if earlier is not None and night.score and not night.score.scored:
-            night.page, night.status = earlier
+            night.page, night.status, night.rows = earlier
             _log.info("%s: was reported before the night was cut off", night.name)
             return
         result = report(
@@ -131,7 +136,8 @@ class _Night:
             warn=lambda warning: _log.warning("%s: %s", night.name, warning),
         )
         night.page, night.status = result.page, result.summary.status
-        state.report(night.name, night.page, night.status)
+        night.rows = result.summary.volume.rows
+        state.report(night.name, night.page, night.status, night.rows)
         _log.info("%s: report %s %s", night.name, night.status, night.page)
         for folder in result.removed:
             _log.info("%s: removed the old report %s", night.name, folder.name)

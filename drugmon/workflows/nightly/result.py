@@ -22,6 +22,7 @@ class SourceNight:
         score: what was scored; None where that failed.
         status: what its report came to; None where there is no report.
         page: the report's page.
+        rows: how many reviews it judges.
         failures: what went wrong, a sentence each.
         bug: whether one of them is a bug in drugmon.
     """
@@ -30,6 +31,7 @@ class SourceNight:
     score: ScoreResult | None = None
     status: Status | None = None
     page: Path | None = None
+    rows: int | None = None
     failures: list[str] = field(default_factory=list)
     bug: bool = False
 

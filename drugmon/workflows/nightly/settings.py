@@ -13,8 +13,12 @@ from drugmon.workflows.report.sides import REFERENCE_OF_ADAPTER
 
 @dataclass(frozen=True)
 class Job:
-    """Seconds to wait for another run of the job, and the folder of its lock and state."""
+    """Seconds to wait for another run of the job, and the folder of its lock and state.
 
+    `every` is how often the scheduler starts the job: a night that did not run is told by it.
+    """
+
+    every: str = "1d"
     lock_wait: float = within(0.0, 0, 86_400)
     state: str = ".drugmon"
 

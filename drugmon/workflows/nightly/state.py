@@ -29,12 +29,14 @@ class Window:
         since: rows scored from then on are meant, ISO 8601; None for all rows.
         page: the report's page; None as long as there is none.
         status: what the report came to.
+        rows: how many reviews it judges.
     """
 
     day: str
     since: str | None
     page: str | None = None
     status: str | None = None
+    rows: int | None = None
 
 
 class NightState:
@@ -63,16 +65,17 @@ class NightState:
         """When the rows that a report of this source has to cover begin."""
         return self._windows[name].since
 
-    def reported(self, name: str) -> tuple[Path, Status] | None:
-        """Page and status of the report that a killed night made of this source today."""
+    def reported(self, name: str) -> tuple[Path, Status, int | None] | None:
+        """Page, status and rows of the report that a killed night made of this source today."""
         window = self._windows[name]
         if not self.unfinished or window.page is None:
             return None
-        return Path(window.page), Status(window.status or Status.UNJUDGED)
+        return Path(window.page), Status(window.status or Status.UNJUDGED), window.rows
 
-    def report(self, name: str, page: Path, status: Status) -> None:
+    def report(self, name: str, page: Path, status: Status, rows: int) -> None:
         """Keep that a source was reported."""
-        self._windows[name] = replace(self._windows[name], page=str(page), status=status)
+        window = self._windows[name]
+        self._windows[name] = replace(window, page=str(page), status=status, rows=rows)
         self._write(finished=False)
 
     def finish(self) -> None:
@@ -85,7 +88,7 @@ class NightState:
         window = Window(**earlier)
         if window.day == self._day:
             # What a finished night of today reported is reported again.
-            return window if self.unfinished else replace(window, page=None, status=None)
+            return window if self.unfinished else replace(window, page=None, status=None, rows=None)
         if window.page is None:
             return replace(window, day=self._day)
         return Window(self._day, now.isoformat())

@@ -18,6 +18,7 @@ from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Summary
 from drugmon.monitoring.profiles.aggregate import label_of
 from drugmon.monitoring.profiles.reference import Profile
+from drugmon.reports.attempts import Attempt, read_attempts
 from drugmon.reports.retention import NIGHT, SUMMARY
 
 if TYPE_CHECKING:
@@ -54,10 +55,13 @@ def write_report_page(
     return folder / "index.html"
 
 
-def write_report_index(nights: Sequence[Mapping[str, Any]], out: Path) -> Path:
+def write_report_index(
+    nights: Sequence[Mapping[str, Any]], out: Path, now: datetime | None = None
+) -> Path:
     """Write `<out>/index.html`, the trends over all reports.
 
-    Beside `nights`, those of a history, it has what lies in `out` and is in another history.
+    Beside `nights`, those of a history, it has what lies in `out` and is in another history, and
+    what nightly jobs attempted. Ages go by `now`, None for the clock's.
 
     Raises:
         SinkError: it cannot be written.
@@ -66,7 +70,7 @@ def write_report_index(nights: Sequence[Mapping[str, Any]], out: Path) -> Path:
 
     known = {night["report_id"] for night in nights}
     others = [night for night in _nights_in(out) if night["report_id"] not in known]
-    write_index([*nights, *others], out)
+    write_index([*nights, *others], out, _attempts_in(out), now)
     return out / "index.html"
 
 
@@ -76,6 +80,12 @@ def _nights_in(out: Path) -> Iterator[dict[str, Any]]:
         with contextlib.suppress(OSError, ValueError, KeyError):
             night = json.loads(path.read_text(encoding="utf-8"))
             yield {**night, "created_at": datetime.fromisoformat(night["created_at"])}
+
+
+def _attempts_in(out: Path) -> list[Attempt]:
+    with contextlib.suppress(OSError):
+        return read_attempts(out)
+    return []
 
 
 def sample_sides(

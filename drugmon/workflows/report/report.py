@@ -159,7 +159,8 @@ def report(
         warn(note)
     # Before the index is written, as it links the pages that are there.
     removed = _remove_old(config, judged.summary.source, warn)
-    return ReportResult(judged.summary, page, write_report_index(nights, config.out), removed)
+    index = write_report_index(nights, config.out, now)
+    return ReportResult(judged.summary, page, index, removed)
 
 
 def _remove_old(config: ReportConfig, source: str, warn: Callable[[str], None]) -> Sequence[Path]:

@@ -132,6 +132,10 @@ ONE = '[[source]]\nsource = "r.csv"\n'
         (ONE + "[source.report]\nkeep = 0", ": source 1.report.keep = 0 will not do"),
         (ONE + '[report]\nwindow = "week"', ": report.window = 'week' will not do: give new, all"),
         (ONE + '[report]\nfail_on = ["drfit"]', ": report.fail_on = 'drfit' will not do: give "),
+        (
+            ONE + '[job]\nevery = "daily"',
+            ": job.every = 'daily' will not do: give a span such as 1d",
+        ),
         (ONE + '[engine]\ndtype = "fp16"', ": engine.dtype = 'fp16' will not do: give one of auto"),
         (ONE + '[notify]\nurl = "ftp://x/"', ": notify.url will not do: give an http or https"),
         (ONE + '[notify]\ncommand = "a b"', ": notify.command will not do: give a list, such as"),

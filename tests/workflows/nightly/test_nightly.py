@@ -6,6 +6,7 @@ Scoring is real, with the tiny adapter; reports are stand-ins that end as a test
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from drugmon.data.history.histories import night_of_summary
 from drugmon.errors import SourceError
 from drugmon.monitoring.checks.summary import Side, Status, Summary, Volume
+from drugmon.reports.attempts import ATTEMPTS, read_attempts
 from drugmon.reports.retention import prune
 from drugmon.workflows.nightly import nightly as workflow
 from drugmon.workflows.nightly.config import load_nightly
@@ -51,6 +54,8 @@ class Reports:
         page.parent.mkdir(parents=True)
         page.write_text("page")
         page.with_name("summary.json").write_text(json.dumps(summary.to_dict()))
+        night = json.dumps(night_of_summary(summary, page.parent.name), default=str)
+        page.with_name("night.json").write_text(night)
         removed = prune(config.out, config.name, config.keep or 1)
         return ReportResult(summary, page, config.out / "index.html", removed)
 
@@ -265,3 +270,54 @@ def test_a_full_disk_under_the_log_does_not_end_the_night(job: Job, adapter: Pat
     full = '[log]\nfile = "/dev/full"\n'
     job.write('[[source]]\nsource = "file.csv"\n', adapter=adapter, more=full)
     assert job.run().exit_code == 0
+
+
+def index_of(job: Job) -> str:
+    """What the index says, without its tags."""
+    html = (job.folder / "reports" / "index.html").read_text()
+    return " ".join(re.sub(r"<[^>]*>", " ", html[html.index("<main") :]).split())
+
+
+def test_the_index_of_a_night_that_failed_says_so_first(job: Job, reports: Reports) -> None:
+    job.run()
+    assert "pass" in index_of(job)
+    reports.ends = dict.fromkeys(("file", "reviews", "inbox"), SourceError("x.duckdb is locked"))
+    result = job.run()
+    assert result.exit_code == 1
+    attempts = read_attempts(job.folder / "reports")
+    assert [each.status for each in attempts] == [Status.PASS] * 3 + [None] * 3
+    failed = attempts[-1]
+    assert (failed.source, failed.page, failed.rows) == ("inbox", None, None)
+    assert failed.failures == ("inbox was not reported: x.duckdb is locked",)
+    assert failed.ended is not None
+    said = index_of(job)
+    for name in ("file", "reviews", "inbox"):
+        assert f"{name} was not reported: x.duckdb is locked" in said
+    html = (job.folder / "reports" / "index.html").read_text()
+    assert html.count('<div class="latest fail">') == 3
+    assert '<div class="latest pass">' not in html
+    assert "<title>NO REPORT: " in html
+
+
+def test_a_night_that_is_cut_off_leaves_an_entry(job: Job, reports: Reports) -> None:
+    reports.ends = {"reviews": KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        job.run()
+    attempts = read_attempts(job.folder / "reports")
+    assert {each.failures for each in attempts} == {("the night was cut off: interrupted",)}
+    assert "the night was cut off: interrupted" in index_of(job)
+
+
+def test_a_night_that_never_comes_to_its_end_has_begun(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(workflow, "score", lambda *_given, **_named: seen.append(index_of(job)))
+    job.run()
+    assert "It began, and has not ended: it is at work, or it was killed." in seen[0]
+
+
+def test_an_index_that_cannot_be_written_does_not_end_the_night(job: Job) -> None:
+    (job.folder / "reports" / ATTEMPTS).mkdir(parents=True)
+    assert job.run().exit_code == 0
+    assert "WARNING drugmon nightly: the index of all nights does not tell of this one: " in job.log

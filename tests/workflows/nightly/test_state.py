@@ -21,7 +21,7 @@ def begin(folder: Path, now: datetime) -> NightState:
 
 def report(state: NightState, *names: str) -> None:
     for name in names:
-        state.report(name, Path(f"/{name}.html"), Status.WARN)
+        state.report(name, Path(f"/{name}.html"), Status.WARN, 5)
 
 
 def test_the_first_night_covers_all_rows_and_the_next_what_is_new(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_second_run_on_one_day_covers_the_day_again(tmp_path: Path) -> None:
     assert again.reported("a") is None
     report(again, "a")  # and is killed before b
     third = begin(tmp_path, NIGHT + DAY + timedelta(hours=2))
-    assert third.reported("a") == (Path("/a.html"), Status.WARN)
+    assert third.reported("a") == (Path("/a.html"), Status.WARN, 5)
     assert third.reported("b") is None, "that of the first run lacks what is new"
     assert third.since("b") == (NIGHT + DAY).isoformat()
 
@@ -53,7 +53,7 @@ def test_a_night_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     report(begin(tmp_path, NIGHT), "a")
     again = begin(tmp_path, NIGHT + timedelta(hours=1))
     assert again.unfinished == NIGHT.isoformat()
-    assert again.reported("a") == (Path("/a.html"), Status.WARN)
+    assert again.reported("a") == (Path("/a.html"), Status.WARN, 5)
     assert again.reported("b") is None
 
 

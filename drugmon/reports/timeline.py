@@ -1,0 +1,187 @@
+"""The nights of one source in the order of time: reports, attempts without one, and missing nights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median_low
+from typing import Any, Final
+
+from drugmon.monitoring.checks.summary import Status
+from drugmon.reports.attempts import Attempt
+
+Night = Mapping[str, Any]
+"""One report of the history, as `drugmon.data.history.histories.read_nights` gives it."""
+
+_LATE: Final = 1.5
+"""A night is missing where the next one comes later than so many times the usual interval."""
+
+_REGULAR_GAPS: Final = 5
+_REGULAR_SHARE: Final = 0.8
+_REGULAR_SPREAD: Final = 0.25
+_SAME_NIGHT: Final = timedelta(hours=12)
+
+
+class Outcome(StrEnum):
+    """What became of a night: the status of its report, or why there is none."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    UNJUDGED = "unjudged"
+    NO_REPORT = "no report"
+    NOT_ENDED = "not ended"
+    MISSING = "did not run"
+
+    @property
+    def tone(self) -> Status:
+        """How it is coloured."""
+        if self in (Outcome.NO_REPORT, Outcome.MISSING):
+            return Status.FAIL
+        return Status.UNJUDGED if self is Outcome.NOT_ENDED else Status(self)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One night of a source, or several in a row that did not run.
+
+    Attributes:
+        when: when its report was made, else when it began, or should have begun; in UTC.
+        outcome: what became of it.
+        began: when it began, as far as that is known.
+        rows: the reviews that were judged; None without a report.
+        reasons: sentences on why the outcome is no pass.
+        page: the report's folder within the folder of all reports.
+        report: what the history keeps of the report; None where it has none.
+        every: the job's interval; None where no job made it.
+        nights: how many nights that did not run it stands for; 1 for all others.
+        until: the last of those.
+    """
+
+    when: datetime
+    outcome: Outcome
+    began: datetime
+    rows: int | None = None
+    reasons: tuple[str, ...] = ()
+    page: str | None = None
+    report: Night | None = None
+    every: timedelta | None = None
+    nights: int = 1
+    until: datetime | None = None
+
+
+def timeline(reports: Iterable[Night], attempts: Iterable[Attempt], now: datetime) -> list[Entry]:
+    """Return the nights of one source, oldest first.
+
+    Args:
+        reports: what the history keeps of its reports, in any order.
+        attempts: the attempts of its job, in any order.
+        now: up to when nights may be missing.
+    """
+    entries = {report["page"]: _of_report(report) for report in reports}
+    others = []
+    for attempt in attempts:
+        known = entries.get(attempt.page) if attempt.page is not None else None
+        if known is not None and attempt.page is not None:
+            entries[attempt.page] = _with_attempt(known, attempt)
+        else:
+            others.append(_of_attempt(attempt))
+    return _with_missing(sorted([*entries.values(), *others], key=lambda each: each.when), now)
+
+
+def interval(entries: Sequence[Entry]) -> timedelta | None:
+    """From one night to the next: what the newest job says, else what the nights themselves show.
+
+    None where they follow no rule.
+    """
+    said = [entry.every for entry in entries if entry.every is not None]
+    if said:
+        return said[-1]
+    gaps = [later.began - earlier.began for earlier, later in pairwise(entries)]
+    gaps = [gap for gap in gaps if gap > _SAME_NIGHT]
+    if len(gaps) < _REGULAR_GAPS:
+        return None
+    usual = median_low(gaps)
+    near = sum(abs(gap - usual) <= usual * _REGULAR_SPREAD for gap in gaps)
+    return usual if near >= _REGULAR_SHARE * len(gaps) else None
+
+
+def _of_report(report: Night) -> Entry:
+    when = report["created_at"].astimezone(UTC)
+    return Entry(
+        when,
+        Outcome(report["status"]),
+        when,
+        rows=report["rows"],
+        reasons=tuple(report["reasons"]),
+        page=report["page"],
+        report=report,
+    )
+
+
+def _with_attempt(entry: Entry, attempt: Attempt) -> Entry:
+    failures = tuple(each for each in attempt.failures if each not in entry.reasons)
+    every = timedelta(hours=attempt.every_hours)
+    # A night that was cut off and gone on with has one report: its first start counts.
+    began = min(entry.began, attempt.began) if entry.every else attempt.began
+    return replace(entry, began=began, every=every, reasons=(*failures, *entry.reasons))
+
+
+def _of_attempt(attempt: Attempt) -> Entry:
+    reasons = attempt.failures
+    if attempt.status is not None:
+        outcome = Outcome(attempt.status)
+    elif attempt.ended is not None:
+        outcome = Outcome.NO_REPORT
+    else:
+        outcome = Outcome.NOT_ENDED
+        reasons = ("It began, and has not ended: it is at work, or it was killed.",)
+    return Entry(
+        attempt.began,
+        outcome,
+        attempt.began,
+        rows=attempt.rows,
+        reasons=reasons,
+        page=attempt.page,
+        every=timedelta(hours=attempt.every_hours),
+    )
+
+
+def _with_missing(entries: Sequence[Entry], now: datetime) -> list[Entry]:
+    usual = interval(entries)
+    found: list[Entry] = []
+    for number, entry in enumerate(entries):
+        found.append(entry)
+        later = entries[number + 1] if number + 1 < len(entries) else None
+        every = (later.every if later else None) or entry.every or usual
+        if every is not None:
+            found += _missing(entry, later.began if later else now, every)
+    return found
+
+
+def _missing(entry: Entry, until: datetime, every: timedelta) -> list[Entry]:
+    gap = until - entry.began
+    nights = round(gap / every) - 1 if gap > every * _LATE else 0
+    if nights < 1:
+        return []
+    first, last = entry.began + every, entry.began + nights * every
+    reason = (
+        f"No attempt is known of {first:%Y-%m-%d %H:%M} UTC."
+        if nights == 1
+        else f"No attempt is known of {nights} nights, "
+        f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, all about {first:%H:%M} UTC."
+    )
+    return [
+        Entry(
+            first,
+            Outcome.MISSING,
+            first,
+            reasons=(reason,),
+            every=entry.every,
+            nights=nights,
+            until=last,
+        )
+    ]

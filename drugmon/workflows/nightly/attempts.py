@@ -1,0 +1,94 @@
+"""What a night leaves in the folder of all reports, also where no source could be reported: an entry
+a source, and an index that has it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from drugmon.data.history.histories import history_of, read_nights
+from drugmon.errors import DrugmonError
+from drugmon.reports.attempts import Attempt, write_attempts
+from drugmon.workflows.nightly.config import NightlyConfig, Task
+from drugmon.workflows.nightly.log import NAME
+from drugmon.workflows.nightly.night_report import scored_source
+from drugmon.workflows.nightly.result import SourceNight
+from drugmon.workflows.report.folder import write_report_index
+
+_log = logging.getLogger(NAME)
+
+
+class NightAttempts:
+    """The attempts of one night; what cannot be written is a warning, and never ends the night."""
+
+    def __init__(self, config: NightlyConfig) -> None:
+        self._config = config
+        began, night = datetime.now(UTC), secrets.token_hex(6)
+        self._attempts = [
+            Attempt(night, config.name, task.name, began, config.every.total_seconds() / 3600)
+            for task in config.tasks
+        ]
+
+    def begin(self) -> None:
+        """Keep that the night has begun: if nothing more comes, the index tells of that."""
+        self._write()
+
+    def end(self, nights: Sequence[SourceNight]) -> None:
+        """Keep what became of every source."""
+        ended = datetime.now(UTC)
+        self._attempts = [
+            replace(
+                attempt,
+                ended=ended,
+                status=night.status,
+                page=night.page.parent.name if night.page else None,
+                rows=night.rows,
+                failures=tuple(night.failures),
+            )
+            for attempt, night in zip(self._attempts, nights, strict=True)
+        ]
+        self._write()
+
+    def cut_off(self, reason: str) -> None:
+        """Keep that the night was cut off."""
+        ended, failure = datetime.now(UTC), f"the night was cut off: {reason}"
+        self._attempts = [
+            replace(attempt, ended=ended, failures=(failure,)) for attempt in self._attempts
+        ]
+        self._write()
+
+    def _write(self) -> None:
+        by_folder: dict[Path, list[tuple[Task, Attempt]]] = {}
+        for task, attempt in zip(self._config.tasks, self._attempts, strict=True):
+            folder = self._config.folder / task.report.out
+            by_folder.setdefault(folder, []).append((task, attempt))
+        for folder, entries in by_folder.items():
+            try:
+                write_attempts(folder, [attempt for _, attempt in entries])
+                write_report_index(_nights_of([task for task, _ in entries]), folder)
+            except (DrugmonError, OSError) as error:
+                _log.warning("the index of all nights does not tell of this one: %s", error)
+
+
+def _nights_of(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """The reports in the histories of `tasks`, as far as those can be read without waiting."""
+    found: dict[str, dict[str, Any]] = {}
+    for database in dict.fromkeys(map(_history_of, tasks)):
+        try:
+            nights = read_nights(database, lock_timeout=0)
+        except (DrugmonError, OSError):
+            continue  # the folder itself has the newest nights
+        found |= {night["report_id"]: night for night in nights}
+    return list(found.values())
+
+
+def _history_of(task: Task) -> Path:
+    if task.score.table:
+        return Path(task.score.source)
+    return task.score.history or history_of(Path(scored_source(task.score)))
