@@ -1,7 +1,7 @@
-"""The attempts of nightly jobs: one entry a source and night beside the pages, whatever became of it.
+"""The attempts of nightly jobs: an entry a source and night beside the pages, whatever came of it.
 
-A report tells of a night only where there is one. The entries need neither the source's database nor
-a history, so that the index knows of the night on which those were locked or gone.
+A report tells of a night only where there is one. The entries need neither the source's database
+nor a history, so that the index knows of the night on which those were locked or gone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The nights of one source in the order of time: reports, attempts without one, and missing nights."""
+"""The nights of one source in the order of time: reports, attempts without one, missing nights."""
 
 from __future__ import annotations
 

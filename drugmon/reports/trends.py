@@ -106,7 +106,6 @@ def render_index(
                 [attempt for attempt in attempts if attempt.source == name],
                 now,
             ),
-            folder,
             now,
         )
         for name in names
@@ -138,7 +137,7 @@ def _worst(outcomes: Sequence[Outcome]) -> Outcome | None:
     return ranked[-1] if ranked else None
 
 
-def _trends(source: str, entries: Sequence[Entry], folder: Path, now: datetime) -> SourceTrends:
+def _trends(source: str, entries: Sequence[Entry], now: datetime) -> SourceTrends:
     reports = [entry.report for entry in entries if entry.report is not None]
     drawn = [entry.report or absent_night(entry.when) for entry in entries]
     attempted = [entry for entry in entries if entry.outcome is not Outcome.MISSING]

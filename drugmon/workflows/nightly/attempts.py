@@ -1,5 +1,6 @@
-"""What a night leaves in the folder of all reports, also where no source could be reported: an entry
-a source, and an index that has it.
+"""What a night leaves in the folder of all reports, also where no source could be reported.
+
+That is an entry a source, and an index that has it.
 """
 
 from __future__ import annotations

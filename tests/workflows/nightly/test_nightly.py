@@ -15,8 +15,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from drugmon.data.history.histories import night_of_summary
+from drugmon.data.history.histories import night_of
 from drugmon.errors import SourceError
+from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Side, Status, Summary, Volume
 from drugmon.reports.attempts import ATTEMPTS, read_attempts
 from drugmon.reports.retention import prune
@@ -54,7 +55,7 @@ class Reports:
         page.parent.mkdir(parents=True)
         page.write_text("page")
         page.with_name("summary.json").write_text(json.dumps(summary.to_dict()))
-        night = json.dumps(night_of_summary(summary, page.parent.name), default=str)
+        night = json.dumps(night_of(report_record(summary, page.parent.name)), default=str)
         page.with_name("night.json").write_text(night)
         removed = prune(config.out, config.name, config.keep or 1)
         return ReportResult(summary, page, config.out / "index.html", removed)
