@@ -117,7 +117,7 @@ KILLED = """
 import os, runpy, signal, sys
 from pathlib import Path
 tests = Path(sys.argv[1])
-tiny = runpy.run_path(str(tests / "conftest.py"))
+tiny = runpy.run_path(str(tests.parent / "conftest.py"))
 run = runpy.run_path(str(tests / "test_trainer.py"))
 import torch
 torch.manual_seed(7)
