@@ -30,6 +30,7 @@ from drugmon.data.columns import resolve_columns
 from drugmon.data.duckdb.database import in_memory
 from drugmon.data.formats import read_scored
 from drugmon.data.sources import FileSource
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.labels import GRADE_OF_TARGET, LABEL_OF_LEVEL
 from drugmon.models.adapters.adapter import open_adapter
@@ -312,7 +313,7 @@ def _estimates(
 def _read(paths: Sequence[Path]) -> pa.Table:
     tables = []
     for path in paths:
-        tables += list(read_scored(FileSource.of(path), None, 8192))
+        tables += list(read_scored(FileSource.of(path), DEFAULT_TEXT_FORMAT, 8192))
     table = pa.concat_tables(tables)
     identity = pa.array(["benchmark@0"] * len(table), pa.string())
     at = table.column_names.index("drugmon_adapter")

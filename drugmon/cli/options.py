@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.data.textformat import CHECKED, QUOTING, TextFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,8 +58,29 @@ def engine_options(command: Command) -> Command:
 
 
 def source_options(command: Command) -> Command:
-    """Add the options of how to read a source."""
+    """Add the options of how to read a source; `command` is called with a `text_format`."""
+
+    @functools.wraps(command)
+    def read(*args: Any, encoding: str, quoting: str, delimiter: str, **options: Any) -> Any:
+        text_format = TextFormat(encoding, quoting, delimiter)
+        return command(*args, text_format=text_format, **options)
+
+    return _with_source_options(cast(Command, read))
+
+
+def _with_source_options(command: Command) -> Command:
     for option in (
+        click.option(
+            "--quoting",
+            type=click.Choice(QUOTING),
+            default=CHECKED,
+            help="What quotes mean in csv and tsv: none reads them as text.",
+        ),
+        click.option(
+            "--delimiter",
+            metavar="CHARACTER",
+            help="What separates cells, such as ';' or tab.  [default: , in csv, tab in tsv]",
+        ),
         click.option("--encoding", help="Encoding of text files.  [default: recognised UTF-8/16]"),
         click.option(
             "--column",

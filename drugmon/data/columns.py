@@ -33,15 +33,27 @@ class ColumnMap:
     date: str | None = None
     id: str | None = None
 
+    @property
+    def has_text(self) -> bool:
+        """Whether a column holds texts."""
+        return any(getattr(self, field) is not None for field in (*ASPECTS, "text"))
+
 
 FIELDS: Final = tuple(field.name for field in fields(ColumnMap))
 """What `--column FIELD=NAME` can name."""
 
 _ALIASES: Final[Mapping[str, Sequence[str]]] = {
-    "benefits": ("benefitsreview", "benefitreview", "benefits"),
-    "side_effects": ("sideeffectsreview", "sideeffectreview", "sideeffects"),
+    "benefits": ("benefitsreview", "benefitreview", "benefits", "benefit", "pros", "advantages"),
+    "side_effects": (
+        *("sideeffectsreview", "sideeffectreview", "sideeffects", "sideeffect"),
+        *("cons", "disadvantages"),
+    ),
     "comments": ("commentsreview", "commentreview", "comments", "comment"),
-    "text": ("review", "reviewtext", "text"),
+    "text": (
+        *("review", "reviews", "reviewtext", "textreview", "reviewbody", "reviewcontent"),
+        *("drugreview", "drugreviews", "patientreview", "patientreviews", "userreview"),
+        *("customerreview", "fullreview", "reviewcomment", "text", "reviewtexts", "texts", "body"),
+    ),
     "rating": ("rating", "overallrating"),
     "effectiveness": ("effectiveness",),
     "side_effects_grade": ("sideeffectsgrade", "sideeffects"),
@@ -78,13 +90,24 @@ def resolve_columns(
             chosen[field] = name
     surplus = ASPECTS if "text" in overrides else ("text",) if chosen.keys() & set(ASPECTS) else ()
     columns = ColumnMap(**{k: name for k, name in chosen.items() if k not in surplus})
-    has_text = any(getattr(columns, field) is not None for field in (*ASPECTS, "text"))
-    if need_text and not has_text:
+    if need_text and not columns.has_text:
         raise SourceError(
             f"{where}: no text column among {_listed(names)}; name one with --column benefits=NAME "
             "(or side_effects, comments, text)"
         )
     return columns
+
+
+def resolve_so_far(
+    names: Sequence[str], overrides: Mapping[str, str], where: str, *, need_text: bool
+) -> ColumnMap:
+    """As `resolve_columns`, for a stream of which not all columns are known.
+
+    A column that an override names is there from the start, whether it was seen yet or not.
+    """
+    known = set(map(_normal, names))
+    named = [name for name in overrides.values() if _normal(name) not in known]
+    return resolve_columns([*names, *named], overrides, where, need_text=need_text)
 
 
 def texts_of(rows: Rows, columns: ColumnMap, start: int, where: str) -> list[Texts]:

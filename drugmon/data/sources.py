@@ -30,11 +30,15 @@ _SCORED: Final = ".scored"
 
 @dataclass(frozen=True)
 class FileSource:
-    """A file of reviews. `format` is a value of EXTENSIONS, `compression` one of COMPRESSIONS."""
+    """A file of reviews. `format` is a value of EXTENSIONS, `compression` one of COMPRESSIONS.
+
+    `called` is what messages call it, where that is not its path.
+    """
 
     path: Path
     format: str
     compression: str | None
+    called: str = ""
 
     @classmethod
     def of(cls, path: Path) -> FileSource:
@@ -52,7 +56,7 @@ class FileSource:
     @property
     def name(self) -> str:
         """What messages call it."""
-        return str(self.path)
+        return self.called or str(self.path)
 
 
 @dataclass(frozen=True)

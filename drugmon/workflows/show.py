@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import polars as pl
@@ -14,11 +15,11 @@ import pyarrow as pa
 from drugmon.data.columns import resolve_columns
 from drugmon.data.formats import open_reader, read_verdicts
 from drugmon.data.sources import FileSource
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import SourceError
 from drugmon.labels import LABELS, TARGETS
 
 CONTEXT: Final = ("id", "drug", "rating")
-_NO_TEXT: Final = "\0"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,12 @@ class Shown:
     adapters: tuple[str, ...]
 
 
-def show(path: Path, limit: int) -> Shown:
+def show(
+    path: Path,
+    limit: int,
+    columns: Mapping[str, str] = MappingProxyType({}),
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT,
+) -> Shown:
     """Read the verdicts that a score run left in `path`.
 
     Raises:
@@ -45,12 +51,12 @@ def show(path: Path, limit: int) -> Shown:
     source = FileSource.of(path)
     if not path.is_file():
         raise SourceError(f"{path}: no such file; score a source first")
-    tables = list(read_verdicts(source))
+    tables = list(read_verdicts(source, text_format))
     if not any(table.num_rows for table in tables):
         raise SourceError(f"{path}: has no verdicts; score it first and show its output")
     verdicts = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))
     return Shown(
-        context=_context(source, limit),
+        context=_context(source, limit, columns, text_format),
         verdicts=[_verdicts(row) for row in verdicts.head(limit).iter_rows(named=True)],
         counts={target: _counts(verdicts, target) for target in TARGETS},
         total=len(verdicts),
@@ -58,10 +64,11 @@ def show(path: Path, limit: int) -> Shown:
     )
 
 
-def _context(source: FileSource, limit: int) -> dict[str, Sequence[object]]:
-    with open_reader(source) as reader:
-        # The texts are not read, so nobody needs to tell here which columns they are in.
-        columns = resolve_columns([*reader.columns, _NO_TEXT], {"text": _NO_TEXT}, reader.where)
+def _context(
+    source: FileSource, limit: int, overrides: Mapping[str, str], text_format: TextFormat
+) -> dict[str, Sequence[object]]:
+    with open_reader(source, text_format) as reader:
+        columns = resolve_columns(reader.columns, overrides, reader.where, need_text=False)
         names = {each: getattr(columns, each) for each in CONTEXT if getattr(columns, each)}
         (rows,) = islice(reader.windows(limit), 1)
         return {each: rows.column(name) for each, name in names.items()}

@@ -20,6 +20,7 @@ from drugmon.data.history.runs import RunRecord
 from drugmon.data.reviews import Texts
 from drugmon.data.selection import Selection
 from drugmon.data.sources import FileSource
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.data.verdicts.columns import make_verdicts
 from drugmon.data.verdicts.fingerprint import Fingerprinter
@@ -36,11 +37,19 @@ def make(rows: int, seed: int = 0) -> pa.RecordBatch:
     return make_verdicts(labels, probabilities, "tiny@0123", SCORED_AT, prints)
 
 
-def score(source: Path, target: Path, *, size: int = 3, seed: int = 0, **options: Any) -> pa.Table:
+def score(
+    source: Path,
+    target: Path,
+    *,
+    size: int = 3,
+    seed: int = 0,
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT,
+    **options: Any,
+) -> pa.Table:
     """Write `source` with made-up verdicts to `target`, in windows; return the verdicts."""
     out = FileSource.of(target)
     done = []
-    with open_reader(FileSource.of(source), options.pop("encoding", None)) as reader:
+    with open_reader(FileSource.of(source), text_format) as reader:
         columns = resolve_columns(reader.columns, options, reader.where)
         with (
             replacing(target) as path,

@@ -101,3 +101,20 @@ def test_a_field_that_is_no_text_is_never_guessed() -> None:
     names = ["text", "Rating", "rating"]
     assert resolve_columns(names, {}, "f") == ColumnMap(text="text")
     assert resolve_columns(names, {"rating": "Rating"}, "f").rating == "Rating"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("Reviews", "text"),
+        ("Drug Review", "text"),
+        ("drug_reviews", "text"),
+        ("Review Body", "text"),
+        ("Patient-Review", "text"),
+        ("Pros", "benefits"),
+        ("CONS", "side_effects"),
+        ("Side effect", "side_effects"),
+    ],
+)
+def test_the_usual_names_of_texts_are_known(name: str, field: str) -> None:
+    assert getattr(resolve_columns(["id", name, "rating"], {}, "f"), field) == name

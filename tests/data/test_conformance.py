@@ -163,6 +163,27 @@ def test_nothing_selected_still_gives_a_readable_file(kind: str, tmp_path: Path)
     assert load(target) == []
 
 
+def test_a_delivery_without_rows_is_none_but_no_error(kind: str, tmp_path: Path) -> None:
+    source = FileSource.of(write(tmp_path / f"in.{kind}"))
+    contents: list[bytes] = [b""]
+    if source.format == "parquet":
+        table = pa.table({"review": pa.array([], pa.string())})
+        pq.write_table(table, source.path)
+        contents = [source.path.read_bytes()]
+    elif source.format != "jsonl":
+        contents += [b"review", b"review,x\n", b"\n"]
+    for content in contents:
+        with pa.output_stream(str(source.path), compression=source.compression) as stream:
+            stream.write(content)
+        with open_reader(source) as reader:
+            assert (reader.total, list(reader.windows(3))) == (0, [])
+            target = tmp_path / f"out.{kind}"
+            open_writer(target, source.format, source.compression, reader).close()
+        rows = [table.num_rows for table in read_verdicts(FileSource.of(target))]
+        assert rows in ([], [0])
+        assert load(target) == []
+
+
 def test_a_full_disk_leaves_the_target_as_it_was(
     kind: str, tmp_path: Path, make_some_verdicts: Callable[[int], pa.RecordBatch]
 ) -> None:

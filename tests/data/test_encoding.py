@@ -9,13 +9,14 @@ import pytest
 from drugmon.data.encoding import detect_encoding, known_encoding
 from drugmon.data.formats import open_reader
 from drugmon.data.sources import FileSource
+from drugmon.data.textformat import TextFormat
 from drugmon.errors import SourceError, UsageError
 
 TEXT = "review,x\nschön 💊,1\n"
 
 
 def cells(path: Path, encoding: str | None = None) -> list[object]:
-    with open_reader(FileSource.of(path), encoding) as reader:
+    with open_reader(FileSource.of(path), TextFormat(encoding)) as reader:
         (rows,) = reader.windows(10)
         return rows.column("review")
 

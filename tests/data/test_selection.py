@@ -33,9 +33,7 @@ def windows(*sizes: int) -> Iterator[Window]:
 def cells(*rows: list[str]) -> Iterator[Window]:
     for start, row in enumerate(rows):
         records = [(",".join(row), row)]
-        yield Window(
-            start, TextRows(["", "n", "t"], ",", records), [Texts(None, None, None, row[2])]
-        )
+        yield Window(start, TextRows(["", "n", "t"], records), [Texts(None, None, None, row[2])])
 
 
 def taken(selection: Selection, *sizes: int) -> list[tuple[int, list[str | None]]]:

@@ -159,6 +159,7 @@ def _score(adapter: Path) -> Callable[..., Any]:
     from drugmon.workflows.score.score import ScoreConfig, score
 
     def run(source: object, **options: Any) -> Any:
-        return score(ScoreConfig(str(source), adapter=str(adapter), **options))
+        warn = options.pop("warn", lambda _warning: None)
+        return score(ScoreConfig(str(source), adapter=str(adapter), **options), warn=warn)
 
     return run

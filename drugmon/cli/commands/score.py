@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from drugmon.cli.options import (
     output_options,
     source_options,
 )
+from drugmon.data.textformat import TextFormat
+from drugmon.errors import DrugmonError
 
 
 @click.command()
@@ -43,12 +46,13 @@ from drugmon.cli.options import (
 @source_options
 @engine_options
 @output_options
-def score(as_json: bool, quiet: bool, **options: Any) -> None:
+def score(as_json: bool, quiet: bool, **options: Any) -> int:
     """Give every review its verdicts, and write them beside the data.
 
     SOURCE is a parquet, csv, tsv or jsonl file (text also as .gz or .zst), a glob, a folder, a
     DuckDB database with --table, or - for JSONL from standard input to standard output. Reviews
-    that an earlier output holds unchanged are not scored again.
+    that an earlier output holds unchanged are not scored again. A file among several that cannot
+    be scored does not keep the others from it; the exit code is 1 then.
 
     \b
     Example:
@@ -70,7 +74,9 @@ def score(as_json: bool, quiet: bool, **options: Any) -> None:
             stdin=sys.stdin.buffer,
             stdout=sys.stdout.buffer,
         )
+    output.complain(result.failures)
     output.print_score(result, as_json=as_json, quiet=quiet, to_stderr=config.source == "-")
+    return DrugmonError.exit_code if result.failures else 0
 
 
 @click.command()
@@ -104,7 +110,8 @@ def predict(as_json: bool, adapter: str | None, base: str | None, **options: Any
 @click.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--limit", type=click.IntRange(min=1), default=20, help="How many rows to show.")
-def show(path: Path, limit: int) -> None:
+@source_options
+def show(path: Path, limit: int, columns: Mapping[str, str], text_format: TextFormat) -> None:
     """Show the verdicts of a scored file as a table, without the texts.
 
     \b
@@ -114,7 +121,7 @@ def show(path: Path, limit: int) -> None:
     from drugmon.cli.output import verdicts as output
     from drugmon.workflows.show import show as run
 
-    output.print_shown(run(path, limit))
+    output.print_shown(run(path, limit, columns, text_format))
 
 
 @click.command()

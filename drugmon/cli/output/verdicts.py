@@ -37,6 +37,12 @@ def warn(message: str) -> None:
     print(f"drugmon: warning: {message}", file=sys.stderr, flush=True)
 
 
+def complain(failures: Sequence[str]) -> None:
+    """Say what failed although the run went on."""
+    for failure in failures:
+        print(f"drugmon: error: {' '.join(failure.split())}", file=sys.stderr, flush=True)
+
+
 def print_json(value: object, *, to_stderr: bool = False) -> None:
     """One line of JSON."""
     line = json.dumps(value, ensure_ascii=False, default=str)
@@ -44,7 +50,7 @@ def print_json(value: object, *, to_stderr: bool = False) -> None:
 
 
 def print_score(result: ScoreResult, *, as_json: bool, quiet: bool, to_stderr: bool) -> None:
-    """The summary of a score run; its last line begins with `drugmon score: ok`."""
+    """The summary of a score run; its last line begins with `drugmon score: ok`, or `failed`."""
     if as_json:
         return print_json(asdict(result), to_stderr=to_stderr)
     if quiet:
@@ -54,10 +60,12 @@ def print_score(result: ScoreResult, *, as_json: bool, quiet: bool, to_stderr: b
         print(f"{'would write' if result.dry_run else 'wrote'} {output}", file=stream)
     verb = "to score" if result.dry_run else "scored"
     on = f" on {result.compute}" if result.compute else ""
+    failed = f" failed={len(result.failures)}" if result.failures else ""
+    state = "failed" if result.failures else "ok"
     print(
-        f"drugmon score: ok run={result.run_id} adapter={result.adapter} "
+        f"drugmon score: {state} run={result.run_id} adapter={result.adapter} "
         f"total={result.total} {verb.replace(' ', '_')}={result.scored} reused={result.reused} "
-        f"empty={result.empty} seconds={result.seconds:.1f}{on}",
+        f"empty={result.empty} seconds={result.seconds:.1f}{failed}{on}",
         file=stream,
         flush=True,
     )

@@ -9,14 +9,15 @@ from typing import BinaryIO, Final
 import pyarrow as pa
 
 from drugmon.data.columns import ColumnMap, texts_of
-from drugmon.data.formats.delimited import DELIMITERS, DelimitedReader, DelimitedWriter
+from drugmon.data.formats.delimited import DelimitedReader, DelimitedWriter
 from drugmon.data.formats.interface import Reader, Writer
 from drugmon.data.formats.jsonl import JsonlReader, JsonlWriter
 from drugmon.data.formats.parquet import ParquetReader, ParquetWriter
-from drugmon.data.formats.stream import StreamReader, StreamWriter
+from drugmon.data.formats.stream import StreamWriter, read_stream, spooled
 from drugmon.data.formats.textfile import open_text
 from drugmon.data.reviews import Window
-from drugmon.data.sources import FileSource, StandardInput
+from drugmon.data.sources import FileSource
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import SourceError
 
 __all__ = [
@@ -24,12 +25,13 @@ __all__ = [
     "Writer",
     "no_verdicts",
     "open_reader",
-    "open_stream_reader",
     "open_stream_writer",
     "open_writer",
     "read_scored",
+    "read_stream",
     "read_verdicts",
     "read_windows",
+    "spooled",
 ]
 
 _TEXT: Final[Mapping[str, type[DelimitedReader | JsonlReader]]] = {
@@ -37,31 +39,26 @@ _TEXT: Final[Mapping[str, type[DelimitedReader | JsonlReader]]] = {
     "tsv": DelimitedReader,
     "jsonl": JsonlReader,
 }
-_READERS: Final[Mapping[str, Callable[[FileSource, str | None], Reader]]] = {
+_READERS: Final[Mapping[str, Callable[[FileSource, TextFormat], Reader]]] = {
     "parquet": ParquetReader,
     **_TEXT,
 }
 _VERDICTS_READ: Final = 1 << 14
 
 
-def open_reader(source: FileSource, encoding: str | None = None) -> Reader:
-    """Open a file of reviews; `encoding` is a Python codec's name, None to recognise it.
+def open_reader(source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT) -> Reader:
+    """Open a file of reviews, which may have no rows; one of text is read through before.
+
+    So a bad line at its end is found before its first row is scored, and a key that only late
+    objects have is a column of all.
 
     Raises:
-        UsageError: there is no such encoding.
-        SourceError: the file cannot be read, is not what its extension says, or has no rows.
+        SourceError: the file cannot be read, or is not what its extension says.
     """
-    return _with_rows(_READERS[source.format](source, encoding))
-
-
-def open_stream_reader(stream: BinaryIO, encoding: str | None = None) -> Reader:
-    """Read JSONL from a stream such as `sys.stdin.buffer`; waits for its first line.
-
-    Raises:
-        UsageError: there is no such encoding.
-        SourceError: the first lines are no JSONL, or there is none.
-    """
-    return _with_rows(StreamReader(stream, encoding, StandardInput().name))
+    reader = _READERS[source.format](source, text_format)
+    if isinstance(reader, DelimitedReader | JsonlReader):
+        reader.survey()
+    return reader
 
 
 def open_writer(path: Path, format: str, compression: str | None, like: Reader) -> Writer:
@@ -81,7 +78,7 @@ def open_writer(path: Path, format: str, compression: str | None, like: Reader) 
         return ParquetWriter(path, like)
     if format == "jsonl":
         return JsonlWriter(open_text(path, compression))
-    return DelimitedWriter(path, DELIMITERS[format], compression, like)
+    return DelimitedWriter(path, format, compression, like)
 
 
 def open_stream_writer(stream: BinaryIO) -> Writer:
@@ -101,39 +98,34 @@ def read_windows(reader: Reader, columns: ColumnMap, size: int) -> Iterator[Wind
         start += len(rows)
 
 
-def read_verdicts(source: FileSource) -> Iterator[pa.Table]:
+def read_verdicts(
+    source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT
+) -> Iterator[pa.Table]:
     """Yield the verdicts that an earlier output holds, as tables of VERDICT_SCHEMA.
 
     Raises:
         SourceError: the file cannot be read, or holds something else in the verdict columns.
     """
-    with _READERS[source.format](source, None) as reader:
+    with _READERS[source.format](source, text_format) as reader:
         yield from reader.verdicts(_VERDICTS_READ)
 
 
-def read_scored(source: FileSource, encoding: str | None, size: int) -> Iterator[pa.Table]:
+def read_scored(source: FileSource, text_format: TextFormat, size: int) -> Iterator[pa.Table]:
     """Yield a scored text file's columns, all as text, with its verdicts; none without rows.
 
     Raises:
         SourceError: the file cannot be read, holds no verdicts, or something else in their columns.
     """
-    with _TEXT[source.format](source, encoding) as reader:
+    with _TEXT[source.format](source, text_format) as reader:
+        reader.survey()
         found = False
         for table in reader.scored(size):
             found = True
             yield table
-        if reader.has_rows and not found:
+        if reader.total and not found:
             raise no_verdicts(reader.where)
 
 
 def no_verdicts(where: str) -> SourceError:
     """The error for a source that was not scored."""
     return SourceError(f"{where}: holds no verdicts; name what `drugmon score` wrote")
-
-
-def _with_rows(reader: Reader) -> Reader:
-    if reader.has_rows:
-        return reader
-    reader.close()
-    lack = "has a header but no rows" if reader.columns else "is empty"
-    raise SourceError(f"{reader.where}: {lack}; there is nothing to score")

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -84,7 +85,9 @@ def _strings(array: pa.Array) -> pa.Array:
 def _quoted_cells(texts: pa.Array, delimiter: str) -> pa.Array:
     doubled = pc.replace_substring(texts.cast(pa.string()), '"', '""')
     quoted = pc.binary_join_element_wise('"', doubled, '"', "")
-    return pc.if_else(pc.match_substring_regex(doubled, f'["\r\n{delimiter}]'), quoted, doubled)
+    return pc.if_else(
+        pc.match_substring_regex(doubled, f'["\r\n]|{re.escape(delimiter)}'), quoted, doubled
+    )
 
 
 def _json(array: pa.Array) -> pa.Array:

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, compress
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+from itertools import compress
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
 from drugmon.closing import Closing
 from drugmon.data.formats.cells import delimited_line, delimited_lines
 from drugmon.data.formats.interface import Reader, beside, in_chunks
+from drugmon.data.formats.quotes import Record, Records
 from drugmon.data.formats.textfile import open_text, read_lines
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, DELIMITERS, NONE, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, cast_verdicts
-from drugmon.errors import SourceError
-
-DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
-
-_END: Final = "\0end"  # no line holds a NUL, so this cannot be a cell
-_LONGEST_CELL: Final = 1 << 27  # characters; the module's own limit of 131,072 is a long review
-csv.field_size_limit(_LONGEST_CELL)
-
-Record = tuple[str, list[str]]
-"""A record's own text, which may span lines, and its cells."""
 
 
 class TextRows:
     """Rows of text cells, each with the line that it stood in."""
 
-    def __init__(self, names: Sequence[str], delimiter: str, records: list[Record]) -> None:
+    def __init__(self, names: Sequence[str], records: list[Record]) -> None:
         self.names = names
-        self.delimiter = delimiter
         self.records = records
 
     def __len__(self) -> int:
@@ -51,26 +41,30 @@ class TextRows:
 
     def filter(self, mask: Sequence[bool]) -> TextRows:
         """Return the rows whose mask is true."""
-        return TextRows(self.names, self.delimiter, list(compress(self.records, mask)))
+        return TextRows(self.names, list(compress(self.records, mask)))
 
 
 class DelimitedReader(Closing):
     """Streams a CSV or TSV file."""
 
-    def __init__(self, source: FileSource, encoding: str | None = None) -> None:
+    def __init__(self, source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT) -> None:
         self.where = source.name
+        self.format = source.format
         self.total: int | None = None
-        self.delimiter = DELIMITERS[source.format]
-        self._lines = read_lines(source, encoding, newline="")
-        self._records = _records(self._lines, self.delimiter, self.where)
+        self.quoting = text_format.quoting
+        self.delimiter = text_format.separator(source.format)
+        self._source, self._encoding = source, text_format.encoding
+        self._lines, self._records = self._opened()
         line, self._header = next(self._records, ("", []))
         self._own = [i for i, name in enumerate(self._header) if name not in VERDICT_COLUMNS]
         self.header_line, cells = self._own_part((line, self._header))
         self.columns = _unique(cells)
-        first = next(self._records, None)
-        self.has_rows = first is not None
-        if first is not None:
-            self._records = chain([first], self._records)
+
+    def survey(self) -> None:
+        """Read the file through: rows are counted, and what is bad in it is found before any."""
+        lines, records = self._opened()
+        with contextlib.closing(lines):
+            self.total = max(0, sum(1 for _ in records) - 1)
 
     @property
     def schema(self) -> pa.Schema:
@@ -80,7 +74,7 @@ class DelimitedReader(Closing):
     def windows(self, size: int) -> Iterator[Rows]:
         """Yield windows of `size` rows."""
         for chunk in in_chunks(self._records, size):
-            yield TextRows(self.columns, self.delimiter, list(map(self._own_part, chunk)))
+            yield TextRows(self.columns, list(map(self._own_part, chunk)))
 
     def verdicts(self, size: int) -> Iterator[pa.Table]:
         """Yield the verdicts of an earlier output."""
@@ -96,6 +90,10 @@ class DelimitedReader(Closing):
     def close(self) -> None:
         """Close the file."""
         self._lines.close()
+
+    def _opened(self) -> tuple[Generator[str], Iterator[Record]]:
+        lines = read_lines(self._source, self._encoding, newline="")
+        return lines, iter(Records(lines, self.delimiter, self.quoting, self.where))
 
     def _scored(self, size: int) -> Iterator[list[tuple[str, ...]]]:
         """Yield the cells of `size` rows, column by column; nothing where there are no verdicts."""
@@ -115,7 +113,9 @@ class DelimitedReader(Closing):
             return record
         own = [cells[i] for i in self._own]
         head, *tail = line.rsplit(self.delimiter, surplus)
-        if self._own[-1:] != [len(own) - 1] or '"' in "".join(tail):
+        if self.quoting == NONE:
+            head = self.delimiter.join(own)
+        elif self._own[-1:] != [len(own) - 1] or '"' in "".join(tail):
             head = delimited_line(own, self.delimiter)
         return head + _line_end(line), own
 
@@ -123,18 +123,23 @@ class DelimitedReader(Closing):
 class DelimitedWriter(Closing):
     """Writes CSV or TSV in UTF-8."""
 
-    def __init__(self, path: Path, delimiter: str, compression: str | None, like: Reader) -> None:
-        self._delimiter = delimiter
+    def __init__(self, path: Path, format: str, compression: str | None, like: Reader) -> None:
         self._file = open_text(path, compression)
-        if isinstance(like, DelimitedReader) and like.delimiter == delimiter:
-            header = like.header_line
+        self._as_is = isinstance(like, DelimitedReader) and like.format == format
+        if isinstance(like, DelimitedReader) and self._as_is:
+            self._delimiter, header = like.delimiter, like.header_line
         else:
-            header = delimited_line(like.columns, delimiter)
-        self._write([header], [delimited_line(VERDICT_COLUMNS, delimiter)])
+            self._delimiter = DELIMITERS[format]
+            header = delimited_line(like.columns, self._delimiter)
+        verdicts = delimited_line(VERDICT_COLUMNS, self._delimiter)
+        if like.columns:
+            self._write([header], [verdicts])
+        else:  # of a file of no bytes
+            self._file.write(f"{verdicts}\n")
 
     def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
         """Append rows and their verdicts."""
-        if isinstance(rows, TextRows) and rows.delimiter == self._delimiter:
+        if isinstance(rows, TextRows) and self._as_is:
             lines = [line for line, _ in rows.records]
         else:
             lines = delimited_lines(rows.to_arrow(), self._delimiter)
@@ -149,39 +154,6 @@ class DelimitedWriter(Closing):
             end = _line_end(line)
             own = line[: len(line) - len(end)]
             self._file.write(own + self._delimiter + cells + (end or "\n"))
-
-
-def _records(lines: Iterable[str], delimiter: str, where: str) -> Iterator[Record]:
-    taken: list[str] = []
-
-    def fed() -> Iterator[str]:
-        for line in lines:
-            taken.append(line)
-            yield line
-        yield _END
-
-    number, width = 1, 0
-    try:
-        for cells in csv.reader(fed(), delimiter=delimiter):
-            if cells and cells[-1].endswith(_END):
-                if not taken:
-                    return
-                raise SourceError(
-                    f'{where}: line {number:,} opens a quote (") that is never closed; double a '
-                    "quote that is text"
-                )
-            if cells:
-                width = width or len(cells)
-                if len(cells) != width:
-                    raise SourceError(
-                        f"{where}: line {number:,} has {len(cells)} cells, the header has {width}; "
-                        "quote the cells that hold a delimiter or a line end"
-                    )
-                yield "".join(taken), cells
-            number += len(taken)
-            taken.clear()
-    except csv.Error as error:
-        raise SourceError(f"{where}: line {number:,}: {error}") from error
 
 
 def _line_end(line: str) -> str:

@@ -27,10 +27,8 @@ class Reader(Protocol):
     """What messages call the source."""
     columns: list[str]
     """Its own columns, each name once; earlier verdict columns are left out."""
-    has_rows: bool
-    """Whether there is at least one row."""
     total: int | None
-    """Its number of rows, None where that takes reading it."""
+    """Its number of rows; None until a text file is read through."""
 
     @property
     def schema(self) -> pa.Schema:

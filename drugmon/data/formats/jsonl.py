@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain, compress, islice
+from itertools import chain, compress
 from typing import Any, Final, TextIO
 
 import pyarrow as pa
@@ -18,10 +19,11 @@ from drugmon.data.formats.objects import Object, infer_schema, parse_object, to_
 from drugmon.data.formats.textfile import read_lines
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, cast_verdicts
 from drugmon.errors import SourceError
 
-_PEEKED: Final = 10_000  # lines whose keys are the columns: a key may be missing in some rows
+_TYPED_AT_ONCE: Final = 10_000
 _DECODER: Final = json.JSONDecoder()
 _VERDICTS: Final = frozenset(VERDICT_COLUMNS)
 _FIRST: Final = f', "{VERDICT_COLUMNS[0]}": '
@@ -68,28 +70,39 @@ class JsonRows:
 class JsonlReader(Closing):
     """Streams a JSONL file."""
 
-    def __init__(self, source: FileSource, encoding: str | None = None) -> None:
+    def __init__(self, source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT) -> None:
         self.where = source.name
         self.total: int | None = None
-        self._source = (source, encoding)
-        self._lines = read_lines(source, encoding, newline="\n")
-        records = parse_lines(self._lines, self.where)
-        first = list(islice(records, _PEEKED))
-        self.has_rows = bool(first)
-        self.columns = own_keys(row for _, row in first)
-        self._records = chain(first, records)
+        self.columns: list[str] = []
+        self._source = (source, text_format.encoding)
+        self._lines, self._records = self._opened()
+
+    def survey(self) -> None:
+        """Read the file through: `columns` are the keys of all rows, which are counted."""
+        lines, records = self._opened()
+        keys: dict[str, None] = {}
+        self.total = 0
+        with contextlib.closing(lines):
+            for _, row in records:
+                self.total += 1
+                keys.update(dict.fromkeys(row))
+        self.columns = own_keys([keys])
 
     @cached_property
     def schema(self) -> pa.Schema:
         """The types of all rows together."""
-        lines = read_lines(*self._source, newline="\n")
-        rows = (row for _, row in parse_lines(lines, self.where))
-        return infer_schema(in_chunks(rows, _PEEKED), _VERDICTS, self.where)
+        lines, records = self._opened()
+        with contextlib.closing(lines):
+            chunks = in_chunks((row for _, row in records), _TYPED_AT_ONCE)
+            return infer_schema(chunks, _VERDICTS, self.where)
 
     def windows(self, size: int) -> Iterator[Rows]:
         """Yield windows of `size` rows."""
+        columns = set(self.columns)
         for chunk in in_chunks(self._records, size):
             own = list(map(own_part, chunk))
+            if not all(columns.issuperset(row) for _, row in own):
+                raise SourceError(f"{self.where}: changed while it was being read; run again")
             yield JsonRows(self.columns, own, self.where, lambda _: self.schema)
 
     def verdicts(self, size: int) -> Iterator[pa.Table]:
@@ -107,6 +120,10 @@ class JsonlReader(Closing):
     def close(self) -> None:
         """Close the file."""
         self._lines.close()
+
+    def _opened(self) -> tuple[Generator[str], Iterator[Record]]:
+        lines = read_lines(*self._source, newline="\n")
+        return lines, parse_lines(lines, self.where)
 
 
 class JsonlWriter(Closing):

@@ -12,6 +12,7 @@ from drugmon.closing import Closing
 from drugmon.data.formats.interface import Reader
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA, cast_verdicts
 from drugmon.errors import SinkError, SourceError
 
@@ -48,7 +49,7 @@ class ArrowRows:
 class ParquetReader(Closing):
     """Streams a parquet file; memory holds a window, however large its row groups are."""
 
-    def __init__(self, source: FileSource, encoding: str | None = None) -> None:  # noqa: ARG002
+    def __init__(self, source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT) -> None:  # noqa: ARG002
         self.where = source.name
         try:
             if source.path.stat().st_size == 0:
@@ -67,7 +68,6 @@ class ParquetReader(Closing):
         self.schema = pa.schema([whole.field(i) for i in self._own], metadata=whole.metadata)
         self.columns: list[str] = self.schema.names
         self.total: int | None = self._file.metadata.num_rows
-        self.has_rows = self.total != 0
 
     @property
     def codec(self) -> str:

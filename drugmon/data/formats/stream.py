@@ -1,30 +1,31 @@
-"""JSONL on a stream: a window is whatever lines are there, so that no row waits for the next."""
+"""JSONL on a stream: a window is whatever lines are there, so that no row waits for the next.
+
+What a row gets may not depend on how the bytes came, in one piece or with pauses: its columns are
+the keys of all rows up to it, and of no later one.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from itertools import chain
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 import pyarrow as pa
 
 from drugmon.closing import Closing
-from drugmon.data.encoding import BOM, DEFAULT_ENCODING, known_encoding, not_encoded
+from drugmon.data.columns import ColumnMap, resolve_columns, resolve_so_far, texts_of
+from drugmon.data.encoding import BOM, DEFAULT_ENCODING, not_encoded
 from drugmon.data.formats.interface import in_chunks
-from drugmon.data.formats.jsonl import (
-    JsonRows,
-    Record,
-    lines_of,
-    own_keys,
-    own_part,
-    parse_lines,
-    verdicts_of,
-)
+from drugmon.data.formats.jsonl import JsonRows, Record, lines_of, own_keys, own_part, parse_lines
 from drugmon.data.formats.objects import Object, infer_schema
-from drugmon.data.reviews import Rows
+from drugmon.data.reviews import Rows, Window
+from drugmon.data.sources import FileSource, StandardInput
+from drugmon.errors import SourceError
 
 _READ: Final = 1 << 20  # bytes asked for; a pipe gives what it has
+_WHERE: Final = StandardInput().name
 
 
 class StreamWriter(Closing):
@@ -42,73 +43,113 @@ class StreamWriter(Closing):
         """Leave the stream open: it is the caller's."""
 
 
-class StreamReader(Closing):
-    """Reads JSONL from a stream that may still be growing, such as standard input."""
+def spooled(stream: BinaryIO, folder: Path) -> FileSource:
+    """Lay a whole stream of JSONL down in `folder`, which holds texts from then on."""
+    path = folder / "stdin.jsonl"
+    with path.open("wb") as file:
+        shutil.copyfileobj(stream, file)
+    return FileSource(path, "jsonl", None, _WHERE)
 
-    def __init__(self, stream: BinaryIO, encoding: str | None, where: str) -> None:
-        self.where = where
-        self.total: int | None = None
-        self._encoding = known_encoding(encoding or DEFAULT_ENCODING)
-        self._stream = cast(io.BufferedIOBase, stream)
-        batches = self._batches()
-        first = next(batches, [])
-        self.has_rows = bool(first)
-        self.columns = own_keys(row for _, row in first)
-        self._first = [own_part(record)[1] for record in first]
-        self._records = chain([first], batches)
-        self._schema: pa.Schema | None = None
 
-    @property
-    def schema(self) -> pa.Schema:
-        """The types of the rows seen so far."""
-        return self._schema_of(self._first)
+def read_stream(
+    stream: BinaryIO, overrides: Mapping[str, str], encoding: str | None, size: int
+) -> Iterator[Window]:
+    """Yield the rows of a growing stream of JSONL as they come, at most `size` at a time.
 
-    def windows(self, size: int) -> Iterator[Rows]:
-        """Yield windows of the rows that are there, at most `size` and at least one."""
-        for batch in self._records:
-            for chunk in in_chunks(map(own_part, batch), size):
-                yield JsonRows(self.columns, chunk, self.where, self._schema_of)
+    The first rows wait, up to `size` of them, while no key is known that holds texts. A column
+    that is named in `overrides` is there from the first row on.
 
-    def verdicts(self, size: int) -> Iterator[pa.Table]:
-        """Yield the verdicts of an earlier output."""
-        for batch in self._records:
-            for chunk in in_chunks(batch, size):
-                yield verdicts_of(chunk, self.where)
+    Args:
+        stream: such as `sys.stdin.buffer`; it may have no rows.
+        overrides: field to column name, from `--column`.
+        encoding: a Python codec's name; None for UTF-8.
+        size: the most rows in a window.
 
-    def close(self) -> None:
-        """Leave the stream open: it is the caller's."""
+    Raises:
+        SourceError: a line is no JSON object, or texts are missing or are no strings; the rows
+            before it are yielded first.
+        UsageError: an override names a field or, when all is read, a column that is not there.
+    """
+    waiting: list[Rows] = []
+    names: list[str] = []
+    start = 0
+    for rows in _windows(stream, encoding or DEFAULT_ENCODING, size):
+        names = list(rows.names)
+        waiting.append(rows)
+        enough = sum(map(len, waiting)) >= size
+        columns = resolve_so_far(names, overrides, _WHERE, need_text=enough)
+        if columns.has_text:
+            for ready in waiting:
+                yield _window(ready, columns, start)
+                start += len(ready)
+            waiting.clear()
+    if names:
+        resolve_columns(names, overrides, _WHERE)
 
-    def _schema_of(self, rows: list[Object]) -> pa.Schema:
-        found = infer_schema([rows], (), self.where)
-        known = [self._schema] if self._schema is not None else []
-        self._schema = pa.unify_schemas([*known, found], promote_options="permissive")
-        return self._schema
 
-    def _batches(self) -> Iterator[list[Record]]:
-        number, offset = 1, 0
-        for lines in self._lines():
-            texts = []
-            for index, line in enumerate(lines):
-                try:
-                    texts.append(line.decode(self._encoding))
-                except UnicodeDecodeError as error:
-                    place = (number + index, offset + error.start)
-                    raise not_encoded(self._encoding, self.where, *place) from error
-                offset += len(line)
-            if number == 1:
-                texts[0] = texts[0].removeprefix(BOM)
-            if batch := list(parse_lines(texts, self.where, number)):
-                yield batch
-            number += len(lines)
+def _window(rows: Rows, columns: ColumnMap, start: int) -> Window:
+    return Window(start, rows, texts_of(rows, columns, start, _WHERE))
 
-    def _lines(self) -> Iterator[list[bytes]]:
-        parts: list[bytes] = []
-        while chunk := self._stream.read1(_READ):
-            *whole, rest = chunk.split(b"\n")
-            if whole:
-                whole[0] = b"".join([*parts, whole[0]])
-                parts = []
-                yield [line + b"\n" for line in whole]
-            parts.append(rest)
-        if last := b"".join(parts):
-            yield [last]
+
+def _windows(stream: BinaryIO, encoding: str, size: int) -> Iterator[Rows]:
+    """Yield the rows that are there, at least one; a window ends before a row with a new key."""
+    names: dict[str, None] = {}
+    for batch in _batches(stream, encoding):
+        for chunk in in_chunks(batch, size):
+            first = 0
+            for place, (_, row) in enumerate(chunk):
+                if not names.keys() >= row.keys():
+                    if place > first:
+                        yield _rows(names, chunk[first:place])
+                    first = place
+                    names = {**names, **dict.fromkeys(row)}
+            yield _rows(names, chunk[first:])
+
+
+def _rows(names: dict[str, None], records: list[Record]) -> Rows:
+    return JsonRows(own_keys([names]), list(map(own_part, records)), _WHERE, _schema_of)
+
+
+def _schema_of(rows: list[Object]) -> pa.Schema:
+    return infer_schema([rows], (), _WHERE)
+
+
+def _batches(stream: BinaryIO, encoding: str) -> Iterator[list[Record]]:
+    number, offset = 1, 0
+    for lines in _lines(stream):
+        batch: list[Record] = []
+        for line in lines:
+            try:
+                text = _decoded(line, encoding, number, offset)
+                batch += parse_lines([text], _WHERE, number)
+            except SourceError:
+                if batch:
+                    yield batch  # the rows before it are good
+                raise
+            number += 1
+            offset += len(line)
+        if batch:
+            yield batch
+
+
+def _decoded(line: bytes, encoding: str, number: int, offset: int) -> str:
+    try:
+        text = line.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise not_encoded(encoding, _WHERE, number, offset + error.start) from error
+    except UnicodeError as error:
+        raise SourceError(f"{_WHERE}: not {encoding.upper()}; check --encoding") from error
+    return text.removeprefix(BOM) if number == 1 else text
+
+
+def _lines(stream: BinaryIO) -> Iterator[list[bytes]]:
+    parts: list[bytes] = []
+    while chunk := cast(io.BufferedIOBase, stream).read1(_READ):
+        *whole, rest = chunk.split(b"\n")
+        if whole:
+            whole[0] = b"".join([*parts, whole[0]])
+            parts = []
+            yield [line + b"\n" for line in whole]
+        parts.append(rest)
+    if last := b"".join(parts):
+        yield [last]

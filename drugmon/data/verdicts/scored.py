@@ -22,6 +22,7 @@ from drugmon.data.duckdb.relation import Relation
 from drugmon.data.formats import no_verdicts, read_scored
 from drugmon.data.queries import Sql, statement
 from drugmon.data.sources import FileSource
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
 from drugmon.errors import SourceError, UsageError
 
@@ -46,7 +47,7 @@ class Reading:
     columns: Mapping[str, str] = field(default_factory=dict)
     date_column: str | None = None
     by: Sequence[str] = ()
-    encoding: str | None = None
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,7 @@ def _as_parquet(source: FileSource, reading: Reading, aside: Path) -> Path:
     path = aside / f"{len(list(aside.iterdir()))}.parquet"
     writer = None
     try:
-        for table in read_scored(source, reading.encoding, _WINDOW):
+        for table in read_scored(source, reading.text_format, _WINDOW):
             writer = writer or pq.ParquetWriter(path, table.schema, compression="lz4")
             writer.write_table(table.cast(writer.schema))
     finally:

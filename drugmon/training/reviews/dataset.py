@@ -14,6 +14,7 @@ from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.formats import open_reader, read_windows
 from drugmon.data.reviews import Texts, Window, clean
 from drugmon.data.sources import StandardInput, resolve_source
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import TrainingDataError, UsageError
 from drugmon.labels import GRADE_OF_TARGET, TARGETS
 from drugmon.training.reviews.grades import LEVELS, MISSING, labels_of, read_levels
@@ -123,7 +124,7 @@ def read_labelled(
     labels: Mapping[str, Mapping[str, str]],
     *,
     overrides: Mapping[str, str] | None = None,
-    encoding: str | None = None,
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT,
 ) -> LabelledReviews:
     """Read every file of `source`; `labels` maps the levels of each graded column to labels.
 
@@ -137,7 +138,7 @@ def read_labelled(
         raise UsageError("labelled reviews are read from files; name a file, folder or glob, not -")
     parts = []
     for file in files:
-        with open_reader(file, encoding) as reader:
+        with open_reader(file, text_format) as reader:
             columns = resolve_columns(reader.columns, overrides or {}, reader.where)
             for window in read_windows(reader, columns, _WINDOW):
                 parts.append(_read_window(window, columns, reader.where))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from drugmon.config import EngineConfig
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import TrainingDataError, UsageError
 from drugmon.models.adapters.adapter import Adapter, open_adapter
@@ -32,7 +33,7 @@ class CompareConfig:
     bases: tuple[str, ...] = ()
     html: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
-    encoding: str | None = None
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
     engine: EngineConfig = field(default_factory=EngineConfig)
 
     def __post_init__(self) -> None:
@@ -55,7 +56,7 @@ def compare_sources(
     """
     models = [*map(open_base, config.bases), *map(open_adapter, config.adapters)]
     reviews = read_labelled(
-        config.source, _labels(models), overrides=config.columns, encoding=config.encoding
+        config.source, _labels(models), overrides=config.columns, text_format=config.text_format
     )
     source = Path(config.source).name
     warnings = [own for each in models if (own := trained_on(each, source, reviews))]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drugmon.config import EngineConfig
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import TrainingDataError
 from drugmon.labels import TARGETS
@@ -38,7 +39,7 @@ class EvaluateConfig:
     drop_missing_like_pandas: bool = False
     html: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
-    encoding: str | None = None
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
     engine: EngineConfig = field(default_factory=EngineConfig)
 
 
@@ -60,7 +61,7 @@ def evaluate(
         config.source,
         adapter.manifest.recipe["labels"],
         overrides=config.columns,
-        encoding=config.encoding,
+        text_format=config.text_format,
     )
     warning = trained_on(adapter, config.source, reviews)
     if warning:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from drugmon.checked import check_keys, checked
 from drugmon.config import EngineConfig
+from drugmon.data.textformat import TextFormat
 from drugmon.errors import SettingsError, UsageError
 from drugmon.monitoring.checks.summary import AREAS
 from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
@@ -184,7 +185,9 @@ def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str
             lock_timeout=source.lock_timeout,
             columns=source.columns,
             where=source.where or None,
-            encoding=source.encoding or None,
+            text_format=TextFormat(
+                source.encoding or None, source.quoting, source.delimiter or None
+            ),
             history=folder / source.history if source.history else None,
             engine=engine,
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import glob
+from dataclasses import replace
 from pathlib import Path
 
 from drugmon.data.sources import FileSource, output_path
+from drugmon.data.textformat import TextFormat
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.result import SourceNight
 from drugmon.workflows.nightly.settings import Report
@@ -45,6 +47,7 @@ def report_config(
         gate=config.folder / settings.gate if settings.gate else None,
         history=scored.history,
         columns=scored.columns,
+        text_format=_text_format(scored),
         lock_timeout=scored.lock_timeout,
         scored=(night.score.run_id,) if night.score else (),
         failures=tuple(night.failures),
@@ -66,6 +69,16 @@ def scored_source(config: ScoreConfig) -> str:
     else:
         folder = glob.escape(config.source) if source.is_dir() else str(source.parent)
     return str(Path(folder) / _SCORED_FILES)
+
+
+def _text_format(scored: ScoreConfig) -> TextFormat:
+    """How the output of a score run is read."""
+    if scored.table:
+        return TextFormat()
+    source, target = Path(scored.source), Path(scored_source(scored))
+    if source.is_dir() or glob.has_magic(scored.source):  # each output has its source's format
+        return replace(scored.text_format, encoding=None)
+    return scored.text_format.of_output(FileSource.of(source), FileSource.of(target))
 
 
 def _reference(settings: Report, folder: Path) -> str:

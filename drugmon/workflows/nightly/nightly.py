@@ -119,6 +119,9 @@ class _Night:
             warn=lambda warning: _log.warning("%s: %s", night.name, warning),
         )
         done = night.score
+        for failure in done.failures:
+            night.failures.append(f"{night.name} was not scored whole: {' '.join(failure.split())}")
+            _log.error("%s", night.failures[-1])
         _log.info(
             f"{night.name}: run={done.run_id} adapter={done.adapter} total={done.total} "
             f"scored={done.scored} reused={done.reused} empty={done.empty} "

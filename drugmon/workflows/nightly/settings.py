@@ -8,6 +8,7 @@ from typing import Any
 
 from drugmon.checked import one_of, optional, within
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.data.textformat import CHECKED, QUOTING
 from drugmon.workflows.report.sides import REFERENCE_OF_ADAPTER
 
 
@@ -90,6 +91,8 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     where: str = optional()
     encoding: str = optional()
+    quoting: str = one_of(CHECKED, QUOTING)
+    delimiter: str = optional()
     out: str = optional()
     in_place: bool = False
     history: str = optional()

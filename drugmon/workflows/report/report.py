@@ -11,6 +11,7 @@ from pathlib import Path
 
 from drugmon.data.history.histories import read_nights, record_report
 from drugmon.data.history.runs import RunRecord
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.scored import Scored
 from drugmon.errors import DrugmonError
 from drugmon.labels import ASPECTS
@@ -64,7 +65,7 @@ class ReportConfig:
         history: another place for the history of files.
         columns: column names by field, as for scoring.
         lock_timeout: seconds to wait for a database that another process has open.
-        encoding: of text files.
+        text_format: of text files.
         scored: the ids of the score runs behind the source, where the caller has just made them.
         failures: sentences on what went wrong before, such as a source that was not scored; each
             is a failed check of the area `freshness`.
@@ -90,7 +91,7 @@ class ReportConfig:
     history: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     lock_timeout: float = 30.0
-    encoding: str | None = None
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
     scored: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     now: datetime | None = None

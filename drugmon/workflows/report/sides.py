@@ -69,7 +69,7 @@ def open_source(config: ReportConfig) -> Iterator[Source]:
         UsageError: a named column is not there.
         BusyError: another process did not close the database in time.
     """
-    reading = Reading(config.columns, config.date_column, config.by, config.encoding)
+    reading = Reading(config.columns, config.date_column, config.by, config.text_format)
     with contextlib.ExitStack() as stack:
         aside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drugmon-report-")))
         if config.table is not None:
@@ -149,7 +149,7 @@ def find_reference(
         return Reference(name, _profile_of(adapter), [], held_out), None, None
     if config.reference.startswith(PREVIOUS):
         return _previous(config, source, adapter, window, judged, vocabulary)
-    reading = Reading(config.columns, None, config.by, config.encoding)
+    reading = Reading(config.columns, None, config.by, config.text_format)
     all_rows = _reference_rows(config.reference, source, reading)
     # A file may hold the judged rows as well: none of them is compared with itself.
     scored, shared = all_rows.without("drugmon_reference_apart", judged)
@@ -176,7 +176,10 @@ def _reference_rows(path: str, source: Source, reading: Reading) -> Scored:
     aside = source.aside / "reference"
     aside.mkdir()
     lenient = Reading(
-        reading.columns, None, [name for name in reading.by if name in ("drug", "condition")]
+        reading.columns,
+        None,
+        [name for name in reading.by if name in ("drug", "condition")],
+        reading.text_format,
     )
     try:
         return scored_files(

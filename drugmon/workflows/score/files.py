@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,22 +10,24 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from drugmon.data.columns import resolve_columns
+from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.formats import (
     Reader,
     Writer,
     open_reader,
-    open_stream_reader,
     open_stream_writer,
     open_writer,
+    read_stream,
     read_verdicts,
     read_windows,
+    spooled,
 )
 from drugmon.data.history.histories import record_run
 from drugmon.data.prefetch import written_behind
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
-from drugmon.data.sources import FileSource
+from drugmon.data.sources import FileSource, StandardInput
+from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
@@ -41,7 +44,7 @@ def score_file(
     target: Path,
     *,
     overrides: Mapping[str, str],
-    encoding: str | None,
+    text_format: TextFormat,
     history: Path | None,
     lock_timeout: float,
 ) -> Tally:
@@ -52,17 +55,18 @@ def score_file(
             record could not be written, the message names the history.
     """
     began = datetime.now(UTC)
-    with open_reader(source, encoding) as reader:
-        nothing = no_rows(source.name, run.selection)
+    with open_reader(source, text_format) as reader:
         total = run.selection.size_of(reader.total)
-        windows = _not_empty(_windows(reader, overrides, run.selection), nothing)
+        columns = _columns(reader, overrides)
+        windows = _selected(reader, columns, run.selection)
+        earlier = text_format.of_output(source, FileSource.of(target))
         if run.dry_run:
-            return run.count(windows, run.scorer(source.name, total, _known(run, target)))
+            reuse = _known(run, target, earlier)
+            return run.count(windows, run.scorer(source.name, total, reuse))
         with Journal(target) as journal:
-            reuse = _known(run, target, journal)
+            reuse = _known(run, target, earlier, journal)
             scorer = run.scorer(source.name, total, reuse, journal.append)
             to = FileSource.of(target)
-            columns = resolve_columns(reader.columns, overrides, reader.where)
             with (
                 folder_aside(journal) as aside,
                 FreshRows(aside, began, columns) as fresh,
@@ -88,16 +92,24 @@ def score_stream(
     stdout: BinaryIO,
     *,
     overrides: Mapping[str, str],
-    encoding: str | None,
+    text_format: TextFormat,
 ) -> Tally:
     """Score JSONL as it comes; each window is flushed before the next is waited for.
 
     Raises:
         DrugmonError: what was written before stays written.
     """
-    with open_stream_reader(stdin, encoding) as reader:
-        windows = _windows(reader, overrides, run.selection)
-        scorer = run.scorer(reader.where, None, Reuse([]))
+    where = StandardInput().name
+    scorer = run.scorer(where, None, Reuse([]))
+    with contextlib.ExitStack() as stack:
+        if run.selection.where is None:
+            growing = read_stream(stdin, overrides, text_format.encoding, WINDOW_ROWS)
+            windows = select(growing, run.selection, where)
+        else:
+            source = spooled(stdin, stack.enter_context(folder_aside(None)))
+            reader = stack.enter_context(open_reader(source, text_format))
+            columns = _columns(reader, overrides)
+            windows = select(read_windows(reader, columns, WINDOW_ROWS), run.selection, where)
         if run.dry_run:
             return run.count(windows, scorer)
         with open_stream_writer(stdout) as writer:
@@ -106,11 +118,21 @@ def score_stream(
     return scorer.tally
 
 
-def _windows(
-    reader: Reader, overrides: Mapping[str, str], selection: Selection
-) -> Iterator[Window]:
-    columns = resolve_columns(reader.columns, overrides, reader.where)
-    return select(read_windows(reader, columns, WINDOW_ROWS), selection, reader.where)
+def _columns(reader: Reader, overrides: Mapping[str, str]) -> ColumnMap:
+    """What the columns hold; a delivery without rows, maybe without a header, has nothing."""
+    if reader.total == 0:
+        return ColumnMap()
+    return resolve_columns(reader.columns, overrides, reader.where)
+
+
+def _selected(reader: Reader, columns: ColumnMap, selection: Selection) -> Iterator[Window]:
+    """Yield what the selection takes; a condition that nothing meets is an error."""
+    empty = True
+    for window in select(read_windows(reader, columns, WINDOW_ROWS), selection, reader.where):
+        empty = False
+        yield window
+    if empty and selection.where is not None and reader.total:
+        raise no_rows(reader.where, selection)
 
 
 def _writing(writer: Writer, fresh: FreshRows) -> Callable[[Window, pa.RecordBatch], None]:
@@ -121,25 +143,19 @@ def _writing(writer: Writer, fresh: FreshRows) -> Callable[[Window, pa.RecordBat
     return write
 
 
-def _not_empty(windows: Iterator[Window], error: SourceError) -> Iterator[Window]:
-    """Yield the windows; raise the error where there is none."""
-    empty = True
-    for window in windows:
-        empty = False
-        yield window
-    if empty:
-        raise error
-
-
-def _known(run: ScoreRun, target: Path, journal: Journal | None = None) -> Reuse:
+def _known(
+    run: ScoreRun, target: Path, text_format: TextFormat, journal: Journal | None = None
+) -> Reuse:
     """The verdicts of an earlier output and of an unfinished run; none with `--rescore`."""
-    return Reuse([] if run.rescore else _earlier(target, journal))
+    return Reuse([] if run.rescore else _earlier(target, text_format, journal))
 
 
-def _earlier(target: Path, journal: Journal | None) -> Iterator[pa.Table | pa.RecordBatch]:
+def _earlier(
+    target: Path, text_format: TextFormat, journal: Journal | None
+) -> Iterator[pa.Table | pa.RecordBatch]:
     if target.exists() and target.stat().st_size:
         try:
-            yield from read_verdicts(FileSource.of(target))
+            yield from read_verdicts(FileSource.of(target), text_format)
         except SourceError as error:
             raise SinkError(
                 f"the earlier output cannot be reused: {error}; --rescore replaces it"

@@ -106,5 +106,6 @@ def planned(
 
 def no_rows(where: str, selection: Selection) -> SourceError:
     """The error for a source of which the selection takes nothing."""
-    condition = f" that meet --where {selection.where}" if selection.where else ""
-    return SourceError(f"{where}: has no rows{condition}; there is nothing to score")
+    return SourceError(
+        f"{where}: has no rows that meet --where {selection.where}; there is nothing to score"
+    )

@@ -12,7 +12,8 @@ from drugmon.config import EngineConfig
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.selection import Selection
 from drugmon.data.sources import StandardInput, make_out_folder, output_paths, resolve_source
-from drugmon.errors import UsageError
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
+from drugmon.errors import BusyError, SinkError, SourceError, UsageError
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.scorer import Tally
 from drugmon.workflows.score.compute import LazyEngine
@@ -42,7 +43,7 @@ class ScoreConfig:
     limit: int | None = None
     rescore: bool = False
     dry_run: bool = False
-    encoding: str | None = None
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
     history: Path | None = None
     engine: EngineConfig = field(default_factory=EngineConfig)
 
@@ -50,7 +51,9 @@ class ScoreConfig:
         refused = {
             "--out is for files; a table's verdicts go beside the table": self.table and self.out,
             "--id is for tables; give --table": self.id_column and not self.table,
-            "--encoding is for text files; leave it out with --table": self.table and self.encoding,
+            "--encoding, --quoting and --delimiter are for text files; leave out --table": (
+                self.table and self.text_format != DEFAULT_TEXT_FORMAT
+            ),
             "--history is for files; runs over a table are recorded in its database": (
                 self.table and self.history
             ),
@@ -61,7 +64,7 @@ class ScoreConfig:
                 self.in_place and not self.selection.everything and not self.table
             ),
             "--in-place writes UTF-8, which --encoding would misread the next time; use --out": (
-                self.in_place and self.encoding
+                self.in_place and self.text_format.encoding
             ),
         }
         for reason, applies in refused.items():
@@ -76,7 +79,13 @@ class ScoreConfig:
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """What a run did; `compute` is None where nothing had to be scored."""
+    """What a run did.
+
+    Attributes:
+        outputs: what was written.
+        compute: device and number format; None where nothing had to be scored.
+        failures: why files among several were not scored, a sentence each; the others were.
+    """
 
     run_id: str
     adapter: str
@@ -88,6 +97,7 @@ class ScoreResult:
     seconds: float
     dry_run: bool
     compute: str | None
+    failures: tuple[str, ...] = ()
 
 
 def score(
@@ -118,7 +128,11 @@ def score(
         run = ScoreRun(
             adapter.manifest, engine, config.selection, config.rescore, config.dry_run, on_progress
         )
-        outputs, tallies = _score_sources(config, run, stdin, stdout)
+        done, failures = _score_sources(config, run, stdin, stdout)
+    outputs, tallies = list(done), list(done.values())
+    for output, tally in done.items():
+        if not tally.total and config.selection.everything:
+            warn(f"{output}: its source has no rows, nothing was scored")
     return ScoreResult(
         run_id=run.run_id,
         adapter=adapter.manifest.identity,
@@ -130,13 +144,14 @@ def score(
         seconds=time.monotonic() - began,
         dry_run=config.dry_run,
         compute=engine.compute,
+        failures=tuple(failures),
     )
 
 
 def _score_sources(
     config: ScoreConfig, run: ScoreRun, stdin: BinaryIO | None, stdout: BinaryIO | None
-) -> tuple[list[str], list[Tally]]:
-    """The outputs of the source, and what was done for each."""
+) -> tuple[dict[str, Tally], list[str]]:
+    """What was done for each output of the source, and why files among several have none."""
     if config.table is not None:
         table = Table(
             Path(config.source),
@@ -146,29 +161,37 @@ def _score_sources(
             overrides=config.columns,
             in_place=config.in_place,
         )
-        return [table.where], [score_table(run, table)]
-    reading: _Reading = {"overrides": config.columns, "encoding": config.encoding}
+        return {table.where: score_table(run, table)}, []
+    reading: _Reading = {"overrides": config.columns, "text_format": config.text_format}
     sources = resolve_source(config.source)
     if isinstance(sources, StandardInput):
         if stdin is None or stdout is None:
             raise UsageError("standard input needs its two streams")
-        return ["standard output"], [score_stream(run, stdin, stdout, **reading)]
+        return {"standard output": score_stream(run, stdin, stdout, **reading)}, []
     targets = output_paths(sources, config.out, config.in_place)
     _refuse_shrinking(config, targets)
     if not config.dry_run:
         make_out_folder(config.out)
     to: _Recording = {"history": config.history, "lock_timeout": config.lock_timeout}
-    return [str(target) for target in targets], [
-        score_file(run, source, target, **to, **reading)
-        for source, target in zip(sources, targets, strict=True)
-    ]
+    done: dict[str, Tally] = {}
+    failures = []
+    for source, target in zip(sources, targets, strict=True):
+        try:
+            done[str(target)] = score_file(run, source, target, **to, **reading)
+        except (SourceError, SinkError, UsageError, BusyError) as error:
+            if len(sources) == 1:
+                raise
+            failures.append(str(error))  # a bad file does not keep those after it from a verdict
+    if not done:
+        raise SourceError(f"none of {len(sources)} files was scored: {'; '.join(failures)}")
+    return done, failures
 
 
 class _Reading(TypedDict):
     """How the columns and bytes of a source are to be taken."""
 
     overrides: Mapping[str, str]
-    encoding: str | None
+    text_format: TextFormat
 
 
 class _Recording(TypedDict):

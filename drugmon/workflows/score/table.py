@@ -43,7 +43,9 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
         reuse = Reuse([] if run.rescore else _earlier(table, journal))
         scorer = run.scorer(table.where, total, reuse, journal.append if journal else None)
         if not total:
-            raise no_rows(table.where, run.selection)
+            if run.selection.where is not None:
+                raise no_rows(table.where, run.selection)
+            return scorer.tally  # nothing was delivered, which is no error
         with open_reader(FileSource.of(snapshot)) as reader:
             columns = resolve_columns(reader.columns, {}, table.where)
             windows = read_windows(reader, columns, WINDOW_ROWS)

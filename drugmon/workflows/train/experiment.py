@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from drugmon.config import EngineConfig
 from drugmon.data.lock import locked
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import AdapterError, DrugmonError, TrainingDataError
 from drugmon.models.adapters.adapter import Adapter, open_adapter
@@ -41,7 +42,7 @@ class ExperimentConfig:
 
     plan: Plan
     columns: Mapping[str, str] = field(default_factory=dict)
-    encoding: str | None = None
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
     engine: EngineConfig = field(default_factory=EngineConfig)
 
 
@@ -69,7 +70,9 @@ def experiment(
     """
     plan = config.plan
     labels = load_recipe(_first_recipe(plan), plan.settings).labels
-    reviews = read_labelled(plan.source, labels, overrides=config.columns, encoding=config.encoding)
+    reviews = read_labelled(
+        plan.source, labels, overrides=config.columns, text_format=config.text_format
+    )
     shares = recipes.Split(dev=plan.split.dev, test=plan.split.test)
     split = split_rows(reviews.texts, reviews.strata, shares, plan.split.seed)
     with locked(plan.out):
@@ -141,7 +144,7 @@ class _Stage:
                 stage.recipe,
                 settings,
                 columns=self._config.columns,
-                encoding=self._config.encoding,
+                text_format=self._config.text_format,
                 engine=self._config.engine,
             ),
             on_progress=lambda _stage, own: self._told(own.step, own.steps, f"loss {own.loss:.2f}"),
@@ -161,7 +164,7 @@ class _Stage:
                 stage.recipe,
                 settings,
                 columns=self._config.columns,
-                encoding=self._config.encoding,
+                text_format=self._config.text_format,
                 engine=self._config.engine,
             ),
             on_progress=lambda number, total, _settings, own: self._told(

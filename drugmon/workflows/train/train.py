@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from drugmon.config import EngineConfig
 from drugmon.data.lock import locked
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import SinkError
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.bases.bases import resolve_base
@@ -43,7 +44,7 @@ class TrainConfig:
     data_card: Path | None = None
     hashes: bool = True
     columns: Mapping[str, str] = field(default_factory=dict)
-    encoding: str | None = None
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
     engine: EngineConfig = field(default_factory=EngineConfig)
 
 
@@ -105,7 +106,9 @@ def train(
 
 
 def _read(source: str, recipe: Recipe, config: TrainConfig) -> LabelledReviews:
-    return read_labelled(source, recipe.labels, overrides=config.columns, encoding=config.encoding)
+    return read_labelled(
+        source, recipe.labels, overrides=config.columns, text_format=config.text_format
+    )
 
 
 def _refuse_existing(out: Path) -> None:
@@ -122,8 +125,7 @@ def _command(config: TrainConfig) -> str:
         words += ["--set", setting]
     for field_name, column in config.columns.items():
         words += ["--column", f"{field_name}={column}"]
-    if config.encoding:
-        words += ["--encoding", config.encoding]
+    words += config.text_format.options()
     if config.eval_source:
         words += ["--eval", Path(config.eval_source).name]
     if config.data_card:

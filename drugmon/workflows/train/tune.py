@@ -16,6 +16,7 @@ import numpy as np
 
 from drugmon.config import EngineConfig
 from drugmon.data.lock import locked
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import DrugmonError, TrainingDataError
 from drugmon.models.bases.bases import resolve_base
 from drugmon.training.loop.checkpoint import run_key
@@ -45,7 +46,7 @@ class TuneConfig:
     settings: tuple[str, ...] = ()
     prune: bool = True
     columns: Mapping[str, str] = field(default_factory=dict)
-    encoding: str | None = None
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
     engine: EngineConfig = field(default_factory=EngineConfig)
 
 
@@ -83,7 +84,7 @@ def tune(
     recipe = load_recipe(config.recipe, (*config.settings, _WITHOUT_LEXICAL))
     _check(config)
     reviews = read_labelled(
-        config.source, recipe.labels, overrides=config.columns, encoding=config.encoding
+        config.source, recipe.labels, overrides=config.columns, text_format=config.text_format
     )
     split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
     key = run_key(recipe, reviews.fingerprint(), resolve_base(recipe.base.name).sha256)
@@ -106,8 +107,7 @@ def winner_command(config: TuneConfig, settings: Settings) -> str:
         words += ["--set", setting]
     for name, column in config.columns.items():
         words += ["--column", f"{name}={column}"]
-    if config.encoding:
-        words += ["--encoding", config.encoding]
+    words += config.text_format.options()
     return shlex.join([*words, "--out", "adapters/best"])
 
 

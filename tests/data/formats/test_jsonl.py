@@ -105,6 +105,32 @@ def test_missing_keys_are_null_and_columns_the_union(tmp_path: Path) -> None:
     ]
 
 
+def test_a_key_that_only_late_rows_have_is_a_column_of_all(
+    tmp_path: Path, score_file: Score
+) -> None:
+    source = tmp_path / "in.jsonl"
+    rows = ['{"review": "a"}'] * 10_001 + ['{"review": "b", "late": 1, "comments": "c"}']
+    source.write_text("\n".join(rows))
+    with open_reader(FileSource.of(source)) as reader:
+        assert (reader.columns, reader.total) == (["review", "late", "comments"], 10_002)
+        columns = resolve_columns(reader.columns, {}, reader.where)
+        *_, last = read_windows(reader, columns, 5_000)
+    assert last.texts[-1].comments == "c"
+    score_file(source, tmp_path / "out.csv", size=5_000)
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0].startswith("review,late,comments,benefits_sentiment,")
+    assert {line.count(",") for line in lines} == {lines[0].count(",")}
+
+
+def test_a_file_that_grows_while_it_is_read_is_told(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"review": "a"}\n')
+    with open_reader(FileSource.of(source)) as reader:
+        source.write_text('{"review": "a", "new": 1}\n')
+        with pytest.raises(SourceError, match="changed while it was being read; run again"):
+            list(reader.windows(5))
+
+
 def test_types_of_the_whole_file_make_the_parquet(tmp_path: Path, score_file: Score) -> None:
     source = tmp_path / "in.jsonl"
     rows = [
@@ -147,8 +173,6 @@ def test_half_characters_become_a_replacement_elsewhere(tmp_path: Path, score_fi
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "is empty; there is nothing to score"),
-        ("\n \n", "is empty; there is nothing to score"),
         ('{"review": "a"}\n{"review": "b"\n', "line 2 is not JSON; JSONL has one object a line"),
         ('{"review": "a"}\n\n[1]\n', "line 3 holds a list, not an object"),
         ('[{"review": "a"}]', "line 1 holds a list, not an object"),

@@ -247,12 +247,6 @@ def test_a_damaged_page_is_found_while_reading(tmp_path: Path) -> None:
         list(reader.windows(100))
 
 
-def test_no_rows_are_refused(tmp_path: Path) -> None:
-    path = written(tmp_path / "in.parquet", pa.table({"review": pa.array([], pa.string())}))
-    with pytest.raises(SourceError, match="has a header but no rows; there is nothing to score"):
-        open_reader(FileSource.of(path))
-
-
 def test_a_type_that_parquet_lacks_is_named(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     source.write_text('{"review": "a", "extra": {}}\n')

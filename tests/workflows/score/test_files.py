@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from drugmon.data.history.histories import history_of, read_history
+from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SinkError, SourceError, UsageError
 
@@ -133,15 +134,84 @@ def test_every_file_of_a_folder_gets_its_output(
     assert score(tmp_path / "*.csv").reused == 8  # outputs are no sources
 
 
-def test_a_bad_file_is_named_and_those_before_it_are_done(
+def test_bad_and_empty_files_keep_no_other_from_its_verdicts(
     tmp_path: Path, score: Any_, reviews: Any_, to_csv: Any_
 ) -> None:
-    for name in ("a.csv", "c.csv"):
+    for name in ("a.csv", "e.csv"):
         to_csv(tmp_path / name, reviews(4, name))
     (tmp_path / "b.csv").write_text("id,colour\n1,red\n")
-    with pytest.raises(SourceError, match=r"b\.csv: no text column among 'id', 'colour'"):
+    (tmp_path / "c.csv").write_text("")
+    (tmp_path / "d.parquet").write_bytes(b"PAR1")
+    warnings: list[str] = []
+    result = score(tmp_path, warn=warnings.append)
+    done = ["a.scored.csv", "c.scored.csv", "e.scored.csv"]
+    assert [Path(name).name for name in result.outputs] == done
+    assert sorted(path.name for path in tmp_path.glob("*.scored.*")) == done
+    assert result.total == 8
+    colours, cut = result.failures
+    assert colours.startswith(f"{tmp_path / 'b.csv'}: no text column")
+    assert cut.startswith(f"{tmp_path / 'd.parquet'}: not a whole parquet file")
+    assert warnings == [f"{tmp_path / 'c.scored.csv'}: its source has no rows, nothing was scored"]
+
+
+def test_a_folder_of_bad_files_is_an_error(tmp_path: Path, score: Any_) -> None:
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).write_text("nope\n")
+    with pytest.raises(SourceError, match=r"none of 2 files was scored: .*a\.jsonl: line 1 .*b\."):
         score(tmp_path)
-    assert sorted(path.name for path in tmp_path.glob("*.scored.*")) == ["a.scored.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("r.csv", b""), ("r.csv", b"review,x\n"), ("r.tsv", b"id"), ("r.jsonl", b"\n\n")],
+)
+def test_an_empty_delivery_replaces_the_last_one(
+    name: str, content: bytes, tmp_path: Path, score: Any_
+) -> None:
+    source = tmp_path / name
+    rows = {
+        "r.csv": "review,x\ngood,1\n",
+        "r.tsv": "id\treview\n1\tgood\n",
+        "r.jsonl": '{"review": "good"}\n',
+    }
+    source.write_text(rows[name])
+    out = Path(score(source).outputs[0])
+    source.write_bytes(content)
+    assert score(source, dry_run=True).total == 0
+    result = score(source)
+    assert (result.total, result.failures) == (0, ())
+    assert b"good" not in out.read_bytes()
+    assert read_history(history_of(out))[0].total in (0, 1)
+    source.write_text(rows[name])
+    assert score(source).scored == 1
+
+
+def test_texts_with_stray_quotes_are_scored_without_quotes_and_reused(
+    tmp_path: Path, score: Any_
+) -> None:
+    source = tmp_path / "a.tsv"
+    source.write_text(
+        'id\tstar\treview\nR1\t5\t"Worked at once\nR2\t1\tmade me "very" ill\nR3\t3\tok\n'
+    )
+    with pytest.raises(SourceError, match=r"line 2 has a quote .* add --quoting none"):
+        score(source)
+    how = TextFormat(quoting="none")
+    result = score(source, text_format=how)
+    assert (result.total, result.scored) == (3, 3)
+    assert score(source, text_format=how).reused == 3
+    lines = Path(result.outputs[0]).read_text().splitlines()
+    assert [line.split("\t")[2] for line in lines[1:]] == (
+        ['"Worked at once', 'made me "very" ill', "ok"]
+    )
+
+
+def test_another_delimiter_is_reused_and_written(tmp_path: Path, score: Any_) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text('id;review\n1;"good; very"\n2;bad, very\n')
+    how = TextFormat(delimiter=";")
+    out = Path(score(source, text_format=how).outputs[0])
+    assert out.read_text().splitlines()[2].startswith("2;bad, very;;")
+    assert score(source, text_format=how).reused == 2
 
 
 def test_the_run_is_recorded(ten: Path, score: Any_) -> None:
@@ -197,11 +267,11 @@ def test_utf_16_is_recognised_and_latin_1_can_be_named(
     for name, encoding in (("u.csv", "utf-16"), ("l.csv", "latin-1")):
         (tmp_path / name).write_bytes(text.encode(encoding))
     score(tmp_path / "u.csv")
-    score(tmp_path / "l.csv", encoding="latin-1")
+    score(tmp_path / "l.csv", text_format=TextFormat("latin-1"))
     rows = [from_csv(tmp_path / f"{name}.scored.csv")[0] for name in "ul"]
     assert [row["benefits"] for row in rows] == ["très bien", "très bien"]
     with pytest.raises(UsageError, match="--in-place writes UTF-8, which --encoding would misread"):
-        score(tmp_path / "l.csv", encoding="latin-1", in_place=True)
+        score(tmp_path / "l.csv", text_format=TextFormat("latin-1"), in_place=True)
 
 
 def test_compressed_files_stay_compressed(tmp_path: Path, score: Any_) -> None:
