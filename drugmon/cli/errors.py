@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
 import traceback
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from drugmon.errors import DrugmonError
+from drugmon.signals import Terminated, install, passed_on
 
 OK, FAILED, BUG, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
-
-
-class Terminated(BaseException):
-    """The process was asked to end (SIGTERM): unwinds like ^C and leaves nothing half-done."""
 
 
 def run(command: click.Command) -> int:
@@ -27,9 +22,10 @@ def run(command: click.Command) -> int:
     0 ok, 1 expected failure, 2 usage, 3 bug (its traceback goes to a file), 130 interrupted, 143
     terminated.
     """
-    signal.signal(signal.SIGTERM, _terminate)
+    install()
     try:
-        code = command.main(prog_name="drugmon", standalone_mode=False)
+        with passed_on():
+            code = command.main(prog_name="drugmon", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         return _say(f"error: {error.format_message()}{_help_of(error)}", error.exit_code)
@@ -60,10 +56,6 @@ def _say(message: str, code: int) -> int:
 def _help_of(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f" See {context.command_path} --help." if context else ""
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
 
 
 def log_bug() -> Path:

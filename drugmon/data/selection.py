@@ -10,6 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drugmon.data.condition import check_condition
+from drugmon.data.duckdb.database import close_off, in_memory
 from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import Rows, Window
 from drugmon.errors import UsageError
@@ -27,6 +29,8 @@ class Selection:
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"--limit {self.limit}: must be 1 or more")
+        if self.where is not None:
+            check_condition(self.where)
 
     def size_of(self, total: int | None) -> int | None:
         """Return how many of `total` rows it takes; None where that takes reading them."""
@@ -52,11 +56,11 @@ def select(windows: Iterator[Window], selection: Selection, where_file: str) -> 
         where_file: the source, for messages.
 
     Raises:
-        UsageError: the condition is no SQL condition over these columns.
+        UsageError: the condition does not fit these columns.
     """
     left = selection.limit
-    with duckdb.connect() as connection:
-        connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    with in_memory(None) as connection:
+        close_off(connection)
         where = selection.where
         condition = None if where is None else _Condition(connection, where, where_file)
         for window in windows:
@@ -115,8 +119,6 @@ class _Condition:
         else:
             cells = [Sql(statement("cell_as_number", column=name)) for name in self._numbers]
             sql = statement("select_rows_by_number", condition=condition, numbers=cells)
-        if len(self._connection.extract_statements(sql)) != 1:
-            raise self._error("must be one condition, without a semicolon")
         return sorted(row for (row,) in self._connection.execute(sql).fetchall())
 
     def _error(self, reason: str) -> UsageError:

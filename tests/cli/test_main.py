@@ -14,13 +14,13 @@ from typing import Any
 import click
 import pytest
 
-from drugmon.cli import errors as cli_errors
 from drugmon.cli import main as cli
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.labels import TARGETS
 from drugmon.models.adapters import adapter as adapters
 from drugmon.models.adapters.adapter import HEADS, SEEN
 from drugmon.models.adapters.manifest import MANIFEST
+from drugmon.signals import Terminated
 
 Command = Callable[..., Any]
 POOL_OF_A_COMMAND = """
@@ -220,7 +220,7 @@ def test_show_tells_what_is_wrong(drugmon: Command, place: Path) -> None:
     ("raised", "code", "says"),
     [
         (KeyboardInterrupt(), 130, "interrupted; the same command goes on"),
-        (cli_errors.Terminated(), 143, "terminated; the same command goes on"),
+        (Terminated(), 143, "terminated; the same command goes on"),
         (click.Abort(), 130, "interrupted"),
         (PermissionError(13, "Permission denied", "/x"), 1, "error: /x: Permission denied"),
         (ZeroDivisionError("secret words"), 3, "error: a bug in drugmon (ZeroDivisionError); "),

@@ -80,10 +80,8 @@ def test_numbers_in_text_are_compared_as_numbers() -> None:
     [
         ("nope > 1", '--where nope > 1: Binder Error: Referenced column "nope" not found'),
         ("n >", "--where n >: Parser Error: syntax error"),
-        ("true); SELECT (1", "must be one condition, without a semicolon"),
+        ("true); SELECT (1", "give one condition, without a semicolon"),
         ("text::INT = 1", "a value in a.parquet cannot be converted; use TRY_CAST"),
-        ("n IN (SELECT 1 FROM 'x.csv')", "--where n IN (SELECT 1 FROM 'x.csv'): "),
-        ("n IN (SELECT 1 FROM read_text('/etc/hostname'))", "Permission Error"),
     ],
 )
 def test_a_wrong_condition_is_a_usage_error(condition: str, message: str) -> None:

@@ -14,6 +14,7 @@ import duckdb
 
 from drugmon.data.queries import query
 from drugmon.errors import BusyError, SinkError, SourceError
+from drugmon.signals import passed_on
 
 _POLL_SECONDS: Final = 0.1
 _HOLDER: Final = re.compile(r"\(PID (\d+)\)")
@@ -21,6 +22,7 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "TimeZone": "UTC",
     "memory_limit": "1GB",  # of buffers; what does not fit spills to temp_directory
     "autoinstall_known_extensions": False,  # no network
+    "python_enable_replacements": False,  # a name in SQL is never a variable of this program
 }
 
 
@@ -55,16 +57,27 @@ def connect(
             if not isinstance(failure, BusyError) or time.monotonic() >= deadline:
                 raise failure from error
             time.sleep(_POLL_SECONDS)
-    with connection:
+    with passed_on(), connection:
         yield connection
 
 
 @contextmanager
-def in_memory(temporary: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory; what does not fit spills to the folder `temporary`."""
-    settings = {**_SETTINGS, "temp_directory": str(temporary)}
-    with duckdb.connect(":memory:", config=settings) as connection:
+def in_memory(temporary: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory; what does not fit spills to the folder `temporary`, if any."""
+    settings = {**_SETTINGS, "temp_directory": str(temporary or "")}
+    with passed_on(), duckdb.connect(":memory:", config=settings) as connection:
         yield connection
+
+
+def close_off(connection: duckdb.DuckDBPyConnection, *, folder: Path | None = None) -> None:
+    """Let statements reach no file, network or extension from here on, nor change a setting.
+
+    The open database itself and, where one is given, the files in `folder` stay within reach.
+    """
+    if folder is not None:
+        connection.execute(query("allow_folder"), {"folders": [f"{folder.resolve()}/"]})
+    connection.execute(query("deny_external_access"))
+    connection.execute(query("lock_settings"))
 
 
 def check_exists(database: Path) -> None:

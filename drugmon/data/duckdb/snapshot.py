@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from drugmon.data.columns import resolve_columns
-from drugmon.data.duckdb.database import first_line
+from drugmon.data.duckdb.database import close_off, first_line
 from drugmon.data.duckdb.keys import as_text
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.queries import Sql, statement
@@ -74,6 +74,8 @@ def take_snapshot(
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not relation.is_view:  # a view may itself be one of files
+            close_off(connection, folder=path.parent)
         result = connection.execute(sql, {"limit": selection.limit, "path": str(path)})
         return int(result.fetchall()[0][0])
     except (OSError, duckdb.IOException) as error:

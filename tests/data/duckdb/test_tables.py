@@ -48,7 +48,7 @@ def test_a_snapshot_has_keys_and_texts_under_drugmons_names(nights: Any, tmp_pat
         ("id > 7 -- the new ones", 1, ["8"]),
         (None, 2, ["7", "8"]),
         ("\"Comments Review\" = 'a pity'", None, ["8"]),
-        ("id IN (SELECT max(id) FROM reviews)", None, ["9"]),
+        ("CAST(id AS BIGINT) + 1 IN (9, 10) AND NOT length(benefitsReview) > 99", None, ["8"]),
     ],
 )
 def test_where_and_limit_choose_rows(

@@ -1,0 +1,121 @@
+"""The condition of `--where`: one expression over the columns of a row, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import duckdb
+
+from drugmon.data.queries import Sql, query, statement
+from drugmon.errors import UsageError
+
+_LONGEST: Final = 10_000
+_ALLOWED: Final = frozenset(
+    [
+        "BETWEEN",
+        "CASE",
+        "CAST",
+        "COLLATE",
+        "COLUMN_REF",
+        "COMPARISON",
+        "CONJUNCTION",
+        "CONSTANT",
+        "FUNCTION",
+        "OPERATOR",
+        "TYPE",
+    ]
+)
+_REFUSED: Final = {
+    "SUBQUERY": "asks another table; make a view of the rows and score that with --table",
+    "PARAMETER": "has a parameter; write the value itself",
+    "WINDOW": "looks at other rows; make a view of the rows and score that with --table",
+    "STAR": "names all columns at once; name those that are meant",
+}
+# Of these none makes much out of little, as range() and repeat() do, for which DuckDB's limit of
+# memory does not hold; and none reaches anything but its arguments.
+_NAMES: Final = """
+abs add age array_contains ascii bit_length cardinality ceil ceiling century chr coalesce concat
+concat_ws contains current_date date_add date_diff date_part date_sub date_trunc datediff datepart
+datesub datetrunc day dayname dayofmonth dayofweek dayofyear decade divide ends_with epoch epoch_ms
+epoch_ns epoch_us floor get_current_date get_current_time get_current_timestamp greatest hash hour
+ifnull ilike_escape in_range instr isfinite isinf isnan isodow isoyear jaccard jaro_similarity
+jaro_winkler_similarity json_extract json_extract_string json_valid last_day lcase least left
+left_grapheme len length length_grapheme levenshtein like_escape list_contains list_element
+list_extract list_has list_has_all list_has_any list_value ln log log10 log2 lower ltrim make_date
+make_timestamp map_contains md5 microsecond millisecond minute mod month monthname multiply
+not_ilike_escape not_like_escape now nullif parse_filename pow power prefix quarter random
+regexp_extract regexp_full_match regexp_matches reverse right round row rtrim second sha1 sha256
+sign split split_part sqrt starts_with str_split strftime string_split strip_accents strlen strpos
+strptime struct_extract struct_pack substr substring subtract suffix time_bucket timezone to_century
+to_days to_decades to_hours to_microseconds to_milliseconds to_minutes to_months to_quarters
+to_seconds to_timestamp to_weeks to_years today trim trunc try_strptime typeof ucase unicode upper
+week weekday weekofyear year yearweek
+"""
+_FUNCTIONS: Final = frozenset(_NAMES.split())
+
+
+@lru_cache(maxsize=8)
+def check_condition(text: str) -> None:
+    """Make sure that `text` is one condition over the columns of a row.
+
+    It may compare, combine and cast columns and constants, and use functions that give no more
+    than a small multiple of what they are given. It has no subquery, so that a file's condition
+    and a table's mean the same, and nothing outside of the row is within its reach.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if len(text) > _LONGEST:
+        raise UsageError(f"--where: has {len(text):,} characters; at most {_LONGEST:,} will do")
+    condition = Sql(text)
+    with duckdb.connect(config={"autoload_known_extensions": False}) as connection:
+        _parse(connection, statement("condition_alone", condition=condition), text)
+        within = _parse(connection, statement("condition_within", condition=condition), text)
+    for node in _expressions(within["where_clause"]):
+        kind = node["class"]
+        if kind not in _ALLOWED:
+            reason = _REFUSED.get(kind, "is more than a condition over the columns of a row")
+            raise _error(text, reason)
+        if kind == "TYPE" and node["type_name"].lower() == "array":
+            raise _error(text, "casts to an array of fixed size, which fills the memory")
+        if kind == "FUNCTION" and not node["is_operator"]:
+            name = str(node["function_name"])
+            if name.lower() not in _FUNCTIONS:
+                raise _error(text, f"{name}() is not among the functions that a condition may use")
+
+
+def _parse(connection: duckdb.DuckDBPyConnection, sql: str, text: str) -> dict[str, Any]:
+    try:
+        ((serialized,),) = connection.execute(query("parse"), {"sql": sql}).fetchall()
+    except duckdb.Error as error:  # too deep, or no text that SQL can hold
+        raise _error(text, "cannot be read as SQL") from error
+    tree = json.loads(serialized)
+    if tree["error"]:
+        if tree["error_type"] == "parser":
+            says = str(tree["error_message"]).splitlines()[0]
+            raise _error(text, f"Parser Error: {says}; give one condition, without a semicolon")
+        raise _error(text, "give one condition, without a semicolon")
+    nodes = [entry["node"] for entry in tree["statements"]]
+    if len(nodes) != 1 or nodes[0]["type"] != "SELECT_NODE" or "where_clause" not in nodes[0]:
+        raise _error(text, "give one condition, without a semicolon")
+    node: dict[str, Any] = nodes[0]
+    return node
+
+
+def _expressions(value: object) -> Iterator[dict[str, Any]]:
+    """Yield every expression of a syntax tree, from the outermost on."""
+    if isinstance(value, dict):
+        if "class" in value:
+            yield value
+        for item in value.values():
+            yield from _expressions(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _expressions(item)
+
+
+def _error(text: str, reason: str) -> UsageError:
+    return UsageError(f"--where {text}: {reason}")
