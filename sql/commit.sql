@@ -14,18 +14,18 @@ CHECKPOINT;
 
 -- name: describe_staged
 -- The types of the staged columns.
-DESCRIBE SELECT {columns} FROM read_parquet($staged);
+DESCRIBE SELECT {columns} FROM read_parquet($staged, hive_partitioning = false);
 
 -- name: create_companion
 -- An empty companion, its types those of the staged verdicts.
 CREATE TABLE {companion} AS
-SELECT {columns} FROM read_parquet($staged) LIMIT 0;
+SELECT {columns} FROM read_parquet($staged, hive_partitioning = false) LIMIT 0;
 
 -- name: collect_fresh
 -- The staged verdicts that the companion lacks; of reviews with one key, one.
 CREATE TEMP TABLE drugmon_fresh AS
 SELECT DISTINCT ON (drugmon_key) {columns}
-FROM read_parquet($staged) AS staged
+FROM read_parquet($staged, hive_partitioning = false) AS staged
 ANTI JOIN {companion} AS companion
     ON staged.drugmon_key = companion.drugmon_key
     AND staged.drugmon_fingerprint = companion.drugmon_fingerprint
@@ -41,7 +41,7 @@ WHERE companion.drugmon_key = fresh.drugmon_key;
 -- Take out the verdicts of reviews that the source no longer has.
 DELETE FROM {companion} AS companion
 WHERE NOT EXISTS (
-    FROM read_parquet($staged) AS staged
+    FROM read_parquet($staged, hive_partitioning = false) AS staged
     WHERE staged.drugmon_key = companion.drugmon_key
 );
 
@@ -84,7 +84,7 @@ CREATE TEMP TABLE drugmon_stale AS
 WITH once AS (
     SELECT DISTINCT ON (drugmon_key)
         drugmon_key, drugmon_fingerprint, drugmon_scored_at, file_row_number
-    FROM read_parquet($staged, file_row_number = true)
+    FROM read_parquet($staged, hive_partitioning = false, file_row_number = true)
 ),
 stale AS (
     SELECT review.rowid AS drugmon_row, once.file_row_number
@@ -95,7 +95,7 @@ stale AS (
 )
 SELECT drugmon_row, {columns}
 FROM stale
-JOIN read_parquet($staged, file_row_number = true) AS staged USING (file_row_number)
+JOIN read_parquet($staged, hive_partitioning = false, file_row_number = true) AS staged USING (file_row_number)
 ORDER BY drugmon_row;
 
 -- name: update_stale

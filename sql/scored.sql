@@ -2,11 +2,11 @@
 
 -- name: describe_parquet
 -- The columns of some Parquet files together: name, type, null, key.
-DESCRIBE FROM read_parquet({paths}, union_by_name = true);
+DESCRIBE FROM read_parquet({paths}, union_by_name = true, hive_partitioning = false);
 
 -- name: from_parquet
 -- Some Parquet files as one relation.
-read_parquet({paths}, union_by_name = true);
+read_parquet({paths}, union_by_name = true, hive_partitioning = false);
 
 -- name: select_path
 -- A table or view by its full name.

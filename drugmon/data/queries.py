@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -37,6 +38,11 @@ def query(name: str) -> str:
 def quote_identifier(*parts: str) -> str:
     """Quote a name for SQL; several parts make a qualified name: `"schema"."table"`."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def path_for_duckdb(path: Path) -> str:
+    """Return a path for `read_parquet` and its like, which take a path for a glob or a URI."""
+    return escape(str(path.absolute()))
 
 
 def statement(name: str, /, **values: Part | Sequence[Part]) -> str:

@@ -96,7 +96,7 @@ def resolve_scored(source: str) -> list[FileSource]:
         raise SourceError("a report needs files or a table, not standard input")
     path = Path(source)
     try:
-        if not path.is_dir() and (path.exists() or not glob.has_magic(source)):
+        if not path.is_dir() and not is_pattern(source):
             return [_single(path)]
         inside = path.iterdir() if path.is_dir() else _matches(source)
         found = _reviews_among(inside, own=True)
@@ -106,6 +106,11 @@ def resolve_scored(source: str) -> list[FileSource]:
     if not found:
         raise SourceError(f"{source}: no scored file there; known: {_KNOWN}")
     return outputs if outputs and path.is_dir() else found
+
+
+def is_pattern(source: str) -> bool:
+    """Whether SOURCE is a glob: a path that exists is that path, whatever characters it has."""
+    return glob.has_magic(source) and not Path(source).exists()
 
 
 def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> Path:
@@ -184,7 +189,7 @@ def _find(source: str) -> list[FileSource]:
     if path.is_dir():
         found = _reviews_among(path.iterdir())
         missing = f"{source}: the folder holds no file of reviews; known: {_KNOWN}"
-    elif path.exists() or not glob.has_magic(source):
+    elif not is_pattern(source):
         return [_single(path)]
     else:
         found = _reviews_among(_matches(source))

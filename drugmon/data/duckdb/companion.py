@@ -10,7 +10,7 @@ import duckdb
 
 from drugmon.data.duckdb.keys import KEY
 from drugmon.data.duckdb.relation import Relation
-from drugmon.data.queries import Sql, query, quote_identifier, statement
+from drugmon.data.queries import Sql, path_for_duckdb, query, quote_identifier, statement
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SinkError
 
@@ -49,7 +49,7 @@ def update_companion(
         full: `staged` has every review of the source, so that others are gone from it.
     """
     path = relation.sibling(COMPANION)
-    source = {"staged": str(staged)}
+    source = {"staged": path_for_duckdb(staged)}
     if find_companion(connection, relation) is None:
         sql = statement("create_companion", companion=path, columns=_COLUMNS)
         connection.execute(sql, source)

@@ -46,10 +46,11 @@ def connect(
     deadline = time.monotonic() + lock_timeout
     while True:
         try:
+            # A path such as `sqlite:a/b` would name another kind of database.
             connection = duckdb.connect(
-                database,
+                database.absolute(),
                 read_only=read_only,
-                config={**_SETTINGS, "temp_directory": f"{database}.tmp"},
+                config={**_SETTINGS, "temp_directory": f"{database.absolute()}.tmp"},
             )
             break
         except duckdb.Error as error:
@@ -102,7 +103,7 @@ def create(database: Path) -> None:
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         aside.unlink(missing_ok=True)
-        duckdb.connect(aside).close()
+        duckdb.connect(aside.absolute()).close()
         try:
             os.link(aside, database)
         except FileExistsError:

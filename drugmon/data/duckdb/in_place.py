@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from drugmon.data.duckdb.relation import Relation
-from drugmon.data.queries import Sql, statement
+from drugmon.data.queries import Sql, path_for_duckdb, statement
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import UsageError
 
@@ -35,7 +35,7 @@ def update_in_place(
         key: the text key of its reviews; a row whose texts have changed since finds no verdict.
         staged: Parquet of `drugmon_key` and `VERDICT_SCHEMA`.
     """
-    source = {"staged": str(staged)}
+    source = {"staged": path_for_duckdb(staged)}
     columns = list(VERDICT_COLUMNS)
     describe = statement("describe_staged", columns=columns)
     for name, kind, *_ in connection.execute(describe, source).fetchall():

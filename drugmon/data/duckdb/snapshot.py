@@ -76,7 +76,7 @@ def take_snapshot(
         path.parent.mkdir(parents=True, exist_ok=True)
         if not relation.is_view:  # a view may itself be one of files
             close_off(connection, folder=path.parent)
-        result = connection.execute(sql, {"limit": selection.limit, "path": str(path)})
+        result = connection.execute(sql, {"limit": selection.limit, "path": str(path.absolute())})
         return int(result.fetchall()[0][0])
     except (OSError, duckdb.IOException) as error:
         raise SinkError(f"{path}: cannot be written: {first_line(error)}") from error

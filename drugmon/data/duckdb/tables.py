@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -140,11 +139,10 @@ class Table:
             writing(connection, self.where),
         ):
             relation = Relation.find(connection, self.name, self.where)
-            parquet = Path(escape(str(staged)))  # DuckDB reads paths as globs
             if self._in_place:
-                update_in_place(connection, relation, self._key, parquet)
+                update_in_place(connection, relation, self._key, staged)
             else:
-                update_companion(connection, relation, self._key, parquet, full)
+                update_companion(connection, relation, self._key, staged, full)
             write_run(connection, run)
             if numbers is not None:
                 write_numbers(connection, run.run_id, run.output, numbers)

@@ -20,7 +20,7 @@ from drugmon.data.duckdb.companion import VIEW
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.formats import no_verdicts, read_scored
-from drugmon.data.queries import Sql, statement
+from drugmon.data.queries import Sql, path_for_duckdb, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
@@ -166,8 +166,8 @@ def scored_files(
     """
     paths = [_as_parquet(source, reading, aside) for source in sources]
     where = sources[0].name if len(sources) == 1 else f"{sources[0].path.parent} and its files"
-    relation = Sql(statement("from_parquet", paths=_list(str(path) for path in paths)))
-    sql = statement("describe_parquet", paths=_list(str(path) for path in paths))
+    relation = Sql(statement("from_parquet", paths=_list(map(path_for_duckdb, paths))))
+    sql = statement("describe_parquet", paths=_list(map(path_for_duckdb, paths)))
     try:
         columns = {name: kind for name, kind, *_ in connection.execute(sql).fetchall()}
     except duckdb.Error as error:

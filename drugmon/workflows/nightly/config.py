@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from glob import escape
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from drugmon.checked import check_keys, checked
 from drugmon.config import EngineConfig
+from drugmon.data.sources import is_pattern
 from drugmon.data.textformat import TextFormat
 from drugmon.errors import SettingsError, UsageError
 from drugmon.monitoring.checks.summary import AREAS
@@ -175,7 +177,7 @@ def _letters(name: str) -> str:
 def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str) -> ScoreConfig:
     try:
         return ScoreConfig(
-            source=str(folder / source.source),
+            source=_source_in(folder, source.source),
             adapter=_adapter(source.adapter, folder),
             # A slash at its end, which says that a folder is meant, has to stay.
             out=os.path.join(folder, source.out) if source.out else None,  # noqa: PTH118
@@ -193,6 +195,12 @@ def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str
         )
     except UsageError as error:
         raise SettingsError(f"{where}: {error}") from error
+
+
+def _source_in(folder: Path, source: str) -> str:
+    """A source beside the settings file, whose folder is no part of a glob."""
+    path = str(folder / source)
+    return str(Path(escape(str(folder))) / source) if is_pattern(path) else path
 
 
 def _adapter(name: str, folder: Path) -> str:

@@ -6,7 +6,7 @@ import glob
 from dataclasses import replace
 from pathlib import Path
 
-from drugmon.data.sources import FileSource, output_path
+from drugmon.data.sources import FileSource, is_pattern, output_path
 from drugmon.data.textformat import TextFormat
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.result import SourceNight
@@ -62,7 +62,7 @@ def scored_source(config: ScoreConfig) -> str:
     if config.table or config.in_place:
         return config.source
     source = Path(config.source)
-    if not source.is_dir() and not glob.has_magic(config.source):
+    if not source.is_dir() and not is_pattern(config.source):
         return str(output_path(FileSource.of(source), config.out, in_place=False))
     if config.out:
         folder = glob.escape(config.out)
@@ -76,7 +76,7 @@ def _text_format(scored: ScoreConfig) -> TextFormat:
     if scored.table:
         return TextFormat()
     source, target = Path(scored.source), Path(scored_source(scored))
-    if source.is_dir() or glob.has_magic(scored.source):  # each output has its source's format
+    if source.is_dir() or is_pattern(scored.source):  # each output has its source's format
         return replace(scored.text_format, encoding=None)
     return scored.text_format.of_output(FileSource.of(source), FileSource.of(target))
 

@@ -22,9 +22,10 @@ def folder_aside(journal: Journal | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="drugmon-") as name:
             yield Path(name)
         return
-    shutil.rmtree(journal.aside, ignore_errors=True)
-    journal.aside.mkdir(mode=0o700)
+    aside = journal.aside.absolute()  # Arrow takes a relative path with a colon for a URI
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(mode=0o700)
     try:
-        yield journal.aside
+        yield aside
     finally:
-        shutil.rmtree(journal.aside)
+        shutil.rmtree(aside)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import fields
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.data.sources import resolve_source
 from drugmon.errors import SettingsError
 from drugmon.workflows.nightly.config import load_nightly
+from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
 from drugmon.workflows.score.score import ScoreConfig
 
@@ -156,3 +159,19 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         SettingsError, match=r"job\.toml: No such file or directory; check the path"
     ):
         load_nightly(tmp_path / "job.toml")
+
+
+def test_the_folder_of_the_settings_is_no_part_of_a_glob(tmp_path: Path) -> None:
+    folder = tmp_path / "jobs[1]"
+    (folder / "inbox").mkdir(parents=True)
+    for name in ("a.csv", "b[2].csv"):
+        (folder / "inbox" / name).write_text("review\nfine\n")
+    (folder / "n.toml").write_text(
+        '[[source]]\nsource = "inbox/*.csv"\n[[source]]\nname = "b"\nsource = "inbox/b[2].csv"\n'
+    )
+    every, second = load_nightly(folder / "n.toml").tasks
+    found = resolve_source(every.score.source)
+    assert isinstance(found, list)
+    assert [source.path.name for source in found] == ["a.csv", "b[2].csv"]
+    assert scored_source(every.score) == f"{escape(str(folder))}/inbox/*.scored.*"
+    assert scored_source(second.score) == f"{folder}/inbox/b[2].scored.csv"
