@@ -8,6 +8,12 @@ from typing import Final
 DEFAULT_ADAPTER: Final = "minilm-druglib"
 """The adapter that scores where none is named; drugmon brings it."""
 
+RULES: Final = ("balanced", "likeliest")
+"""How a label is decided: `balanced` weighs the rare label up, `likeliest` takes the largest
+probability. See `drugmon.models.adapters.decision`."""
+
+DEFAULT_RULE: Final = "balanced"
+
 
 @dataclass(frozen=True)
 class EngineConfig:

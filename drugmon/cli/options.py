@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.config import DEFAULT_ADAPTER, RULES, EngineConfig
 from drugmon.data.textformat import CHECKED, QUOTING, TextFormat
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -19,8 +19,14 @@ adapter_option = click.option(
 
 
 def model_options(command: Command) -> Command:
-    """Add the options of what scores: an adapter, or a base by itself."""
+    """Add the options of what scores: an adapter, or a base by itself, and how it decides."""
     for option in (
+        click.option(
+            "--rule",
+            type=click.Choice(RULES),
+            help="What decides the label: balanced is fair to the rare neutral, likeliest takes "
+            "the largest probability and is right most often.  [default: the adapter's own]",
+        ),
         click.option(
             "--base",
             metavar="NAME",

@@ -22,6 +22,11 @@ class Verdict:
     confidence: float
     probabilities: dict[str, float]
 
+    @property
+    def likeliest(self) -> str:
+        """The label with the largest probability; the balanced rule may have decided otherwise."""
+        return max(LABELS, key=self.probabilities.__getitem__)
+
 
 def predict(
     texts: Texts,
@@ -29,9 +34,12 @@ def predict(
     engine: EngineConfig,
     *,
     base: str | None = None,
+    rule: str | None = None,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> list[Verdict]:
     """The verdicts of the targets that have a text, in output order, by an adapter or by a base.
+
+    `rule` decides the labels, None is the adapter's own.
 
     Raises:
         UsageError: there is no text at all.
@@ -41,7 +49,7 @@ def predict(
         raise UsageError(
             "the review has no text: give --benefits, --side-effects, --comments or --text"
         )
-    scores = Engine(open_model(adapter, base), engine, warn).score([texts])
+    scores = Engine(open_model(adapter, base, rule), engine, warn).score([texts])
     verdicts = []
     for column, target in enumerate(TARGETS):
         label = int(scores.labels[0, column])

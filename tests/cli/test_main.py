@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ import click
 import pytest
 
 from drugmon.cli import main as cli
+from drugmon.cli.output.verdicts import print_verdicts
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.labels import TARGETS
 from drugmon.models.adapters import adapter as adapters
 from drugmon.models.adapters.adapter import HEADS, SEEN
 from drugmon.models.adapters.manifest import MANIFEST
 from drugmon.signals import Terminated
+from drugmon.workflows.predict import Verdict
 
 Command = Callable[..., Any]
 POOL_OF_A_COMMAND = """
@@ -73,6 +76,19 @@ def test_predict_draws_bars_or_gives_json(drugmon: Command, place: Path) -> None
     (verdict,) = json.loads(given.out)
     assert verdict["target"] == "overall"
     assert sum(verdict["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert verdict["likeliest"] == max(verdict["probabilities"], key=verdict["probabilities"].get)
+
+
+def test_predict_says_where_the_label_is_not_the_likeliest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shares = {"negative": 0.40, "neutral": 0.14, "positive": 0.46}
+    verdict = Verdict("overall", "negative", 0.40, shares)
+    print_verdicts([verdict], as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "overall: the balanced rule says negative; positive has the largest probability" in said
+    print_verdicts([replace(verdict, label="positive", confidence=0.46)], as_json=False)
+    assert "balanced rule" not in capsys.readouterr().out
 
 
 def test_predict_without_text_is_wrong_usage(drugmon: Command, place: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from drugmon.cli.options import engine_config, engine_options, output_options, source_options
+from drugmon.config import RULES
 
 
 @click.command()
@@ -110,6 +111,13 @@ def _search(options: dict[str, Any]) -> Any:
 
 @click.command()
 @click.argument("source")
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    type=click.Choice(RULES),
+    help="Measure every model under this decision rule; may be repeated.",
+)
 @click.option(
     "--adapter",
     "adapters",

@@ -87,7 +87,9 @@ def score(as_json: bool, quiet: bool, **options: Any) -> int:
 @model_options
 @engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
-def predict(as_json: bool, adapter: str | None, base: str | None, **options: Any) -> None:
+def predict(
+    as_json: bool, adapter: str | None, base: str | None, rule: str | None, **options: Any
+) -> None:
     """Give the verdicts of one review, from options or from a prompt.
 
     \b
@@ -103,7 +105,7 @@ def predict(as_json: bool, adapter: str | None, base: str | None, **options: Any
     if not any(options.values()) and sys.stdin.isatty():
         for name in ("benefits", "side_effects", "comments"):
             options[name] = click.prompt(name.replace("_", " "), default="", show_default=False)
-    verdicts = run(Texts(**options), adapter, engine, base=base, warn=output.warn)
+    verdicts = run(Texts(**options), adapter, engine, base=base, rule=rule, warn=output.warn)
     output.print_verdicts(verdicts, as_json=as_json)
 
 

@@ -129,16 +129,28 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> N
 def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
     """One review's verdicts with confidence bars."""
     if as_json:
-        return print_json([asdict(verdict) for verdict in verdicts])
+        return print_json(
+            [asdict(verdict) | {"likeliest": verdict.likeliest} for verdict in verdicts]
+        )
     table = Table("target", "verdict", "confidence", *LABELS, box=None, pad_edge=False)
     for verdict in verdicts:
         filled = round(verdict.confidence * BAR_WIDTH)
         bar = Text("█" * filled + "░" * (BAR_WIDTH - filled) + f" {verdict.confidence:.0%}")
         bar.stylize(STYLES[verdict.label])
-        shares = [f"{verdict.probabilities[label]:.2f}" for label in LABELS]
+        shares = [
+            Text(f"{share:.2f}", style="bold" if label == verdict.likeliest else "")
+            for label, share in verdict.probabilities.items()
+        ]
         label = Text(verdict.label, style=STYLES[verdict.label])
         table.add_row(verdict.target, label, bar, *shares)
-    console().print(table)
+    screen = console()
+    screen.print(table)
+    for verdict in verdicts:
+        if verdict.likeliest != verdict.label:
+            screen.print(
+                f"{verdict.target}: the balanced rule says {verdict.label}; {verdict.likeliest} "
+                "has the largest probability, and --rule likeliest goes by it"
+            )
     return None
 
 

@@ -6,7 +6,7 @@ neither and scores as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +46,10 @@ class Adapter:
     manifest: Manifest
     found: Base | None = None
     """The base where it is at hand already."""
+
+    def under(self, rule: str | None) -> Adapter:
+        """The same adapter deciding by `rule`; None leaves its own. See `Manifest.under`."""
+        return replace(self, manifest=self.manifest.under(rule))
 
     @property
     def is_checkpoint(self) -> bool:

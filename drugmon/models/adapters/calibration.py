@@ -4,8 +4,9 @@ The encoder's and the lexical model's log-probabilities are weighed and a bias p
 all fitted by likelihood on held-out reviews: temperature scaling (Guo et al., "On Calibration of
 Modern Neural Networks", 2017) with bias correction (Alexandari et al., "Maximum Likelihood with
 Bias-Corrected Calibration is Hard-To-Beat at Label Shift Adaptation", 2020) over a product of
-experts (Hinton, 2002). The label is decided by its own offsets on the log-probabilities, chosen for
-macro-F1 (logit adjustment: Menon et al., 2021). Offsets move labels, never probabilities.
+experts (Hinton, 2002). The label is decided by its own offsets on the log-probabilities (logit
+adjustment: Menon et al., 2021; how they are chosen: `decision`). Offsets move labels, never
+probabilities.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from drugmon.models.adapters.combination import Combination
 from drugmon.models.adapters.decision import (
+    NO_OFFSETS,
     Floats,
     Labels,
     Triple,
@@ -57,6 +59,11 @@ class Calibration:
     def decide(self, probabilities: Floats) -> npt.NDArray[np.int8]:
         """Label indices int8 (n,) from calibrated probabilities (n, 3)."""
         return decide(probabilities, self.offsets)
+
+    def likeliest(self) -> Calibration:
+        """The same probabilities; the largest gives the label."""
+        combination = self.combination.likeliest() if self.combination else None
+        return dataclasses.replace(self, offsets=NO_OFFSETS, combination=combination)
 
     def to_dict(self) -> dict[str, Any]:
         """For the manifest."""

@@ -9,13 +9,14 @@ has a text; the others are judged by overall's own evidence alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from drugmon.models.adapters.decision import (
+    NO_OFFSETS,
     Floats,
     Labels,
     Triple,
@@ -59,6 +60,10 @@ class Combination:
     def decide(self, probabilities: Floats) -> npt.NDArray[np.int8]:
         """Label indices int8 (n,) from calibrated probabilities (n, 3)."""
         return decide(probabilities, self.offsets)
+
+    def likeliest(self) -> Combination:
+        """The same probabilities; the largest gives the label."""
+        return replace(self, offsets=NO_OFFSETS)
 
     def to_dict(self) -> dict[str, Any]:
         """For the manifest."""

@@ -10,12 +10,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from drugmon.config import DEFAULT_RULE, RULES
 from drugmon.errors import AdapterError
 from drugmon.models.adapters.calibration import Calibration
 
 FORMAT_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 DIGEST_LENGTH: Final = 12
+RULE_MARK: Final = "+"
+"""Between digest and rule in an identity."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Manifest:
         prompt: the template of a seq2seq base's prompts, None where the base reads plain texts.
         files: SHA-256 of every other file of the folder.
         metrics: per target, the quality on held-out reviews.
+        rule: the decision rule, one of `RULES`: in the file the one to use where none is asked for.
         data: name, source, licence, notes, citation, rows and fingerprint of the training data.
     """
 
@@ -45,6 +49,7 @@ class Manifest:
     metrics: Mapping[str, Any]
     files: Mapping[str, str] = field(default_factory=dict)
     prompt: str | None = None
+    rule: str = DEFAULT_RULE
     format_version: int = FORMAT_VERSION
 
     @property
@@ -65,7 +70,9 @@ class Manifest:
             "base": [self.base["sha256"], self.base["tokenizer_sha256"]],
             "levels": self.levels,
             "max_length": self.max_length,
-            "calibration": {target: c.to_dict() for target, c in self.calibrations().items()},
+            "calibration": {
+                target: Calibration.from_dict(c).to_dict() for target, c in self.calibration.items()
+            },
         }
         if self.prompt is not None:
             decides["prompt"] = self.prompt
@@ -74,12 +81,26 @@ class Manifest:
 
     @property
     def identity(self) -> str:
-        """`name@digest`, as written beside every verdict."""
-        return f"{self.name}@{self.digest}"
+        """`name@digest`, as written beside every verdict, with the rule unless it is balanced."""
+        suffix = "" if self.rule == DEFAULT_RULE else f"{RULE_MARK}{self.rule}"
+        return f"{self.name}@{self.digest}{suffix}"
 
     def calibrations(self) -> dict[str, Calibration]:
-        """Each target's calibration; what the manifest says beside it (ECE) is for the reader."""
-        return {target: Calibration.from_dict(c) for target, c in self.calibration.items()}
+        """Each target's calibration, deciding by `rule`; the ECE beside it is for the reader."""
+        read = {target: Calibration.from_dict(c) for target, c in self.calibration.items()}
+        if self.rule == "likeliest":
+            return {target: calibration.likeliest() for target, calibration in read.items()}
+        return read
+
+    def under(self, rule: str | None) -> Manifest:
+        """The same adapter deciding by `rule`; None leaves its own.
+
+        Raises:
+            AdapterError: there is no such rule.
+        """
+        if rule is not None and rule not in RULES:
+            raise AdapterError(f"there is no decision rule {rule!r}; there are {', '.join(RULES)}")
+        return dataclasses.replace(self, rule=rule or self.rule)
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` in `folder`."""

@@ -17,8 +17,10 @@ MAX_LENGTH: Final = 512
 """Tokens of a prompt: what T5 was trained on."""
 
 
-def open_model(adapter: str | None, base: str | None) -> Adapter:
+def open_model(adapter: str | None, base: str | None, rule: str | None = None) -> Adapter:
     """What scores: the adapter, or the base by itself, or the default adapter.
+
+    `rule` is a decision rule, None for the adapter's own.
 
     Raises:
         UsageError: both are named.
@@ -28,7 +30,8 @@ def open_model(adapter: str | None, base: str | None) -> Adapter:
         raise UsageError(
             "--base scores with a base by itself, without an adapter; name one of them"
         )
-    return open_base(base) if base else open_adapter(adapter or DEFAULT_ADAPTER)
+    model = open_base(base) if base else open_adapter(adapter or DEFAULT_ADAPTER)
+    return model.under(rule)
 
 
 def open_base(name: str) -> Adapter:

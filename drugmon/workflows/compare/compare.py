@@ -26,20 +26,25 @@ OnProgress: TypeAlias = Callable[[str, int, int, str], None]
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """What to compare on what: bases by themselves, then adapters; the first is the baseline."""
+    """What to compare on what: bases by themselves, then adapters; the first is the baseline.
+
+    With `rules`, every model is measured under each of them.
+    """
 
     source: str
     adapters: tuple[str, ...]
     bases: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     html: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
     engine: EngineConfig = field(default_factory=EngineConfig)
 
     def __post_init__(self) -> None:
-        if len(self.bases) + len(self.adapters) < 2:
+        if (len(self.bases) + len(self.adapters)) * max(1, len(self.rules)) < 2:
             raise UsageError(
-                "a comparison needs two models or more: repeat --adapter, or give --base too"
+                "a comparison needs two models or more: repeat --adapter, give --base too, or "
+                "name two rules with --rule"
             )
 
 
@@ -54,7 +59,8 @@ def compare_sources(
     Raises:
         DrugmonError: the source has no grades, or a model cannot be loaded or reads other labels.
     """
-    models = [*map(open_base, config.bases), *map(open_adapter, config.adapters)]
+    opened = [*map(open_base, config.bases), *map(open_adapter, config.adapters)]
+    models = [model.under(rule) for model in opened for rule in config.rules or (None,)]
     reviews = read_labelled(
         config.source, _labels(models), overrides=config.columns, text_format=config.text_format
     )

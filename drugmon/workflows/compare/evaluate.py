@@ -36,6 +36,7 @@ class EvaluateConfig:
     source: str
     adapter: str | None = None
     base: str | None = None
+    rule: str | None = None
     drop_missing_like_pandas: bool = False
     html: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +57,7 @@ def evaluate(
     Raises:
         DrugmonError: the source has no grades, or cannot be read or scored.
     """
-    adapter = open_model(config.adapter, config.base)
+    adapter = open_model(config.adapter, config.base, config.rule)
     reviews = read_labelled(
         config.source,
         adapter.manifest.recipe["labels"],

@@ -26,6 +26,8 @@ from drugmon.workflows.score.table import score_table
 class ScoreConfig:
     """What to score, with what (no adapter and no base: the default adapter), where to write.
 
+    `rule` decides the labels, None is the adapter's own.
+
     Raises:
         UsageError: options that do not fit together.
     """
@@ -33,6 +35,7 @@ class ScoreConfig:
     source: str
     adapter: str | None = None
     base: str | None = None
+    rule: str | None = None
     out: str | None = None
     in_place: bool = False
     table: str | None = None
@@ -122,7 +125,7 @@ def score(
             and what was scored for them is kept for the next run.
     """
     began = time.monotonic()
-    adapter = open_model(config.adapter, config.base)
+    adapter = open_model(config.adapter, config.base, config.rule)
     adapter.verify()
     with LazyEngine(adapter, config.engine, warn) as engine:
         run = ScoreRun(

@@ -66,6 +66,32 @@ def test_offsets_decide() -> None:
     assert Calibration().decide(np.array([[1, 0, 0]], np.float32)).tolist() == [0]
 
 
+def test_the_likeliest_label_has_the_largest_probability() -> None:
+    shares = np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], np.float32)
+    combination = Combination({"overall": (1.0, 0.0)}, (0.0, 0.0, 0.0), (0.0, 9.0, 0.0))
+    balanced = Calibration(bias=(0.5, 0.0, 0.0), offsets=(0.0, 9.0, 0.0), combination=combination)
+    likeliest = balanced.likeliest()
+    assert likeliest.combination is not None
+    assert balanced.decide(shares).tolist() == [1, 1]
+    assert likeliest.decide(shares).tolist() == [0, 2]
+    assert likeliest.combination.decide(shares).tolist() == [0, 2]
+    np.testing.assert_array_equal(balanced.probabilities(shares), likeliest.probabilities(shares))
+
+
+def test_balanced_offsets_give_up_little_macro_f1_for_many_right_labels() -> None:
+    evidence, labels = synthetic(4000, [0.25, 0.1, 0.65], seed=3)
+    fitted = fit_calibration(evidence, None, labels, seed=0)
+    shares = fitted.probabilities(evidence)
+    grid = [(a, b, 0.0) for a in np.linspace(0, 1.5, 16) for b in np.linspace(0, 2.5, 26)]
+    best = max(f1_score(labels, (np.log(shares) + o).argmax(axis=1), average="macro") for o in grid)
+    balanced = fitted.decide(shares)
+    assert f1_score(labels, balanced, average="macro") > best - 0.02
+    greedy = max(
+        grid, key=lambda o: f1_score(labels, (np.log(shares) + o).argmax(axis=1), average="macro")
+    )
+    assert (balanced == labels).mean() > ((np.log(shares) + greedy).argmax(axis=1) == labels).mean()
+
+
 @given(st.floats(0.2, 5), st.floats(0, 3), triples, triples)
 @settings(max_examples=20, deadline=None)
 def test_manifest_form_goes_there_and_back(
@@ -116,7 +142,7 @@ def test_same_seed_gives_the_same_calibration() -> None:
 
 
 def test_offsets_are_the_mean_of_every_resamples_best() -> None:
-    from drugmon.models.adapters.decision import _OFFSETS, _RESAMPLES
+    from drugmon.models.adapters.decision import _OFFSETS, _RESAMPLES, ACCURACY_WEIGHT
 
     right, labels = synthetic(40, [0.3, 0.2, 0.5], seed=6)
     fitted = fit_calibration(right, None, labels, seed=3)
@@ -129,7 +155,7 @@ def test_offsets_are_the_mean_of_every_resamples_best() -> None:
         for label in range(3):
             hits = ((decided == label) & (labels == label)) @ weight
             total = (decided == label) @ weight + (labels == label) @ weight
-            found += 2 * hits / np.maximum(total, 1)
+            found += 2 * hits / np.maximum(total, 1) / 3 + ACCURACY_WEIGHT * hits / 40
         best.append(grid[found.argmax()])
     np.testing.assert_allclose(fitted.offsets, np.mean(best, axis=0), atol=0.02)
 

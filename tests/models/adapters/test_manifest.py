@@ -130,3 +130,17 @@ def test_unknown_or_lost_key_is_damage(manifest: Manifest, tmp_path: Path) -> No
 
 def test_files_are_replaced_whole(manifest: Manifest) -> None:
     assert with_files(manifest, {"a": "b"}).files == {"a": "b"}
+
+
+def test_a_rule_shows_in_the_identity_and_decides(manifest: Manifest) -> None:
+    moved = dataclasses.replace(
+        manifest, calibration={"overall": Calibration(offsets=(0.0, 1.0, 0.0)).to_dict()}
+    )
+    likeliest = moved.under("likeliest")
+    assert likeliest.digest == moved.digest
+    assert likeliest.identity == f"mine@{moved.digest}+likeliest"
+    assert moved.under("balanced").identity == moved.under(None).identity == moved.identity
+    assert moved.calibrations()["overall"].offsets == (0.0, 1.0, 0.0)
+    assert likeliest.calibrations()["overall"].offsets == (0.0, 0.0, 0.0)
+    with pytest.raises(AdapterError, match="no decision rule 'luck'; there are balanced, likelies"):
+        moved.under("luck")

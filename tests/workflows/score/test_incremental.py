@@ -95,3 +95,25 @@ def test_only_new_and_changed_reviews_reach_the_model(
     result = score(path)
     assert (result.total, result.scored, result.reused) == (32, 3, 29)
     assert sorted(map(str, seen)) == ["changed", "the same twice"]
+
+
+def test_another_rule_scores_again_and_takes_the_largest_probability(
+    tmp_path: Path, score: Any_, reviews: Any_, to_csv: Any_
+) -> None:
+    source = to_csv(tmp_path / "r.csv", reviews(30))
+    out = tmp_path / "r.scored.parquet"
+    assert score(source, out=str(out)).scored == 30
+    balanced = pq.read_table(out)
+    likeliest = score(source, out=str(out), rule="likeliest")
+    assert (likeliest.scored, likeliest.adapter.endswith("+likeliest")) == (30, True)
+    assert score(source, out=str(out), rule="likeliest").reused == 30
+    table = pq.read_table(out)
+    assert set(table["drugmon_adapter"].to_pylist()) == {likeliest.adapter}
+    labels = ("negative", "neutral", "positive")
+    for row in table.to_pylist():
+        shares = {label: row[f"overall_p_{label}"] for label in labels}
+        if None not in shares.values():
+            assert row["overall_sentiment"] == max(shares, key=lambda label: shares[label])
+            assert row["overall_confidence"] == max(shares.values())
+    for label in labels:  # the rule moves labels, never probabilities
+        assert table[f"overall_p_{label}"].equals(balanced[f"overall_p_{label}"])
