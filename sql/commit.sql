@@ -66,7 +66,7 @@ WHERE database_name = current_database()
 CREATE OR REPLACE VIEW {view} AS
 SELECT {columns}
 FROM {relation} AS review
-LEFT JOIN {companion} AS verdict ON {key} = verdict.drugmon_key;
+LEFT JOIN {companion} AS verdict ON {match};
 
 -- name: comment_view
 -- Note on the view whose it is and a hash of what it was made from.

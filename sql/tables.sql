@@ -36,6 +36,15 @@ SELECT
 -- A column as text: numbers, UUIDs and timestamps come back from it unchanged.
 CAST({column} AS VARCHAR);
 
+-- name: match_typed
+-- Whether a verdict is of a review: its key, read back in the type that it came from, so that the
+-- reader's time zone, in which a moment is written as text, does not matter.
+{column} = TRY_CAST(verdict.drugmon_key AS {type});
+
+-- name: match_text
+-- The same for keys that are text.
+{key} = verdict.drugmon_key;
+
 -- name: text_key
 -- The key of a review without an id: equal texts have equal keys.
 md5(concat({parts}));

@@ -8,7 +8,7 @@ from typing import Final
 
 import duckdb
 
-from drugmon.data.duckdb.keys import KEY
+from drugmon.data.duckdb.keys import KEY, Key
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.queries import Sql, path_for_duckdb, query, quote_identifier, statement
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
@@ -37,14 +37,14 @@ def find_companion(connection: duckdb.DuckDBPyConnection, relation: Relation) ->
 
 
 def update_companion(
-    connection: duckdb.DuckDBPyConnection, relation: Relation, key: Sql, staged: Path, full: bool
+    connection: duckdb.DuckDBPyConnection, relation: Relation, key: Key, staged: Path, full: bool
 ) -> None:
     """Bring companion and view in line with the staged verdicts, in the caller's transaction.
 
     Args:
         connection: to the table's database.
         relation: the table or view that was scored.
-        key: the key expression of its reviews.
+        key: what tells its reviews apart.
         staged: Parquet of `drugmon_key` and `VERDICT_SCHEMA`.
         full: `staged` has every review of the source, so that others are gone from it.
     """
@@ -62,7 +62,7 @@ def update_companion(
     _update_view(connection, relation, key)
 
 
-def _update_view(connection: duckdb.DuckDBPyConnection, relation: Relation, key: Sql) -> None:
+def _update_view(connection: duckdb.DuckDBPyConnection, relation: Relation, key: Key) -> None:
     """Create the view, or create it again where the source's columns or the key have changed."""
     view = relation.sibling(VIEW)
     own = [name for name in relation.columns if name not in VERDICT_COLUMNS]
@@ -73,7 +73,7 @@ def _update_view(connection: duckdb.DuckDBPyConnection, relation: Relation, key:
         + [("verdict", name) for name in VERDICT_COLUMNS],
         relation=relation.path[1:],
         companion=relation.sibling(COMPANION)[1:],
-        key=key,
+        match=key.match,
     )
     # DuckDB refuses a view whose columns have changed their types, hence the types.
     made_from = repr((sql.replace(quote_identifier(*view), ""), relation.columns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import duckdb
@@ -17,10 +18,21 @@ KEY: Final = "drugmon_key"
 _ID_NAMES: Final = ("id", "review_id", "uniqueid")
 
 
-def text_key(texts: Sequence[str]) -> Sql:
-    """Return the key expression over text columns, for statements that call the table `review`."""
+@dataclass(frozen=True)
+class Key:
+    """What tells reviews apart: `text` as an expression over `review`, `match` for a join.
+
+    `match` compares a review with its `verdict` in the companion, in the key's own type.
+    """
+
+    text: Sql
+    match: Sql
+
+
+def text_key(texts: Sequence[str]) -> Key:
+    """Return the key over text columns, for statements that call the table `review`."""
     parts = [Sql(statement("text_key_part", text=as_text(text))) for text in texts]
-    return Sql(statement("text_key", parts=parts))
+    return _by_text(Sql(statement("text_key", parts=parts)))
 
 
 def review_key(
@@ -29,8 +41,8 @@ def review_key(
     id_column: str | None,
     texts: Mapping[str, str],
     where: str,
-) -> Sql:
-    """Return the key expression: of `id_column`, else the primary key, else an id, else the texts.
+) -> Key:
+    """Return the key: of `id_column`, else the primary key, else an id, else the texts.
 
     A column called id, review_id or uniqueID serves where it has no null and no value twice.
 
@@ -38,18 +50,30 @@ def review_key(
         SourceError: `id_column` does not exist, has nulls, or has a value twice.
     """
     if id_column is not None:
-        return as_text(_checked(connection, relation, id_column, where))
+        return _by_column(relation, _checked(connection, relation, id_column, where))
     if relation.primary_key is not None:
-        return as_text(relation.primary_key)
+        return _by_column(relation, relation.primary_key)
     for name in relation.columns:
         if name.lower() in _ID_NAMES and _problems(connection, relation, name) == (0, []):
-            return as_text(name)
+            return _by_column(relation, name)
     return text_key(list(texts.values()))
 
 
 def as_text(column: str) -> Sql:
     """Return a column as text, for statements that call the table `review`."""
     return Sql(statement("as_text", column=("review", column)))
+
+
+def _by_column(relation: Relation, name: str) -> Key:
+    kind = relation.columns[name]
+    if kind == "VARCHAR":
+        return _by_text(as_text(name))
+    match = statement("match_typed", column=("review", name), type=Sql(kind))
+    return Key(as_text(name), Sql(match))
+
+
+def _by_text(key: Sql) -> Key:
+    return Key(key, Sql(statement("match_text", key=key)))
 
 
 def _checked(

@@ -14,12 +14,12 @@ import pyarrow as pa
 from drugmon.data.duckdb.companion import find_companion, update_companion
 from drugmon.data.duckdb.database import check_exists, connect, writing
 from drugmon.data.duckdb.in_place import check_in_place, update_in_place
-from drugmon.data.duckdb.keys import review_key, text_key
+from drugmon.data.duckdb.keys import Key, review_key, text_key
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.duckdb.snapshot import take_snapshot, text_columns
 from drugmon.data.history.monitored import RunNumbers, write_numbers
 from drugmon.data.history.runs import RunRecord, write_run
-from drugmon.data.queries import Sql, statement
+from drugmon.data.queries import statement
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Table:
         self._lock_timeout = lock_timeout
         self._overrides = overrides or {}
         self._in_place = in_place
-        self._key: Sql | None = None
+        self._key: Key | None = None
 
     @property
     def target(self) -> Path:
@@ -99,7 +99,7 @@ class Table:
             else:
                 find_companion(connection, relation)
                 self._key = review_key(connection, relation, self._id_column, texts, self.where)
-            return take_snapshot(connection, relation, self._key, texts, selection, path)
+            return take_snapshot(connection, relation, self._key.text, texts, selection, path)
 
     def previous(self) -> Iterator[pa.RecordBatch]:
         """Yield the verdicts that earlier runs left; iterate at once, the file is locked meanwhile.
@@ -140,7 +140,7 @@ class Table:
         ):
             relation = Relation.find(connection, self.name, self.where)
             if self._in_place:
-                update_in_place(connection, relation, self._key, staged)
+                update_in_place(connection, relation, self._key.text, staged)
             else:
                 update_companion(connection, relation, self._key, staged, full)
             write_run(connection, run)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import duckdb
 import pytest
 
 from drugmon.data.selection import Selection
@@ -151,3 +152,49 @@ def test_the_run_is_recorded_with_the_verdicts(nights: Any) -> None:
     nights.sql(f"CREATE TABLE t AS FROM {REVIEWS}")
     nights.score("t")
     assert nights.sql("SELECT run_id, total, seconds FROM reviews.drugmon.runs") == [("r1", 3, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("TIMESTAMPTZ", ["2026-01-02 03:04:05.678901+00", "2026-07-02 03:04:05+02"]),
+        ("DATE", ["2026-01-02", "0044-03-15 (BC)"]),
+        ("TIMESTAMP_NS", ["2026-01-02 03:04:05.123456789", "2026-01-02 03:04:05.123456788"]),
+        ("DOUBLE", ["0.1", "1e300"]),
+        ("DECIMAL(30, 4)", ["1.5", "1.25"]),
+        ("UUID", ["123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174001"]),
+        ("BLOB", ["\\x00a'", "b"]),
+        ("ENUM('a', 'b ''c')", ["a", "b 'c"]),
+        ("TEXT", ["007", "7"]),
+        ("STRUCT(a TIMESTAMPTZ, b INTEGER)", ["{a: 2026-01-02 00:00:00+00, b: 1}", "{b: 2}"]),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_the_view_has_verdicts_for_readers_everywhere(
+    nights: Any, kind: str, values: list[str], zone: str
+) -> None:
+    nights.sql(f"CREATE TABLE t (id {kind}, review TEXT)")
+    for number, value in enumerate(values):
+        cell = value.replace("'", "''")
+        nights.sql(f"INSERT INTO t VALUES ('{cell}', 'text {number}')")  # noqa: S608
+    nights.score("t")
+    with duckdb.connect(nights.database) as connection:
+        connection.execute(f"SET TimeZone = '{zone}'")
+        seen = connection.sql("SELECT count(overall_sentiment), count(*) FROM t_scored").fetchall()
+    assert seen == [(2, 2)]
+
+
+def test_the_view_of_an_earlier_version_is_made_anew(nights: Any) -> None:
+    nights.sql("CREATE TABLE t (id TIMESTAMPTZ, review TEXT)")
+    nights.sql("INSERT INTO t VALUES ('2026-01-02 03:04:05+00', 'fine')")
+    nights.score("t")
+    columns = ", ".join(f"verdict.{name}" for name in VERDICT_COLUMNS)
+    nights.sql(
+        f"CREATE OR REPLACE VIEW t_scored AS SELECT review.id, review.review, {columns} "  # noqa: S608
+        "FROM main.t AS review LEFT JOIN main.t_sentiment AS verdict "
+        "ON CAST(review.id AS VARCHAR) = verdict.drugmon_key;"
+        "COMMENT ON VIEW t_scored IS 'made by drugmon, definition 0123456789abcdef'"
+    )
+    nights.score("t")
+    reader = "SET TimeZone = 'Asia/Kolkata'; SELECT count(overall_sentiment) FROM t_scored"
+    assert nights.sql(reader) == [(1,)]
