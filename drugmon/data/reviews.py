@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,17 +27,43 @@ class Texts(NamedTuple):
     text: str | None
 
 
+INVISIBLE: Final = (
+    "\0-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""What shows nothing beside white space, as ranges of a regular expression.
+
+Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt), controls, and braille's blank.
+"""
+
+_VISIBLE: Final = re.compile(rf"[^\s{INVISIBLE}]")
+
+
 def clean(text: str | None) -> str | None:
-    """Unescape HTML entities and strip white space; None where nothing is left.
+    """Unescape HTML entities and strip white space; None where nothing visible is left.
 
     Idempotent: doubly escaped text (`&amp;#039;`) is unescaped until it stays as it is. "None" and
     "N/A" are texts, because reviewers write them to say that there was nothing to tell.
     """
     if text is None:
         return None
+    stripped = _unescaped(text).strip()
+    return stripped if _VISIBLE.search(stripped) else None
+
+
+def is_invisible(text: str | None) -> bool:
+    """Tell whether a text is neither null nor blank, and yet has nothing that anybody could see."""
+    if text is None or ("&" not in text and _VISIBLE.search(text)):
+        return False
+    stripped = _unescaped(text).strip()
+    return bool(stripped) and not _VISIBLE.search(stripped)
+
+
+def _unescaped(text: str) -> str:
     while "&" in text and (unescaped := html.unescape(text)) != text:
         text = unescaped  # terminates: what replaces an entity is shorter than the entity
-    return text.strip() or None
+    return text
 
 
 def with_text(reviews: Sequence[Texts]) -> npt.NDArray[np.bool_]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from drugmon.data.reviews import Texts
+from drugmon.data.reviews import Texts, is_invisible
 
 SCORING_VERSION: Final = 1
 """To be raised whenever cleaning, layout or anything else that shapes a verdict changes in code."""
@@ -34,4 +33,6 @@ class Fingerprinter:
         # Lone surrogates are legal in JSON strings, hence surrogatepass.
         joined = "".join([text for text in texts if text])
         digest.update(joined.encode("utf-8", "surrogatepass"))
+        if any(map(is_invisible, texts)):  # such a text got a verdict once, and is none any more
+            digest.update(b"\0invisible")
         return digest.hexdigest()

@@ -31,6 +31,16 @@ def test_null_empty_and_shifted_texts_differ(one: Texts, other: Texts) -> None:
     assert of(one) != of(other)
 
 
+def test_only_texts_that_lost_their_verdict_have_new_fingerprints() -> None:
+    of = Fingerprinter("adapter").of
+    kept = Texts("good & &nbsp; \u200b", None, "None", " \u00a0")
+    assert of(kept) == "43301e7bfe955d2a846992b3d1608351"
+    lost = Texts("\u200b", None, "None", None)
+    digest = Fingerprinter("adapter")._start.copy()
+    digest.update(fingerprint._LENGTHS.pack(1, -1, 4, -1) + "\u200bNone".encode())
+    assert of(lost) != digest.hexdigest()
+
+
 def test_it_has_32_hex_characters_and_follows_context_and_version(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
