@@ -16,19 +16,17 @@ ORDER BY table_schema, table_name;
 DESCRIBE FROM {relation};
 
 -- name: key_problems
--- How many rows of a key column are null, and up to three of the values that it has several times.
+-- How many rows of a key column are null, and how many values it has several times.
 SELECT
     (SELECT count(*) FROM {relation} WHERE {column} IS NULL) AS nulls,
     (
-        SELECT list(value)
+        SELECT count(*)
         FROM (
-            SELECT CAST({column} AS VARCHAR) AS value
+            SELECT {column}
             FROM {relation}
             WHERE {column} IS NOT NULL
             GROUP BY {column}
             HAVING count(*) > 1
-            ORDER BY {column}
-            LIMIT 3
         )
     ) AS duplicates;
 

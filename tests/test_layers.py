@@ -21,7 +21,7 @@ LAYERS = (
     ("models",),
     ("data",),
     ("statistics",),
-    ("labels", "config", "checked", "closing", "errors", "signals", "__init__"),
+    ("labels", "config", "checked", "closing", "errors", "signals", "wording", "__init__"),
 )
 """Top to bottom. A module imports from its own layer and from those below it."""
 

@@ -11,6 +11,7 @@ from typing import Final
 from drugmon.data.reviews import Rows, Texts
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import ASPECTS
+from drugmon.wording import name_told, names_told
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def resolve_columns(
     columns = ColumnMap(**{k: name for k, name in chosen.items() if k not in surplus})
     if need_text and not columns.has_text:
         raise SourceError(
-            f"{where}: no text column among {_listed(names)}; name one with --column benefits=NAME "
-            "(or side_effects, comments, text)"
+            f"{where}: no text column among {names_told(names)}; name one with --column "
+            f"benefits=NAME (or side_effects, comments, text){_separated(names)}"
         )
     return columns
 
@@ -128,8 +129,8 @@ def _strings(rows: Rows, name: str, start: int, where: str) -> list[str | None]:
     for row, value in enumerate(rows.column(name), start + 1):
         if value is not None and not isinstance(value, str):
             raise SourceError(
-                f"{where}: column {name!r} holds {type(value).__name__} (row {row}), a review text "
-                "must be a string; name another column with --column benefits=NAME"
+                f"{where}: column {name_told(name)} holds {type(value).__name__} (row {row}), a "
+                "review text must be a string; name another column with --column benefits=NAME"
             )
         texts.append(value)
     return texts
@@ -143,7 +144,7 @@ def _named_column(field: str, name: str, names: Sequence[str], where: str) -> st
     alike = [other for other in names if _normal(other) == _normal(name)]
     if len(alike) != 1:
         raise UsageError(
-            f"--column {field}={name}: {where} has no such column; it has {_listed(names)}"
+            f"--column {field}={name}: {where} has no such column; it has {names_told(names)}"
         )
     return alike[0]
 
@@ -160,7 +161,7 @@ def _by_alias(
             return None  # scoring does without it, and a guess could be wrong
         if len(alike) > 1:
             raise UsageError(
-                f"{where}: columns {_listed(alike)} could all be {field}; "
+                f"{where}: columns {names_told(alike)} could all be {field}; "
                 f"choose with --column {field}=NAME"
             )
         if alike:
@@ -172,5 +173,10 @@ def _normal(name: str) -> str:
     return re.sub(r"[\s_\-]", "", name).lower()
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in names)
+def _separated(names: Sequence[str]) -> str:
+    """A hint for a file of one column whose name looks like several."""
+    found = next((mark for mark in ";|\t," if len(names) == 1 and mark in names[0]), None)
+    if found is None:
+        return ""
+    spelled = "tab" if found == "\t" else f"'{found}'"
+    return f"; if {spelled} separates its cells, add --delimiter {spelled}"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drugmon.data.condition import check_condition
-from drugmon.data.duckdb.database import close_off, in_memory
+from drugmon.data.duckdb.database import close_off, first_line, in_memory
 from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import Rows, Window
 from drugmon.errors import UsageError
@@ -109,8 +109,7 @@ class _Condition:
                 f"a value in {self._file} cannot be converted; use TRY_CAST"
             ) from error
         except duckdb.Error as error:
-            reason = str(error).strip().splitlines()[0]
-            raise self._error(f"{reason} (in {self._file})") from error
+            raise self._error(f"{first_line(error)} (in {self._file})") from error
 
     def _query(self) -> list[int]:
         condition = Sql(self._text)

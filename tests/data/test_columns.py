@@ -118,3 +118,23 @@ def test_a_field_that_is_no_text_is_never_guessed() -> None:
 )
 def test_the_usual_names_of_texts_are_known(name: str, field: str) -> None:
     assert getattr(resolve_columns(["id", name, "rating"], {}, "f"), field) == name
+
+
+def test_a_source_without_a_header_tells_nothing_of_its_texts() -> None:
+    with pytest.raises(SourceError) as caught:
+        resolve_columns(["R1", "5", "my secret illness"], {}, "f.csv")
+    assert str(caught.value) == (
+        "f.csv: no text column among 3 columns, not all with a name (does the first line hold "
+        "names?); name one with --column benefits=NAME (or side_effects, comments, text)"
+    )
+    with pytest.raises(UsageError, match=r"f\.csv has no such column; it has 2 columns, not all"):
+        resolve_columns(["5", "my secret illness"], {"text": "body"}, "f.csv")
+
+
+@pytest.mark.parametrize(("name", "spelled"), [("id;review", "';'"), ("id\treview", "tab")])
+def test_another_delimiter_is_told_of(name: str, spelled: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        resolve_columns([name], {}, "f.csv")
+    assert str(caught.value).endswith(
+        f"if {spelled} separates its cells, add --delimiter {spelled}"
+    )

@@ -18,6 +18,20 @@ from drugmon.signals import passed_on
 
 _POLL_SECONDS: Final = 0.1
 _HOLDER: Final = re.compile(r"\(PID (\d+)\)")
+_WITHOUT_VALUES: Final = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConnectionException,
+    duckdb.DependencyException,
+    duckdb.IOException,
+    duckdb.NotImplementedException,
+    duckdb.OutOfMemoryException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+    duckdb.TransactionException,
+)
+"""Errors about statements, files and the machine: their words hold nothing of the data."""
+
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "TimeZone": "UTC",
     "memory_limit": "1GB",  # of buffers; what does not fit spills to temp_directory
@@ -133,8 +147,15 @@ def writing(connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[None]
 
 
 def first_line(error: Exception) -> str:
-    """Return what DuckDB says, without its hints and its copy of the statement."""
-    return str(error).partition("\n")[0].removesuffix(".")
+    """Return what DuckDB says, without its hints, its copy of the statement, and any value.
+
+    Of an error about data (a conversion, a constraint) its kind is told: its words hold the value,
+    which may be a review.
+    """
+    says = str(error).partition("\n")[0].removesuffix(".")
+    if isinstance(error, duckdb.Error) and not isinstance(error, _WITHOUT_VALUES):
+        return says.partition(":")[0]
+    return says
 
 
 def _open_failure(

@@ -11,6 +11,7 @@ import duckdb
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.queries import Sql, statement
 from drugmon.errors import SourceError
+from drugmon.wording import names_told
 
 KEY: Final = "drugmon_key"
 """The column of the snapshot, of what is staged, and of the companion; always a VARCHAR."""
@@ -54,7 +55,7 @@ def review_key(
     if relation.primary_key is not None:
         return _by_column(relation, relation.primary_key)
     for name in relation.columns:
-        if name.lower() in _ID_NAMES and _problems(connection, relation, name) == (0, []):
+        if name.lower() in _ID_NAMES and _problems(connection, relation, name) == (0, 0):
             return _by_column(relation, name)
     return text_key(list(texts.values()))
 
@@ -83,22 +84,22 @@ def _checked(
     name = names.get(id_column.lower())
     if name is None:
         raise SourceError(
-            f"{where}: no column {id_column} for --id; it has: {', '.join(relation.columns)}"
+            f"{where}: no column {id_column} for --id; it has: {names_told(relation.columns)}"
         )
     nulls, duplicates = _problems(connection, relation, name)
     if nulls:
         raise SourceError(f"{where}: --id column {name} is null in {nulls:,} rows; choose another")
     if duplicates:
         raise SourceError(
-            f"{where}: --id column {name} is not unique: {', '.join(duplicates)} "
-            "stand in several rows; remove the duplicates or choose another column"
+            f"{where}: --id column {name} is not unique: {duplicates:,} values stand in several "
+            "rows; remove the duplicates or choose another column"
         )
     return name
 
 
 def _problems(
     connection: duckdb.DuckDBPyConnection, relation: Relation, column: str
-) -> tuple[int, list[str]]:
+) -> tuple[int, int]:
     sql = statement("key_problems", relation=relation.path, column=column)
     nulls, duplicates = connection.execute(sql).fetchall()[0]
-    return nulls, duplicates or []
+    return nulls, duplicates

@@ -14,6 +14,7 @@ from drugmon.data.duckdb.keys import as_text
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.queries import Sql, statement
 from drugmon.errors import DrugmonError, SinkError, SourceError, UsageError
+from drugmon.wording import name_told
 
 if TYPE_CHECKING:
     from drugmon.data.selection import Selection
@@ -40,8 +41,8 @@ def text_columns(relation: Relation, overrides: Mapping[str, str], where: str) -
         kind = relation.columns[column]
         if kind != "VARCHAR" and not kind.startswith("ENUM("):
             raise SourceError(
-                f"{where}: column {column!r} holds {kind}, a review text must be a VARCHAR; "
-                f"name another column with --column {name}=NAME"
+                f"{where}: column {name_told(column)} holds {kind}, a review text must be a "
+                f"VARCHAR; name another column with --column {name}=NAME"
             )
     return texts
 

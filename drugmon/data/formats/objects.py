@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from drugmon.errors import SourceError
+from drugmon.wording import name_told
 
 Object = dict[str, Any]
 
@@ -73,7 +74,8 @@ def to_table(rows: list[Object], schema: pa.Schema, where: str) -> pa.Table:
 
 def _mixed(where: str, name: str) -> SourceError:
     return SourceError(
-        f"{where}: the values of {name!r} have no one type; write JSONL, which keeps each as it is"
+        f"{where}: the values of {name_told(name)} have no one type; write JSONL, which keeps each "
+        "as it is"
     )
 
 

@@ -147,7 +147,7 @@ class ParquetWriter(Closing):
             )
         except pa.ArrowNotImplementedError as error:
             raise SinkError(
-                f"{like.where}: parquet cannot hold one of its types ({error}); write JSONL instead"
+                f"{like.where}: parquet cannot hold one of its types; write JSONL instead"
             ) from error
 
     def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:

@@ -25,6 +25,7 @@ from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
 from drugmon.errors import SourceError, UsageError
+from drugmon.wording import names_told
 
 TEXTS: Final = ("benefits", "side_effects", "comments", "text")
 GRADES: Final = ("rating", "effectiveness", "side_effects_grade")
@@ -287,7 +288,7 @@ def _date_column(asked: str | None, found: ColumnMap, own: Sequence[str], where:
         return alike[0]
     if asked == "date" and found.date is not None:
         return found.date
-    raise UsageError(f"--date-column {asked}: {where} has no such column; it has {', '.join(own)}")
+    raise UsageError(f"--date-column {asked}: {where} has no such column; it has {names_told(own)}")
 
 
 def _by_columns(
@@ -303,7 +304,7 @@ def _by_columns(
         elif name in own:
             chosen[name] = name
         else:
-            raise UsageError(f"--by {name}: {where} has no such column; it has {', '.join(own)}")
+            raise UsageError(f"--by {name}: {where} has no such column; it has {names_told(own)}")
     return chosen
 
 

@@ -16,6 +16,7 @@ from drugmon.labels import (
     RATING_LEVELS,
     SIDE_EFFECT_LEVELS,
 )
+from drugmon.wording import name_told, value_told
 
 LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
     "rating": RATING_LEVELS,
@@ -25,7 +26,6 @@ LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
 """The levels of every graded column, worst first."""
 
 MISSING: Final = -1
-_LONGEST_SHOWN: Final = 40
 
 
 def read_levels(
@@ -45,8 +45,8 @@ def read_levels(
             levels[row] = level_of(cell)
         except (ValueError, TypeError, KeyError, OverflowError):
             raise TrainingDataError(
-                f"{where}, row {start + row + 1}, column {column!r}: {_shown(cell)} is no "
-                f"{grade}; give {_wanted(grade)}, or leave the cell empty"
+                f"{where}, row {start + row + 1}, column {name_told(column)}: {value_told(cell)} "
+                f"is no {grade}; give {_wanted(grade)}, or leave the cell empty"
             ) from None
     return levels
 
@@ -96,9 +96,3 @@ def _wanted(grade: str) -> str:
     if grade == "rating":
         return "a whole number from 1 to 10"
     return "one of " + ", ".join(LEVELS[grade])
-
-
-def _shown(cell: object) -> str:
-    """Show a wrong cell, but never a review text that a wrong column mapping led to."""
-    shown = repr(cell)
-    return shown if len(shown) <= _LONGEST_SHOWN else f"a value of {len(shown)} characters"

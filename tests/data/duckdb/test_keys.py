@@ -56,12 +56,12 @@ def test_the_users_choice_comes_first(nights: Any) -> None:
 @pytest.mark.parametrize(
     ("rows", "id_column", "message"),
     [
-        ("(1, 'x')", "number", r"no column number for --id; it has: nr, review$"),
+        ("(1, 'x')", "number", r"no column number for --id; it has: 'nr', 'review'$"),
         ("(NULL, 'x')", "nr", r"--id column nr is null in 1 rows; choose another$"),
         (
             "(4, 'x'), (4, 'y'), (3, 'x'), (3, 'z'), (2, ''), (2, ''), (1, ''), (1, '')",
             "nr",
-            r"--id column nr is not unique: 1, 2, 3 stand in several rows; remove the duplicates",
+            r"--id column nr is not unique: 4 values stand in several rows; remove the duplicates",
         ),
     ],
 )

@@ -320,7 +320,7 @@ def test_dates_as_people_write_them(
     source = write(tmp_path / "n.parquet", night)
     summary = run(source, date_column="seen", since="2026-01-02", until="2026-01-03").summary
     assert summary.current.n == rows
-    with pytest.raises(UsageError, match=r"--date-column sen: .* has no such column; it has id"):
+    with pytest.raises(UsageError, match=r"--date-column sen: .* has no such column; it has 'id'"):
         run(source, date_column="sen")
 
 
@@ -332,7 +332,7 @@ def test_dates_as_people_write_them(
         ({"since": "yesterday"}, "--since yesterday: no date; write 2026-11-24"),
         ({"since": "2026-02-01", "until": "2026-01-01"}, "is not before"),
         ({"run": "abc"}, "--run abc: the history has no such run of this source"),
-        ({"by": ("colour",)}, "--by colour: .* has no such column; it has id, drug"),
+        ({"by": ("colour",)}, "--by colour: .* has no such column; it has 'id', 'drug"),
         ({"reference": "previous:x"}, "give how many runs: previous:7"),
     ],
 )

@@ -96,7 +96,10 @@ def test_rows_that_are_gone_leave_the_companion(owner: Owner, score: Any_) -> No
     [
         ({"where": "rating > 99"}, "has no rows that meet --where rating > 99; there is nothing"),
         ({"table": "nosuch"}, "no such table or view; there are: main.reviews"),
-        ({"id_column": "nosuch"}, "no column nosuch for --id; it has: id, benefits, side_effects"),
+        (
+            {"id_column": "nosuch"},
+            "no column nosuch for --id; it has: 'id', 'benefits', 'side_",
+        ),
     ],
 )
 def test_an_error_leaves_nothing_behind(

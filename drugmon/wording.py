@@ -1,0 +1,68 @@
+"""What messages may tell of data: the one place where that is decided.
+
+A file without a header has a review where names should be, a wrong column holds texts where grades
+should be. So a name is told only where it looks like one, and a value only where it is a number.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_LONGEST_NAME: Final = 40
+_MOST_WORDS: Final = 4
+_MOST_NAMES: Final = 20
+_NAME: Final = re.compile(r"(?:[^\W\d][\w .:/()#%-]*|Unnamed: \d+)?")
+_NUMBER: Final = re.compile(r"[-+]?\d[\d.,/%]{0,18}")
+_PROSE: Final = frozenset(
+    (
+        *("i", "i'm", "me", "my", "we", "you", "your", "he", "she", "they", "it", "it's", "its"),
+        *("am", "is", "are", "was", "were", "be", "been", "have", "had", "has", "did", "does"),
+        *("the", "this", "that", "these", "not", "very", "so", "but", "with", "because", "for"),
+        *("after", "before", "when", "felt", "feel", "made"),
+    )
+)
+"""Words of texts, which names of columns do without."""
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` looks like the name of a column, and not like words of a review."""
+    words = text.casefold().split()
+    short = len(text) <= _LONGEST_NAME and len(words) <= _MOST_WORDS
+    return short and _NAME.fullmatch(text) is not None and _PROSE.isdisjoint(words)
+
+
+def names_told(names: Iterable[str]) -> str:
+    """Return the names of a source's columns for a message; how many, if one looks like no name.
+
+    Where one does not, none is told: there may be no header, and then all are cells of a review.
+    """
+    listed = list(names)
+    if not listed:
+        return "no columns"
+    if not all(map(is_name, listed)):
+        count = f"{len(listed)} columns" if len(listed) > 1 else "one column"
+        return f"{count}, not all with a name (does the first line hold names?)"
+    shown = ", ".join(repr(name) for name in listed[:_MOST_NAMES])
+    more = len(listed) - _MOST_NAMES
+    return shown if more <= 0 else f"{shown} and {more} more"
+
+
+def name_told(name: str) -> str:
+    """Return the name of one column for a message, or what stands for it."""
+    return repr(name) if is_name(name) else f"a column with a name of {len(name):,} characters"
+
+
+def value_told(value: object) -> str:
+    """Return a cell for a message: numbers as they are, anything else by its length."""
+    text = str(value)
+    if isinstance(value, bool) or _NUMBER.fullmatch(text.strip()):
+        return repr(value)
+    return f"a value of {len(text):,} characters"
+
+
+def path_told(path: str | os.PathLike[str]) -> str:
+    """Return a path for messages and records; bytes that are no UTF-8 become a question mark."""
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drugmon.wording import is_name, name_told, names_told, path_told, value_told
+
+
+@pytest.mark.parametrize(
+    "name", ["id", "", "Drug Review", "side_effects", "Unnamed: 0", "Größe (cm)", "rating/10", "c1"]
+)
+def test_what_looks_like_a_name_is_one(name: str) -> None:
+    assert is_name(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It worked",
+        "Worked well for me",
+        "Headaches gone, slept well.",
+        "my secret illness",
+        "no more headaches since May",
+        "12",
+        "2026-01-01",
+        "x" * 41,
+        "line\nbreak",
+        '"Worked',
+        "id;rating;review",
+    ],
+)
+def test_words_of_a_text_are_no_name(text: str) -> None:
+    assert not is_name(text)
+    assert text not in names_told(["id", text])
+    assert text not in name_told(text)
+
+
+def test_all_names_are_told_or_none() -> None:
+    assert names_told(["id", "stars"]) == "'id', 'stars'"
+    assert names_told(["R1", "5", "Zoloft"]) == (
+        "3 columns, not all with a name (does the first line hold names?)"
+    )
+    assert names_told(["It worked"]).startswith("one column, not all")
+    assert names_told([]) == "no columns"
+    many = names_told([f"c{number}" for number in range(30)])
+    assert many.endswith("'c19' and 10 more")
+
+
+def test_of_values_only_numbers_are_told() -> None:
+    assert [value_told(value) for value in (7, 7.5, "11", " -3 ", True)] == (
+        ["7", "7.5", "'11'", "' -3 '", "True"]
+    )
+    assert value_told("Terrible") == "a value of 8 characters"
+    assert value_told(["a review"]) == "a value of 12 characters"
+
+
+@given(st.lists(st.text(max_size=60), max_size=30))
+def test_what_is_told_is_one_short_printable_line(names: list[str]) -> None:
+    told = names_told(names)
+    assert len(told) < 1_000
+    assert "\n" not in told
+    assert told.isprintable()
+
+
+def test_a_path_can_be_told_whatever_its_bytes() -> None:
+    assert path_told("a\udce9.csv") == "a\ufffd.csv"
+    assert path_told("ä.csv") == "ä.csv"
