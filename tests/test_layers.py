@@ -12,7 +12,7 @@ import drugmon
 
 PACKAGE = Path(drugmon.__file__).parent
 LAYERS = (
-    ("cli", "__main__"),
+    ("cli", "__main__", "__init__"),
     ("workflows",),
     ("reports",),
     ("monitoring",),
@@ -21,7 +21,7 @@ LAYERS = (
     ("models",),
     ("data",),
     ("statistics",),
-    ("labels", "config", "checked", "closing", "errors", "signals", "wording", "__init__"),
+    ("labels", "config", "checked", "closing", "errors", "signals", "wording"),
 )
 """Top to bottom. A module imports from its own layer and from those below it."""
 

@@ -11,6 +11,7 @@ from drugmon.errors import UsageError
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.engine import Engine
+from drugmon.scoring.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,25 @@ def predict(
         UsageError: there is no text at all.
         DrugmonError: the adapter cannot be used.
     """
+    check_has_text(texts)
+    scores = Engine(open_model(adapter, base, rule), engine, warn).score([texts])
+    return verdicts_of(scores)
+
+
+def check_has_text(texts: Texts) -> None:
+    """Refuse a review without any text.
+
+    Raises:
+        UsageError: there is none.
+    """
     if not any(map(clean, texts)):
         raise UsageError(
             "the review has no text: give --benefits, --side-effects, --comments or --text"
         )
-    scores = Engine(open_model(adapter, base, rule), engine, warn).score([texts])
+
+
+def verdicts_of(scores: Scores) -> list[Verdict]:
+    """The verdicts of the first review, in output order."""
     verdicts = []
     for column, target in enumerate(TARGETS):
         label = int(scores.labels[0, column])

@@ -1,0 +1,244 @@
+"""A loaded model for programs: frames in, frames out; texts in, verdicts out."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from drugmon.closing import Closing
+from drugmon.config import EngineConfig
+from drugmon.data.columns import ColumnMap, resolve_columns, texts_of
+from drugmon.data.formats.parquet import ArrowRows
+from drugmon.data.reviews import Texts
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
+from drugmon.data.verdicts.reuse import Reuse
+from drugmon.errors import UsageError
+from drugmon.labels import ASPECTS, LABELS, TARGETS
+from drugmon.models.adapters.adapter import CARD
+from drugmon.models.adapters.zero_shot import open_model
+from drugmon.scoring.engine import Engine
+from drugmon.scoring.scorer import Scorer
+from drugmon.workflows.predict import Verdict, check_has_text, verdicts_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+Frame = TypeVar("Frame", "pl.DataFrame", "pd.DataFrame", pa.Table, pa.RecordBatchReader)
+
+_WHERE: Final = "the frame"
+_ROWS: Final = 8_192
+"""Rows of a stream that are scored at a time."""
+
+
+class Model(Closing):
+    """An adapter that is loaded once and scores as often as it is asked.
+
+    Several threads may share one; they take turns. Use it as a context manager, or `close` it.
+
+    Args:
+        adapter: a shipped adapter by name, or a folder; None is the default one.
+        base: a base by itself instead (zero-shot).
+        rule: the decision rule, `balanced` or `likeliest`; None is the adapter's own.
+        engine: device, number format and threads.
+
+    Raises:
+        AdapterError, BaseModelError, DeviceError: it cannot be had, or is not what it should be.
+    """
+
+    def __init__(
+        self,
+        adapter: str | None = None,
+        *,
+        base: str | None = None,
+        rule: str | None = None,
+        engine: EngineConfig | None = None,
+    ) -> None:
+        self._adapter = open_model(adapter, base, rule)
+        self._engine = Engine(self._adapter, engine or EngineConfig(), _warn)
+        self._turn = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<drugmon.Model {self.identity} on {self._engine.compute}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    @property
+    def identity(self) -> str:
+        """`name@digest` of what judges, as written beside every verdict."""
+        return self._adapter.manifest.identity
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown; empty for a base by itself."""
+        path = self._adapter.folder / CARD
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What it judges, in output order."""
+        return self._adapter.manifest.targets
+
+    @property
+    def classes_(self) -> npt.NDArray[np.str_]:
+        """The labels in the order of `predict_proba`'s columns, as scikit-learn names them."""
+        return np.array(LABELS)
+
+    def close(self) -> None:
+        """End what scoring has started."""
+        self._engine.close()
+
+    def score(self, frame: Frame, *, columns: Mapping[str, str] | None = None) -> Frame:
+        """Return the frame with its verdict columns behind; rows, order and index stay.
+
+        Args:
+            frame: a polars or pandas data frame, a pyarrow table, or a pyarrow record-batch reader,
+                which is read and scored as the result is read.
+            columns: column names by field, where the names do not tell, such as
+                `{"benefits": "pros"}`; fields are those of `--column`.
+
+        Raises:
+            UsageError: it is no such frame, or `columns` names what is not there.
+            SourceError: no column holds texts.
+        """
+        scored: Frame
+        if isinstance(frame, pa.RecordBatchReader):
+            scored = self._score_stream(frame, columns or {})
+        else:
+            mapping = resolve_columns(_names(frame), columns or {}, _WHERE)
+            scored = _beside(frame, self._verdicts(_text_columns(frame, mapping), mapping))
+        return scored
+
+    def predict(
+        self,
+        text: str | None = None,
+        *,
+        benefits: str | None = None,
+        side_effects: str | None = None,
+        comments: str | None = None,
+    ) -> dict[str, Verdict]:
+        """The verdicts of one review by target: of a lone text, or of up to three.
+
+        Raises:
+            UsageError: there is no text, or a lone text beside others.
+        """
+        if text is not None and any((benefits, side_effects, comments)):
+            raise UsageError("give the review as one text, or by its aspects, not both")
+        review = Texts(benefits, side_effects, comments, text)
+        check_has_text(review)
+        with self._turn:
+            scores = self._engine.score([review])
+        return {verdict.target: verdict for verdict in verdicts_of(scores)}
+
+    def predict_proba(
+        self, texts: Sequence[str | None], target: str = "overall"
+    ) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities float (n, 3) of `target`, columns as `classes_`.
+
+        Each text is a review in one piece for `overall`, and the aspect's own text for an aspect. A
+        text with nothing to read has a row of NaN.
+
+        Raises:
+            UsageError: the model does not judge `target`.
+        """
+        if target not in self.targets:
+            raise UsageError(
+                f"{self.identity} does not judge {target!r}; it judges {', '.join(self.targets)}"
+            )
+        field = target if target in ASPECTS else "text"
+        empty = Texts(None, None, None, None)
+        reviews = [empty._replace(**{field: text}) for text in texts]
+        with self._turn:
+            scores = self._engine.score(reviews) if reviews else None
+        if scores is None:
+            return np.empty((0, len(LABELS)))
+        return scores.probabilities[:, TARGETS.index(target)].astype(np.float64)
+
+    def _score_stream(
+        self, reader: pa.RecordBatchReader, columns: Mapping[str, str]
+    ) -> pa.RecordBatchReader:
+        mapping = resolve_columns(reader.schema.names, columns, _WHERE)
+        kept = [name for name in reader.schema.names if name not in VERDICT_COLUMNS]
+        own = pa.schema([reader.schema.field(name) for name in kept])
+        schema = pa.schema([*own, *VERDICT_SCHEMA], metadata=reader.schema.metadata)
+
+        def scored() -> Iterator[pa.RecordBatch]:
+            for batch in reader:
+                for start in range(0, batch.num_rows, _ROWS):
+                    part = batch.slice(start, _ROWS)
+                    verdicts = self._verdicts(pa.Table.from_batches([part]), mapping)
+                    (added,) = verdicts.combine_chunks().to_batches()
+                    arrays = [*part.select(kept).columns, *added.columns]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+        return pa.RecordBatchReader.from_batches(schema, scored())
+
+    def _verdicts(self, table: pa.Table, mapping: ColumnMap) -> pa.Table:
+        """Verdicts of a table's rows, n rows of `VERDICT_SCHEMA`."""
+        reviews = texts_of(ArrowRows(table), mapping, 0, _WHERE)
+        with self._turn:
+            scorer = Scorer(self.identity, lambda: self._engine, Reuse([]))
+            parts = [
+                scorer.score(scorer.plan(reviews[start : start + _ROWS]))
+                for start in range(0, len(reviews), _ROWS)
+            ]
+        return pa.Table.from_batches(parts, VERDICT_SCHEMA)
+
+
+def _names(frame: Any) -> list[str]:
+    """The columns of a frame.
+
+    Raises:
+        UsageError: it is none that `Model.score` takes, or a name is no text.
+    """
+    if isinstance(frame, pa.Table):
+        return list(frame.schema.names)
+    # Asked of the object: neither library is imported for who does not use it.
+    if type(frame).__module__.partition(".")[0] not in ("polars", "pandas") or not hasattr(
+        frame, "__arrow_c_stream__"
+    ):
+        raise UsageError(
+            f"a {type(frame).__name__} cannot be scored: give a polars or pandas data frame, a "
+            "pyarrow table or record-batch reader"
+        )
+    if not all(isinstance(name, str) for name in frame.columns):
+        raise UsageError("a column of the frame has a name that is no text; rename it")
+    return list(frame.columns)
+
+
+def _text_columns(frame: Any, mapping: ColumnMap) -> pa.Table:
+    """The columns that hold texts, alone: others may have no form in Arrow."""
+    fields = (mapping.benefits, mapping.side_effects, mapping.comments, mapping.text)
+    names = [name for name in fields if name is not None]
+    if isinstance(frame, pa.Table):
+        return frame.select(names)
+    if type(frame).__module__.startswith("pandas"):
+        return pa.Table.from_pandas(frame[names], preserve_index=False)
+    return frame.select(names).to_arrow()
+
+
+def _beside(frame: Any, verdicts: pa.Table) -> Any:
+    """The frame, without verdict columns of before, and the verdicts behind it, in its own kind."""
+    if isinstance(frame, pa.Table):
+        own = frame.select([name for name in frame.schema.names if name not in VERDICT_COLUMNS])
+        schema = pa.schema([*own.schema, *VERDICT_SCHEMA], metadata=frame.schema.metadata)
+        return pa.table([*own.columns, *verdicts.columns], schema)
+    if type(frame).__module__.startswith("pandas"):
+        own = frame.drop(columns=[name for name in VERDICT_COLUMNS if name in frame.columns])
+        added = verdicts.to_pandas()
+        return own.assign(**{name: added[name].array for name in added.columns})
+    import polars as pl
+
+    own = frame.drop([name for name in VERDICT_COLUMNS if name in frame.columns])
+    return own.hstack(pl.DataFrame(verdicts))
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=3)
