@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.verdicts.atomic import sink_errors
+from drugmon.data.verdicts.atomic import open_own, sink_errors
 from drugmon.errors import RunningError
 
 _POLL_SECONDS: Final = 0.2
@@ -32,7 +32,7 @@ def lock_file(path: Path, wait: float, busy: str) -> Iterator[None]:
     """
     with sink_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
     with os.fdopen(descriptor, "r+", encoding="ascii", errors="replace") as file:
         deadline = time.monotonic() + wait
         while not _try_lock(file.fileno()):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from drugmon.data.lock import lock_file, locked
-from drugmon.errors import RunningError
+from drugmon.errors import RunningError, SinkError
 
 HOLDER = """
 import sys, time
@@ -75,3 +75,15 @@ def test_a_file_in_the_place_of_its_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError), lock_file(tmp_path / "file" / "job.lock", 0, ""):
         pass
+
+
+def test_a_lock_is_not_taken_through_a_symbolic_link(tmp_path: Path) -> None:
+    victim, lock = tmp_path / "victim", tmp_path / "job.lock"
+    victim.write_text("precious")
+    lock.symlink_to(victim)
+    with (
+        pytest.raises(SinkError, match="is a symbolic link, through which drugmon writes nothing"),
+        lock_file(lock, 0, "wait"),
+    ):
+        pass
+    assert victim.read_text() == "precious"

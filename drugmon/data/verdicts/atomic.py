@@ -26,13 +26,17 @@ _FORBIDDEN: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path, source: Path | None = None) -> Iterator[Path]:
     """Give an empty temporary file beside `target`, which it replaces when the block ends well.
 
     The temporary is flushed to the disk before and its folder after the rename. An existing
     target keeps its mode; a link keeps pointing to what is replaced. Whatever fails, the target
     stays as it was and the temporary goes. Temporaries that killed runs left for the same target
     are removed first.
+
+    Args:
+        target: what is replaced.
+        source: where the content comes from: whom it is closed to, the target is closed to.
 
     Raises:
         SinkError: the target is a folder, cannot be written, or the disk is full.
@@ -43,6 +47,8 @@ def replacing(target: Path) -> Iterator[Path]:
             raise SinkError(f"{target}: is a folder; name a file")
         _sweep(real.parent, re.escape(real.name))
         temporary, lock = _create_beside(real)
+        if source is not None:
+            _close_as(source, temporary)
     try:
         with sink_errors(target):
             yield temporary
@@ -95,6 +101,11 @@ def sink_errors(target: Path) -> Iterator[None]:
                 f"{target}: cannot be written ({os.strerror(error.errno)}); nothing was changed, "
                 "choose another place with --out"
             ) from error
+        if error.errno == errno.ELOOP:
+            raise SinkError(
+                f"{target}: is a symbolic link, through which drugmon writes nothing of its own; "
+                "remove it"
+            ) from error
         if error.errno in (errno.ENOENT, errno.ENOTDIR) and not target.parent.is_dir():
             raise SinkError(
                 f"{target}: the folder {target.parent} does not exist; create it first"
@@ -117,6 +128,46 @@ def _create_beside(target: Path) -> tuple[Path, int]:
             os.chown(path, before.st_uid, before.st_gid)
         path.chmod(stat.S_IMODE(before.st_mode))
     return path, lock
+
+
+def _close_as(source: Path, path: Path) -> None:
+    """Take from `path` what `source` does not allow; its group's rights only where it has that."""
+    like, made = source.stat(), path.stat()
+    allowed = stat.S_IMODE(like.st_mode) | stat.S_IRUSR | stat.S_IWUSR
+    if like.st_gid != made.st_gid:
+        try:
+            os.chown(path, -1, like.st_gid)
+        except PermissionError:  # of another group: it gets what everybody has
+            allowed &= ~stat.S_IRWXG | (allowed & stat.S_IRWXO) << 3
+    path.chmod(stat.S_IMODE(made.st_mode) & allowed)
+
+
+def open_own(path: Path, flags: int, mode: int = 0o666) -> int:
+    """Open a file of drugmon's own, never through a symbolic link, and return the descriptor.
+
+    Raises:
+        OSError: it cannot be opened; ELOOP where it is a link.
+    """
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+
+
+def make_own_folder(folder: Path) -> None:
+    """Make a folder for what drugmon keeps beside an output: only its user looks into it.
+
+    Raises:
+        OSError: it cannot be made; ELOOP where it is a symbolic link.
+        SinkError: it is there and belongs neither to this user nor to whoever has the folder
+            around it: what lies in it may be a trap.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    state = folder.lstat()
+    if stat.S_ISLNK(state.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
+    if state.st_uid not in (os.geteuid(), folder.parent.stat().st_uid):
+        raise SinkError(
+            f"{folder}: belongs to another user (uid {state.st_uid}); remove it, or write "
+            "elsewhere with --out"
+        )
 
 
 def _sweep(folder: Path, name: str) -> None:

@@ -9,6 +9,7 @@ nothing leaves nothing: neither the file nor, where nothing else lies in it, its
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import BinaryIO, Final, Self
 import pyarrow as pa
 
 from drugmon.closing import Closing
+from drugmon.data.verdicts.atomic import make_own_folder, open_own
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
 from drugmon.errors import BusyError, SinkError
 
@@ -102,10 +104,10 @@ class Journal(Closing):
 
     def _open(self) -> BinaryIO:
         while True:
-            self._path.parent.mkdir(exist_ok=True)
+            make_own_folder(self._path.parent)
             # Another run may remove the folder before the file in it is opened.
             with contextlib.suppress(FileNotFoundError):
-                return os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+                return os.fdopen(open_own(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
 
     def _busy(self, file: BinaryIO) -> BusyError:
         pid = file.read(_HEADER_BYTES).decode("ascii", "replace").strip().rpartition(" ")[2]
@@ -118,6 +120,11 @@ class Journal(Closing):
         if not self._target.parent.is_dir():
             return SinkError(
                 f"{self._target}: the folder {self._target.parent} does not exist; create it first"
+            )
+        if error.errno == errno.ELOOP:
+            return SinkError(
+                f"{error.filename}: is a symbolic link, through which drugmon writes nothing of "
+                "its own; remove it"
             )
         return SinkError(
             f"{self._path}: cannot keep finished verdicts ({error.strerror}); "

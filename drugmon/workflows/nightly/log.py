@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from drugmon.data.verdicts.atomic import sink_errors
+from drugmon.data.verdicts.atomic import open_own, sink_errors
 from drugmon.workflows.nightly.settings import Log
 
 NAME: Final = "drugmon.nightly"
@@ -24,6 +26,12 @@ _BYTES_PER_MB: Final = 1_000_000
 
 
 class _LogFile(RotatingFileHandler):
+    def _open(self) -> TextIOWrapper[Any]:
+        """Open the log, never through a symbolic link."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        descriptor = open_own(Path(self.baseFilename), flags)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """A log that cannot be written, as on a full disk, is no reason to end the night."""
 

@@ -72,7 +72,7 @@ def score_file(
                 FreshRows(aside, began, columns) as fresh,
             ):
                 with (
-                    replacing(target) as temporary,
+                    replacing(target, source.path) as temporary,
                     open_writer(temporary, to.format, to.compression, reader) as writer,
                     planned(windows, scorer) as ahead,
                     written_behind(_writing(writer, fresh)) as write,

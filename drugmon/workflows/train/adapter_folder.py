@@ -65,7 +65,10 @@ def finished(
     learned = reviews.take(measured.kept.record.learned)
     write_ranges(_sealed(folder, manifest), learned.texts)
     _write_card(folder, manifest, held, command)
-    return _sealed(folder, manifest)
+    adapter = _sealed(folder, manifest)
+    for path in folder.rglob("*"):  # safetensors makes files that only their owner reads
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return adapter
 
 
 def _write_card(folder: Path, manifest: Manifest, held: HeldOut, command: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drugmon.data.verdicts.atomic import building, replacing
+from drugmon.data.verdicts.atomic import building, make_own_folder, replacing
 from drugmon.errors import SinkError
 
 
@@ -174,3 +174,35 @@ def test_the_target_is_always_the_old_or_the_new(
     else:
         assert target.read_bytes() == new
     assert names(target.parent) == ["a"]
+
+
+@pytest.mark.parametrize("existing", [None, 0o644, 0o600])
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o444, 0o644)])
+def test_the_target_is_never_more_open_than_its_source(
+    tmp_path: Path, mode: int, expected: int, existing: int | None
+) -> None:
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_text("x")
+    source.chmod(mode)
+    if existing is not None:
+        target.write_text("old")
+        target.chmod(existing)
+    with replacing(target, source) as path:
+        path.write_text("new")
+    assert target.stat().st_mode & 0o777 == expected & (existing or 0o644)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user")
+def test_a_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / ".drugmon"
+    folder.mkdir()
+    os.chown(folder, 4321, 4321)
+    with pytest.raises(SinkError, match=r"belongs to another user \(uid 4321\); remove it"):
+        make_own_folder(folder)
+    os.chown(tmp_path, 4321, 4321)
+    make_own_folder(folder)
+
+
+def test_a_folder_of_drugmons_own_is_closed_to_others(tmp_path: Path) -> None:
+    make_own_folder(tmp_path / ".drugmon")
+    assert (tmp_path / ".drugmon").stat().st_mode & 0o777 == 0o700

@@ -108,3 +108,23 @@ def test_a_folder_that_cannot_be_is_a_sink_error(tmp_path: Path) -> None:
     (tmp_path / ".drugmon").write_text("a file in the way")
     with pytest.raises(SinkError, match="cannot keep finished verdicts"), Journal(tmp_path / "a"):
         pass
+
+
+@pytest.mark.parametrize("link", ["folder", "file"])
+def test_nothing_is_written_through_a_symbolic_link(tmp_path: Path, link: str) -> None:
+    target, victim = tmp_path / "a.parquet", tmp_path / "victim"
+    path = journal_file(target)
+    if link == "folder":
+        victim.mkdir()
+        path.parent.symlink_to(victim)
+    else:
+        victim.write_text("precious" * 100)
+        path.parent.mkdir()
+        path.symlink_to(victim)
+    message = "is a symbolic link, through which drugmon writes nothing of its own; remove it"
+    with pytest.raises(SinkError, match=message), Journal(target):
+        pass
+    if link == "folder":
+        assert list(victim.iterdir()) == []
+    else:
+        assert victim.read_text() == "precious" * 100
