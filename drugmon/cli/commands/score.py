@@ -37,6 +37,9 @@ from drugmon.errors import DrugmonError
 @click.option("--where", metavar="CONDITION", help="Score only rows that meet a SQL condition.")
 @click.option("--limit", type=click.IntRange(min=1), help="Score at most so many rows.")
 @click.option("--rescore", is_flag=True, help="Score every row again.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace own columns that are called like verdicts."
+)
 @click.option("--dry-run", is_flag=True, help="Tell how many rows would be scored; write nothing.")
 @click.option(
     "--history",

@@ -20,7 +20,7 @@ from drugmon.data.duckdb.snapshot import take_snapshot, text_columns
 from drugmon.data.history.monitored import RunNumbers, write_numbers
 from drugmon.data.history.runs import RunRecord, write_run
 from drugmon.data.queries import statement
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, check_replaced
 
 if TYPE_CHECKING:
     from drugmon.data.selection import Selection
@@ -41,6 +41,7 @@ class Table:
         overrides: column names from `--column`, by field.
         in_place: write into the table itself instead of its companion; rows are then told apart by
             their texts.
+        overwrite: columns of the table's own may be called like verdicts; these are replaced.
 
     Raises:
         SourceError: there is no such file.
@@ -55,6 +56,7 @@ class Table:
         lock_timeout: float = 30.0,
         overrides: Mapping[str, str] | None = None,
         in_place: bool = False,
+        overwrite: bool = False,
     ) -> None:
         check_exists(database)
         self.database = database
@@ -63,6 +65,7 @@ class Table:
         self._lock_timeout = lock_timeout
         self._overrides = overrides or {}
         self._in_place = in_place
+        self._overwrite = overwrite
         self._key: Key | None = None
 
     @property
@@ -92,6 +95,8 @@ class Table:
         """
         with self._connect(read_only=True) as connection:
             relation = Relation.find(connection, self.name, self.where)
+            if not self._overwrite:
+                check_replaced(relation.columns, self.where)
             texts = text_columns(relation, self._overrides, self.where)
             if self._in_place:
                 check_in_place(relation, self.where)

@@ -56,6 +56,7 @@ class DelimitedReader(Closing):
         self._source, self._encoding = source, text_format.encoding
         self._lines, self._records = self._opened()
         line, self._header = next(self._records, ("", []))
+        self.names: Sequence[str] = self._header
         self._own = [i for i, name in enumerate(self._header) if name not in VERDICT_COLUMNS]
         self.header_line, cells = self._own_part((line, self._header))
         self.columns = _unique(cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -27,6 +27,8 @@ class Reader(Protocol):
     """What messages call the source."""
     columns: list[str]
     """Its own columns, each name once; earlier verdict columns are left out."""
+    names: Sequence[str]
+    """All its columns, earlier verdicts too."""
     total: int | None
     """Its number of rows; None until a text file is read through."""
 

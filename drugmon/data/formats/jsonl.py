@@ -74,6 +74,7 @@ class JsonlReader(Closing):
         self.where = source.name
         self.total: int | None = None
         self.columns: list[str] = []
+        self.names: Sequence[str] = []
         self._source = (source, text_format.encoding)
         self._lines, self._records = self._opened()
 
@@ -86,7 +87,7 @@ class JsonlReader(Closing):
             for _, row in records:
                 self.total += 1
                 keys.update(dict.fromkeys(row))
-        self.columns = own_keys([keys])
+        self.columns, self.names = own_keys([keys]), list(keys)
 
     @cached_property
     def schema(self) -> pa.Schema:

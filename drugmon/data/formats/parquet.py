@@ -64,6 +64,7 @@ class ParquetReader(Closing):
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
         whole = self._file.schema_arrow
+        self.names: Sequence[str] = whole.names
         self._own = [i for i, name in enumerate(whole.names) if name not in VERDICT_COLUMNS]
         self.schema = pa.schema([whole.field(i) for i in self._own], metadata=whole.metadata)
         self.columns: list[str] = self.schema.names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -75,6 +75,24 @@ def make_verdicts(
         pa.array(fingerprints, pa.string()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=VERDICT_SCHEMA)
+
+
+def check_replaced(names: Collection[str], where: str) -> None:
+    """Refuse columns that are called like verdicts where nothing tells that drugmon made them.
+
+    Args:
+        names: all columns of the source.
+        where: the source, for the message.
+
+    Raises:
+        SourceError: scoring would replace a column of the user's own, such as people's labels.
+    """
+    replaced = [name for name in VERDICT_COLUMNS if name in names]
+    if replaced and not any(name.startswith("drugmon_") for name in replaced):
+        raise SourceError(
+            f"{where}: has a column {replaced[0]} of its own, which scoring would replace; "
+            "rename it, or let it go with --overwrite"
+        )
 
 
 def cast_verdicts(table: pa.Table | pa.RecordBatch, where: str) -> pa.Table:

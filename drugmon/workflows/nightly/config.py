@@ -182,6 +182,7 @@ def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str
             # A slash at its end, which says that a folder is meant, has to stay.
             out=os.path.join(folder, source.out) if source.out else None,  # noqa: PTH118
             in_place=source.in_place,
+            overwrite=source.overwrite,
             table=source.table or None,
             id_column=source.id or None,
             lock_timeout=source.lock_timeout,

@@ -95,6 +95,7 @@ class Source:
     delimiter: str = optional()
     out: str = optional()
     in_place: bool = False
+    overwrite: bool = False
     history: str = optional()
     lock_timeout: float = within(30.0, 0, 86_400)
     report: Mapping[str, Any] = field(default_factory=dict, metadata={"optional": True})

@@ -29,6 +29,7 @@ from drugmon.data.selection import Selection, select
 from drugmon.data.sources import FileSource, StandardInput
 from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.atomic import replacing
+from drugmon.data.verdicts.columns import check_replaced
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import SinkError, SourceError
@@ -56,6 +57,8 @@ def score_file(
     """
     began = datetime.now(UTC)
     with open_reader(source, text_format) as reader:
+        if not run.overwrite:
+            check_replaced(reader.names, reader.where)
         total = run.selection.size_of(reader.total)
         columns = _columns(reader, overrides)
         windows = _selected(reader, columns, run.selection)

@@ -46,6 +46,7 @@ class ScoreRun:
     rescore: bool
     dry_run: bool
     on_progress: Callable[[Progress], None]
+    overwrite: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
     @property

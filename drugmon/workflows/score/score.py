@@ -45,6 +45,7 @@ class ScoreConfig:
     where: str | None = None
     limit: int | None = None
     rescore: bool = False
+    overwrite: bool = False
     dry_run: bool = False
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
     history: Path | None = None
@@ -129,7 +130,13 @@ def score(
     adapter.verify()
     with LazyEngine(adapter, config.engine, warn) as engine:
         run = ScoreRun(
-            adapter.manifest, engine, config.selection, config.rescore, config.dry_run, on_progress
+            adapter.manifest,
+            engine,
+            config.selection,
+            config.rescore,
+            config.dry_run,
+            on_progress,
+            config.overwrite,
         )
         done, failures = _score_sources(config, run, stdin, stdout)
     outputs, tallies = list(done), list(done.values())
@@ -163,6 +170,7 @@ def _score_sources(
             lock_timeout=config.lock_timeout,
             overrides=config.columns,
             in_place=config.in_place,
+            overwrite=config.overwrite,
         )
         return {table.where: score_table(run, table)}, []
     reading: _Reading = {"overrides": config.columns, "text_format": config.text_format}

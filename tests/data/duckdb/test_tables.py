@@ -208,3 +208,11 @@ def test_a_failed_commit_changes_nothing(nights: Any, tmp_path: Path) -> None:
         assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [
             ("reviews",)
         ]
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_column_of_the_users_own_is_refused(nights: Any, tmp_path: Path, in_place: bool) -> None:
+    nights.sql("CREATE TABLE t AS SELECT 1 AS id, 'fine' AS review, 'mine' AS overall_sentiment")
+    with pytest.raises(SourceError, match="has a column overall_sentiment of its own"):
+        copied(nights, tmp_path, name="t", in_place=in_place)
+    assert len(copied(nights, tmp_path, name="t", in_place=in_place, overwrite=True)) == 1

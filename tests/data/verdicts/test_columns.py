@@ -10,6 +10,7 @@ from drugmon.data.verdicts.columns import (
     VERDICT_COLUMNS,
     VERDICT_SCHEMA,
     cast_verdicts,
+    check_replaced,
     make_verdicts,
 )
 from drugmon.errors import SourceError
@@ -91,3 +92,15 @@ def test_other_values_in_verdict_columns_are_named(column: str) -> None:
         SourceError, match=f"^a.csv: column {column} does not hold verdicts; --rescore"
     ):
         cast_verdicts(table, "a.csv")
+
+
+def test_columns_of_the_users_own_are_refused() -> None:
+    check_replaced(["review", "sentiment"], "a.csv")
+    check_replaced(["review", *VERDICT_COLUMNS], "a.csv")
+    check_replaced(["review", "overall_sentiment", "drugmon_adapter"], "a.csv")
+    with pytest.raises(SourceError) as refused:
+        check_replaced(["review", "overall_sentiment"], "a.csv")
+    assert str(refused.value) == (
+        "a.csv: has a column overall_sentiment of its own, which scoring would replace; "
+        "rename it, or let it go with --overwrite"
+    )
