@@ -35,7 +35,7 @@ from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.labels import GRADE_OF_TARGET, LABEL_OF_LEVEL
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.tokens.vocabulary import Vocabulary
-from drugmon.monitoring.checks.compare import Comparison, Reference, compare
+from drugmon.monitoring.checks.compare import Comparison, ReferenceSide, compare
 from drugmon.monitoring.checks.gate import Gate, read_gate
 from drugmon.monitoring.checks.summary import Status
 from drugmon.monitoring.profiles.aggregate import Counted, count_scored, label_of
@@ -153,7 +153,7 @@ def judge(
         if profile_only:
             profile, texts = kept_profile(profile), []
         held_out = then.profile.quality
-        reference = Reference("reference", profile, texts, held_out)
+        reference = ReferenceSide("reference", profile, texts, held_out)
         compared = compare(now, reference, gate)
         sample = sample_for_evidently(current_rows, reference_rows)
     return compared, current_rows, reference_rows, sample

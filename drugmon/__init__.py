@@ -137,7 +137,7 @@ def report(source: str, **options: Any) -> ReportResult:
 
     Args:
         source: a scored file, or a database with `table`.
-        options: those of the command, as `drugmon.workflows.report.report.ReportConfig` names
+        options: those of the command, as `drugmon.workflows.report.config.report_config` names
             them: `table`, `since`, `last`, `reference`, `out`, ...
 
     Returns:
@@ -158,7 +158,7 @@ def report(source: str, **options: Any) -> ReportResult:
         >>> result.page.name
         'index.html'
     """
-    from drugmon.workflows.report.report import ReportConfig
+    from drugmon.workflows.report.config import report_config
     from drugmon.workflows.report.report import report as run
 
-    return run(ReportConfig(source, **options))
+    return run(report_config(source, **options))

@@ -33,16 +33,36 @@ CAST({column} AS {type}) AS {as_name};
 CAST(NULL AS {type}) AS {as_name};
 
 -- name: moment_of
--- When: a time with or without a zone, or a date as people write it where no order can be mistaken.
-coalesce(
-    TRY_CAST({column} AS TIMESTAMP WITH TIME ZONE),
-    CAST(
+-- When, by a column of dates or times; what lies beyond a few centuries is a mistake, and no date.
+CASE
+    WHEN TRY_CAST({column} AS TIMESTAMP WITH TIME ZONE)
+        BETWEEN TIMESTAMP WITH TIME ZONE '1900-01-01' AND TIMESTAMP WITH TIME ZONE '2199-12-31'
+    THEN TRY_CAST({column} AS TIMESTAMP WITH TIME ZONE)
+END AS {as_name};
+
+-- name: moment_of_text
+-- When, by a column of text or of whole numbers: ISO 8601 from the years 1900 to 2199, or a date as
+-- people write it where no order can be mistaken. 5/12/20 may be three days, and is none.
+CASE
+    WHEN regexp_full_match(trim(CAST({column} AS VARCHAR)), '(19|20|21)[0-9][0-9]-[0-9][0-9]?-[0-9][0-9]?([T ].*)?')
+    THEN TRY_CAST(trim(CAST({column} AS VARCHAR)) AS TIMESTAMP WITH TIME ZONE)
+    WHEN regexp_full_match(trim(CAST({column} AS VARCHAR)), '(19|20|21)[0-9][0-9][0-9][0-9][0-9][0-9]')
+    THEN CAST(try_strptime(trim(CAST({column} AS VARCHAR)), '%Y%m%d') AS TIMESTAMP WITH TIME ZONE)
+    WHEN regexp_full_match(trim(CAST({column} AS VARCHAR)), '(19|20|21)[0-9][0-9][-/][0-9][0-9]?')
+    THEN CAST(try_strptime(trim(CAST({column} AS VARCHAR)), ['%Y-%m', '%Y/%m']) AS TIMESTAMP WITH TIME ZONE)
+    WHEN regexp_full_match(trim(CAST({column} AS VARCHAR)), '(19|20|21)[0-9][0-9]/[0-9][0-9]?/[0-9][0-9]?')
+    THEN CAST(try_strptime(trim(CAST({column} AS VARCHAR)), '%Y/%m/%d') AS TIMESTAMP WITH TIME ZONE)
+    WHEN regexp_full_match(
+        trim(CAST({column} AS VARCHAR)),
+        '([0-9][0-9]?-[A-Za-z]+-([0-9][0-9]|(19|20|21)[0-9][0-9])|.*[ ](19|20|21)[0-9][0-9])'
+    )
+    THEN CAST(
         try_strptime(
             trim(CAST({column} AS VARCHAR)),
             ['%d-%b-%y', '%d-%b-%Y', '%d %B %Y', '%d %b %Y', '%B %d, %Y', '%b %d, %Y']
         ) AS TIMESTAMP WITH TIME ZONE
     )
-) AS {as_name};
+END AS {as_name};
 
 -- name: scored_since
 -- A window's beginning.
@@ -82,7 +102,7 @@ ANTI JOIN {other} AS other
 -- When verdicts were given: a moment for every batch.
 SELECT DISTINCT epoch_us(drugmon_scored_at) AS moment
 FROM {view}
-WHERE drugmon_scored_at IS NOT NULL
+WHERE year(drugmon_scored_at) BETWEEN 1900 AND 2199
 ORDER BY moment;
 
 -- name: count_scored
@@ -93,7 +113,8 @@ SELECT
     count(*) FILTER (WHERE moment IS NULL) AS undated,
     min(moment) AT TIME ZONE 'UTC' AS since,
     max(moment) AT TIME ZONE 'UTC' AS until,
-    max(drugmon_scored_at) AT TIME ZONE 'UTC' AS newest
+    max(drugmon_scored_at) FILTER (WHERE year(drugmon_scored_at) BETWEEN 1900 AND 2199)
+        AT TIME ZONE 'UTC' AS newest
 FROM {view};
 
 -- name: count_adapters

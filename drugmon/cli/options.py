@@ -101,6 +101,15 @@ def _with_source_options(command: Command) -> Command:
     return command
 
 
+def listed(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """The callback of an option that takes several names with commas between."""
+    if value is None:
+        return None
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
 def output_options(command: Command) -> Command:
     """Add the options of what to print."""
     for option in (

@@ -104,7 +104,12 @@ class Comparison:
         )
 
     def best(self, target: str) -> Stage | None:
-        """The stage with the highest macro-F1 of `target`; of equal ones the earliest."""
+        """The stage with the highest macro-F1 of `target`; of equal ones the earliest.
+
+        None where the figures are not to be believed, which `warnings` say.
+        """
+        if self.warnings:
+            return None
         known = [
             (quality.macro_f1.value, stage)
             for stage in self.stages

@@ -41,15 +41,6 @@ WriteAnalysts = Callable[[EvidentlyInput | None, Path, str], tuple[AnalystPage, 
 
 
 @dataclass(frozen=True)
-class Reason:
-    """A sentence behind the verdict, how bad it is, and the area that tells more, where known."""
-
-    says: str
-    status: Status
-    area: str | None
-
-
-@dataclass(frozen=True)
 class Area:
     """One area of the gate: its checks, the worst of them, and that in a few words."""
 
@@ -97,7 +88,7 @@ def render_page(summary: Summary, analysts: Sequence[AnalystPage] = ()) -> str:
             unwatched=[
                 a for a in areas if not a.watched and a.status in (Status.WARN, Status.FAIL)
             ],
-            reasons=[_reason(says, summary) for says in summary.reasons],
+            reasons=summary.concerns,
             margin=_margin(summary),
             forests={area.name: forest(area.checks) for area in areas},
             scale=SCALE,
@@ -140,6 +131,7 @@ def _in_words(statuses: Sequence[Status]) -> str:
     words = {
         Status.FAIL: ("fails", "fail"),
         Status.WARN: ("warns", "warn"),
+        Status.UNCLEAR: ("is large but may be chance", "are large but may be chance"),
         Status.PASS: ("passes", "pass"),
         Status.UNJUDGED: ("not judged", "not judged"),
     }
@@ -151,13 +143,6 @@ def _in_words(statuses: Sequence[Status]) -> str:
 def _tally(summary: Summary) -> str:
     watched = [check.status for check in summary.checks if check.area in summary.watched]
     return _in_words(watched)
-
-
-def _reason(says: str, summary: Summary) -> Reason:
-    found = [check for check in summary.checks if check.says == says]
-    if not found:
-        return Reason(says, summary.status, None)
-    return Reason(says, found[0].status, found[0].area)
 
 
 def _margin(summary: Summary) -> float | None:

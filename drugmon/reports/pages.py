@@ -9,6 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from drugmon.monitoring.checks.told import told_effect, told_limit
 from drugmon.statistics.figures import Interval
 
 UNDEFINED = "\N{EN DASH}"
@@ -39,6 +40,8 @@ def environment() -> Environment:
         "p_value": p_value,
         "target": target_title,
         "prose": prose,
+        "told_effect": told_effect,
+        "told_limit": told_limit,
     }
     return templates
 

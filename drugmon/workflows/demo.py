@@ -16,7 +16,8 @@ from drugmon.data.demo import NIGHTS, Day, demo_days, demo_reviews
 from drugmon.data.verdicts.atomic import sink_errors
 from drugmon.errors import SinkError, UsageError
 from drugmon.monitoring.checks.summary import Status
-from drugmon.workflows.report.report import ReportConfig, ReportResult, report
+from drugmon.workflows.report.config import report_config
+from drugmon.workflows.report.report import ReportResult, report
 from drugmon.workflows.score.run import Progress
 from drugmon.workflows.score.score import ScoreConfig, score
 
@@ -112,7 +113,7 @@ def _report(folder: Path, day: Day, adapter: str, warn: Callable[[str], None]) -
     """The report of one day's reviews, as if it had been made in the night after it."""
     next_day = day.date + timedelta(days=1)
     return report(
-        ReportConfig(
+        report_config(
             str(folder / f"{_NIGHTS_FILE}.scored.parquet"),
             adapter=adapter,
             reference=str(folder / f"{_REFERENCE_FILE}.scored.parquet"),

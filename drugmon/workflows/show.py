@@ -1,33 +1,77 @@
-"""Show: the verdicts of a scored file, row by row, without the texts."""
+"""Show: rows of a scored source with their verdicts, and texts only where they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
-import polars as pl
-import pyarrow as pa
+import duckdb
 
-from drugmon.data.columns import resolve_columns
-from drugmon.data.formats import open_reader, read_verdicts
-from drugmon.data.sources import FileSource
+from drugmon.data.columns import ColumnMap, resolve_columns
+from drugmon.data.duckdb.database import close_off, connect, first_line, in_memory
+from drugmon.data.queries import Sql, query, statement
+from drugmon.data.selection import Selection
+from drugmon.data.sources import resolve_scored
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.errors import SourceError
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.data.verdicts.scored import TEXTS, files_relation, table_relation
+from drugmon.errors import SourceError, UsageError
 from drugmon.labels import LABELS, TARGETS
 
 CONTEXT: Final = ("id", "drug", "rating")
+"""What tells rows apart, where no other columns are asked for."""
+
+_SHOWN: Final = "drugmon_shown"
+_CHOSEN: Final = "drugmon_chosen"
+_VIEW: Final = "drugmon_chosen_rows"
+
+
+@dataclass(frozen=True)
+class ShowConfig:
+    """Which rows of what are shown.
+
+    Attributes:
+        source: a scored file, a glob or folder of them, or a database with `table`.
+        table: the scored table; its companion is joined.
+        where: an SQL condition over the source's columns and those of the verdicts.
+        sort: columns to sort by; one that begins with a minus sign falls.
+        columns: columns to show beside the verdicts; None for id, drug and rating.
+        texts: whether columns of texts may be shown; without `columns` they all are.
+        limit: so many rows, at most.
+        fields: column names by field, as for scoring.
+        text_format: of text files.
+        lock_timeout: seconds to wait for a database that another process has open.
+
+    Raises:
+        UsageError: the condition is none, or the limit is below 1.
+    """
+
+    source: str
+    table: str | None = None
+    where: str | None = None
+    sort: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
+    texts: bool = False
+    limit: int = 20
+    fields: Mapping[str, str] = field(default_factory=dict)
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    lock_timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        Selection(self.where, self.limit)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """The first rows of a scored file, and the label counts of all of them.
+    """The first rows that were chosen, and the label counts of all that were.
 
     `context` has the columns that tell the rows apart; `verdicts` per row and target label and
-    confidence, None where there is no verdict; `counts` per target and label.
+    confidence, None where there is no verdict; `counts` per target and label, of the targets that
+    have a verdict in some row.
     """
 
     context: dict[str, Sequence[object]]
@@ -37,52 +81,183 @@ class Shown:
     adapters: tuple[str, ...]
 
 
-def show(
-    path: Path,
-    limit: int,
-    columns: Mapping[str, str] = MappingProxyType({}),
-    text_format: TextFormat = DEFAULT_TEXT_FORMAT,
-) -> Shown:
-    """Read the verdicts that a score run left in `path`.
+def show(config: ShowConfig) -> Shown:
+    """Read the verdicts that a score run left.
 
     Raises:
-        SourceError: the file cannot be read or has no verdicts.
+        SourceError: the source cannot be read or has no verdicts.
+        UsageError: the condition does not fit, or a column is not there or holds texts.
     """
-    source = FileSource.of(path)
-    if not path.is_file():
-        raise SourceError(f"{path}: no such file; score a source first")
-    tables = list(read_verdicts(source, text_format))
-    if not any(table.num_rows for table in tables):
-        raise SourceError(f"{path}: has no verdicts; score it first and show its output")
-    verdicts = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))
+    with _opened(config) as (connection, columns, where):
+        found = resolve_columns(
+            [name for name in columns if name not in VERDICT_COLUMNS],
+            config.fields,
+            where,
+            need_text=False,
+        )
+        shown = _columns(config, found, columns, where)
+        order = _order(config.sort, columns, where)
+        _choose(connection, config.where, columns, where)
+        total, counts = _counts(connection)
+        targets = [target for target in TARGETS if any(counts[target].values())]
+        labels = [f"{target}_{part}" for target in targets for part in ("sentiment", "confidence")]
+        sql = statement("list_chosen", columns=[*shown, *labels], view=_VIEW, order=order)
+        rows = connection.execute(sql, {"most": config.limit}).fetchall()
+        adapters = connection.execute(statement("count_adapters", view=_VIEW)).fetchall()
+    names = list(found_names(shown, found, config))
     return Shown(
-        context=_context(source, limit, columns, text_format),
-        verdicts=[_verdicts(row) for row in verdicts.head(limit).iter_rows(named=True)],
-        counts={target: _counts(verdicts, target) for target in TARGETS},
-        total=len(verdicts),
-        adapters=tuple(verdicts["drugmon_adapter"].drop_nulls().unique().sort()),
+        context={name: [row[place] for row in rows] for place, name in enumerate(names)},
+        verdicts=[_verdicts(row[len(shown) :], targets) for row in rows],
+        counts={target: counts[target] for target in targets},
+        total=total,
+        adapters=tuple(sorted(name for name, _ in adapters)),
     )
 
 
-def _context(
-    source: FileSource, limit: int, overrides: Mapping[str, str], text_format: TextFormat
-) -> dict[str, Sequence[object]]:
-    with open_reader(source, text_format) as reader:
-        columns = resolve_columns(reader.columns, overrides, reader.where, need_text=False)
-        names = {each: getattr(columns, each) for each in CONTEXT if getattr(columns, each)}
-        (rows,) = islice(reader.windows(limit), 1)
-        return {each: rows.column(name) for each, name in names.items()}
+def found_names(shown: Sequence[str], found: ColumnMap, config: ShowConfig) -> Iterator[str]:
+    """What columns are called on the screen: by meaning, but for those that were asked for."""
+    meaning = {getattr(found, name): name for name in CONTEXT if getattr(found, name) is not None}
+    for column in shown:
+        yield column if config.columns is not None else meaning.get(column, column)
 
 
-def _verdicts(row: dict[str, object]) -> dict[str, tuple[str, float] | None]:
-    found: dict[str, tuple[str, float] | None] = {}
-    for target in TARGETS:
-        label, confidence = row[f"{target}_sentiment"], row[f"{target}_confidence"]
+@contextlib.contextmanager
+def _opened(
+    config: ShowConfig,
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Mapping[str, str], str]]:
+    """The source's rows as a table of a connection that reaches nothing else; columns by type."""
+    with contextlib.ExitStack() as stack:
+        aside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drugmon-show-")))
+        if config.table is not None:
+            database = Path(config.source)
+            opened = connect(database, read_only=True, lock_timeout=config.lock_timeout)
+            connection = stack.enter_context(opened)
+            where = f"{database}, table {config.table}"
+            relation, columns = table_relation(connection, config.table, where)
+        else:
+            files = resolve_scored(config.source)
+            connection = stack.enter_context(in_memory(aside / "spill"))
+            where = files[0].name if len(files) == 1 else f"{files[0].path.parent} and its files"
+            relation, columns = files_relation(
+                connection, files, config.text_format, aside=aside, where=where
+            )
+        try:
+            connection.execute(statement("keep_shown", shown=_SHOWN, relation=relation))
+            close_off(connection)
+        except duckdb.Error as error:
+            raise SourceError(f"{where}: cannot be read: {first_line(error)}") from error
+        yield connection, columns, where
+
+
+def _columns(
+    config: ShowConfig, found: ColumnMap, columns: Mapping[str, str], where: str
+) -> list[str]:
+    """The source's columns to show.
+
+    Raises:
+        UsageError: one is not there, or holds texts that were not asked for.
+    """
+    texts = [name for field in TEXTS if (name := getattr(found, field)) is not None]
+    if config.columns is None:
+        context = [name for field in CONTEXT if (name := getattr(found, field)) is not None]
+        return [*context, *(texts if config.texts else ())]
+    chosen = [_column(name, columns, "--columns", where) for name in config.columns]
+    for name in chosen:
+        if name in texts and not config.texts:
+            raise UsageError(
+                f"--columns {name}: holds the words of reviews; add --texts to show them"
+            )
+    return chosen
+
+
+def _order(sort: Sequence[str], columns: Mapping[str, str], where: str) -> list[Sql]:
+    items = [
+        Sql(
+            statement(
+                "order_falling" if name.startswith("-") else "order_rising",
+                column=_column(name.removeprefix("-"), columns, "--sort", where),
+            )
+        )
+        for name in sort
+    ]
+    return [*items, Sql(query("order_as_read"))]
+
+
+def _column(name: str, columns: Mapping[str, str], option: str, where: str) -> str:
+    alike = [column for column in columns if column.lower() == name.lower()]
+    if name in columns or len(alike) == 1:
+        return name if name in columns else alike[0]
+    raise UsageError(f"{option} {name}: {where} has no such column")
+
+
+def _choose(
+    connection: duckdb.DuckDBPyConnection,
+    condition: str | None,
+    columns: Mapping[str, str],
+    where: str,
+) -> None:
+    text = Sql(condition or "true")
+    try:
+        try:
+            sql = statement("choose_shown", chosen=_CHOSEN, shown=_SHOWN, condition=text)
+            connection.execute(sql)
+        except duckdb.BinderException:
+            numbers = _number_columns(connection, columns)
+            if not numbers:
+                raise
+            cells = [Sql(statement("cell_as_number", column=name)) for name in numbers]
+            sql = statement(
+                "choose_shown_by_number",
+                chosen=_CHOSEN,
+                shown=_SHOWN,
+                numbers=cells,
+                condition=text,
+            )
+            connection.execute(sql)
+    except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
+        # DuckDB's own words would show the value, which may be a review.
+        raise UsageError(
+            f"--where {condition}: a value of {where} cannot be converted; use TRY_CAST"
+        ) from error
+    except duckdb.Error as error:
+        raise UsageError(f"--where {condition}: {first_line(error)} (in {where})") from error
+    connection.execute(statement("view_chosen", view=_VIEW, shown=_SHOWN, chosen=_CHOSEN))
+
+
+def _number_columns(connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str]) -> list[str]:
+    texts = [name for name, kind in columns.items() if kind == "VARCHAR"]
+    if not texts:
+        return []
+    tests = [Sql(statement("is_number", column=name)) for name in texts]
+    (found,) = connection.execute(statement("find_numbers", tests=tests, shown=_SHOWN)).fetchall()
+    return [name for name, is_number in zip(texts, found, strict=True) if is_number]
+
+
+def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, dict[str, dict[str, int]]]:
+    items = [
+        Sql(
+            statement(
+                "count_label",
+                column=f"{target}_sentiment",
+                value=Sql(f"'{label}'"),
+                as_name=f"{target}_{label}",
+            )
+        )
+        for target in TARGETS
+        for label in LABELS
+    ]
+    sql = statement("count_chosen", counts=items, view=_VIEW)
+    ((total, *numbers),) = connection.execute(sql).fetchall()
+    each = iter(numbers)
+    return total, {target: {label: next(each) for label in LABELS} for target in TARGETS}
+
+
+def _verdicts(
+    cells: Sequence[object], targets: Sequence[str]
+) -> dict[str, tuple[str, float] | None]:
+    verdicts: dict[str, tuple[str, float] | None] = {}
+    for place, target in enumerate(targets):
+        label, confidence = cells[2 * place : 2 * place + 2]
         known = isinstance(label, str) and isinstance(confidence, float)
-        found[target] = (str(label), float(str(confidence))) if known else None
-    return found
-
-
-def _counts(verdicts: pl.DataFrame, target: str) -> dict[str, int]:
-    labels = verdicts[f"{target}_sentiment"]
-    return {label: int((labels == label).sum()) for label in LABELS}
+        verdicts[target] = (str(label), float(str(confidence))) if known else None
+    return verdicts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from drugmon.monitoring.checks.measures import measure_of
 from drugmon.monitoring.checks.summary import Check, Status
 from drugmon.statistics.figures import Interval
 
@@ -32,6 +33,7 @@ def check(
         p_adjusted=p,
         warn_at=limits[0] if limits else None,
         fail_at=limits[1] if limits else None,
+        measure=measure_of(name),
     )
 
 

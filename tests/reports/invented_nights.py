@@ -64,14 +64,13 @@ def calm(**changes: object) -> Summary:
         "source": "reviews.scored.parquet",
         "adapter": ADAPTER,
         "status": Status.PASS,
-        "reasons": (),
         "watched": ("freshness", "volume", "balance", "drift", "quality"),
         "alpha": 0.05,
         "min_reviews": 30,
         "current": Side(
             "reviews.scored.parquet", 212, ADAPTER, CREATED - timedelta(days=1), CREATED
         ),
-        "reference": Side("held-out reviews of minilm-druglib", 3107, ADAPTER),
+        "reference": Side("held-out reviews of minilm-druglib", 3107, ADAPTER, held_out=True),
         "volume": Volume(212, 1, 208, 4, 3.4, Interval(205, 160, 260)),
         "checks": CALM,
         "balance": tuple(balance(t, counts[t], REFERENCE[t]) for t in TARGETS),
@@ -124,7 +123,6 @@ def warned() -> Summary:
     found[2] = balance("comments", (66, 21, 102, 23), REFERENCE["comments"])
     return calm(
         status=Status.WARN,
-        reasons=(texts.says, comments.says),
         checks=changed(CALM, texts, comments),
         balance=tuple(found),
         movers=movers({"word": [("generic", 19, 62), ("insurance", 11, 30)]}, 212),
@@ -191,7 +189,6 @@ def failed() -> Summary:
         run_id="20261125T053100-91f0",
         created_at=CREATED + timedelta(days=1),
         status=Status.FAIL,
-        reasons=(drugs.says, side.says, texts.says, worse.says),
         current=Side("reviews.scored.parquet", 863, ADAPTER, CREATED, CREATED + timedelta(days=1)),
         volume=Volume(863, 9, 851, 12, 13.9, Interval(205, 160, 260)),
         checks=changed(CALM, drugs, side, texts, worse),
@@ -246,7 +243,6 @@ def none() -> Summary:
     ]
     return calm(
         status=Status.FAIL,
-        reasons=(rows.says,),
         current=Side("reviews.scored.parquet", 0, None),
         volume=Volume(0, 0, expected=Interval(205, 160, 260)),
         checks=(CALM[0], rows, *unjudged),
@@ -320,7 +316,6 @@ def hostile() -> Summary:
         run_id=SCRIPT,
         source=SCRIPT,
         adapter=SCRIPT,
-        reasons=(said,),
         current=replace(base.current, name=SCRIPT),
         reference=Side(SCRIPT, 3107, SCRIPT),
         checks=(replace(CALM[3], title=SCRIPT, says=said, statistic=SCRIPT, status=Status.FAIL),),

@@ -24,7 +24,6 @@ SUMMARY = Summary(
     source="",
     adapter="tiny@1",
     status=Status.PASS,
-    reasons=(),
     watched=("volume",),
     alpha=0.05,
     min_reviews=30,

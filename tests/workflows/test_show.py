@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -14,11 +17,18 @@ from rich.console import Console
 
 from drugmon.cli.output import verdicts as cli_output
 from drugmon.data.verdicts.columns import make_verdicts
-from drugmon.errors import SourceError
-from drugmon.workflows.show import show
+from drugmon.errors import SourceError, UsageError
+from drugmon.labels import ASPECTS
+from drugmon.workflows.show import ShowConfig, Shown
+from drugmon.workflows.show import show as show_rows
 
 Write = Callable[..., Path]
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def show(path: Path, **options: Any) -> Shown:
+    """What is shown of a source."""
+    return show_rows(ShowConfig(str(path), **options))
 
 
 def scored(rows: int, text_column: str = "comments") -> pa.Table:
@@ -46,7 +56,7 @@ def _path(tmp_path: Path) -> Path:
 
 
 def test_first_rows_and_the_counts_of_all(path: Path) -> None:
-    shown = show(path, 10)
+    shown = show(path, limit=10)
     assert shown.total == 30
     assert len(shown.verdicts) == 10
     assert list(shown.context["id"]) == [f"r{row}" for row in range(10)]
@@ -61,7 +71,7 @@ def test_first_rows_and_the_counts_of_all(path: Path) -> None:
 
 
 def test_limit_beyond_the_end_shows_all(path: Path) -> None:
-    shown = show(path, 500)
+    shown = show(path, limit=500)
     assert len(shown.verdicts) == len(shown.context["id"]) == 30
 
 
@@ -69,20 +79,20 @@ def test_columns_of_any_name_are_fine(tmp_path: Path) -> None:
     """What --column named when it was scored need not be named again."""
     path = tmp_path / "odd.scored.parquet"
     pq.write_table(scored(3, "pros"), path)
-    assert list(show(path, 5).context) == ["id"]
+    assert list(show(path, limit=5).context) == ["id"]
 
 
 def test_text_formats_are_shown_too(tmp_path: Path) -> None:
     path = tmp_path / "reviews.scored.csv"
     pa.csv.write_csv(scored(6), path)
-    shown = show(path, 6)
+    shown = show(path, limit=6)
     assert shown.counts["overall"] == {"negative": 2, "neutral": 2, "positive": 2}
 
 
 def test_printed_table_has_no_texts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(cli_output, "Console", lambda **_options: Console(file=out, width=120))
-    cli_output.print_shown(show(path, 10))
+    cli_output.print_shown(show(path, limit=10))
     assert "secret" not in out.getvalue()
     assert "... and 20 more rows" in out.getvalue()
     assert "scored by mine@0123" in out.getvalue()
@@ -91,7 +101,105 @@ def test_printed_table_has_no_texts(path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_unscored_and_missing_files_are_told(tmp_path: Path) -> None:
     plain = tmp_path / "plain.parquet"
     pq.write_table(pa.table({"comments": ["fine"]}), plain)
-    with pytest.raises(SourceError, match=r"plain\.parquet: has no verdicts; score it first"):
-        show(plain, 5)
+    with pytest.raises(SourceError, match=r"plain\.parquet: holds no verdicts; name what"):
+        show(plain, limit=5)
     with pytest.raises(SourceError, match=r"gone\.parquet: no such file"):
-        show(tmp_path / "gone.parquet", 5)
+        show(tmp_path / "gone.parquet", limit=5)
+
+
+def ids(shown: Shown) -> list[object]:
+    """The ids of the rows in their order."""
+    return list(shown.context["id"])
+
+
+@pytest.mark.parametrize("name", ["r.scored.parquet", "r.scored.csv", "r.scored.jsonl", "r.duckdb"])
+def test_rows_are_chosen_and_sorted_wherever_they_are(tmp_path: Path, name: str) -> None:
+    table = scored(30).append_column("age", pa.array([str(row % 12) for row in range(30)]))
+    path, options = tmp_path / name, {}
+    if name.endswith("parquet"):
+        pq.write_table(table, path)
+    elif name.endswith("csv"):
+        pa.csv.write_csv(table, path)
+    elif name.endswith("jsonl"):
+        rows = (json.dumps(row, default=str) for row in table.to_pylist())
+        path.write_text("\n".join(rows) + "\n")
+    else:
+        options["table"] = "reviews"
+        with duckdb.connect(path) as connection:
+            connection.register("arriving", table)
+            connection.execute("CREATE TABLE reviews AS FROM arriving")
+    where = "overall_sentiment = 'negative' AND age > 8"
+    found = show(path, where=where, sort=("-age", "id"), **options)
+    # Rows 0, 3, 6, ... are negative; of these 9 and 21 are of the age 9.
+    assert ids(found) == ["r21", "r9"]
+    assert found.total == 2 and found.counts["overall"]["negative"] == 2
+    assert ids(show(path, sort=("-age",), limit=3, **options)) == ["r11", "r23", "r10"]
+    assert ids(show(path, sort=("age", "-id"), limit=2, **options)) == ["r24", "r12"]
+
+
+def test_texts_are_shown_only_where_they_are_asked_for(path: Path) -> None:
+    assert list(show(path).context) == ["id"]
+    assert list(show(path, texts=True).context) == ["id", "comments"]
+    with pytest.raises(UsageError, match="--columns comments: holds the words of reviews; add --t"):
+        show(path, columns=("id", "comments"))
+    found = show(path, columns=("comments", "overall_p_negative"), texts=True, limit=1)
+    assert {name: cells[0] for name, cells in found.context.items()} == {
+        "comments": "secret words",
+        "overall_p_negative": pytest.approx(0.8),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": ("ids",)}, "reviews.scored.parquet has no such column"),
+        ({"sort": ("-ids",)}, "reviews.scored.parquet has no such column"),
+        ({"where": "overall_sentiment ="}, "--where overall_sentiment =: "),
+        ({"where": "nothing = 1"}, "--where nothing = 1: "),
+        ({"where": "CAST(comments AS INTEGER) = 1"}, "cannot be converted; use TRY_CAST"),
+        ({"limit": 0}, "--limit 0: must be 1 or more"),
+    ],
+)
+def test_what_does_not_fit_is_told_without_a_word_of_a_review(
+    path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        show(path, **options)
+    assert message in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_condition_reaches_no_other_file(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("secret")
+    condition = f"(SELECT count(*) FROM read_text('{other}')) = 1"  # noqa: S608
+    with pytest.raises(UsageError):
+        show(path, where=condition)
+
+
+def test_of_one_text_only_the_overall_verdict_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = scored(6)
+    for aspect in ASPECTS:
+        for part in ("sentiment", "confidence", "p_negative", "p_neutral", "p_positive"):
+            at = table.column_names.index(f"{aspect}_{part}")
+            kind = table.schema.field(at).type
+            table = table.set_column(at, f"{aspect}_{part}", pa.nulls(len(table), kind))
+    path = tmp_path / "r.scored.parquet"
+    pq.write_table(table, path)
+    shown = show(path)
+    assert list(shown.counts) == ["overall"]
+    assert all(list(verdicts) == ["overall"] for verdicts in shown.verdicts)
+    out = io.StringIO()
+    monkeypatch.setattr(cli_output, "Console", lambda **_options: Console(file=out, width=80))
+    cli_output.print_shown(shown)
+    assert "benefits" not in out.getvalue() and "overall" in out.getvalue()
+
+
+def test_shown_rows_are_json_for_programs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli_output.print_shown(show(path, limit=2), as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["total"], told["adapters"]) == (30, ["mine@0123"])
+    assert told["rows"][1]["overall"] == {"label": "neutral", "confidence": pytest.approx(0.8)}
+    assert told["rows"][0]["benefits"] is None

@@ -7,18 +7,10 @@ from typing import Any
 
 import click
 
-from drugmon.cli.options import output_options, source_options
+from drugmon.cli.options import listed, output_options, source_options
 
 GATE_FAILED = 4
 """The exit code of a report whose gate failed."""
-
-
-def _listed(
-    _context: click.Context, _option: click.Parameter, value: str | None
-) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 @click.command()
@@ -42,7 +34,7 @@ def _listed(
     "--by",
     default="drug,condition",
     metavar="COLUMNS",
-    callback=_listed,
+    callback=listed,
     help="Columns whose values are looked at one by one.",
 )
 @click.option(
@@ -54,7 +46,7 @@ def _listed(
 @click.option(
     "--fail-on",
     metavar="AREAS",
-    callback=_listed,
+    callback=listed,
     help="Which of freshness,volume,balance,drift,quality decide, or none.  [default: all]",
 )
 @click.option(
@@ -92,10 +84,10 @@ def report(as_json: bool, quiet: bool, explain: bool, **options: Any) -> int:
     from drugmon.cli.output import verdicts as output
     from drugmon.cli.output.report import print_report
     from drugmon.cli.progress import steps_progress
-    from drugmon.workflows.report.report import ReportConfig
+    from drugmon.workflows.report.config import report_config
     from drugmon.workflows.report.report import report as run
 
-    config = ReportConfig(**options)
+    config = report_config(**options)
     with steps_progress(quiet, "reporting") as progress:
         result = run(config, on_progress=progress, warn=output.warn)
     print_report(result, as_json=as_json, quiet=quiet, explain=explain)

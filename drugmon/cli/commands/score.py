@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ import click
 from drugmon.cli.options import (
     engine_config,
     engine_options,
+    listed,
     model_options,
     output_options,
     source_options,
 )
-from drugmon.data.textformat import TextFormat
 from drugmon.errors import DrugmonError
 
 
@@ -113,20 +112,51 @@ def predict(
 
 
 @click.command()
-@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("source")
+@click.option("--table", metavar="NAME", help="The scored table of a DuckDB database.")
+@click.option("--where", metavar="SQL", help="Only rows that meet this condition.")
+@click.option("--sort", metavar="COLUMNS", callback=listed, help="Sort by these; -NAME falls.")
+@click.option(
+    "--columns",
+    "shown_columns",
+    metavar="COLUMNS",
+    callback=listed,
+    help="Columns to show beside the verdicts.  [default: id, drug, rating]",
+)
+@click.option("--texts", is_flag=True, help="Show the words of the reviews too.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, help="How many rows to show.")
+@click.option("--json", "as_json", is_flag=True, help="Print one machine-readable summary.")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    metavar="SECONDS",
+    help="How long to wait for a database that another process has open.",
+)
 @source_options
-def show(path: Path, limit: int, columns: Mapping[str, str], text_format: TextFormat) -> None:
-    """Show the verdicts of a scored file as a table, without the texts.
+def show(as_json: bool, **options: Any) -> None:
+    """Show rows of a scored file or table with their verdicts, without the texts.
+
+    SOURCE is a scored file, a glob or folder of them, or a DuckDB database with --table. --where
+    and --sort may name the source's own columns and those of the verdicts.
 
     \b
     Example:
       drugmon show reviews.scored.parquet --limit 50
+      drugmon show w.duckdb --table reviews --where "overall_sentiment = 'negative'"
+      drugmon show reviews.scored.csv --sort -overall_p_negative --columns id,drug --texts
     """
     from drugmon.cli.output import verdicts as output
+    from drugmon.workflows.show import ShowConfig
     from drugmon.workflows.show import show as run
 
-    output.print_shown(run(path, limit, columns, text_format))
+    fields, columns, sort = (
+        options.pop("columns"),
+        options.pop("shown_columns"),
+        options.pop("sort"),
+    )
+    config = ShowConfig(fields=fields, columns=columns, sort=sort or (), **options)
+    output.print_shown(run(config), as_json=as_json)
 
 
 @click.command()

@@ -86,10 +86,12 @@ def print_comparison(
         screen.print(Text(f"{title}: no figures, {reason}"))
     target = comparison.targets[0]
     best = comparison.best(target)
-    assert best is not None
+    said = "best=none (the figures are not to be believed)"
+    if best is not None:
+        value = best.qualities[target].macro_f1.value
+        said = f'best="{best.title}" {target}_macro_f1={value:.3f}'
     print(
-        f"drugmon {command}: ok stages={len(comparison.stages)} rows={comparison.rows} "
-        f'best="{best.title}" {target}_macro_f1={best.qualities[target].macro_f1.value:.3f}',
+        f"drugmon {command}: ok stages={len(comparison.stages)} rows={comparison.rows} {said}",
         flush=True,
     )
     return None

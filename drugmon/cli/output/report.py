@@ -13,10 +13,15 @@ from drugmon.cli.output.verdicts import console, print_json
 
 if TYPE_CHECKING:
     from drugmon.monitoring.checks.summary import Check, Summary
-    from drugmon.statistics.figures import Interval
     from drugmon.workflows.report.report import ReportResult
 
-STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "unjudged": "dim"}
+STYLES: Final = {
+    "pass": "green",
+    "warn": "yellow",
+    "fail": "bold red",
+    "unjudged": "dim",
+    "unclear": "blue",
+}
 
 
 def print_report(result: ReportResult, *, as_json: bool, quiet: bool, explain: bool) -> None:
@@ -66,23 +71,17 @@ def _explain(summary: Summary, out: Console) -> None:
 
 
 def _cells(check: Check) -> list[Text | str]:
+    from drugmon.monitoring.checks.told import told_effect, told_limit
+
     return [
         Text(str(check.status), style=STYLES[check.status]),
         Text(check.title),
         Text(check.says),
-        _interval(check.effect),
-        "" if check.warn_at is None else f"{check.warn_at:g}",
-        "" if check.fail_at is None else f"{check.fail_at:g}",
+        told_effect(check),
+        told_limit(check, check.warn_at),
+        told_limit(check, check.fail_at),
         "" if check.p_adjusted is None else f"{check.p_adjusted:.3f}",
     ]
-
-
-def _interval(effect: Interval | None) -> str:
-    if effect is None or effect.value is None:
-        return ""
-    if effect.low is None or effect.high is None:
-        return f"{effect.value:.2f}"
-    return f"{effect.value:.2f} ({effect.low:.2f} to {effect.high:.2f})"
 
 
 def _count(summary: Summary, status: str) -> int:

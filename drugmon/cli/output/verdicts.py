@@ -14,7 +14,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from drugmon.labels import LABELS, TARGETS
+from drugmon.labels import LABELS
 
 if TYPE_CHECKING:
     from drugmon.models.adapters.adapter import Adapter, Unreadable
@@ -154,30 +154,53 @@ def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
     return None
 
 
-def print_shown(shown: Shown) -> None:
-    """The verdicts of a scored file, and how the labels are spread over all of it."""
+def print_shown(shown: Shown, *, as_json: bool = False) -> None:
+    """The verdicts of some rows, and how the labels are spread over all that were chosen."""
+    if as_json:
+        rows = [
+            {
+                **{name: cells[number] for name, cells in shown.context.items()},
+                **{
+                    target: None
+                    if verdict is None
+                    else {"label": verdict[0], "confidence": verdict[1]}
+                    for target, verdict in verdicts.items()
+                },
+            }
+            for number, verdicts in enumerate(shown.verdicts)
+        ]
+        about = {"total": shown.total, "counts": shown.counts, "adapters": shown.adapters}
+        return print_json({**about, "rows": rows})
     screen = console()
-    # A narrow terminal has room for id and drug beside the four verdicts.
-    context = list(shown.context)[: None if screen.width >= WIDE else 2]
+    targets = list(shown.counts)
+    # A narrow terminal has room for id and drug beside four verdicts.
+    context = list(shown.context)
+    if screen.width < WIDE and len(targets) > 1 and set(context) <= {"id", "drug", "rating"}:
+        context = context[:2]
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for name in context:
-        table.add_column(name, no_wrap=True, max_width=24)
-    for target in TARGETS:
+        table.add_column(
+            Text(name), no_wrap=len(context) < 4, max_width=24 if len(context) < 4 else None
+        )
+    for target in targets:
         table.add_column(target, no_wrap=True, min_width=len("positive 99%"))
     for number, verdicts in enumerate(shown.verdicts):
         cells = [Text(_cell(shown.context[name][number])) for name in context]
-        table.add_row(*cells, *(_verdict(verdicts[target]) for target in TARGETS))
+        table.add_row(*cells, *(_verdict(verdicts[target]) for target in targets))
     screen.print(table)
     if shown.total > len(shown.verdicts):
         screen.print(f"... and {shown.total - len(shown.verdicts):,} more rows")
-    shares = Table("all rows", *LABELS, "no text", box=SIMPLE_HEAD, pad_edge=False)
+    shares = Table("all of these rows", *LABELS, "no text", box=SIMPLE_HEAD, pad_edge=False)
     for column in shares.columns[1:]:
         column.justify = "right"
     for target, counts in shown.counts.items():
         none = shown.total - sum(counts.values())
         shares.add_row(target, *(f"{counts[label]:,}" for label in LABELS), f"{none:,}")
-    screen.print(shares)
-    screen.print(f"scored by {', '.join(shown.adapters)}")
+    if shown.counts:
+        screen.print(shares)
+    by = f", scored by {', '.join(shown.adapters)}" if shown.adapters else ""
+    screen.print(Text(f"{shown.total:,} rows{by}"))
+    return None
 
 
 def print_findings(findings: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

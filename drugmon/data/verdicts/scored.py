@@ -32,6 +32,10 @@ GRADES: Final = ("rating", "effectiveness", "side_effects_grade")
 CONTEXT: Final = (*TEXTS, *GRADES, "drug", "condition")
 """The columns beside verdicts that a source may have."""
 
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 2199
+"""What lies beyond these years is no date of a review: sql/scored.sql has the same."""
+
 _WINDOW: Final = 8192
 _ALL: Final = Sql("true")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -165,18 +169,46 @@ def scored_files(
         SourceError: a file cannot be read, or holds no verdicts.
         UsageError: a named column is not there.
     """
-    paths = [_as_parquet(source, reading, aside) for source in sources]
     where = sources[0].name if len(sources) == 1 else f"{sources[0].path.parent} and its files"
+    relation, columns = files_relation(
+        connection, sources, reading.text_format, aside=aside, where=where
+    )
+    # The same every night, however many files there are by then.
+    first = sources[0].path
+    name = first.name if len(sources) == 1 else f"files in {first.parent.name}"
+    return _scored(connection, relation, columns, reading, view=view, name=name, where=where)
+
+
+def files_relation(
+    connection: duckdb.DuckDBPyConnection,
+    sources: Sequence[FileSource],
+    text_format: TextFormat,
+    *,
+    aside: Path,
+    where: str,
+) -> tuple[Sql, Mapping[str, str]]:
+    """All columns of scored files, as a relation and as names with their types.
+
+    Args:
+        connection: where the relation is to be used.
+        sources: the files, one or more.
+        text_format: how those of text are read; they are laid down as Parquet.
+        aside: the folder for these.
+        where: what messages call the files.
+
+    Raises:
+        SourceError: a file cannot be read, or holds no verdicts.
+    """
+    paths = [_as_parquet(source, text_format, aside) for source in sources]
     relation = Sql(statement("from_parquet", paths=_list(map(path_for_duckdb, paths))))
     sql = statement("describe_parquet", paths=_list(map(path_for_duckdb, paths)))
     try:
         columns = {name: kind for name, kind, *_ in connection.execute(sql).fetchall()}
     except duckdb.Error as error:
         raise SourceError(f"{where}: cannot be read: {first_line(error)}") from error
-    # The same every night, however many files there are by then.
-    first = sources[0].path
-    name = first.name if len(sources) == 1 else f"files in {first.parent.name}"
-    return _scored(connection, relation, columns, reading, view=view, name=name, where=where)
+    if not set(VERDICT_COLUMNS) <= columns.keys():
+        raise no_verdicts(where)
+    return relation, columns
 
 
 def scored_table(
@@ -193,12 +225,7 @@ def scored_table(
         SourceError: there is no such table, or nothing scored it.
         UsageError: a named column is not there.
     """
-    relation = Relation.find(connection, table, where)
-    if not set(VERDICT_COLUMNS) <= relation.columns.keys():
-        joined = Relation.at(connection, relation.sibling(VIEW))
-        if joined is None or not set(VERDICT_COLUMNS) <= joined.columns.keys():
-            raise no_verdicts(where)
-        relation = joined
+    relation = _with_verdicts(connection, table, where)
     path = Sql(statement("select_path", relation=relation.path))
     return _scored(
         connection,
@@ -212,13 +239,36 @@ def scored_table(
     )
 
 
-def _as_parquet(source: FileSource, reading: Reading, aside: Path) -> Path:
+def table_relation(
+    connection: duckdb.DuckDBPyConnection, table: str, where: str
+) -> tuple[Sql, Mapping[str, str]]:
+    """All columns of a scored table, as a relation and as names with their types.
+
+    Raises:
+        SourceError: there is no such table, or nothing scored it.
+    """
+    relation = _with_verdicts(connection, table, where)
+    return Sql(statement("select_path", relation=relation.path)), relation.columns
+
+
+def _with_verdicts(connection: duckdb.DuckDBPyConnection, table: str, where: str) -> Relation:
+    """The table itself, or the view that joins it with its companion."""
+    relation = Relation.find(connection, table, where)
+    if set(VERDICT_COLUMNS) <= relation.columns.keys():
+        return relation
+    joined = Relation.at(connection, relation.sibling(VIEW))
+    if joined is None or not set(VERDICT_COLUMNS) <= joined.columns.keys():
+        raise no_verdicts(where)
+    return joined
+
+
+def _as_parquet(source: FileSource, text_format: TextFormat, aside: Path) -> Path:
     if source.format == "parquet":
         return source.path
     path = aside / f"{len(list(aside.iterdir()))}.parquet"
     writer = None
     try:
-        for table in read_scored(source, reading.text_format, _WINDOW):
+        for table in read_scored(source, text_format, _WINDOW):
             writer = writer or pq.ParquetWriter(path, table.schema, compression="lz4")
             writer.write_table(table.cast(writer.schema))
     finally:
@@ -249,9 +299,10 @@ def _scored(
     selected = [_verdict(field.name, str(field.type)) for field in VERDICT_SCHEMA]
     selected += [_optional(getattr(found, field), field) for field in CONTEXT]
     selected += [_optional(column, f"by_{number}") for number, column in enumerate(by.values())]
-    selected.append(
-        Sql(statement("moment_of", column=date or "drugmon_scored_at", as_name="moment"))
-    )
+    dated_by = date or "drugmon_scored_at"
+    is_time = columns[dated_by].upper().startswith(("TIMESTAMP", "DATE"))
+    read = "moment_of" if is_time else "moment_of_text"
+    selected.append(Sql(statement(read, column=dated_by, as_name="moment")))
     made = Scored(
         connection,
         view,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from drugmon.labels import LABEL_OF_LEVEL, LABELS
-from drugmon.monitoring.checks.findings import Finding, percent, points, too_few
+from drugmon.monitoring.checks.findings import Finding, moved, too_few
 from drugmon.monitoring.checks.gate import Gate
 from drugmon.monitoring.checks.summary import Balance, LabelShare
 from drugmon.monitoring.profiles.reference import NONE, Profile, TargetProfile
@@ -44,17 +44,18 @@ def balance_findings(
         if short := _short(name, title, now, then, gate):
             yield short
             continue
-        label, moved = max(_changes(now, then), key=lambda entry: abs(entry[1].value or 0))
+        label, largest = max(_changes(now, then), key=lambda entry: abs(entry[1].value or 0))
         before, after = (side.counts[label] / side.judged for side in (then, now))
         yield Finding(
             name,
             title,
-            f"{title_of(balance.target)}: {label} {percent(before)} → {percent(after)}: "
-            f"{points(moved)}, n = {now.judged:,}.",
+            f"{title_of(balance.target)}: {label} {moved(before, after, largest)}, "
+            f"n = {now.judged:,}.",
             f"largest change of a label's share ({label})",
-            moved,
+            largest,
             balance.p_value,
             gate.balance,
+            about=label,
         )
 
 
@@ -73,18 +74,19 @@ def rating_findings(
         yield too_few(name, title, min(n, m), gate.min_reviews, "with a rating")
         return
     most = int(np.abs(now / n - then / m).argmax())
-    moved = change(int(now[most]), n, int(then[most]), m)
+    largest = change(int(now[most]), n, int(then[most]), m)
     p_value = mix_test(now, then, random)
-    if moved is not None:
+    if largest is not None:
         yield Finding(
             name,
             title,
-            f"Ratings: {LABELS[most]} ones {percent(then[most] / m)} → {percent(now[most] / n)}: "
-            f"{points(moved)}, n = {n:,}.",
+            f"Ratings: {LABELS[most]} ones {moved(then[most] / m, now[most] / n, largest)}, "
+            f"n = {n:,}.",
             f"largest change of a share of ratings ({LABELS[most]})",
-            moved,
+            largest,
             p_value,
             gate.balance,
+            about=LABELS[most],
         )
 
 
@@ -113,9 +115,9 @@ def _short(
 
 def _changes(now: TargetProfile, then: TargetProfile) -> Iterator[tuple[str, Interval]]:
     for label in LABELS:
-        moved = change(now.counts[label], now.judged, then.counts[label], then.judged)
-        if moved is not None:
-            yield label, moved
+        found = change(now.counts[label], now.judged, then.counts[label], then.judged)
+        if found is not None:
+            yield label, found
 
 
 def _balance(

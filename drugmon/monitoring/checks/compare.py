@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -51,13 +51,14 @@ _COLUMNS = {"drugs": ("drug", "Drugs"), "conditions": ("condition", "Conditions"
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceSide:
     """What the current reviews are compared with.
 
     `name` is for people; `texts` are of some of its rows, none where only a profile is at hand.
     `held_out` are the adapter's own figures. `since` and `until` date its first and its last row,
     None where no dates are known; `runs` are the ids of the score runs that it is made of;
-    `shared` rows are left out of it, as they are judged.
+    `shared` rows are left out of it, as they are judged. `held_out_only` says that it is the
+    adapter's own reference.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Reference:
     until: datetime | None = None
     runs: tuple[str, ...] = ()
     shared: int = 0
+    held_out_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Comparison:
 
 def compare(
     current: Counted,
-    reference: Reference | None,
+    reference: ReferenceSide | None,
     gate: Gate,
     *,
     aspects: Sequence[str] = ASPECTS,
@@ -106,6 +108,10 @@ def compare(
         seed: of permutations, bootstraps and folds: the same sides give the same report.
     """
     random = np.random.default_rng(seed)
+    there = _there(current.profile, reference.profile if reference else None, aspects)
+    current = replace(current, profile=_only(current.profile, there))
+    if reference is not None:
+        reference = replace(reference, profile=_only(reference.profile, there))
     now, then = current.profile, reference.profile if reference else None
     known = reference.held_out if reference else held_out or {}
     found_balance = balances(now, then, random)
@@ -115,7 +121,7 @@ def compare(
     if then is not None and reference is not None:
         findings += balance_findings(now, then, found_balance, gate)
         findings += [sliced.finding] if sliced.finding else []
-        findings += _drift(current, reference, aspects, gate, random, seed)
+        findings += _drift(current, reference, there, gate, random, seed)
     findings += quality_findings(found_quality, now, then, gate)
     checks = weigh(findings, gate)
     return Comparison(
@@ -126,13 +132,38 @@ def compare(
         quality=with_caution(found_quality, _caution(checks)),
         slices=sliced.slices,
         slices_withheld=sliced.withheld,
-        left_out=tuple(_left_out(now, reference, aspects)),
+        left_out=tuple(_left_out(now, reference, there)),
+    )
+
+
+def _there(now: Profile, then: Profile | None, aspects: Sequence[str]) -> list[str]:
+    """Those of `aspects` that a side has: of a source of one text nothing is told aspect by aspect.
+
+    One that only the reference has is there: a column that vanished is a fault. Of no rows at all
+    nothing is known, and all stay.
+    """
+    sides = [side for side in (now, then) if side is not None]
+    return [
+        aspect
+        for aspect in aspects
+        if not now.n or any(aspect in side.texts or side.targets[aspect].judged for side in sides)
+    ]
+
+
+def _only(profile: Profile, aspects: Sequence[str]) -> Profile:
+    """The profile without the other aspects' verdicts and texts."""
+    others = set(ASPECTS) - set(aspects)
+    return replace(
+        profile,
+        targets={name: part for name, part in profile.targets.items() if name not in others},
+        texts={name: part for name, part in profile.texts.items() if name not in others},
+        quality={name: part for name, part in profile.quality.items() if name not in others},
     )
 
 
 def _drift(
     current: Counted,
-    reference: Reference,
+    reference: ReferenceSide,
     aspects: Sequence[str],
     gate: Gate,
     random: np.random.Generator,
@@ -208,7 +239,9 @@ def _caution(checks: Sequence[Check]) -> str | None:
     )
 
 
-def _left_out(now: Profile, reference: Reference | None, aspects: Sequence[str]) -> Iterator[str]:
+def _left_out(
+    now: Profile, reference: ReferenceSide | None, aspects: Sequence[str]
+) -> Iterator[str]:
     if reference is None:
         return
     then = reference.profile
@@ -218,8 +251,10 @@ def _left_out(now: Profile, reference: Reference | None, aspects: Sequence[str])
             "the reference is the others."
         )
     for aspect in ASPECTS:
-        if aspect not in aspects:
+        if aspect not in aspects and aspects:
             yield f"{aspect} is not compared: the source has no such column."
+    if not aspects:
+        yield "The source has no texts by aspect: only the overall verdict is compared."
     for key, (column, title) in _COLUMNS.items():
         own, other = getattr(now, key), getattr(then, key)
         if own is None and other is not None:

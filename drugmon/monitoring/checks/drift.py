@@ -9,7 +9,7 @@ from scipy import special, stats
 
 from drugmon.labels import LABELS
 from drugmon.monitoring.checks.balance import title_of
-from drugmon.monitoring.checks.findings import Finding, percent, points, too_few
+from drugmon.monitoring.checks.findings import Finding, moved, percent, too_few
 from drugmon.monitoring.checks.gate import Gate
 from drugmon.monitoring.checks.summary import Distribution
 from drugmon.monitoring.profiles.reference import NONE, Profile
@@ -48,6 +48,7 @@ def output_findings(
             effect,
             p_value,
             gate.probabilities,
+            about=most,
         )
 
 
@@ -84,6 +85,7 @@ def length_findings(
             effect,
             p_value,
             gate.lengths,
+            about=most_moved,
         )
 
 
@@ -98,25 +100,26 @@ def empty_findings(
     p_values, changes = [], {}
     for aspect in (*aspects, "overall"):
         now, then = (side.targets[aspect].counts[NONE] for side in (current, reference))
-        moved = change(now, current.n, then, reference.n)
-        if moved is not None and (now or then):
-            changes[aspect] = (moved, then / reference.n, now / current.n)
+        rise = change(now, current.n, then, reference.n)
+        if rise is not None and (now or then):
+            changes[aspect] = (rise, then / reference.n, now / current.n)
             p_values.append(float(same_share(now, current.n, then, reference.n)))
     if not changes:
         yield Finding(name, title, "No review is without a text.", status=None)
         return
     most = max(changes, key=lambda aspect: abs(changes[aspect][0].value or 0))
-    moved, before, after = changes[most]
+    largest, before, after = changes[most]
     p_value = combine(p_values)
     what = "any text" if most == "overall" else title_of(most).lower()
     yield Finding(
         name,
         title,
-        f"Without {what}: {percent(before)} → {percent(after)}, {points(moved)}.",
+        f"Without {what}: {moved(before, after, largest)}.",
         f"change of the share without a text ({what})",
-        moved,
+        largest,
         p_value,
         gate.empty,
+        about=most,
     )
 
 
@@ -131,15 +134,15 @@ def repeat_findings(current: Profile, reference: Profile, gate: Gate) -> Iterato
         yield too_few(name, title, size, gate.min_reviews, "with a text")
         return
     now, then = (round(size * repeated_share(side, size)) for side in sides)
-    moved = change(now, size, then, size)
+    rise = change(now, size, then, size)
     # Only more of them is a fault; and a share at half the size has the larger variance.
     p_value = float(same_share(now, size, then, size)) if now > then else 1.0
     yield Finding(
         name,
         title,
-        f"Repeats: {percent(then / size, 1)} → {percent(now / size, 1)} of {size:,} reviews.",
+        f"Repeats among {size:,} reviews: {moved(then / size, now / size)}.",
         "rise of the share that repeats another review",
-        moved if now > then else Interval(0.0, 0.0, max(0.0, (moved.high or 0) if moved else 0)),
+        rise if now > then else Interval(0.0, 0.0, max(0.0, (rise.high or 0) if rise else 0)),
         p_value,
         gate.repeats,
     )
@@ -173,7 +176,7 @@ def unknown_findings(current: Profile, reference: Profile, gate: Gate) -> Iterat
     if min(now.n, then.n) < gate.min_reviews:
         yield too_few(name, title, min(now.n, then.n), gate.min_reviews, "with words")
         return
-    moved = now.mean - then.mean
+    rise = now.mean - then.mean
     error = float(np.hypot(now.deviation / np.sqrt(now.n), then.deviation / np.sqrt(then.n)))
     found = stats.ttest_ind_from_stats(
         now.mean, now.deviation, now.n, then.mean, then.deviation, then.n, equal_var=False
@@ -182,10 +185,9 @@ def unknown_findings(current: Profile, reference: Profile, gate: Gate) -> Iterat
     yield Finding(
         name,
         title,
-        f"Words that the tokenizer has no token for: {percent(then.mean, 1)} → "
-        f"{percent(now.mean, 1)}.",
+        f"Words that the tokenizer has no token for: {moved(then.mean, now.mean)}.",
         "change of the mean share of unknown words",
-        Interval(moved, moved - 1.96 * error, moved + 1.96 * error),
+        Interval(rise, rise - 1.96 * error, rise + 1.96 * error),
         p_value,
         gate.unknown_words,
     )

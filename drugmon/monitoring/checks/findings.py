@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drugmon.monitoring.checks.gate import Gate, Limits
+from drugmon.monitoring.checks.measures import measure_of
 from drugmon.monitoring.checks.summary import Check, Status
 from drugmon.statistics.correction import adjust
 from drugmon.statistics.figures import Interval
@@ -16,8 +17,9 @@ class Finding:
     """One statistic with its test, not yet judged.
 
     `name` begins with the area. `limits` and `p_value` are None for what cannot be judged; `says`
-    tells why then. To that of a test, weighing adds the corrected p-value. `status` is that of a
-    check which needs no test, such as the age of verdicts.
+    tells why then. To that of a test, weighing adds the corrected p-value. `about` is which of
+    several the effect is of, such as a label. `status` is that of a check which needs no test, such
+    as the age of verdicts.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Finding:
     p_value: float | None = None
     limits: Limits | None = None
     status: Status | None = None
+    about: str | None = None
 
     @property
     def area(self) -> str:
@@ -53,13 +56,15 @@ def _check(finding: Finding, p_adjusted: float | None, gate: Gate) -> Check:
         name=finding.name,
         title=finding.title,
         status=status,
-        says=_with_p(finding.says, p_adjusted),
+        says=_with_p(finding.says, p_adjusted, status),
         statistic=finding.statistic,
         effect=effect,
         p_value=finding.p_value,
         p_adjusted=p_adjusted,
         warn_at=limits.warn if limits else None,
         fail_at=limits.fail if limits else None,
+        about=finding.about,
+        measure=measure_of(finding.name),
     )
 
 
@@ -68,28 +73,35 @@ def too_few(name: str, title: str, n: int, least: int, which: str) -> Finding:
     return Finding(name, title, f"Too few reviews to judge: {n:,} {which}, {least:,} are needed.")
 
 
-def percent(share: float | None, digits: int = 0) -> str:
-    """A share for people: `12 %`."""
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share for people: `12.3 %`."""
     return "-" if share is None else f"{100 * share:.{digits}f} %"
 
 
-def points(change: Interval) -> str:
-    """A change of a share for people: `+12 points (+5 to +19)`."""
-    if change.value is None:
-        return "-"
-    span = ""
-    if change.low is not None and change.high is not None:
-        span = f" ({_signed(change.low)} to {_signed(change.high)})"
-    return f"{_signed(change.value)} points{span}"
+def moved(before: float, after: float, change: Interval | None = None) -> str:
+    """Two shares and their change for people: `12.1 % → 24.3 %: +12.2 points (+5.0 to +19.4)`.
+
+    The change is that of the figures shown, so that what is read adds up.
+    """
+    shown = f"{percent(before)} → {percent(after)}"
+    difference = round(100 * after, 1) - round(100 * before, 1)
+    return f"{shown}: {_signed(difference)} points{_span(change)}"
 
 
-def _signed(share: float) -> str:
-    return f"{round(100 * share):+d}" if round(100 * share) else "0"
+def _span(change: Interval | None) -> str:
+    if change is None or change.low is None or change.high is None:
+        return ""
+    return f" ({_signed(100 * change.low)} to {_signed(100 * change.high)})"
 
 
-def _with_p(says: str, p_adjusted: float | None) -> str:
-    """The sentence with the p-value that judges, in the decimals that the pages have."""
+def _signed(number: float) -> str:
+    return f"{number:+.1f}" if round(number, 1) else "0"
+
+
+def _with_p(says: str, p_adjusted: float | None, status: Status) -> str:
+    """The sentence with the p-value that judges, and with a word where that leaves it open."""
     if p_adjusted is None:
         return says
     p = "p < 0.001" if p_adjusted < 0.001 else f"p = {p_adjusted:.3f}"
-    return f"{says.removesuffix('.')}, {p}."
+    open_ = ": large, but may be chance" if status is Status.UNCLEAR else ""
+    return f"{says.removesuffix('.')}, {p}{open_}."

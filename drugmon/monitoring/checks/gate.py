@@ -69,8 +69,10 @@ class Gate:
         """What a change of size `effect` comes to."""
         if effect is None:
             return Status.UNJUDGED
-        if p_adjusted >= self.alpha or effect < limits.warn:
+        if effect < limits.warn:
             return Status.PASS
+        if p_adjusted >= self.alpha:
+            return Status.UNCLEAR
         return Status.FAIL if effect >= limits.fail else Status.WARN
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from drugmon.monitoring.checks.findings import Finding, percent, points, too_few
+from drugmon.monitoring.checks.findings import Finding, moved, percent, too_few
 from drugmon.monitoring.checks.gate import Gate
 from drugmon.monitoring.checks.summary import Mover
 from drugmon.monitoring.profiles.names import LONGEST_NAME, NameMix
@@ -80,23 +80,22 @@ def mix_findings(
         yield too_few(name, title, min(cells.n, cells.m), gate.min_reviews, "on one side")
         return
     p_values = [mix_test(cells.current, cells.reference, random)]
-    moved = moved_share(cells.current, cells.reference, random)
+    effect = moved_share(cells.current, cells.reference, random)
     if not current.unnamed and not reference.unnamed:
         p_new, new = new_names(current.names, reference.names, random)
         p_values.append(p_new)
-        moved = max(moved, new, key=lambda each: each.value or 0)
-    p_value = combine(p_values)
+        effect = max(effect, new, key=lambda each: each.value or 0)
     shifts = cells.current / cells.n - cells.reference / cells.m
     most = int(np.abs(shifts).argmax())
     before, after = cells.reference[most] / cells.m, cells.current[most] / cells.n
     yield Finding(
         name,
         title,
-        f"{title}: {percent(moved.value)} of the reviews moved beyond chance, "
-        f"{cells.names[most]} most ({percent(before)} → {percent(after)}).",
-        "share of reviews that moved, beyond chance",
-        moved,
-        p_value,
+        f"{title}: some {percent(effect.value)} of the reviews moved, {cells.names[most]} most "
+        f"({percent(before)} → {percent(after)}).",
+        "share of reviews that moved, freed of what chance moves on average",
+        effect,
+        combine(p_values),
         gate.names,
     )
 
@@ -139,19 +138,19 @@ def word_findings(current: WordCounts, reference: WordCounts, gate: Gate) -> Ite
     shifts = cells.current / cells.n - cells.reference / cells.m
     sure = adjusted < gate.alpha
     most = int(np.where(sure, np.abs(shifts), 0).argmax()) if sure.any() else int(adjusted.argmin())
-    moved = change(int(cells.current[most]), cells.n, int(cells.reference[most]), cells.m)
-    effect = moved if sure.any() and moved else Interval(0.0, 0.0, 0.0)
-    told = f"“{cells.names[most]}” {percent(cells.reference[most] / cells.m)} → "
+    largest = change(int(cells.current[most]), cells.n, int(cells.reference[most]), cells.m)
+    effect = largest if sure.any() and largest else Interval(0.0, 0.0, 0.0)
+    shares = cells.reference[most] / cells.m, cells.current[most] / cells.n
     yield Finding(
         name,
         title,
-        f"Words: {int(sure.sum()):,} of {len(cells.names):,} moved; {told}"
-        f"{percent(cells.current[most] / cells.n)} of the reviews"
-        f"{', ' + points(effect) if sure.any() else ''}.",
+        f"Words: {int(sure.sum()):,} of {len(cells.names):,} moved; reviews with "
+        f"“{cells.names[most]}” {moved(*shares, effect if sure.any() else None)}.",
         "largest significant change of the share of reviews with a word",
         effect,
         float(adjusted.min()),
         gate.words,
+        about=cells.names[most] if sure.any() else None,
     )
 
 
@@ -164,13 +163,15 @@ def movers(kind: str, cells: Cells, alpha: float) -> tuple[Mover, ...]:
     found: list[Mover] = []
     for place in np.argsort(p_values, kind="stable"):
         now, then = int(cells.current[place]), int(cells.reference[place])
-        moved = change(now, cells.n, then, cells.m)
+        difference = change(now, cells.n, then, cells.m)
         private = max(now, then) < SHARED_BY or len(cells.names[place]) > LONGEST_NAME
         if adjusted[place] >= alpha or len(found) == TOLD:
             break
-        if not private and moved is not None:
+        if not private and difference is not None:
             sides = share(then, cells.m), share(now, cells.n)
-            found.append(Mover(kind, cells.names[place], *sides, moved, float(adjusted[place])))
+            found.append(
+                Mover(kind, cells.names[place], *sides, difference, float(adjusted[place]))
+            )
     return tuple(found)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from drugmon.labels import LABELS, TARGETS
+from drugmon.labels import LABELS
 from drugmon.monitoring.checks.balance import title_of
 from drugmon.monitoring.checks.estimate import estimate_quality, sampling_error
 from drugmon.monitoring.checks.findings import Finding, too_few
 from drugmon.monitoring.checks.gate import Gate, Limits
-from drugmon.monitoring.checks.summary import TargetQuality
+from drugmon.monitoring.checks.summary import Estimate, TargetQuality
 from drugmon.monitoring.profiles.reference import Profile
 from drugmon.statistics.figures import Interval, Quality
 from drugmon.statistics.permutation import Integers, draw
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 
 LEAST: Final = 100
 """Reviews below which a macro-F1 is not judged: its rarest label would be a handful of them."""
+
+_WHOSE: Final = {"reference": "in the reference", "held out": "on held-out reviews"}
 
 LEAST_OF_LABEL: Final = 8
 """True reviews of every label, likewise."""
@@ -38,17 +41,19 @@ def qualities(
     The estimate is corrected by the labels of the reference, where it has both.
     """
     found = []
-    for target in TARGETS:
+    for target in current.targets:
         then = reference.targets[target] if reference else None
         known = reference.quality.get(target) if reference else None
         measured = current.quality.get(target)
         estimate = estimate_quality(current.targets[target], reference=then, measured=known)
-        if measured is not None or estimate is not None:
-            found.append(
-                TargetQuality(
-                    target, measured, estimate, held_out.get(target) or known, caution=None
-                )
-            )
+        if measured is None and estimate is None:
+            continue
+        baseline: Quality | Estimate | None = known or held_out.get(target)
+        whose = "reference" if known else "held out"
+        if measured is None and then is not None:
+            # Estimates compare with estimates: what the method gets wrong, it gets wrong on both.
+            baseline, whose = estimate_quality(then, reference=then, measured=known), "reference"
+        found.append(TargetQuality(target, measured, estimate, baseline, None, whose))
     return tuple(found)
 
 
@@ -65,10 +70,9 @@ def quality_findings(
     """
     for each in found:
         name, title = f"quality.{each.target}", f"{title_of(each.target)}: drop of macro-F1"
-        own = reference.quality.get(each.target) if reference else None
-        known, whose = (own, "in the reference") if own else (each.held_out, "on held-out reviews")
-        if each.measured is not None and known is not None:
-            yield _measured(name, title, each.measured, known, whose, gate)
+        if each.measured is not None and isinstance(each.baseline, Quality):
+            whose = _WHOSE[each.whose]
+            yield _measured(name, title, each.measured, each.baseline, whose, gate)
         elif each.measured is None and each.estimate is not None and reference is not None:
             yield from _estimated(name, title, each.target, current, reference, gate)
 
@@ -148,14 +152,7 @@ def with_caution(
 ) -> tuple[TargetQuality, ...]:
     """The same, with a sentence on why the estimates are shaky."""
     return tuple(
-        TargetQuality(
-            each.target,
-            each.measured,
-            each.estimate,
-            each.held_out,
-            caution if each.estimate else None,
-        )
-        for each in found
+        replace(quality, caution=caution if quality.estimate else None) for quality in found
     )
 
 

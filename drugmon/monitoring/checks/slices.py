@@ -10,7 +10,7 @@ import numpy as np
 
 from drugmon.labels import LABELS
 from drugmon.monitoring.checks.balance import title_of
-from drugmon.monitoring.checks.findings import Finding, percent, points
+from drugmon.monitoring.checks.findings import Finding, moved, percent
 from drugmon.monitoring.checks.gate import Gate, Limits
 from drugmon.monitoring.checks.summary import Slice, Status
 from drugmon.monitoring.profiles.reference import Profile
@@ -119,11 +119,11 @@ def _slice(
 ) -> Slice:
     known = group.reference_n is not None and group.reference_n >= LEAST
     then, m = group.reference_negative or 0, group.reference_n or 0
-    moved = change(group.negative, group.n, then, m) if known else None
+    difference = change(group.negative, group.n, then, m) if known else None
     shrunk = (group.negative + weight * base) / (group.n + weight)
     status = Status.UNJUDGED
-    if p_adjusted is not None and moved is not None and moved.value is not None:
-        status = gate.status(gate.slices, abs(moved.value), p_adjusted)
+    if p_adjusted is not None and difference is not None and difference.value is not None:
+        status = gate.status(gate.slices, abs(difference.value), p_adjusted)
     return Slice(
         column=group.column,
         value=group.value,
@@ -132,26 +132,26 @@ def _slice(
         reference_n=group.reference_n,
         current=share(group.negative, group.n),
         reference=share(then, m) if known else None,
-        change=moved,
+        change=difference,
         shrunk=float(shrunk),
         p_adjusted=p_adjusted,
         status=status,
-        says=_says(group, moved, sure=p_adjusted is not None and p_adjusted < gate.alpha),
+        says=_says(group, difference, sure=p_adjusted is not None and p_adjusted < gate.alpha),
     )
 
 
-def _says(group: _Group, moved: Interval | None, *, sure: bool) -> str:
-    now = percent(group.negative / group.n)
+def _says(group: _Group, difference: Interval | None, *, sure: bool) -> str:
+    now = group.negative / group.n
     about = f"{title_of(group.target).lower()} of {group.value}"
     if group.target == "overall":
         about = f"{group.value} overall"
-    if moved is None or not group.reference_n:
-        return f"{about}: {now} negative (n = {group.n:,})"
-    before = percent((group.reference_negative or 0) / group.reference_n)
+    if difference is None or not group.reference_n:
+        return f"{about}: {percent(now)} negative (n = {group.n:,})"
+    both = moved((group.reference_negative or 0) / group.reference_n, now, difference)
     if not sure:
-        return f"{about}: {before} → {now} negative (n = {group.n:,}), {points(moved)}"
-    turned = "turned negative" if (moved.value or 0) > 0 else "turned less negative"
-    return f"{about} {turned}: {before} → {now} (n = {group.n:,}), {points(moved)}"
+        return f"{about}: negative {both} (n = {group.n:,})"
+    turned = "turned negative" if (difference.value or 0) > 0 else "turned less negative"
+    return f"{about} {turned}: {both} (n = {group.n:,})"
 
 
 def _evidence(item: Slice) -> tuple[float, float, str]:
@@ -171,13 +171,12 @@ def _finding(ranked: list[Slice], by_group: Mapping[_Group, float], gate: Gate) 
     statistic = "largest significant change of a negative share"
     if not sure:
         says = f"None of {len(by_group):,} slices turned more or less negative beyond chance."
-        effect = Interval(0.0, 0.0, 0.0)
+        effect, about = Interval(0.0, 0.0, 0.0), None
     else:
         most = max(sure, key=lambda each: abs((each.change and each.change.value) or 0))
         count = f"{len(sure):,} of {len(by_group):,} slices changed"
         says = f"{most.says[:1].upper()}{most.says[1:]}; {count}."
-        effect = most.change or Interval(0.0, 0.0, 0.0)
+        effect, about = most.change or Interval(0.0, 0.0, 0.0), most.value
     p_value = min(by_group.values())
-    return Finding(
-        "balance.slices", "Slices: share negative", says, statistic, effect, p_value, limits
-    )
+    title = "Slices: share negative"
+    return Finding("balance.slices", title, says, statistic, effect, p_value, limits, about=about)

@@ -7,15 +7,17 @@ conditions and single words that many reviews share are the only texts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from drugmon.monitoring.checks.measures import Measure, Unit
 from drugmon.statistics.figures import Interval, Quality
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Goes up with every change of the summary's form."""
 
 AREAS: Final = ("freshness", "volume", "balance", "drift", "quality")
@@ -25,14 +27,18 @@ ABOUT_VERDICTS: Final = ("balance", "drift", "quality")
 """The areas that judge verdicts; the others judge whether and on how much the night ran."""
 
 HELD_OUT: Final = "held-out reviews"
-"""How the name of a reference begins that is an adapter's own."""
+"""What an adapter's own reference is made of."""
 
 
 class Status(StrEnum):
-    """What a check or a report came to, from best to worst."""
+    """What a check or a report came to, from best to worst.
+
+    A check is `unclear` where its effect is large enough for a warning, but may be chance.
+    """
 
     UNJUDGED = "unjudged"
     PASS = "pass"
+    UNCLEAR = "unclear"
     WARN = "warn"
     FAIL = "fail"
 
@@ -43,12 +49,14 @@ class Check:
 
     Attributes:
         area: one of `AREAS`.
-        name: a stable key for programs and trends, such as `balance.overall` or `drift.drugs`.
+        name: the check's id for programs and trends, such as `balance.overall` or `drift.drugs`.
         title: the same for people, such as "Overall: shares of the labels".
         status: `unjudged` where there are too few reviews, or nothing to compare with.
         says: one sentence for people, with the numbers: what was found, and how sure that is.
         statistic: the effect's name, such as "Jensen-Shannon distance"; None without one.
+        about: which of several the effect is of, such as the label that changed most, or None.
         effect: the effect with its 95 % interval.
+        measure: the effect's unit, where no change lies, and whether a fall counts like a rise.
         p_value: of the null hypothesis that nothing changed.
         p_adjusted: the same, corrected for all checks of the report (Benjamini-Hochberg).
         warn_at: the effect from which it warns.
@@ -66,6 +74,29 @@ class Check:
     p_adjusted: float | None = None
     warn_at: float | None = None
     fail_at: float | None = None
+    about: str | None = None
+    measure: Measure = field(default_factory=lambda: Measure(Unit.DISTANCE))
+
+    def reached(self, value: float | None) -> float | None:
+        """How far `value` is from no change to the limit of failing, which is at 1.
+
+        Where the effect of a check that is two-sided is a fall, falls count upwards.
+        """
+        start = self.measure.no_change
+        span = 0.0 if self.fail_at is None else self.fail_at - start
+        effect = self.effect.value if self.effect else None
+        if effect is not None and effect < start and self.measure.two_sided:
+            span = -span
+        return None if value is None or not span else (value - start) / span
+
+    @property
+    def badness(self) -> tuple[int, float]:
+        """What sorts checks, the worst last: how they were judged, then how far they reached.
+
+        One that fails without an effect, as where nothing was scored, is worse than all others.
+        """
+        at = self.reached(self.effect.value if self.effect else None)
+        return list(Status).index(self.status), math.inf if at is None else at
 
 
 @dataclass(frozen=True)
@@ -134,15 +165,17 @@ class Estimate:
 class TargetQuality:
     """One target's quality now: measured, where there are labels, and estimated without them.
 
-    `held_out` is what the adapter's card says. `caution` is None, or a sentence on why the estimate
-    is shaky on these reviews.
+    `baseline` is what the check compares with, measured or estimated as the figure now is; `whose`
+    says where that is from: "reference" or "held out". `caution` is None, or a sentence on why the
+    estimate is shaky on these reviews.
     """
 
     target: str
     measured: Quality | None
     estimate: Estimate | None
-    held_out: Quality | None
+    baseline: Quality | Estimate | None
     caution: str | None
+    whose: str = "held out"
 
 
 @dataclass(frozen=True)
@@ -187,7 +220,7 @@ class Side:
     """What the reference or the current reviews are: a name for people, and how many rows.
 
     `since` and `until` are when they are from, `runs` the ids of the score runs that a reference
-    is made of.
+    is made of. `held_out` says that they are an adapter's own held-out reviews.
     """
 
     name: str
@@ -196,12 +229,13 @@ class Side:
     since: datetime | None = None
     until: datetime | None = None
     runs: tuple[str, ...] = ()
+    held_out: bool = False
 
     @property
     def told(self) -> str:
         """How many reviews of what: "466 held-out reviews of minilm-druglib"."""
         reviews = "review" if self.n == 1 else "reviews"
-        of = "" if self.name.startswith(HELD_OUT) else f"{reviews} of "
+        of = "" if self.held_out else f"{reviews} of "
         return f"{self.n:,} {of}{self.name}"
 
 
@@ -217,7 +251,6 @@ class Summary:
         watched: the areas whose checks decide `status`.
         alpha: the gate's: a check is significant where its `p_adjusted` is below.
         min_reviews: the gate's: below, on either side, nothing is judged.
-        reasons: the sentences behind a `status` that is not `pass`, worst first.
         history_note: None, or why trends and expected volumes are missing.
     """
 
@@ -226,7 +259,6 @@ class Summary:
     source: str
     adapter: str
     status: Status
-    reasons: tuple[str, ...]
     watched: tuple[str, ...]
     alpha: float
     min_reviews: int
@@ -244,9 +276,25 @@ class Summary:
     scored_runs: tuple[str, ...] = ()
     history_note: str | None = None
 
+    @property
+    def concerns(self) -> tuple[Check, ...]:
+        """The watched checks that fail or warn, the worst first."""
+        off = (
+            check
+            for check in self.checks
+            if check.area in self.watched and check.status in (Status.FAIL, Status.WARN)
+        )
+        return tuple(sorted(off, key=lambda check: check.badness, reverse=True))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The sentences behind a `status` of `fail` or `warn`, worst first."""
+        return tuple(check.says for check in self.concerns)
+
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold: times as ISO 8601 in UTC, undefined figures as null."""
-        return {"format_version": FORMAT_VERSION, **_plain(asdict(self))}
+        plain = _plain(asdict(self))
+        return {"format_version": FORMAT_VERSION, **plain, "reasons": list(self.reasons)}
 
 
 def worst(statuses: Sequence[Status]) -> Status:
@@ -264,6 +312,8 @@ def verdict(checks: Sequence[Check], watched: Sequence[str]) -> Status:
         area: worst([check.status for check in checks if check.area == area]) for area in watched
     }
     status = worst(list(statuses.values()))
+    if status is Status.UNCLEAR:
+        status = Status.PASS
     about_verdicts = [found for area, found in statuses.items() if area in ABOUT_VERDICTS]
     if status is Status.PASS and about_verdicts and worst(about_verdicts) is Status.UNJUDGED:
         return Status.UNJUDGED

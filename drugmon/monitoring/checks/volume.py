@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from drugmon.monitoring.checks.findings import Finding, percent
 from drugmon.monitoring.checks.gate import Gate, Limits
 from drugmon.monitoring.checks.summary import Status
 from drugmon.statistics.figures import Interval
+
+CLOCKS_DIFFER: Final = 1.0
+"""Hours by which verdicts may be dated after the report: two machines have two clocks."""
 
 _SPREAD = 3 * 1.4826
 """Three standard deviations, as multiples of the median absolute deviation of a normal variable."""
@@ -21,7 +25,14 @@ def freshness(newest: datetime | None, now: datetime, gate: Gate) -> Finding:
     name, title = "freshness.newest", "Newest verdicts"
     if newest is None:
         return Finding(name, title, "There is no verdict whose time is known.", status=Status.FAIL)
-    hours = max(0.0, (now - newest).total_seconds() / 3600)
+    hours = (now - newest).total_seconds() / 3600
+    if hours < -CLOCKS_DIFFER:
+        says = (
+            f"The newest verdicts are dated {newest:%Y-%m-%d %H:%M} UTC, {_ago(-hours)} after this "
+            "report: a clock is wrong, or was when they were scored. How old they are is not known."
+        )
+        return Finding(name, title, says, status=Status.FAIL)
+    hours = max(0.0, hours)
     limits = Limits(gate.freshness.warn, gate.freshness.fail)
     status = Status.PASS
     if hours >= limits.warn:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from drugmon.monitoring.checks.summary import Check, Status
-from drugmon.reports.effects import badness, reached
 from drugmon.reports.plots.charts import Mark, Scale, mark
 from drugmon.statistics.figures import Interval
 
@@ -42,17 +41,20 @@ def forest(checks: Sequence[Check]) -> Forest:
         if check.status is Status.UNJUDGED:
             unjudged[check.says] = (*unjudged.get(check.says, ()), check.title)
     return Forest(
-        tuple(_row(check) for check in sorted(judged, key=badness, reverse=True)), unjudged
+        tuple(
+            _row(check) for check in sorted(judged, key=lambda check: check.badness, reverse=True)
+        ),
+        unjudged,
     )
 
 
 def _row(check: Check) -> ForestRow:
     effect = check.effect
-    at = reached(check, effect.value if effect else None)
-    warn = reached(check, check.warn_at)
+    at = check.reached(effect.value if effect else None)
+    warn = check.reached(check.warn_at)
     if effect is None or at is None:
         return ForestRow(check, None, SCALE.at(0), None, None)
-    known = (reached(check, end) for end in (effect.low, effect.high))
+    known = (check.reached(end) for end in (effect.low, effect.high))
     ends = sorted(end for end in known if end is not None) or [at]
     return ForestRow(
         check=check,

@@ -22,6 +22,7 @@ class Series:
 
     `lows` and `highs` are its 95 % intervals, or empty; `titles` says each point in words;
     `marked` names the points to be pointed out, such as `fail`. `style` is a class of charts.css.
+    `kinds` says of what each figure is, or is empty: only neighbours of one kind are joined.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Series:
     titles: Sequence[str] = ()
     marked: Sequence[str] = ()
     style: str = "current"
+    kinds: Sequence[str | None] = ()
 
 
 @dataclass(frozen=True)
@@ -153,14 +155,15 @@ def _line(series: Series, x_scale: Scale, y_scale: Scale) -> Line:
         (x, y_scale.at(low), y_scale.at(high)) if low is not None and high is not None else None
         for x, low, high in zip(xs, series.lows, series.highs, strict=False)
     ]
+    kinds = series.kinds or [None] * len(xs)
     return Line(
         name=series.name,
         style=series.style,
-        path=" ".join(_joined(piece) for piece in _pieces(points)),
+        path=" ".join(_joined(piece) for piece in _pieces(points, kinds)),
         area=" ".join(
             _joined([(x, low) for x, low, _ in piece] + [(x, high) for x, _, high in piece[::-1]])
             + "Z"
-            for piece in _pieces(ends)
+            for piece in _pieces(ends, kinds)
         ),
         dots=tuple(
             Dot(*point, title, mark)
@@ -171,10 +174,12 @@ def _line(series: Series, x_scale: Scale, y_scale: Scale) -> Line:
     )
 
 
-def _pieces(points: Sequence[Place | None]) -> list[list[Place]]:
-    """The runs of points between breaks."""
-    runs = groupby(points, key=lambda point: point is not None)
-    return [[point for point in run if point is not None] for known, run in runs if known]
+def _pieces(points: Sequence[Place | None], kinds: Sequence[str | None]) -> list[list[Place]]:
+    """The runs of points of one kind between breaks."""
+    runs = groupby(
+        zip(points, kinds, strict=False), key=lambda entry: (entry[0] is not None, entry[1])
+    )
+    return [[point for point, _ in run if point is not None] for (known, _), run in runs if known]
 
 
 def _joined(points: Sequence[tuple[float, float]]) -> str:

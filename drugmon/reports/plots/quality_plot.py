@@ -54,7 +54,7 @@ def _scores(quality: TargetQuality, name: str) -> Iterator[Score]:
     origins = (
         ("measured", "current", quality.measured),
         ("estimated", "estimate", quality.estimate),
-        ("held out", "reference", quality.held_out),
+        (quality.whose, "reference", quality.baseline),
     )
     for origin, kind, figures in origins:
         interval: Interval | None = getattr(figures, name, None)

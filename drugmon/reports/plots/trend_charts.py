@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from drugmon.labels import LABELS, TARGETS
+from drugmon.monitoring.checks.measures import measure_of
 from drugmon.monitoring.checks.summary import AREAS, Status
-from drugmon.reports.effects import is_two_sided
 from drugmon.reports.pages import number, percent, target_title
 from drugmon.reports.plots.line_chart import Limit, LineChart, Series, line_chart
 from drugmon.statistics.reliability import wilson
@@ -170,6 +170,8 @@ def _check_trend(checks: Sequence[Night], nights: Sequence[Night]) -> Trend:
             nights, [f"{number(y)}, {status}" for y, status in zip(ys, statuses, strict=True)]
         ),
         marked=[status if status in ("warn", "fail") else "" for status in statuses],
+        # The largest change is now of one label, now of another: these are no line.
+        kinds=[check.get("statistic") for check in checks],
     )
     told = (
         f"{number(checks[-1]['effect'])} {last['statistic'] or ''}" if checks[-1] else "not judged"
@@ -182,7 +184,7 @@ def _check_trend(checks: Sequence[Night], nights: Sequence[Night]) -> Trend:
 
 def _limits(check: Night) -> list[Limit]:
     """Where the gate warns and fails, on either side of no change where both are watched."""
-    sides = (1.0, -1.0) if is_two_sided(check["statistic"]) else (1.0,)
+    sides = (1.0, -1.0) if measure_of(check["name"]).two_sided else (1.0,)
     return [
         Limit(side * check[key], kind, f"{kind}s at {number(side * check[key])}")
         for key, kind in (("warn_at", "warn"), ("fail_at", "fail"))

@@ -22,8 +22,11 @@ from drugmon.config import EngineConfig
 from drugmon.data.sources import is_pattern
 from drugmon.data.textformat import TextFormat
 from drugmon.errors import SettingsError, UsageError
+from drugmon.monitoring.checks.gate import read_gate
 from drugmon.monitoring.checks.summary import AREAS
 from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
+from drugmon.workflows.report.config import parse_reference
+from drugmon.workflows.report.window import parse_length
 from drugmon.workflows.score.score import ScoreConfig
 
 
@@ -94,7 +97,7 @@ def load_nightly(path: Path) -> NightlyConfig:
             f"{path}: job.every = {sections['job'].every!r} will not do: give a span such as 1d"
         )
     _check_notify(values.get("notify", {}), path)
-    _check_report(sections["report"], f"{path}: report")
+    _check_report(sections["report"], folder, f"{path}: report")
     return NightlyConfig(
         path.stem,
         folder,
@@ -120,11 +123,23 @@ def _span(text: str) -> timedelta:
     return timedelta(hours=int(text[:-1]) * _HOURS[text[-1]])
 
 
-def _check_report(report: Report, where: str) -> Report:
-    if not (report.window in ("new", "all") or _SPAN.fullmatch(report.window)):
+def _check_report(report: Report, folder: Path, where: str) -> Report:
+    """Find before anything is scored what the report would find only after it."""
+    try:
+        if report.window not in ("new", "all"):
+            parse_length(report.window)
+    except UsageError:
         raise SettingsError(
             f"{where}.window = {report.window!r} will not do: give new, all, or a span such as 7d"
-        )
+        ) from None
+    try:
+        parse_reference(report.reference, folder)
+    except UsageError as error:
+        raise SettingsError(f"{where}.reference will not do: {error}") from None
+    try:
+        read_gate(folder / report.gate if report.gate else None)
+    except SettingsError as error:
+        raise SettingsError(f"{where}.gate will not do: {error}") from None
     for area in report.fail_on:
         if area not in AREAS:
             raise SettingsError(
@@ -147,7 +162,7 @@ def _tasks(
         if not source.source or source.source == "-":
             raise SettingsError(f"{where}.source is missing: give a file, a glob or a database")
         own = f"{where}.report"
-        report = _check_report(checked(Report, {**shared, **source.report}, own), own)
+        report = _check_report(checked(Report, {**shared, **source.report}, own), folder, own)
         tasks.append(Task(_name(source), _score_config(source, engine, folder, where), report))
     twice = [name for name, count in Counter(task.name for task in tasks).items() if count > 1]
     if twice:

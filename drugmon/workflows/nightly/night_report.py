@@ -10,15 +10,13 @@ from drugmon.data.sources import FileSource, is_pattern, output_path
 from drugmon.data.textformat import TextFormat
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.result import SourceNight
-from drugmon.workflows.nightly.settings import Report
-from drugmon.workflows.report.report import ReportConfig
-from drugmon.workflows.report.sides import REFERENCE_OF_ADAPTER
+from drugmon.workflows.report.config import ReportConfig, parse_reference, report_config
 from drugmon.workflows.score.score import ScoreConfig
 
 _SCORED_FILES = "*.scored.*"
 
 
-def report_config(
+def night_report_config(
     config: NightlyConfig, task: Task, night: SourceNight, since: str | None
 ) -> ReportConfig:
     """Return what to report of `task`.
@@ -31,11 +29,11 @@ def report_config(
     """
     scored, settings = task.score, task.report
     span = settings.window if settings.window not in ("new", "all") else None
-    return ReportConfig(
-        source=scored_source(scored),
+    return report_config(
+        scored_source(scored),
         table=scored.table,
         adapter=scored.adapter,
-        reference=_reference(settings, config.folder),
+        reference=parse_reference(settings.reference, config.folder),
         since=since if settings.window == "new" else None,
         last=span,
         date_column=(settings.date_column or None) if span else None,
@@ -79,8 +77,3 @@ def _text_format(scored: ScoreConfig) -> TextFormat:
     if source.is_dir() or is_pattern(scored.source):  # each output has its source's format
         return replace(scored.text_format, encoding=None)
     return scored.text_format.of_output(FileSource.of(source), FileSource.of(target))
-
-
-def _reference(settings: Report, folder: Path) -> str:
-    named = settings.reference == REFERENCE_OF_ADAPTER or settings.reference.startswith("previous:")
-    return settings.reference if named else str(folder / settings.reference)

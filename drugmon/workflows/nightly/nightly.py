@@ -13,7 +13,7 @@ from drugmon.errors import DrugmonError
 from drugmon.workflows.nightly.attempts import NightAttempts
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.log import LAST, NAME, log_file
-from drugmon.workflows.nightly.night_report import report_config
+from drugmon.workflows.nightly.night_report import night_report_config
 from drugmon.workflows.nightly.notify import News, notify
 from drugmon.workflows.nightly.result import NightResult, SourceNight
 from drugmon.workflows.nightly.state import NightState
@@ -135,7 +135,7 @@ class _Night:
             _log.info("%s: was reported before the night was cut off", night.name)
             return
         result = report(
-            report_config(self._config, task, night, state.since(night.name)),
+            night_report_config(self._config, task, night, state.since(night.name)),
             warn=lambda warning: _log.warning("%s: %s", night.name, warning),
         )
         night.page, night.status = result.page, result.summary.status

@@ -9,7 +9,7 @@ from typing import Any
 from drugmon.checked import one_of, optional, within
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.data.textformat import CHECKED, QUOTING
-from drugmon.workflows.report.sides import REFERENCE_OF_ADAPTER
+from drugmon.workflows.report.config import OF_ADAPTER
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Report:
 
     out: str = "reports"
     window: str = "new"
-    reference: str = REFERENCE_OF_ADAPTER
+    reference: str = OF_ADAPTER
     date_column: str = optional()
     by: tuple[str, ...] = ("drug", "condition")
     fail_on: tuple[str, ...] = optional(())

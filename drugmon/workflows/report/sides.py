@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from drugmon.data.duckdb.database import connect, in_memory
 from drugmon.data.history.histories import history_of
-from drugmon.data.history.monitored import ReportRecord, read_reports, read_run_profiles
+from drugmon.data.history.monitored import ReportRecord, read_reports
 from drugmon.data.history.runs import RunRecord, read_runs
 from drugmon.data.sources import FileSource, resolve_scored
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
-from drugmon.errors import AdapterError, BaseModelError, DrugmonError, UsageError
+from drugmon.errors import AdapterError, BaseModelError, DrugmonError
 from drugmon.labels import LABEL_OF_LEVEL
 from drugmon.models.adapters.adapter import REFERENCE, Adapter, open_adapter
 from drugmon.models.tokens.vocabulary import Vocabulary
-from drugmon.monitoring.checks.compare import Reference
-from drugmon.monitoring.checks.summary import HELD_OUT
-from drugmon.monitoring.profiles.aggregate import count_scored
-from drugmon.monitoring.profiles.merge import merge_profiles
+from drugmon.monitoring.profiles.aggregate import Counted, count_scored
 from drugmon.monitoring.profiles.profile import read_profile
-from drugmon.monitoring.profiles.reference import Profile
-from drugmon.workflows.report.window import Window, runs_before, runs_of_window, spans_of
-
-if TYPE_CHECKING:
-    from drugmon.workflows.report.report import ReportConfig
-
-REFERENCE_OF_ADAPTER: Final = "adapter"
-PREVIOUS: Final = "previous:"
+from drugmon.statistics.figures import Quality
+from drugmon.workflows.report.config import Previous, ReportConfig, ScoredSource
+from drugmon.workflows.report.window import LAST_RUN, Window, find_run, find_window
 
 
 @dataclass(frozen=True)
@@ -60,8 +53,40 @@ class Source:
         return self.all_rows.connection
 
 
+@dataclass(frozen=True)
+class CurrentSide:
+    """The judged rows.
+
+    Attributes:
+        window: which rows of the source they are.
+        rows: the view of them.
+        counted: what they come to.
+        runs: the records of the score runs that they are of, as far as these are known.
+        adapter: what judged them; None where it is not at hand.
+        identity: `name@digest` of that, as the rows or the adapter say.
+        lacks_adapter: a sentence on why the adapter is not at hand, or None.
+        labels: the label of each level of every graded column.
+        vocabulary: the words that the adapter's base knows; None where it is not at hand.
+    """
+
+    window: Window
+    rows: Scored
+    counted: Counted
+    runs: tuple[RunRecord, ...]
+    adapter: Adapter | None
+    identity: str
+    lacks_adapter: str | None
+    labels: Mapping[str, Mapping[str, str]]
+    vocabulary: Vocabulary | None
+
+    @cached_property
+    def held_out(self) -> Mapping[str, Quality]:
+        """The adapter's figures on its held-out reviews, by target."""
+        return {} if self.adapter is None else _reference_of(self.adapter)
+
+
 @contextlib.contextmanager
-def open_source(config: ReportConfig) -> Iterator[Source]:
+def open_source(config: ScoredSource) -> Iterator[Source]:
     """Open what the report judges; a database is locked against writers meanwhile.
 
     Raises:
@@ -73,7 +98,7 @@ def open_source(config: ReportConfig) -> Iterator[Source]:
     with contextlib.ExitStack() as stack:
         aside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drugmon-report-")))
         if config.table is not None:
-            database = Path(config.source)
+            database = Path(config.path)
             opened = connect(database, read_only=True, lock_timeout=config.lock_timeout)
             connection = stack.enter_context(opened)
             where = f"{database}, table {config.table}"
@@ -82,22 +107,22 @@ def open_source(config: ReportConfig) -> Iterator[Source]:
             )
             yield Source(scored, _past_of_table(connection, database, scored.name), aside)
             return
-        files = resolve_scored(config.source)
+        files = resolve_scored(config.path)
         connection = stack.enter_context(in_memory(aside / "spill"))
         scored = scored_files(connection, files, reading, aside=aside, view="drugmon_all")
         yield Source(scored, _past_of_files(files, config), aside)
 
 
 def find_adapter(
-    config: ReportConfig, adapters: Mapping[str, int]
+    asked: str | None, adapters: Mapping[str, int]
 ) -> tuple[Adapter | None, str | None]:
     """The adapter that judged the rows, or the one that was asked for; and why there is none.
 
     Raises:
         AdapterError: the one that was asked for cannot be opened.
     """
-    if config.adapter is not None:
-        return open_adapter(config.adapter), None
+    if asked is not None:
+        return open_adapter(asked), None
     if not adapters:
         return None, "No row names the adapter that judged it."
     identity = next(iter(adapters))
@@ -128,130 +153,69 @@ def vocabulary_of(adapter: Adapter | None) -> Vocabulary | None:
     return None
 
 
-def find_reference(
-    config: ReportConfig,
-    source: Source,
-    adapter: Adapter | None,
-    window: Window,
-    judged: Scored,
-    vocabulary: Vocabulary | None,
-) -> tuple[Reference | None, Scored | None, str | None]:
-    """The reference, its rows where there are any, and why there is no reference.
+def find_current(
+    config: ReportConfig, source: Source, now: datetime, on_progress: Callable[[str], None]
+) -> CurrentSide:
+    """Find and count the rows that are judged, and who judged them.
 
     Raises:
-        DrugmonError: a reference that was named cannot be used.
+        UsageError: there is no such run.
+        SourceError: a verdict or a cell cannot be read.
+        AdapterError: the adapter that was asked for cannot be opened.
     """
-    held_out = {} if adapter is None else _profile_of(adapter).quality
-    if config.reference == REFERENCE_OF_ADAPTER:
-        if adapter is None:
-            return None, None, "there is no adapter whose reference would serve"
-        name = f"{HELD_OUT} of {adapter.manifest.name}"
-        return Reference(name, _profile_of(adapter), [], held_out), None, None
-    if config.reference.startswith(PREVIOUS):
-        return _previous(config, source, adapter, window, judged, vocabulary)
-    reading = Reading(config.columns, None, config.by, config.text_format)
-    all_rows = _reference_rows(config.reference, source, reading)
-    # A file may hold the judged rows as well: none of them is compared with itself.
-    scored, shared = all_rows.without("drugmon_reference_apart", judged)
-    counted = count_scored(scored, labels_of(adapter), vocabulary)
-    if not counted.profile.n:
-        which = "no rows but those judged here" if shared else "no rows"
-        raise UsageError(
-            f"--reference {config.reference}: has {which}; name scored reviews from another time"
+    window = _window(config, source, now)
+    rows = source.all_rows
+    if not window.everything:
+        rows = rows.window(
+            "drugmon_current", since=window.since, until=window.until, spans=window.spans
         )
-    reference = Reference(
-        scored.name,
-        counted.profile,
-        counted.texts,
-        held_out,
-        counted.since,
-        counted.until,
-        shared=shared,
+    adapters = dict(rows.rows("count_adapters")) or dict(source.all_rows.rows("count_adapters"))
+    adapter, lacks_adapter = find_adapter(config.adapter, adapters)
+    labels, vocabulary = labels_of(adapter), vocabulary_of(adapter)
+    on_progress("counting the reviews")
+    return CurrentSide(
+        window=window,
+        rows=rows,
+        counted=count_scored(rows, labels, vocabulary),
+        runs=tuple(_runs_behind(config.scoring.runs, source.past.runs, window)),
+        adapter=adapter,
+        identity=adapter.manifest.identity if adapter else next(iter(adapters), "unknown"),
+        lacks_adapter=lacks_adapter,
+        labels=labels,
+        vocabulary=vocabulary,
     )
-    return reference, scored, None
 
 
-def _reference_rows(path: str, source: Source, reading: Reading) -> Scored:
-    files = resolve_scored(path)
-    aside = source.aside / "reference"
-    aside.mkdir()
-    lenient = Reading(
-        reading.columns,
-        None,
-        [name for name in reading.by if name in ("drug", "condition")],
-        reading.text_format,
-    )
-    try:
-        return scored_files(
-            source.connection, files, reading, aside=aside, view="drugmon_reference"
-        )
-    except UsageError:  # a column to slice by that only the current side has
-        return scored_files(
-            source.connection, files, lenient, aside=aside, view="drugmon_reference"
-        )
+def _window(config: ReportConfig, source: Source, now: datetime) -> Window:
+    """The window asked for; where it is compared with runs before, the last run's rows."""
+    runs = source.past.runs
+    by_scoring = config.source.date_column is None
+    window = find_window(config.window, now, runs, by_scoring=by_scoring)
+    if window.everything and isinstance(config.reference, Previous) and runs:
+        return Window(runs=find_run(LAST_RUN, runs))
+    return window
 
 
-def _previous(
-    config: ReportConfig,
-    source: Source,
-    adapter: Adapter | None,
-    window: Window,
-    judged: Scored,
-    vocabulary: Vocabulary | None,
-) -> tuple[Reference | None, Scored | None, str | None]:
-    of_window = runs_of_window(window, source.past.runs, judged.scored_at(), config.scored)
-    runs = runs_before(source.past.runs, window, of_window, _count(config.reference))
-    ids = tuple(dict.fromkeys(record.run_id for record in runs))
-    if not ids:
-        return None, None, "the history knows of no run of this source before those judged here"
-    name = f"the {len(ids)} runs before" if len(ids) > 1 else f"run {ids[0]}"
-    held_out = {} if adapter is None else _profile_of(adapter).quality
-    # The window may be wider than its runs: none of its rows is compared with itself.
-    rows = source.all_rows.window("drugmon_reference", spans=spans_of(runs), without=judged)
-    counted = count_scored(rows, labels_of(adapter), vocabulary)
-    if counted.profile.n >= sum(record.scored for record in runs) / 2:
-        profile, texts, since, until = (
-            counted.profile,
-            counted.texts,
-            counted.since,
-            counted.until,
-        )
-        return Reference(name, profile, texts, held_out, since, until, ids), rows, None
-    profiles = _kept_profiles(source, ids)
-    if not profiles:
-        return None, None, "the rows of the earlier runs are gone, and no profile was kept of them"
-    since = min(record.started_at for record in runs)
-    until = max(record.finished_at for record in runs)
-    profile = merge_profiles(profiles)
-    return Reference(name, profile, [], held_out, since, until, ids), None, None
-
-
-def _kept_profiles(source: Source, ids: Sequence[str]) -> list[Profile]:
-    """What the history keeps of the rows that runs scored into this source."""
-    import json
-
-    past = source.past
-    outputs = {record.output for record in past.runs}
-    if past.database == Path(source.all_rows.where.partition(", table ")[0]):
-        found = read_run_profiles(source.connection, ids)
-    else:
-        with connect(past.database, read_only=True, lock_timeout=30.0) as connection:
-            found = read_run_profiles(connection, ids)
-    where = str(past.database)
+def _runs_behind(
+    scored: Sequence[str], runs: Sequence[RunRecord], window: Window
+) -> Sequence[RunRecord]:
+    """The records of the runs whose rows are judged, as far as they are known."""
+    if window.runs is not None:
+        return window.runs
+    if scored:
+        return [run for run in runs if run.run_id in scored]
+    if window.everything and runs:
+        return find_run(LAST_RUN, runs)
+    since, until = window.since, window.until
     return [
-        Profile.from_dict(json.loads(text), where) for _, output, text in found if output in outputs
+        run
+        for run in runs
+        if (since is None or run.finished_at >= since) and (until is None or run.started_at < until)
     ]
 
 
-def _count(reference: str) -> int:
-    number = reference.removeprefix(PREVIOUS)
-    if not number.isdigit() or not int(number):
-        raise UsageError(f"--reference {reference}: give how many runs: previous:7")
-    return int(number)
-
-
-def _profile_of(adapter: Adapter) -> Profile:
-    return read_profile(adapter.folder / REFERENCE)
+def _reference_of(adapter: Adapter) -> Mapping[str, Quality]:
+    return read_profile(adapter.folder / REFERENCE).quality
 
 
 def _past_of_table(connection: duckdb.DuckDBPyConnection, database: Path, name: str) -> Past:
@@ -263,7 +227,7 @@ def _past_of_table(connection: duckdb.DuckDBPyConnection, database: Path, name: 
     return Past(database, runs, read_reports(connection), None)
 
 
-def _past_of_files(files: Sequence[FileSource], config: ReportConfig) -> Past:
+def _past_of_files(files: Sequence[FileSource], config: ScoredSource) -> Past:
     database = config.history or history_of(files[0].path)
     names = {file.path.name for file in files}
     try:

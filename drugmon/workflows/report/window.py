@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from drugmon.data.history.runs import RunRecord
+from drugmon.data.verdicts.scored import FIRST_YEAR, LAST_YEAR
 from drugmon.errors import UsageError
 
-_UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
+_HOURS: Final = {"h": 1, "d": 24, "w": 168}
+_MOST_HOURS: Final = 100 * 366 * 24
 LAST_RUN: Final = "last"
 
 
@@ -40,40 +42,57 @@ class Window:
         return None if self.runs is None else spans_of(self.runs)
 
 
-def find_window(
-    since: str | None,
-    until: str | None,
-    last: str | None,
-    run: str | None,
-    now: datetime,
-    runs: Sequence[RunRecord],
-    *,
-    by_scoring: bool = True,
-) -> Window:
+@dataclass(frozen=True)
+class Asked:
+    """Which rows are asked for: those of a time, of the last `length`, of a run, or (none) all.
+
+    The times have a zone. `run` is a run's id, or `last`.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    length: timedelta | None = None
+    run: str | None = None
+
+
+def ask_window(since: str | None, until: str | None, last: str | None, run: str | None) -> Asked:
     """Read the options of the window.
 
     Args:
         since: the first day or time.
         until: the first day or time behind the window.
-        last: the window's length up to `now`.
+        last: the window's length up to now.
         run: the id of a run, or `last`.
-        now: where `last` ends.
+
+    Raises:
+        UsageError: they exclude each other, or are no times.
+    """
+    if sum((run is not None, last is not None, since is not None or until is not None)) > 1:
+        raise UsageError("--run, --last and --since/--until exclude each other; give one of them")
+    start, end = _moment(since, "--since"), _moment(until, "--until")
+    if start is not None and end is not None and start >= end:
+        raise UsageError(f"--since {since} is not before --until {until}")
+    return Asked(start, end, None if last is None else parse_length(last), run)
+
+
+def find_window(
+    asked: Asked, now: datetime, runs: Sequence[RunRecord], *, by_scoring: bool
+) -> Window:
+    """The window that is asked for.
+
+    Args:
+        asked: the options.
+        now: where a length ends.
         runs: the known runs of the source, oldest first.
         by_scoring: whether rows are dated by the time of their scoring.
 
     Raises:
-        UsageError: they exclude each other, are no times, or there is no such run.
+        UsageError: there is no such run.
     """
-    if sum((run is not None, last is not None, since is not None or until is not None)) > 1:
-        raise UsageError("--run, --last and --since/--until exclude each other; give one of them")
-    if run is not None:
-        return Window(runs=find_run(run, runs))
-    if last is not None:
-        return Window(since=now - _length(last), by_scoring=by_scoring)
-    start, end = _moment(since, "--since"), _moment(until, "--until")
-    if start is not None and end is not None and start >= end:
-        raise UsageError(f"--since {since} is not before --until {until}")
-    return Window(since=start, until=end, by_scoring=by_scoring)
+    if asked.run is not None:
+        return Window(runs=find_run(asked.run, runs))
+    since = asked.since if asked.length is None else now - asked.length
+    return Window(since, asked.until, by_scoring=by_scoring)
 
 
 def find_run(run: str, runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
@@ -156,20 +175,34 @@ def _within(record: RunRecord, window: Window) -> bool:
     return after and (window.until is None or record.started_at < window.until)
 
 
-def _length(last: str) -> timedelta:
-    match = re.fullmatch(r"(\d+)\s*([hdw])", last.strip().lower())
-    if not match or not int(match[1]):
-        raise UsageError(f"--last {last}: give a number of hours, days or weeks: 36h, 7d, 2w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+def parse_length(text: str) -> timedelta:
+    """Read the length of a window, such as `36h`, `7d` or `2w`.
+
+    Raises:
+        UsageError: it is none, or more than a century.
+    """
+    match = re.fullmatch(r"([0-9]{1,9})\s*([hdw])", text.strip().lower())
+    if match is None or not int(match[1]):
+        raise UsageError(f"--last {text}: give a number of hours, days or weeks: 36h, 7d, 2w")
+    hours = int(match[1]) * _HOURS[match[2]]
+    if hours > _MOST_HOURS:
+        raise UsageError(f"--last {text}: is longer than a century; leave it out for all rows")
+    return timedelta(hours=hours)
 
 
 def _moment(text: str | None, option: str) -> datetime | None:
+    """The first moment of a day, a month or a time as ISO 8601 has them."""
     if text is None:
         return None
+    written = text.strip()
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}", written):
+        written += "-01"
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(written)
     except ValueError:
         raise UsageError(
             f"{option} {text}: no date; write 2026-11-24 or 2026-11-24T03:00+01:00"
         ) from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise UsageError(f"{option} {text}: give a year from {FIRST_YEAR} to {LAST_YEAR}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

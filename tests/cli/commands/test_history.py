@@ -43,7 +43,6 @@ def summary(number: int) -> Summary:
         source="r.scored.csv",
         adapter="tiny@1",
         status=status,
-        reasons=("The words changed.", "So did the drugs.") if number == 2 else (),
         watched=("drift",),
         alpha=0.05,
         min_reviews=30,
@@ -51,7 +50,16 @@ def summary(number: int) -> Summary:
         reference=None,
         volume=Volume(rows=100 + number, empty=0),
         checks=(
-            Check("drift", "drift.texts", "Texts", status, "", "AUC", Interval(0.5 + number, 0, 1)),
+            Check(
+                "drift",
+                "drift.texts",
+                "Texts",
+                status,
+                "The words changed.",
+                "AUC",
+                Interval(0.5 + number, 0, 1),
+            ),
+            Check("drift", "drift.drugs", "Drugs", status, "So did the drugs."),
         ),
         balance=(Balance("overall", shares, None, None, None, 0.8),),
     )

@@ -72,7 +72,6 @@ def summary(status: Status = Status.PASS) -> Summary:
         source="b.csv",
         adapter="tiny@1",
         status=status,
-        reasons=("rows are missing",),
         watched=("volume",),
         alpha=0.05,
         min_reviews=30,
@@ -80,7 +79,9 @@ def summary(status: Status = Status.PASS) -> Summary:
         reference=None,
         volume=Volume(rows=12, empty=2),
         checks=(
-            Check("volume", "volume.rows", "Rows", status, "12 rows", "rows", share, 0.2, 0.3),
+            Check(
+                "volume", "volume.rows", "Rows", status, "rows are missing", "rows", share, 0.2, 0.3
+            ),
         ),
         balance=(Balance("overall", shares, None, None, None, mean_confidence=0.8),),
         scored_runs=("r1",),
@@ -90,10 +91,10 @@ def summary(status: Status = Status.PASS) -> Summary:
 def test_what_a_report_found_comes_back(tmp_path: Path) -> None:
     database = tmp_path / ".drugmon" / "history.duckdb"
     assert read_nights(database) == []
-    record_report(report_record(summary(), "2026-01-02-report1"), database)
+    record_report(report_record(summary(Status.FAIL), "2026-01-02-report1"), database)
     (night,) = read_nights(database)
     assert night["created_at"] == AT
-    assert (night["status"], night["rows"], night["page"]) == ("pass", 12, "2026-01-02-report1")
+    assert (night["status"], night["rows"], night["page"]) == ("fail", 12, "2026-01-02-report1")
     assert night["reasons"] == ["rows are missing"]
     assert night["targets"]["overall"]["negative"] == 4
     assert night["targets"]["overall"]["mean_confidence"] == 0.8

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drugmon.monitoring.checks.findings import Finding, points, weigh
+from drugmon.monitoring.checks.findings import Finding, moved, weigh
 from drugmon.monitoring.checks.gate import Gate, Limits
 from drugmon.monitoring.checks.summary import Status
 from drugmon.statistics.figures import Interval
@@ -33,18 +33,27 @@ def test_sentences_tell_the_p_value_that_judged() -> None:
 
 def test_both_significance_and_size_are_needed_to_fail() -> None:
     alone = [finding("large", 0.001), finding("small", 0.001, 0.01), finding("chance", 0.5)]
-    statuses = [each.status for each in weigh(alone, Gate())]
-    assert statuses == [Status.FAIL, Status.PASS, Status.PASS]
+    large, small, chance = weigh(alone, Gate())
+    assert (large.status, small.status) == (Status.FAIL, Status.PASS)
+    assert chance.status is Status.UNCLEAR
+    assert chance.says == "chance moved, p = 0.500: large, but may be chance."
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("before", "after", "change", "said"),
     [
-        (Interval(0.124, 0.05, 0.19), "+12 points (+5 to +19)"),
-        (Interval(-0.001, -0.031, 0.004), "0 points (-3 to 0)"),
-        (Interval(0.1, None, None), "+10 points"),
-        (Interval(None, None, None), "-"),
+        (0.65, 0.61, None, "65.0 % → 61.0 %: -4.0 points"),
+        # The change is 4.55 points; that of the figures shown is 4.6.
+        (0.6506, 0.6051, Interval(-0.0455, -0.09, -0.001), "65.1 % → 60.5 %: -4.6 points"),
+        (0.1, 0.1004, None, "10.0 % → 10.0 %: 0 points"),
+        (0.0, 0.3, Interval(0.3, 0.2, None), "0.0 % → 30.0 %: +30.0 points"),
+        (0.1, 0.224, Interval(0.124, 0.05, 0.1), "10.0 % → 22.4 %: +12.4 points (+5.0 to +10.0)"),
     ],
 )
-def test_points_are_signed_unless_they_round_to_nothing(change: Interval, said: str) -> None:
-    assert points(change) == said
+def test_what_is_shown_adds_up(
+    before: float, after: float, change: Interval | None, said: str
+) -> None:
+    assert moved(before, after, change).startswith(said)
+    first, _, rest = moved(before, after, change).partition(" % → ")
+    second, _, rest = rest.partition(" %: ")
+    assert float(second) - float(first) == pytest.approx(float(rest.partition(" ")[0]))

@@ -51,7 +51,8 @@ def test_what_will_not_do_is_told(tmp_path: Path, text: str, message: str) -> No
 
 def test_significance_and_size_are_both_needed() -> None:
     gate, limits = Gate(), Limits(0.1, 0.2)
-    assert gate.status(limits, 0.3, 0.2) is Status.PASS
+    assert gate.status(limits, 0.3, 0.2) is Status.UNCLEAR
+    assert gate.status(limits, 0.09, 0.2) is Status.PASS
     assert gate.status(limits, 0.05, 0.001) is Status.PASS
     assert gate.status(limits, 0.15, 0.001) is Status.WARN
     assert gate.status(limits, 0.25, 0.001) is Status.FAIL

@@ -45,7 +45,7 @@ def test_a_mix_that_moved_is_found_and_says_which() -> None:
     own = whole([*drawn(140, random), *["newdrug"] * 60])
     (finding,) = mix_findings("drugs", "Drugs", own, name_mix(drawn(466, random)), gate, random)
     assert finding.p_value is not None and finding.p_value < 0.001
-    assert "newdrug most (0 % → 30 %)" in finding.says
+    assert "newdrug most (0.2 % → 30.0 %)" in finding.says
     assert finding.effect is not None and 0.25 < (finding.effect.value or 0) < 0.35
 
 
@@ -69,7 +69,7 @@ def test_words_that_more_reviews_have_are_found() -> None:
     reference = kept_words(400, {"the": 390, "recall": 6, "dose": 100})
     current = WordCounts(200, 1, {"the": 195, "recall": 40, "dose": 50, "rare": 2})
     (finding,) = word_findings(current, reference, read_gate())
-    assert "1 of 3 moved; “recall” 2 % → 20 %" in finding.says
+    assert "1 of 3 moved; reviews with “recall” 1.5 % → 20.0 %: +18.5 points" in finding.says
     (mover,) = movers("word", word_cells(current, reference), 0.05)
     assert mover.name == "recall"
 

@@ -24,10 +24,11 @@ def test_only_what_is_beyond_chance_is_said_to_have_turned() -> None:
     )
     turned, calm = found.slices
     assert turned.says == (
-        "side effects of Zyban turned negative: 10 % → 40 % (n = 100), +30 points (+18 to +41)"
+        "side effects of Zyban turned negative: 10.0 % → 40.0 %: +30.0 points (+18.3 to +40.8) "
+        "(n = 100)"
     )
     assert calm.says == (
-        "side effects of Lexapro: 10 % → 12 % negative (n = 100), +2 points (-7 to +11)"
+        "side effects of Lexapro: negative 10.0 % → 12.0 %: +2.0 points (-7.0 to +11.0) (n = 100)"
     )
     assert (turned.status, calm.status) == (Status.FAIL, Status.PASS)
     assert found.finding
@@ -37,7 +38,7 @@ def test_only_what_is_beyond_chance_is_said_to_have_turned() -> None:
 def test_small_and_new_values() -> None:
     found = slices(profile(Zyban=(9, 21), Rare=(5, LEAST - 6)), profile(Other=(10, 90)), Gate())
     (new,) = found.slices
-    assert new.says == "side effects of Zyban: 30 % negative (n = 30)"
+    assert new.says == "side effects of Zyban: 30.0 % negative (n = 30)"
     assert (new.change, new.status) == (None, Status.UNJUDGED)
     assert found.withheld == {"drug": 1}
     assert found.finding is None

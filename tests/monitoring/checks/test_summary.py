@@ -9,7 +9,7 @@ from drugmon.monitoring.checks.summary import AREAS, HELD_OUT, Check, Side, Stat
     ("side", "told"),
     [
         (
-            Side(f"{HELD_OUT} of minilm-druglib", 466, None),
+            Side(f"{HELD_OUT} of minilm-druglib", 466, None, held_out=True),
             "466 held-out reviews of minilm-druglib",
         ),
         (Side("reviews.scored.csv", 3107, None), "3,107 reviews of reviews.scored.csv"),

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from drugmon.monitoring.checks.measures import measure_of
 from drugmon.monitoring.checks.summary import Check, Status
-from drugmon.reports.effects import is_two_sided, no_change
 from drugmon.reports.plots.forest import SCALE, forest
 from drugmon.statistics.figures import Interval
 
@@ -34,22 +34,23 @@ def test_effects_are_drawn_in_units_of_their_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statistic", "value", "limits", "at"),
+    ("check_id", "value", "limits", "at"),
     [
-        ("ROC AUC of a domain classifier", 0.5, (0.55, 0.6), 0.0),
-        ("ROC AUC of a domain classifier", 0.6, (0.55, 0.6), 1.0),
-        ("share of the usual number of reviews", 1.0, (0.5, 0.25), 0.0),
-        ("share of the usual number of reviews", 0.25, (0.5, 0.25), 1.0),
-        ("largest change of a label's share (negative)", -0.08, (0.05, 0.08), 1.0),
-        ("drop of macro-F1 (measured)", -0.02, (0.05, 0.08), -0.25),
+        ("drift.texts", 0.5, (0.55, 0.6), 0.0),
+        ("drift.texts", 0.6, (0.55, 0.6), 1.0),
+        ("volume.rows", 1.0, (0.5, 0.25), 0.0),
+        ("volume.rows", 0.25, (0.5, 0.25), 1.0),
+        ("balance.overall", -0.08, (0.05, 0.08), 1.0),
+        ("quality.overall", -0.02, (0.05, 0.08), -0.25),
     ],
 )
-def test_no_change_and_direction_go_by_the_statistic(
-    statistic: str, value: float, limits: tuple[float, float], at: float
+def test_no_change_and_direction_go_by_the_checks_id(
+    check_id: str, value: float, limits: tuple[float, float], at: float
 ) -> None:
     check = replace(
         DISTANCE,
-        statistic=statistic,
+        name=check_id,
+        measure=measure_of(check_id),
         effect=Interval(value, value - 0.01, value + 0.01),
         warn_at=limits[0],
         fail_at=limits[1],
@@ -89,11 +90,3 @@ def test_what_was_not_judged_is_gathered_by_its_reason() -> None:
 def test_without_effect_or_limit_nothing_is_drawn(changes: dict[str, object]) -> None:
     (row,) = forest([replace(DISTANCE, **changes)]).rows  # type: ignore[arg-type]
     assert row.mark is None
-
-
-def test_statistics_tell_what_they_mean() -> None:
-    assert no_change("ROC AUC of a domain classifier") == 0.5
-    assert no_change("Kolmogorov-Smirnov distance") == no_change(None) == 0
-    assert is_two_sided("change of the mean share of unknown words")
-    assert not is_two_sided("rise of the share that repeats another review")
-    assert not is_two_sided(None)

@@ -38,3 +38,11 @@ def test_names_of_lines_do_not_cover_each_other() -> None:
 def test_no_series_is_no_error() -> None:
     assert line_chart([], []).lines == ()
     assert line_chart([Series("a", [0.0], [None])], []).lines[0].dots == ()
+
+
+def test_only_neighbours_of_one_kind_are_joined() -> None:
+    kinds = ["negative", "negative", "neutral", "negative", "negative"]
+    series = Series("s", [0, 1, 2, 3, 4], [1.0, 2.0, -1.0, 2.0, 1.0], kinds=kinds)
+    (line,) = line_chart([series], []).lines
+    assert [piece.count("L") for piece in line.path.split()] == [1, 0, 1]
+    assert len(line.dots) == 5

@@ -137,6 +137,8 @@ def test_reviews_of_the_training_are_warned_about(
     assert comparison.warnings == to_json(comparison)["warnings"] == warnings
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert all(warning in page for warning in warnings), "whoever opens it later is told too"
+    assert comparison.best("overall") is None and to_json(comparison)["best"] == {}
+    assert "Best on" not in page and ">best<" not in page, "nothing is best that is not believed"
 
 
 def test_one_model_is_no_comparison(run: Callable[..., Comparison], adapter: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from drugmon.data.history.histories import night_of
 from drugmon.errors import SourceError
 from drugmon.monitoring.checks.record import report_record
-from drugmon.monitoring.checks.summary import Side, Status, Summary, Volume
+from drugmon.monitoring.checks.summary import AREAS, Check, Side, Status, Summary, Volume
 from drugmon.reports.attempts import ATTEMPTS, read_attempts
 from drugmon.reports.retention import prune
 from drugmon.workflows.nightly import nightly as workflow
@@ -26,7 +26,8 @@ from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.nightly import nightly
 from drugmon.workflows.nightly.notify import News
 from drugmon.workflows.nightly.result import NightResult
-from drugmon.workflows.report.report import ReportConfig, ReportResult
+from drugmon.workflows.report.config import Previous, ReportConfig
+from drugmon.workflows.report.report import ReportResult
 
 
 class Reports:
@@ -40,25 +41,26 @@ class Reports:
     def __call__(self, config: ReportConfig, warn: Callable[[str], None]) -> ReportResult:
         self.asked.append(config)
         warn("a warning")
-        assert config.name is not None
-        end = self.ends.get(config.name, Status.PASS)
+        name, out = config.pages.name, config.pages.out
+        assert name is not None
+        end = self.ends.get(name, Status.PASS)
         if isinstance(end, BaseException):
             raise end
         now, run = datetime.now(UTC), f"{len(self.asked):012x}"
         side = Side("night", 3, None)
-        reasons = () if end is Status.PASS else ("more negative than usual",)
+        check = Check("balance", "balance.overall", "Overall", end, "more negative than usual")
         summary = Summary(
-            run, now, config.name, "tiny", end, reasons, (), 0.05, 30, side, None, Volume(3, 0), ()
+            run, now, name, "tiny", end, AREAS, 0.05, 30, side, None, Volume(3, 0), (check,)
         )
-        page = config.out / f"{now:%Y-%m-%d}-{run}" / "index.html"
+        page = out / f"{now:%Y-%m-%d}-{run}" / "index.html"
         self.pages.append(page)
         page.parent.mkdir(parents=True)
         page.write_text("page")
         page.with_name("summary.json").write_text(json.dumps(summary.to_dict()))
         night = json.dumps(night_of(report_record(summary, page.parent.name)), default=str)
         page.with_name("night.json").write_text(night)
-        removed = prune(config.out, config.name, config.keep or 1)
-        return ReportResult(summary, page, config.out / "index.html", removed)
+        removed = prune(out, name, config.pages.keep or 1)
+        return ReportResult(summary, page, out / "index.html", removed)
 
 
 class Job:
@@ -122,16 +124,17 @@ def test_every_source_is_scored_and_reported(
     assert (result.exit_code, result.outcome, result.gate) == (0, "ok", Status.PASS)
     assert result.line.startswith("ok sources=3 failed=0 scored=20 reused=0 gate=pass seconds=")
     assert result.line.endswith(f" pages={job.folder}/reports/index.html")
-    sources = {config.name: config for config in reports.asked}
+    sources = {config.pages.name: config for config in reports.asked}
     assert list(sources) == ["file", "reviews", "inbox"]
-    assert sources["file"].source == f"{job.folder}/file.scored.csv"
-    assert sources["reviews"].source == f"{job.folder}/reviews.duckdb"
-    assert sources["reviews"].table == "reviews"
-    assert sources["inbox"].source == f"{job.folder}/scored/*.scored.*"
+    assert sources["file"].source.path == f"{job.folder}/file.scored.csv"
+    assert sources["reviews"].source.path == f"{job.folder}/reviews.duckdb"
+    assert sources["reviews"].source.table == "reviews"
+    assert sources["inbox"].source.path == f"{job.folder}/scored/*.scored.*"
     for night, config in zip(result.sources, reports.asked, strict=True):
         assert night.score is not None
-        assert config.scored == (night.score.run_id,)
-        assert (config.adapter, config.failures, config.since) == (str(adapter), (), None)
+        assert config.scoring.runs == (night.score.run_id,)
+        assert (config.adapter, config.scoring.failures) == (str(adapter), ())
+        assert config.window.since is None
         assert night.page is not None
         assert night.page.is_file()
     assert [(news.event, news.exit_code) for news in told] == [("start", None), ("success", 0)]
@@ -160,9 +163,9 @@ def test_one_failing_source_does_not_keep_the_others_back(
     assert inbox.score is not None
     assert (table.score.scored, inbox.score.scored) == (0, 5)
     asked = reports.asked[-3:]
-    assert [config.failures for config in asked] == [(failure,), (), ()]
-    assert asked[0].scored == ()
-    assert asked[0].source == f"{job.folder}/file.scored.csv"
+    assert [config.scoring.failures for config in asked] == [(failure,), (), ()]
+    assert asked[0].scoring.runs == ()
+    assert asked[0].source.path == f"{job.folder}/file.scored.csv"
     assert f"ERROR drugmon nightly: {failure}" in job.log
     start, end = told[told_before:]
     assert (start.event, end.event, end.status, end.exit_code) == ("start", "failure", "failed", 1)
@@ -217,13 +220,13 @@ def test_a_night_that_was_cut_off_is_gone_on_with(
     first_page = reports.pages[0]
     reports.ends = {"file": Status.FAIL}
     again = job.run()
-    assert [config.name for config in reports.asked[2:]] == ["reviews", "inbox"]
+    assert [config.pages.name for config in reports.asked[2:]] == ["reviews", "inbox"]
     assert again.exit_code == 0, "the report of the file was made before"
     assert again.sources[0].page == first_page
     assert "going on with the night of" in job.log
 
     third = job.run()
-    assert [config.name for config in reports.asked[4:]] == ["file", "reviews", "inbox"]
+    assert [config.pages.name for config in reports.asked[4:]] == ["file", "reviews", "inbox"]
     assert third.exit_code == 4
 
 
@@ -234,7 +237,7 @@ def test_what_is_new_since_the_cut_is_reported(job: Job, reports: Reports) -> No
     reports.ends = {}
     job.deliver("file.csv", "new")
     job.run()
-    assert [config.name for config in reports.asked[2:]] == ["file", "reviews", "inbox"]
+    assert [config.pages.name for config in reports.asked[2:]] == ["file", "reviews", "inbox"]
 
 
 def test_old_reports_are_removed(job: Job, adapter: Path) -> None:
@@ -250,11 +253,13 @@ def test_a_window_that_is_a_span_goes_by_the_date_column(
     more = (
         '[report]\nwindow = "7d"\ndate_column = "date"\nreference = "previous:7"\ngate = "g.toml"'
     )
+    (job.folder / "g.toml").write_text("alpha = 0.01\n")
     job.write('[[source]]\nsource = "file.csv"\n', adapter=adapter, more=more)
     job.run()
     (asked,) = reports.asked
-    assert (asked.last, asked.date_column, asked.since) == ("7d", "date", None)
-    assert (asked.reference, asked.gate) == ("previous:7", job.folder / "g.toml")
+    assert (asked.window.length, asked.window.since) == (timedelta(days=7), None)
+    assert asked.source.date_column == "date"
+    assert (asked.reference, asked.gate.alpha) == (Previous(7), 0.01)
 
 
 def test_the_log_is_rotated(job: Job, adapter: Path) -> None:

@@ -19,7 +19,8 @@ from drugmon.data.history.histories import history_of
 from drugmon.data.history.runs import RunRecord, write_run
 from drugmon.errors import UsageError
 from drugmon.monitoring.checks.summary import Status, Summary
-from drugmon.workflows.report.report import ReportConfig, report
+from drugmon.workflows.report.config import report_config
+from drugmon.workflows.report.report import report
 
 Make = Callable[..., pa.Table]
 
@@ -118,7 +119,7 @@ def _summary(nights: Nights, tmp_path: Path) -> Callable[..., Summary]:
         options["table"] = "reviews" if kind == "table" else None
         now = nights.started(9) + timedelta(hours=1)
         given = {"out": tmp_path, "now": now, "evidently": False, **options}
-        return report(ReportConfig(str(source), **given)).summary
+        return report(report_config(str(source), **given)).summary
 
     return summary
 
@@ -199,7 +200,7 @@ def test_the_page_says_which_runs_and_dates_the_reference_covers(
     nights: Nights, tmp_path: Path
 ) -> None:
     now = nights.started(9) + timedelta(hours=1)
-    config = ReportConfig(
+    config = report_config(
         str(nights.database),
         table="reviews",
         reference="previous:3",

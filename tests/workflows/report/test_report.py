@@ -21,8 +21,8 @@ from drugmon.data.history.histories import history_of, read_nights, read_run_num
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import TARGETS
 from drugmon.monitoring.checks.summary import Check, Status
-from drugmon.reports.effects import badness
-from drugmon.workflows.report.report import ReportConfig, ReportResult, report
+from drugmon.workflows.report.config import report_config
+from drugmon.workflows.report.report import ReportResult, report
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 Make = Callable[..., pa.Table]
@@ -42,7 +42,7 @@ def _run(tmp_path: Path) -> Run:
 
     def run(source: object, **options: Any) -> ReportResult:
         given = {"out": tmp_path / "reports", "now": NOW, **options}
-        return report(ReportConfig(str(source), **given))
+        return report(report_config(str(source), **given))
 
     return run
 
@@ -121,7 +121,7 @@ def test_reports_that_cannot_be_removed_are_a_warning(
     source = write(tmp_path / "n.parquet", scored_reviews(40))
     warnings: list[str] = []
     result = report(
-        ReportConfig(str(source), out=tmp_path / "reports", now=NOW, keep=1), warn=warnings.append
+        report_config(str(source), out=tmp_path / "reports", now=NOW, keep=1), warn=warnings.append
     )
     assert result.index.is_file()
     assert "old reports cannot be removed: /srv/old: Permission denied" in warnings
@@ -148,12 +148,12 @@ def test_more_negative_verdicts_fail_and_are_named(
     overall = check(result, "balance.overall")
     assert overall.status is Status.FAIL
     assert (
-        overall.says.startswith("Overall: negative 19 % → 43 %: +24 points")
+        overall.says.startswith("Overall: negative 19.2 % → 43.0 %: +23.8 points")
         and "n = 300" in overall.says
     )
     assert overall.says in result.summary.reasons
     failed = [each for each in result.summary.checks if each.status is Status.FAIL]
-    worst = max(failed, key=badness)
+    worst = max(failed, key=lambda check: check.badness)
     assert result.summary.reasons[0] == worst.says and worst.effect
     assert not run(source, reference=str(reference), fail_on=("volume",)).failed
 
@@ -329,11 +329,17 @@ def test_dates_as_people_write_them(
     [
         ({"last": "7d", "run": "x"}, "exclude each other"),
         ({"last": "soon"}, "--last soon: give a number of hours, days or weeks"),
+        ({"last": "999999999w"}, "--last 999999999w: is longer than a century"),
+        ({"last": "99999999999999999999d"}, "give a number of hours, days or weeks"),
+        ({"since": "0001-01-01T00:00+14:00"}, "give a year from 1900 to 2199"),
+        ({"until": "9999-12-31T23:59-12:00"}, "give a year from 1900 to 2199"),
+        ({"since": "5/12/20"}, "--since 5/12/20: no date"),
         ({"since": "yesterday"}, "--since yesterday: no date; write 2026-11-24"),
         ({"since": "2026-02-01", "until": "2026-01-01"}, "is not before"),
         ({"run": "abc"}, "--run abc: the history has no such run of this source"),
         ({"by": ("colour",)}, "--by colour: .* has no such column; it has 'id', 'drug"),
-        ({"reference": "previous:x"}, "give how many runs: previous:7"),
+        ({"reference": "previous:x"}, "reference previous:x: give how many runs, 1 to 10,000"),
+        ({"reference": "previous:" + "9" * 5000}, "give how many runs"),
     ],
 )
 def test_options_that_cannot_be_are_told(
@@ -353,6 +359,34 @@ def test_an_old_night_is_not_fresh(tmp_path: Path, scored_reviews: Make, run: Ru
     assert check(past, "freshness.newest").status is Status.UNJUDGED
 
 
+@pytest.mark.parametrize(("hours", "status"), [(0.5, Status.PASS), (30, Status.FAIL)])
+def test_verdicts_of_the_future_are_not_fresh(
+    tmp_path: Path, scored_reviews: Make, run: Run, hours: float, status: Status
+) -> None:
+    table = scored_reviews(40, at=NOW + timedelta(hours=hours))
+    found = check(run(write(tmp_path / "n.parquet", table)), "freshness.newest")
+    assert found.status is status
+    if status is Status.FAIL:
+        assert found.says == (
+            "The newest verdicts are dated 2026-01-03 18:00 UTC, 30.0 hours after this report: a "
+            "clock is wrong, or was when they were scored. How old they are is not known."
+        )
+
+
+def test_dates_that_cannot_be_read_are_counted(
+    tmp_path: Path, scored_reviews: Make, run: Run
+) -> None:
+    cells = ["5/12/20", "20245-05-01", "0001-01-01", "2026-01-02"]
+    night = scored_reviews(4).append_column("seen", pa.array(cells))
+    source = write(tmp_path / "n.csv", night)
+    summary = run(source, date_column="seen", since="2026-01-01").summary
+    assert summary.current.n == 1
+    assert summary.current.since == datetime(2026, 1, 1, tzinfo=UTC)
+    everything = run(source, date_column="seen").summary
+    assert any("3 rows have no date in seen that can be read" in s for s in everything.left_out)
+    assert everything.current.since == datetime(2026, 1, 2, tzinfo=UTC)
+
+
 def test_a_night_with_a_tenth_of_the_usual_rows_fails(
     tmp_path: Path, scored_reviews: Make, run: Run
 ) -> None:
@@ -365,7 +399,7 @@ def test_a_night_with_a_tenth_of_the_usual_rows_fails(
     write(source, scored_reviews(30, seed=9))
     few = run(source)
     assert check(few, "volume.rows").status is Status.FAIL
-    assert check(few, "volume.rows").says.startswith("30 reviews, 10 % of the usual 302")
+    assert check(few, "volume.rows").says.startswith("30 reviews, 9.9 % of the usual 302")
 
 
 def test_what_went_wrong_before_fails_the_report(
@@ -384,7 +418,7 @@ def test_a_history_that_cannot_be_read_leaves_the_report(
     history_of(source).parent.mkdir()
     history_of(source).write_bytes(b"rubbish" * 3000)
     warned: list[str] = []
-    config = ReportConfig(str(source), out=tmp_path / "reports", now=NOW)
+    config = report_config(str(source), out=tmp_path / "reports", now=NOW)
     result = report(config, warn=warned.append)
     assert result.page.exists()
     assert "history could not be read" in (result.summary.history_note or "")

@@ -1,0 +1,214 @@
+"""What a report is asked for: parsed and checked when it is made, before anything is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
+from drugmon.errors import UsageError
+from drugmon.monitoring.checks.gate import Gate, read_gate
+from drugmon.workflows.report.window import Asked, ask_window
+
+OF_ADAPTER: Final = "adapter"
+"""The word for the reference that an adapter brings along."""
+
+_PREVIOUS: Final = "previous:"
+
+
+@dataclass(frozen=True)
+class OfAdapter:
+    """Compare with the reviews that the adapter was not trained on."""
+
+
+@dataclass(frozen=True)
+class Previous:
+    """Compare with the `count` runs before the window."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Files:
+    """Compare with scored reviews: a file, a glob, or a folder."""
+
+    path: str
+
+
+Reference = OfAdapter | Previous | Files
+
+
+def parse_reference(text: str, folder: Path | None = None) -> Reference:
+    """Read `adapter`, `previous:7`, or the path of scored reviews, which may be within `folder`.
+
+    Raises:
+        UsageError: it says previous, and no number of runs.
+    """
+    if text == OF_ADAPTER:
+        return OfAdapter()
+    if not text.startswith(_PREVIOUS):
+        if not text.strip():
+            raise UsageError("the reference is empty: give adapter, previous:7, or a scored file")
+        return Files(text if folder is None else str(folder / text))
+    number = text.removeprefix(_PREVIOUS)
+    if not (number.isascii() and number.isdigit() and 0 < int(number[:10]) <= _MOST_RUNS):
+        raise UsageError(f"reference {text}: give how many runs, 1 to {_MOST_RUNS:,}: previous:7")
+    return Previous(int(number))
+
+
+_MOST_RUNS: Final = 10_000
+
+
+@dataclass(frozen=True)
+class ScoredSource:
+    """What is judged, and how it is read.
+
+    Attributes:
+        path: a scored file, a glob or folder of them, or a database with `table`.
+        table: the scored table; its companion is joined, or its own verdict columns are read.
+        columns: column names by field, as for scoring.
+        text_format: of text files.
+        date_column: what dates a row; None for the time when it was scored.
+        by: columns whose values are looked at one by one; `drug` and `condition` go by meaning.
+        history: another place for the history of files.
+        lock_timeout: seconds to wait for a database that another process has open.
+    """
+
+    path: str
+    table: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    date_column: str | None = None
+    by: tuple[str, ...] = ("drug", "condition")
+    history: Path | None = None
+    lock_timeout: float = 30.0
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Where the pages go.
+
+    Attributes:
+        out: the folder that holds the reports.
+        name: what pages, history and index call the source; None for the file's or table's name.
+        keep: so many reports of the source stay in `out`, the newest; None for all.
+        evidently: whether evidently's pages lie beside the page; they take most of the time.
+    """
+
+    out: Path = Path("reports")
+    name: str | None = None
+    keep: int | None = None
+    evidently: bool = True
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What the caller knows of the scoring before the report.
+
+    Attributes:
+        runs: the ids of the score runs behind the source, where the caller has just made them.
+        failures: sentences on what went wrong, such as a source that was not scored; each is a
+            failed check of the area `freshness`.
+    """
+
+    runs: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """What to judge, against what, by which thresholds, and where the page goes.
+
+    Attributes:
+        source: what is judged.
+        window: which of its rows.
+        reference: what they are compared with.
+        adapter: the name or folder of what judged; None for the adapter that the rows name.
+        gate: the thresholds.
+        pages: where the pages go.
+        scoring: what is known of the scoring before.
+        now: the time to judge freshness and a window's length by; None for the clock's.
+    """
+
+    source: ScoredSource
+    window: Asked = field(default_factory=Asked)
+    reference: Reference = field(default_factory=OfAdapter)
+    adapter: str | None = None
+    gate: Gate = field(default_factory=read_gate)
+    pages: Pages = field(default_factory=Pages)
+    scoring: Scoring = field(default_factory=Scoring)
+    now: datetime | None = None
+
+
+def report_config(
+    source: str,
+    *,
+    reference: str | Reference = OF_ADAPTER,
+    since: str | None = None,
+    until: str | None = None,
+    last: str | None = None,
+    run: str | None = None,
+    fail_on: tuple[str, ...] | None = None,
+    gate: Path | None = None,
+    adapter: str | None = None,
+    table: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT,
+    date_column: str | None = None,
+    by: tuple[str, ...] = ("drug", "condition"),
+    history: Path | None = None,
+    lock_timeout: float = 30.0,
+    out: Path = Path("reports"),
+    name: str | None = None,
+    keep: int | None = None,
+    evidently: bool = True,
+    scored: tuple[str, ...] = (),
+    failures: tuple[str, ...] = (),
+    now: datetime | None = None,
+) -> ReportConfig:
+    """Make the configuration from the words that a command line or a settings file has.
+
+    Args:
+        source: `ScoredSource.path`.
+        reference: `adapter`, `previous:N`, or the path of scored reviews.
+        since: the first day or time of the window, ISO 8601; read in UTC where it has no zone.
+        until: the first day or time behind the window.
+        last: the window's length up to now, such as `7d`, `36h` or `2w`.
+        run: the id of a score run whose rows are meant, or `last`.
+        fail_on: the areas that decide the status; None for what the gate's file says.
+        gate: a TOML file of thresholds; None for the packaged ones.
+        adapter: as in `ReportConfig`.
+        table: as the others down to `lock_timeout`, one of `ScoredSource`.
+        columns: likewise.
+        text_format: likewise.
+        date_column: likewise.
+        by: likewise.
+        history: likewise.
+        lock_timeout: likewise.
+        out: as the others down to `evidently`, one of `Pages`.
+        name: likewise.
+        keep: likewise.
+        evidently: likewise.
+        scored: `Scoring.runs`.
+        failures: `Scoring.failures`.
+        now: as in `ReportConfig`.
+
+    Raises:
+        UsageError: an option cannot be, or two of them exclude each other.
+        SettingsError: the gate's file will not do.
+    """
+    return ReportConfig(
+        source=ScoredSource(
+            source, table, columns or {}, text_format, date_column, by, history, lock_timeout
+        ),
+        window=ask_window(since, until, last, run),
+        reference=parse_reference(reference) if isinstance(reference, str) else reference,
+        adapter=adapter,
+        gate=read_gate(gate, fail_on),
+        pages=Pages(out, name, keep, evidently),
+        scoring=Scoring(scored, failures),
+        now=now,
+    )

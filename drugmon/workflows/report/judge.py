@@ -1,0 +1,182 @@
+"""Judging: window, sides, comparison, summary."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from drugmon.data.verdicts.scored import Scored
+from drugmon.labels import ASPECTS
+from drugmon.monitoring.checks.compare import Comparison, ReferenceSide, compare
+from drugmon.monitoring.checks.findings import Finding
+from drugmon.monitoring.checks.summary import Side, Summary, Volume, verdict
+from drugmon.monitoring.checks.volume import failures, freshness, not_fresh, volume
+from drugmon.monitoring.profiles.reference import Profile
+from drugmon.statistics.figures import Interval
+from drugmon.workflows.report.config import OfAdapter, ReportConfig
+from drugmon.workflows.report.references import Found, Missing, find_reference
+from drugmon.workflows.report.sides import CurrentSide, Source, find_current
+from drugmon.workflows.report.window import LAST_RUN
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A summary, and the rows of both sides that it is of; `profile` is the reference's."""
+
+    summary: Summary
+    rows: Scored
+    reference_rows: Scored | None
+    labels: Mapping[str, Mapping[str, str]]
+    profile: Profile | None
+
+
+def judge(
+    config: ReportConfig, source: Source, now: datetime, on_progress: Callable[[str], None]
+) -> Judged:
+    """Find the judged rows and what they are compared with, compare them, and sum it up.
+
+    Args:
+        config: what, against what, by which thresholds.
+        source: where the rows are.
+        now: the time to judge by, with a zone.
+        on_progress: told what is being done, a few words at a time.
+
+    Raises:
+        DrugmonError: any expected failure.
+    """
+    current = find_current(config, source, now, on_progress)
+    on_progress("counting the reference")
+    reference = find_reference(config, source, current)
+    on_progress("comparing")
+    return _summarised(config, source, now, current, reference)
+
+
+def _summarised(
+    config: ReportConfig,
+    source: Source,
+    now: datetime,
+    current: CurrentSide,
+    reference: Found | Missing,
+) -> Judged:
+    name, gate = _name(config, current.rows), config.gate
+    side, rows = (
+        (reference.reference, reference.rows) if isinstance(reference, Found) else (None, None)
+    )
+    earlier = [report.head.rows for report in source.past.reports if report.head.source == name]
+    volume_finding, expected = volume(current.counted.profile.n, earlier, gate)
+    before = [*failures(config.scoring.failures), _freshness(config, current, now), volume_finding]
+    aspects = _aspects(config, current)
+    compared = compare(
+        current.counted, side, gate, aspects=aspects, held_out=current.held_out, before=before
+    )
+    summary = Summary(
+        run_id=uuid.uuid4().hex[:12],
+        created_at=now,
+        source=name,
+        adapter=current.identity,
+        status=verdict(compared.checks, gate.fail_on),
+        watched=gate.fail_on,
+        alpha=gate.alpha,
+        min_reviews=gate.min_reviews,
+        current=_current_side(current),
+        reference=None if side is None else _reference_side(side, config.adapter),
+        volume=_volume(current, expected),
+        checks=compared.checks,
+        balance=compared.balance,
+        distributions=compared.distributions,
+        movers=compared.movers,
+        quality=compared.quality,
+        slices=compared.slices,
+        slices_withheld=compared.slices_withheld,
+        left_out=tuple(_left_out(config, current, reference, compared)),
+        scored_runs=tuple(
+            dict.fromkeys([*(run.run_id for run in current.runs), *config.scoring.runs])
+        ),
+        history_note=source.past.note,
+    )
+    return Judged(summary, current.rows, rows, current.labels, side.profile if side else None)
+
+
+def _name(config: ReportConfig, rows: Scored) -> str:
+    if config.pages.name is not None:
+        return config.pages.name
+    table = config.source.table
+    return rows.name if table is None else f"{Path(config.source.path).name}, table {rows.name}"
+
+
+def _aspects(config: ReportConfig, current: CurrentSide) -> list[str]:
+    """Those whose texts are compared; an adapter's reference has all, whatever the source has."""
+    from_rows = not isinstance(config.reference, OfAdapter)
+    empty = not current.counted.profile.n
+    return [name for name in ASPECTS if from_rows or empty or name in current.rows.has]
+
+
+def _freshness(config: ReportConfig, current: CurrentSide, now: datetime) -> Finding:
+    if config.window.until is not None or config.window.run not in (None, LAST_RUN):
+        return not_fresh("A window of the past was asked for: its age is no fault.")
+    moments = [current.counted.newest, *(run.finished_at for run in current.runs)]
+    known = [moment for moment in moments if moment is not None]
+    return freshness(max(known, default=None), now, config.gate)
+
+
+def _current_side(current: CurrentSide) -> Side:
+    window, counted = current.window, current.counted
+    name = current.rows.name
+    if window.runs:
+        name = f"{name}, run {window.runs[0].run_id}"
+    return Side(
+        name,
+        counted.profile.n,
+        next(iter(counted.adapters), None),
+        window.since or counted.since,
+        window.until or counted.until,
+    )
+
+
+def _reference_side(reference: ReferenceSide, adapter: str | None) -> Side:
+    return Side(
+        reference.name,
+        reference.profile.n,
+        adapter,
+        reference.since,
+        reference.until,
+        reference.runs,
+        held_out=reference.held_out_only,
+    )
+
+
+def _volume(current: CurrentSide, expected: Interval | None) -> Volume:
+    counted, runs = current.counted, current.runs
+    if not runs:
+        return Volume(counted.profile.n, counted.empty, expected=expected)
+    return Volume(
+        rows=counted.profile.n,
+        empty=counted.empty,
+        scored=sum(run.scored for run in runs),
+        reused=sum(run.reused for run in runs),
+        seconds=sum(run.seconds for run in runs),
+        expected=expected,
+    )
+
+
+def _left_out(
+    config: ReportConfig, current: CurrentSide, reference: Found | Missing, compared: Comparison
+) -> Iterator[str]:
+    """Sentences on what could not be compared, and why."""
+    counted, date_column = current.counted, config.source.date_column
+    if current.lacks_adapter:
+        yield current.lacks_adapter
+    if isinstance(reference, Missing):
+        yield f"Nothing is compared: {reference.why}."
+    if counted.undated and date_column:
+        yield (
+            f"{counted.undated:,} rows have no date in {date_column} that can be read; "
+            "a window by date leaves them out."
+        )
+    if len(counted.adapters) > 1:
+        rows = ", ".join(f"{name}: {count:,}" for name, count in counted.adapters.items())
+        yield f"{len(counted.adapters)} adapters judged these rows ({rows})."
+    yield from compared.left_out

@@ -1,0 +1,157 @@
+"""What a report compares with: found where it lies, or the reason why there is nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drugmon.data.duckdb.database import connect
+from drugmon.data.history.monitored import read_run_profiles
+from drugmon.data.sources import resolve_scored
+from drugmon.data.verdicts.scored import Reading, Scored, scored_files
+from drugmon.errors import UsageError
+from drugmon.models.adapters.adapter import REFERENCE, Adapter
+from drugmon.monitoring.checks.compare import ReferenceSide
+from drugmon.monitoring.checks.summary import HELD_OUT
+from drugmon.monitoring.profiles.aggregate import count_scored
+from drugmon.monitoring.profiles.merge import merge_profiles
+from drugmon.monitoring.profiles.profile import read_profile
+from drugmon.monitoring.profiles.reference import Profile
+from drugmon.workflows.report.config import Files, OfAdapter, Previous, ReportConfig, ScoredSource
+from drugmon.workflows.report.sides import CurrentSide, Source
+from drugmon.workflows.report.window import runs_before, runs_of_window, spans_of
+
+
+@dataclass(frozen=True)
+class Found:
+    """A reference, and its rows where it is not a profile alone."""
+
+    reference: ReferenceSide
+    rows: Scored | None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Nothing to compare with; `why` is the end of a sentence."""
+
+    why: str
+
+
+def find_reference(config: ReportConfig, source: Source, current: CurrentSide) -> Found | Missing:
+    """Find what `config` names.
+
+    Raises:
+        DrugmonError: scored reviews that were named cannot be used.
+    """
+    match config.reference:
+        case OfAdapter():
+            return _of_adapter(current.adapter)
+        case Previous(count):
+            return _of_runs(count, config, source, current)
+        case Files(path):
+            return _of_files(path, config.source, source, current)
+
+
+def _of_adapter(adapter: Adapter | None) -> Found | Missing:
+    if adapter is None:
+        return Missing("there is no adapter whose reference would serve")
+    profile = read_profile(adapter.folder / REFERENCE)
+    if not profile.n:
+        return Missing(f"the reference of {adapter.manifest.name} was made of no review")
+    name = f"{HELD_OUT} of {adapter.manifest.name}"
+    return Found(ReferenceSide(name, profile, [], profile.quality, held_out_only=True), None)
+
+
+def _of_files(path: str, config: ScoredSource, source: Source, current: CurrentSide) -> Found:
+    everything = _reference_rows(path, config, source)
+    # A file may hold the judged rows as well: none of them is compared with itself.
+    rows, shared = everything.without("drugmon_reference_apart", current.rows)
+    counted = count_scored(rows, current.labels, current.vocabulary)
+    if not counted.profile.n:
+        which = "no rows but those judged here" if shared else "no rows"
+        raise UsageError(f"--reference {path}: has {which}; name scored reviews from another time")
+    reference = ReferenceSide(
+        rows.name,
+        counted.profile,
+        counted.texts,
+        current.held_out,
+        since=counted.since,
+        until=counted.until,
+        shared=shared,
+    )
+    return Found(reference, rows)
+
+
+def _reference_rows(path: str, config: ScoredSource, source: Source) -> Scored:
+    """The rows of scored files; a column to slice by may be one that only the judged side has."""
+    files = resolve_scored(path)
+    aside = source.aside / "reference"
+    aside.mkdir()
+    by_meaning = [name for name in config.by if name in ("drug", "condition")]
+    for by in (config.by, by_meaning):
+        reading = Reading(config.columns, None, by, config.text_format)
+        try:
+            return scored_files(
+                source.connection, files, reading, aside=aside, view="drugmon_reference"
+            )
+        except UsageError:
+            if by is by_meaning:
+                raise
+    raise AssertionError("one of the two ways returns or raises")
+
+
+def _of_runs(
+    count: int, config: ReportConfig, source: Source, current: CurrentSide
+) -> Found | Missing:
+    """The rows of the runs before, or the profiles that were kept of them where these are gone."""
+    past, window = source.past.runs, current.window
+    of_window = runs_of_window(window, past, current.rows.scored_at(), config.scoring.runs)
+    runs = runs_before(past, window, of_window, count)
+    ids = tuple(dict.fromkeys(record.run_id for record in runs))
+    if not ids:
+        return Missing("the history knows of no run of this source before those judged here")
+    name = f"the {len(ids)} runs before" if len(ids) > 1 else f"run {ids[0]}"
+    # The window may be wider than its runs: none of its rows is compared with itself.
+    rows = source.all_rows.window("drugmon_reference", spans=spans_of(runs), without=current.rows)
+    counted = count_scored(rows, current.labels, current.vocabulary)
+    if counted.profile.n and counted.profile.n >= sum(record.scored for record in runs) / 2:
+        reference = ReferenceSide(
+            name,
+            counted.profile,
+            counted.texts,
+            current.held_out,
+            since=counted.since,
+            until=counted.until,
+            runs=ids,
+        )
+        return Found(reference, rows)
+    profiles = _kept_profiles(config.source.lock_timeout, source, ids)
+    if not profiles:
+        return Missing("the rows of the earlier runs are gone, and no profile was kept of them")
+    reference = ReferenceSide(
+        name,
+        merge_profiles(profiles),
+        [],
+        current.held_out,
+        since=min(record.started_at for record in runs),
+        until=max(record.finished_at for record in runs),
+        runs=ids,
+    )
+    return Found(reference, None)
+
+
+def _kept_profiles(lock_timeout: float, source: Source, ids: Sequence[str]) -> list[Profile]:
+    """What the history keeps of the rows that runs scored into this source."""
+    past = source.past
+    outputs = {record.output for record in past.runs}
+    if past.database == Path(source.all_rows.where.partition(", table ")[0]):
+        found = read_run_profiles(source.connection, ids)
+    else:
+        with connect(past.database, read_only=True, lock_timeout=lock_timeout) as connection:
+            found = read_run_profiles(connection, ids)
+    where = str(past.database)
+    return [
+        Profile.from_dict(json.loads(text), where) for _, output, text in found if output in outputs
+    ]

@@ -1,0 +1,70 @@
+"""What is compared of sources that lack some of the texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from drugmon.labels import ASPECTS, TARGETS
+from drugmon.monitoring.checks.summary import Status, Summary
+from drugmon.workflows.report.config import report_config
+from drugmon.workflows.report.report import report
+
+Make = Callable[..., pa.Table]
+
+
+@pytest.fixture(autouse=True)
+def _no_drill_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drugmon.workflows.report.report.AnalystProcess", nullcontext)
+    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
+
+
+def of_one_text(table: pa.Table) -> pa.Table:
+    """The same reviews with a lone text, which has an overall verdict alone."""
+    columns = {}
+    for name in table.column_names:
+        if name in ASPECTS:
+            continue
+        aspect = name.startswith(tuple(f"{aspect}_" for aspect in ASPECTS))
+        kind = table.schema.field(name).type
+        columns[name] = pa.nulls(len(table), kind) if aspect else table[name]
+    return pa.table({**columns, "review": table["comments"]})
+
+
+def summary(folder: Path, now: pa.Table, then: pa.Table) -> tuple[Summary, str]:
+    for name, table in (("now", now), ("then", then)):
+        pq.write_table(table, folder / f"{name}.parquet")
+    config = report_config(
+        str(folder / "now.parquet"), reference=str(folder / "then.parquet"), out=folder / "out"
+    )
+    result = report(config)
+    return result.summary, result.page.read_text()
+
+
+def test_of_one_text_nothing_is_told_by_aspect(tmp_path: Path, scored_reviews: Make) -> None:
+    now, then = (of_one_text(scored_reviews(200, seed=seed)) for seed in (1, 2))
+    found, page = summary(tmp_path, now, then)
+    assert [balance.target for balance in found.balance] == ["overall"]
+    assert [quality.target for quality in found.quality] == ["overall"]
+    names = {check.name for check in found.checks}
+    assert {"balance.overall", "drift.probabilities.overall"} <= names
+    for aspect in ASPECTS:
+        assert not [name for name in names if name.endswith(aspect)]
+        assert not [each for each in found.distributions if aspect in each.name]
+        assert aspect.replace("_", " ").capitalize() not in page
+    assert (
+        "The source has no texts by aspect: only the overall verdict is compared." in found.left_out
+    )
+
+
+def test_texts_that_vanish_are_told(tmp_path: Path, scored_reviews: Make) -> None:
+    now, then = of_one_text(scored_reviews(200, seed=1)), scored_reviews(200, seed=2)
+    found, _ = summary(tmp_path, now, then)
+    assert {balance.target for balance in found.balance} == set(TARGETS)
+    (empty,) = (check for check in found.checks if check.name == "drift.empty")
+    assert empty.status is Status.FAIL
