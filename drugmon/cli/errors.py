@@ -26,7 +26,8 @@ def run(command: click.Command) -> int:
     try:
         with passed_on():
             code = command.main(prog_name="drugmon", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:  # None where it was closed at the start
+            sys.stdout.flush()
     except click.ClickException as error:
         return _say(f"error: {error.format_message()}{_help_of(error)}", error.exit_code)
     except DrugmonError as error:
@@ -42,10 +43,18 @@ def run(command: click.Command) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _say(f"error: {where}{error.strerror or error}", FAILED)
+    except UnicodeEncodeError as error:
+        if not any("\udc80" <= character <= "\udcff" for character in str(error.object)):
+            return _bug(error)
+        return _say("error: a name is not UTF-8, which is needed here; rename it", FAILED)
     except Exception as error:
-        kind, log = type(error).__name__, log_bug()
-        return _say(f"error: a bug in drugmon ({kind}); the details are in {log}", BUG)
+        return _bug(error)
     return code if isinstance(code, int) else OK
+
+
+def _bug(error: Exception) -> int:
+    kind, log = type(error).__name__, log_bug()
+    return _say(f"error: a bug in drugmon ({kind}); the details are in {log}", BUG)
 
 
 def _say(message: str, code: int) -> int:

@@ -27,9 +27,10 @@ def known_encoding(name: str) -> str:
     """
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=name)
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
+        shown = name if name.isprintable() else ascii(name)
         raise UsageError(
-            f"--encoding {name}: no such encoding; use one such as utf-8, latin-1, cp1252, utf-16"
+            f"--encoding {shown}: no such encoding; use one such as utf-8, latin-1, cp1252, utf-16"
         ) from error
     return name
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from drugmon.errors import SinkError, SourceError, UsageError
+from drugmon.wording import path_told
 
 EXTENSIONS: Final = {
     ".parquet": "parquet",
@@ -56,7 +57,7 @@ class FileSource:
     @property
     def name(self) -> str:
         """What messages call it."""
-        return self.called or str(self.path)
+        return self.called or path_told(self.path)
 
 
 @dataclass(frozen=True)

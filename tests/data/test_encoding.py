@@ -91,9 +91,9 @@ def test_damaged_compression_is_refused(suffix: str, damage: str, tmp_path: Path
         cells(path)
 
 
-@pytest.mark.parametrize("name", ["klingon", "base64"])
+@pytest.mark.parametrize("name", ["klingon", "base64", "utf-8\0", "\udce9"])
 def test_what_is_no_text_encoding_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match=f"--encoding {name}: no such encoding; use one such as"):
+    with pytest.raises(UsageError, match=r"--encoding .*: no such encoding; use one such as"):
         known_encoding(name)
 
 

@@ -73,8 +73,9 @@ def score(as_json: bool, quiet: bool, **options: Any) -> int:
             config,
             on_progress=progress,
             warn=output.warn,
-            stdin=sys.stdin.buffer,
-            stdout=sys.stdout.buffer,
+            # Where a job starts with them closed, they are None.
+            stdin=getattr(sys.stdin, "buffer", None),
+            stdout=getattr(sys.stdout, "buffer", None),
         )
     output.complain(result.failures)
     output.print_score(result, as_json=as_json, quiet=quiet, to_stderr=config.source == "-")

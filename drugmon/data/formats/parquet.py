@@ -54,8 +54,10 @@ class ParquetReader(Closing):
         try:
             if source.path.stat().st_size == 0:
                 raise SourceError(f"{self.where}: is empty; there is nothing to score")
+            # Opened here, because Arrow takes no name that is not UTF-8, and a colon for a URI.
+            self._source = source.path.open("rb")
             self._file = pq.ParquetFile(
-                source.path,
+                self._source,
                 pre_buffer=False,
                 buffer_size=_BUFFER,
                 coerce_int96_timestamp_unit="us",  # in ns, years after 2262 come out wrong
@@ -111,6 +113,7 @@ class ParquetReader(Closing):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        self._source.close()
 
     def _batches(self, size: int, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
         try:
@@ -136,9 +139,10 @@ class ParquetWriter(Closing):
         self._own = like.schema
         self._where = like.where
         self._waiting: list[pa.Table] = []
+        self._target = path.open("wb")
         try:
             self._file = pq.ParquetWriter(
-                path,
+                self._target,
                 self._schema,
                 compression=source.codec if source else _DEFAULT_CODEC,
                 use_deprecated_int96_timestamps=bool(source and source.stores("INT96")),
@@ -171,6 +175,7 @@ class ParquetWriter(Closing):
         """Write what waits, then the footer."""
         self._flush()
         self._file.close()
+        self._target.close()
 
     def _flush(self) -> None:
         if self._waiting:

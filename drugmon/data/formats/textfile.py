@@ -41,13 +41,20 @@ def read_lines(source: FileSource, encoding: str | None, newline: str) -> Genera
                     )
                 yield line if number > 1 else line.removeprefix(BOM)
     except UnicodeDecodeError as error:
-        with _open_bytes(source) as stream:
-            raise undecodable(cast(BinaryIO, stream), used, source.name) from error
+        try:
+            with _open_bytes(source) as stream:
+                raise undecodable(cast(BinaryIO, stream), used, source.name) from error
+        except UnicodeError:  # a codec such as idna cannot say where
+            raise _not_encoded(source, used) from error
     except UnicodeError as error:
-        raise SourceError(f"{source.name}: not {used.upper()}; check --encoding") from error
+        raise _not_encoded(source, used) from error
     except OSError as error:
         reason = f"damaged {source.compression} data" if source.compression else error.strerror
         raise SourceError(f"{source.name}: cannot be read ({reason})") from error
+
+
+def _not_encoded(source: FileSource, encoding: str) -> SourceError:
+    return SourceError(f"{source.name}: not {encoding.upper()}; check --encoding")
 
 
 def open_text(path: Path, compression: str | None) -> TextIO:
@@ -55,7 +62,7 @@ def open_text(path: Path, compression: str | None) -> TextIO:
     if compression is None:
         return path.open("w", encoding="utf-8", newline="")
     return io.TextIOWrapper(
-        pa.output_stream(str(path), compression=compression), encoding="utf-8", newline=""
+        pa.output_stream(path.open("wb"), compression=compression), encoding="utf-8", newline=""
     )
 
 
@@ -63,5 +70,5 @@ def _open_bytes(source: FileSource) -> io.BufferedReader:
     if source.compression is None:
         return source.path.open("rb")
     return io.BufferedReader(
-        pa.input_stream(str(source.path), compression=source.compression), _BUFFER
+        pa.input_stream(source.path.open("rb"), compression=source.compression), _BUFFER
     )

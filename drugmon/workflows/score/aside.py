@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from drugmon.data.verdicts.journal import Journal
+from drugmon.wording import path_told
 
 
 @contextlib.contextmanager
@@ -16,9 +17,10 @@ def folder_aside(journal: Journal | None) -> Iterator[Path]:
     """A folder for the copies of one run, which hold review texts: only this user reads it.
 
     It is beside the database. What is there while the journal's lock is held was left by a killed
-    run. A dry run, which writes nothing there, takes the system's temporary folder.
+    run. A dry run, which writes nothing there, takes the system's temporary folder, as does a run
+    whose folder's name is not UTF-8, which DuckDB could not open.
     """
-    if journal is None:
+    if journal is None or path_told(journal.aside) != str(journal.aside):
         with tempfile.TemporaryDirectory(prefix="drugmon-") as name:
             yield Path(name)
         return

@@ -34,6 +34,7 @@ from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import SinkError, SourceError
 from drugmon.scoring.scorer import Tally
+from drugmon.wording import path_told
 from drugmon.workflows.score.aside import folder_aside
 from drugmon.workflows.score.fresh_rows import FreshRows
 from drugmon.workflows.score.run import WINDOW_ROWS, ScoreRun, no_rows, planned
@@ -82,8 +83,8 @@ def score_file(
                 ):
                     for window, plan in ahead:
                         write(window, scorer.score(plan))
-                numbers = fresh.numbers(run.run_id, str(target), run.labels)
-            record = run.record(source.name, str(target), scorer.tally, began)
+                numbers = fresh.numbers(run.run_id, path_told(target), run.labels)
+            record = run.record(source.name, path_told(target), scorer.tally, began)
             record_run(record, target, history, lock_timeout, numbers=numbers)
             journal.finish()
     return scorer.tally

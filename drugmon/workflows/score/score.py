@@ -16,6 +16,7 @@ from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.scorer import Tally
+from drugmon.wording import path_told
 from drugmon.workflows.score.compute import LazyEngine
 from drugmon.workflows.score.files import score_file, score_stream
 from drugmon.workflows.score.run import Progress, ScoreRun
@@ -177,7 +178,7 @@ def _score_sources(
     sources = resolve_source(config.source)
     if isinstance(sources, StandardInput):
         if stdin is None or stdout is None:
-            raise UsageError("standard input needs its two streams")
+            raise UsageError("standard input or output is closed; open both, or name files")
         return {"standard output": score_stream(run, stdin, stdout, **reading)}, []
     targets = output_paths(sources, config.out, config.in_place)
     _refuse_shrinking(config, targets)
@@ -188,7 +189,7 @@ def _score_sources(
     failures = []
     for source, target in zip(sources, targets, strict=True):
         try:
-            done[str(target)] = score_file(run, source, target, **to, **reading)
+            done[path_told(target)] = score_file(run, source, target, **to, **reading)
         except (SourceError, SinkError, UsageError, BusyError) as error:
             if len(sources) == 1:
                 raise

@@ -276,3 +276,14 @@ def test_a_full_disk_under_a_database(fails: Any_, drugmon: Any_, adapter: Path,
     done = drugmon("score", "big.duckdb", "--table", "reviews", "--adapter", adapter)
     assert done.code == 0
     assert not Path(".drugmon").exists()
+
+
+def test_names_that_are_no_utf_8_are_scored_and_told(tmp_path: Path, score: Any_) -> None:
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    source = folder / "r\udce9.csv"
+    source.write_text("review,x\ngood,1\n")
+    result = score(source)
+    assert result.outputs == (f"{folder}/r\ufffd.scored.csv",)
+    assert (folder / "r\udce9.scored.csv").exists()
+    assert score(source).reused == 1
