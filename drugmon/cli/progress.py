@@ -32,7 +32,8 @@ class Ticker:
         """Move the bar; or, in a log, say a line when it is time."""
         if self.bar is not None:
             if not self.bar.tasks:
-                self.bar.add_task(self.title, note="")
+                self.bar.add_task(self.title, total=None, note="")  # rich's default is 100
+            self.bar.tasks[0].total = total  # `update` keeps the earlier total for None
             self.bar.update(self.bar.tasks[0].id, completed=done, total=total, note=note)
         elif time.monotonic() - self.said >= EVERY_SECONDS:
             self.said = time.monotonic()

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from rich.progress import Progress
+
+from drugmon.cli.progress import Ticker
+
+
+def test_the_bar_is_never_full_before_the_end() -> None:
+    bar = Progress()
+    tick = Ticker("scoring", bar)
+    tick.update(8192, None, "of a file that was not counted")
+    assert (bar.tasks[0].completed, bar.tasks[0].total) == (8192, None)
+    tick.update(10, 20, "of the next one")
+    assert bar.tasks[0].percentage == 50
+    tick.update(8192, None, "of one more that was not counted")
+    assert (bar.tasks[0].completed, bar.tasks[0].total) == (8192, None)
