@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from drugmon.checked import check_keys, checked, one_of, within
 from drugmon.errors import RecipeError
 from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
+from drugmon.models.bases.folders import absolute_name
 from drugmon.models.tokens.prompts import PROMPT
 
 PACKAGED: Final = Path(__file__).parent / "recipes"
@@ -30,13 +31,14 @@ class Base:
 class Lora:
     """The adapter's rank, scale (alpha / r), dropout, and the layers that it changes.
 
+    `target_modules` has the names of linear layers, or just "auto": all that a review goes through.
     `bias` gives each of these layers a trained bias as well.
     """
 
     r: int = within(16, 1, 512)
     alpha: int = within(32, 1, 2048)
     dropout: float = within(0.05, 0, 0.9)
-    target_modules: tuple[str, ...] = ("query", "key", "value", "dense")
+    target_modules: tuple[str, ...] = ("auto",)
     bias: bool = False
 
 
@@ -221,7 +223,9 @@ def load_recipe(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"recipe {path} is not valid TOML: {error}") from error
     for setting in settings:
         _put(values, setting)
-    return make_recipe(path.stem, values, f"recipe {path.stem}")
+    recipe = make_recipe(path.stem, values, f"recipe {path.stem}")
+    # What was a path for this run has to be one for the next, wherever that is started.
+    return replace(recipe, base=Base(absolute_name(recipe.base.name)))
 
 
 def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:

@@ -15,7 +15,8 @@ from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import DrugmonError
 from drugmon.models.adapters.adapter import adapter_folders, open_adapter
 from drugmon.models.bases.bases import resolve_base
-from drugmon.models.bases.folders import KNOWN_BASES, how_to_get, is_here
+from drugmon.models.bases.folders import how_to_get, is_here
+from drugmon.models.bases.known import KNOWN_BASES
 
 LIBRARIES: Final = (
     "torch",
@@ -61,7 +62,7 @@ def _look_at_base(name: str) -> Finding:
         return _check(f"base {name}", partial(_base, name))
     return Finding(
         f"base {name}",
-        f"not here, and not needed by all: {how_to_get(known.hub_id, known.revision)}",
+        f"not here, and not needed by all: {how_to_get(name)}",
     )
 
 

@@ -45,7 +45,7 @@ def test_base_that_is_fetched_may_be_missing_and_is_verified_where_it_is(
     assert place.is_dir()
     missing = find("base flan-t5-base")
     assert missing.ok is None
-    assert "hf download google/flan-t5-base --revision 7bcac572" in missing.says
+    assert "run `drugmon bases fetch flan-t5-base`" in missing.says
     shutil.copytree(tiny_t5, tmp_path / "models" / "flan-t5-base")
     monkeypatch.setenv("DRUGMON_MODELS", str(tmp_path / "models"))
     assert find("base flan-t5-base").ok is True
@@ -76,7 +76,7 @@ def test_changed_base_is_wrong(
     place: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert place.is_dir()
-    monkeypatch.setattr(bases, "find_folder", lambda _name, _known: tiny_base)
+    monkeypatch.setattr(bases, "folders_of", lambda _name: iter([tiny_base]))
     found = find("base minilm")
     assert found.ok is False
     assert "but the original's is" in found.says

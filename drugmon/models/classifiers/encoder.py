@@ -10,7 +10,7 @@ what is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import nn
@@ -18,11 +18,12 @@ from torch import nn
 from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
 from drugmon.labels import ASPECTS
+from drugmon.models.bases.architectures import encoder_shape
 from drugmon.models.bases.bases import Base
-from drugmon.models.bases.loading import LOADING, silence
+from drugmon.models.bases.loading import load_encoder
 from drugmon.models.classifiers.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
-from drugmon.models.kernels.attention import register_attention
+from drugmon.models.kernels.attention import ATTENDED, register_attention
 from drugmon.models.kernels.int8 import Range
 from drugmon.models.kernels.packed_bert import PackedBert, bare_bert, packs
 from drugmon.models.tokens.inputs import Batch, Encoded, ReviewTokenizer, collate
@@ -87,23 +88,24 @@ class Encoder:
         """Prepare `base` for reviews of at most `max_length` tokens.
 
         Raises:
-            BaseModelError: the base is no encoder, or cannot read that many tokens.
+            BaseModelError: the base is no encoder, cannot read that many tokens, or its tokenizer
+                is another one's.
         """
-        config = base.config
-        positions = int(config.get("max_position_embeddings", max_length))
-        if max_length > positions:
+        shape = encoder_shape(base)
+        if shape.positions is not None and max_length > shape.positions:
             raise BaseModelError(
-                f"base {base.name} reads at most {positions} tokens; max_length is {max_length}"
-            )
-        if config.get("is_encoder_decoder") or "hidden_size" not in config:
-            raise BaseModelError(
-                f"base {base.name} ({base.model_type or 'unknown type'}) is not an encoder"
+                f"base {base.name} reads at most {shape.positions} tokens; max_length is "
+                f"{max_length}"
             )
         self.base = base
         self.prompt: str | None = None
-        self.hidden = int(config["hidden_size"])
-        self.pad_id = int(config.get("pad_token_id") or 0)
+        self.hidden, self.pad_id = shape.hidden, shape.pad_id
         self.tokenizer = ReviewTokenizer(base.folder, max_length, self.pad_id)
+        if self.tokenizer.vocabulary > shape.vocabulary:
+            raise BaseModelError(
+                f"base {base.name}: its tokenizer has {self.tokenizer.vocabulary} tokens, its "
+                f"weights have {shape.vocabulary}; the folder mixes two models"
+            )
 
     def prepare(self, reviews: Sequence[Texts]) -> Prepared:
         """See `ReviewTokenizer.prepare`."""
@@ -134,32 +136,6 @@ class Encoder:
     def load_backbone(
         self, dtype: torch.dtype = torch.float32, train_on: torch.device | None = None
     ) -> nn.Module:
-        """The pretrained weights without the pooler, with its own dropouts off.
-
-        Dropout inside the attention keeps torch from its fused kernel, and LoRA's few parameters
-        need less of it than full fine-tuning; the heads have their own.
-        """
-        # The custom attention is known to serve this architecture alone.
-        fast = train_on is not None and train_on.type == "cpu" and self.base.model_type == "bert"
-        options: dict[str, Any] = {"dtype": dtype, **LOADING}
-        if fast:
-            options["attn_implementation"] = register_attention()
-        silence()
-        if self.base.model_type == "bert":
-            # The class itself: the auto classes import every architecture's mapping first.
-            from transformers.models.bert.modeling_bert import BertModel
-
-            backbone = BertModel.from_pretrained(
-                self.base.folder,
-                add_pooling_layer=False,
-                hidden_dropout_prob=0.0,
-                attention_probs_dropout_prob=0.0,
-                **options,
-            )
-        else:
-            from transformers import AutoModel
-
-            backbone = AutoModel.from_pretrained(
-                self.base.folder, trust_remote_code=False, **options
-            )
-        return backbone
+        """The pretrained weights, see `load_encoder`; on a CPU with an attention made to train."""
+        fast = train_on is not None and train_on.type == "cpu" and self.base.model_type in ATTENDED
+        return load_encoder(self.base, dtype, register_attention() if fast else None)

@@ -16,7 +16,7 @@ from torch import nn
 from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
 from drugmon.models.bases.bases import Base
-from drugmon.models.bases.loading import LOADING, silence
+from drugmon.models.bases.loading import load_seq2seq
 from drugmon.models.classifiers.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
 from drugmon.models.kernels.int8 import Range
@@ -104,13 +104,7 @@ class Seq2Seq:
     ) -> nn.Module:
         """The pretrained weights, with the base's own dropout while training."""
         del train_on
-        silence()
-        from transformers import AutoModelForSeq2SeqLM
-
-        backbone: nn.Module = AutoModelForSeq2SeqLM.from_pretrained(
-            self.base.folder, dtype=dtype, trust_remote_code=False, **LOADING
-        )
-        return backbone
+        return load_seq2seq(self.base, dtype)
 
     def load_for_scoring(
         self,

@@ -15,6 +15,9 @@ from torch import Tensor
 NAME: Final = "drugmon_training"
 """What `attn_implementation` calls it, once registered."""
 
+ATTENDED: Final = frozenset({"albert", "bert", "distilbert", "electra", "roberta", "xlm-roberta"})
+"""The model types that let another attention in, and ask nothing else of it."""
+
 
 def register_attention() -> str:
     """Make it known to transformers; return its name."""

@@ -23,15 +23,21 @@ class LoraLinear(Linear):
         (name,) = self.active_adapters
         base = self.get_base_layer()
         down, up = self.lora_A[name].weight, self.lora_B[name].weight
-        branch = self.lora_dropout[name](x)
-        dropped = branch if self.training and branch is not x else None
-        return _LowRank.apply(  # type: ignore[no-any-return,no-untyped-call]
-            x, dropped, base.weight, base.bias, down, up, self.scaling[name]
+        flat = x.reshape(-1, x.shape[-1])
+        branch = self.lora_dropout[name](flat)
+        dropped = branch if self.training and branch is not flat else None
+        y: Tensor = _LowRank.apply(  # type: ignore[no-untyped-call]
+            flat, dropped, base.weight, base.bias, down, up, self.scaling[name]
         )
+        # Out here: some bases scale it in place, which autograd forbids of a view made in there.
+        return y.view(*x.shape[:-1], -1)
 
 
 class _LowRank(torch.autograd.Function):
-    """y = x W' + b + s (z A') B', of a frozen W and b; z is x, or x after dropout."""
+    """y = x W' + b + s (z A') B', (n, out) of x (n, in), of a frozen W and b.
+
+    z is x, or x after dropout.
+    """
 
     @staticmethod
     def forward(
@@ -44,29 +50,26 @@ class _LowRank(torch.autograd.Function):
         up: Tensor,
         scale: float,
     ) -> Tensor:
-        flat = x.reshape(-1, x.shape[-1])
-        branch = flat if dropped is None else dropped.reshape(flat.shape)
+        branch = x if dropped is None else dropped
         down, up = down.to(x.dtype), up.to(x.dtype) * scale
         inner = branch @ down.T
-        y = flat @ weight.T if bias is None else torch.addmm(bias, flat, weight.T)
+        y = x @ weight.T if bias is None else torch.addmm(bias, x, weight.T)
         y.addmm_(inner, up.T)
         ctx.save_for_backward(branch, inner, weight, down, up)
         ctx.scale, ctx.dropout = scale, dropped is not None
-        return y.view(*x.shape[:-1], -1)
+        return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         branch, inner, weight, down, up = ctx.saved_tensors
-        flat = grad.reshape(-1, grad.shape[-1])
-        of_inner = flat @ up
+        of_inner = grad @ up
         of_down = (of_inner.T @ branch).float()
-        of_up = (flat.T @ inner).float() * ctx.scale
+        of_up = (grad.T @ inner).float() * ctx.scale
         of_x = of_dropped = None
         if ctx.needs_input_grad[0]:
-            of_x = flat @ weight
+            of_x = grad @ weight
             if not ctx.dropout:
                 of_x.addmm_(of_inner, down)
-            of_x = of_x.view(*grad.shape[:-1], -1)
         if ctx.dropout:
-            of_dropped = (of_inner @ down).view(*grad.shape[:-1], -1)
+            of_dropped = of_inner @ down
         return of_x, of_dropped, None, None, of_down, of_up, None

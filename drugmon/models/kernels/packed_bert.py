@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
 from drugmon.errors import AdapterError, BaseModelError
 from drugmon.models.bases.bases import Base
+from drugmon.models.bases.weights import read_weights
 from drugmon.models.device import Compute
 from drugmon.models.kernels import amx
 from drugmon.models.kernels.dense import PLAIN, Dense
@@ -281,15 +281,14 @@ def bare_bert(base: Base) -> nn.Module:
     """
     root = nn.Module()
     missing = _names(int(base.config["num_hidden_layers"]))
-    for path in sorted(base.folder.glob("*.safetensors")):
-        for key, weight in load_file(path).items():
-            # Models with a head on top have the prefix; the oldest call a norm's weights otherwise.
-            name = key.removeprefix("bert.")
-            name = name.replace("LayerNorm.gamma", "LayerNorm.weight")
-            name = name.replace("LayerNorm.beta", "LayerNorm.bias")
-            if name in missing:
-                missing.remove(name)
-                _set(root, name, weight.float())
+    for key, weight in read_weights(base.folder).items():
+        # Models with a head on top have the prefix; the oldest call a norm's weights otherwise.
+        name = key.removeprefix("bert.")
+        name = name.replace("LayerNorm.gamma", "LayerNorm.weight")
+        name = name.replace("LayerNorm.beta", "LayerNorm.bias")
+        if name in missing:
+            missing.remove(name)
+            _set(root, name, weight.float())
     if missing:
         raise BaseModelError(f"the weights of base {base.name} lack {min(missing)}: restore them")
     return root

@@ -34,6 +34,8 @@ LONE_TEXT_ASPECT: Final = ASPECTS.index("comments")
 SPECIAL_TOKENS: Final = 1 + len(ASPECTS)
 """One [CLS] and one [SEP] behind each aspect, present even where the aspect is empty."""
 
+_ANY_TEXT: Final = "good"
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -90,6 +92,11 @@ class TextTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it has."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
     def tokens(self, reviews: Sequence[Texts]) -> list[list[list[int]]]:
         """The token ids of each review's three aspects, whole; none where an aspect is empty."""
         texts = [text for review in reviews for text in aspect_texts(review)]
@@ -108,17 +115,29 @@ class ReviewTokenizer(TextTokenizer):
         """Read `tokenizer.json` in `folder`.
 
         Raises:
-            BaseModelError: the tokenizer cannot be read, or does not frame a text as BERT's does.
+            BaseModelError: the tokenizer cannot be read, or does not put one token before and one
+                behind a text.
         """
         super().__init__(folder)
-        around = self._tokenizer.encode("").ids
-        if len(around) != 2:
-            raise BaseModelError(
-                f"{folder}: the tokenizer does not put one token before and one behind a text"
-            )
-        self._first, self._last = around
+        self._first, self._last = self._frame(folder)
         self.pad_id = pad_id
         self.max_length = max_length
+
+    def _frame(self, folder: Path) -> tuple[int, int]:
+        """The tokens before and behind a text.
+
+        Raises:
+            BaseModelError: there are others than these two.
+        """
+        text = self._tokenizer.encode(_ANY_TEXT, add_special_tokens=False).ids
+        framed = self._tokenizer.encode(_ANY_TEXT).ids
+        if framed[1:-1] != text:
+            pieces = " ".join(map(str, map(self._tokenizer.id_to_token, framed)))
+            raise BaseModelError(
+                f"base {folder.name}: its tokenizer reads {_ANY_TEXT!r} as {pieces}; drugmon "
+                "needs one token before and one behind a text, as BERT and RoBERTa have them"
+            )
+        return framed[0], framed[-1]
 
     def prepare(self, reviews: Sequence[Texts]) -> Prepared:
         """One item per review, whether it has a text or not; it judges every target."""

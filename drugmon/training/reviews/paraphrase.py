@@ -15,6 +15,7 @@ import torch
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import RecipeError
 from drugmon.models.bases.bases import Base
+from drugmon.models.bases.loading import load_seq2seq
 
 PROMPT: Final = "Paraphrase this text in other words:\n{text}"
 BATCH: Final = 16
@@ -88,13 +89,9 @@ class _Writer:
     """The base with its language-model head."""
 
     def __init__(self, base: Base, device: torch.device) -> None:
-        from transformers import AutoModelForSeq2SeqLM, PreTrainedTokenizerFast
+        from transformers import PreTrainedTokenizerFast
 
-        options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
-        model = AutoModelForSeq2SeqLM.from_pretrained(
-            base.folder, dtype=torch.float32, trust_remote_code=False, **options
-        )
-        self._model: Any = model.to(device).eval()
+        self._model: Any = load_seq2seq(base, torch.float32).to(device).eval()
         config = base.config
         file = str(base.folder / "tokenizer.json")
         self._tokenizer: Any = PreTrainedTokenizerFast(tokenizer_file=file)  # type: ignore[no-untyped-call]

@@ -19,18 +19,18 @@ from drugmon.reports.card import render_card
 from drugmon.training.reviews.data_card import DataCard
 from drugmon.training.reviews.seen import write_seen
 from drugmon.workflows.train.fit import Fit
-from drugmon.workflows.train.fitted import Fitted
+from drugmon.workflows.train.fitted import Models
 from drugmon.workflows.train.held_out import HeldOut, Measured
 from drugmon.workflows.train.ranges import write_ranges
 
 LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "scikit-learn", "numpy")
 
 
-def provisional(folder: Path, fit: Fit, fitted: Fitted) -> Adapter:
+def provisional(folder: Path, fit: Fit, models: Models) -> Adapter:
     """An adapter that is not calibrated yet, made to be scored with on the path that scores."""
     folder.mkdir(parents=True, exist_ok=True)
-    fitted.save(folder, fit.base)
-    calibrations = {target: Calibration().to_dict() for target in fitted.model.levels}
+    models.save(folder, fit.base)
+    calibrations = {target: Calibration().to_dict() for target in models.model.levels}
     manifest = _manifest(folder.name, fit, calibrations, data={}, training={}, metrics={})
     return _sealed(folder, manifest)
 
@@ -74,8 +74,11 @@ def finished(
 def _write_card(folder: Path, manifest: Manifest, held: HeldOut, command: str) -> None:
     """The card cannot hold its own hash, so it names the other files only."""
     described = with_files(manifest, folder_digests(folder))
+    # The recipe may name the base by a path of this machine, which is nobody's business.
+    recipe = {**described.recipe, "base": {"name": described.base["name"]}}
     facts = {
         **asdict(described),
+        "recipe": recipe,
         "labels": list(LABELS),
         "targets": list(described.targets),
         "digests": described.files,
@@ -123,6 +126,7 @@ def _training(fit: Fit, measured: Measured) -> dict[str, Any]:
     trained, whole = kept.parameters
     return {
         "device": str(fit.compute),
+        "lora_layers": list(fit.lora_layers),
         "measured_on": measured.held.name,
         "measured_models": len(measured.siblings),
         "rows_measured": sibling.examples,

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 
 from drugmon.config import EngineConfig
+from drugmon.data.reviews import Texts
 from drugmon.errors import RecipeError
 from drugmon.labels import LABELS
-from drugmon.models.adapters.lora import add_lora
+from drugmon.models.adapters.lora import add_lora, find_targets
 from drugmon.models.bases.bases import Base
 from drugmon.models.classifiers.classifier import ClassifierModel, make_classifier
 from drugmon.models.classifiers.lexical import LexicalModel, fit_lexical
@@ -78,6 +79,8 @@ class Fit:
             else dict.fromkeys(reviews.targets, LABELS)
         )
         self.prompt = self._classifier.prompt
+        self.lora_layers: tuple[str, ...] = ()
+        """The layers that LoRA changes; known once a model was built."""
         self._prepared, self._examples = self._prepare(reviews)
 
     def run(
@@ -96,7 +99,7 @@ class Fit:
         keep_freed_memory()
         examples = self._learn_from(train)
         key = self._key(train, dev, stop_after)
-        model = self._build()
+        model = self.build()
         trainer = Trainer(
             model,
             examples,
@@ -173,24 +176,40 @@ class Fit:
         levels = {target: taught[target] for target in labels}
         return prepared, make_examples(prepared, self._classifier.collate, levels, labels)
 
-    def _build(self) -> ClassifierModel:
+    def build(self) -> ClassifierModel:
+        """The model as training starts with it.
+
+        Raises:
+            AdapterError: the recipe names layers for LoRA that the base does not have.
+            BaseModelError: the base cannot be loaded.
+        """
         recipe = self.recipe
         # Before the LoRA matrices and the heads get their random start.
         seed_everything(recipe.train.seed)
         backbone: Any = self._classifier.load_backbone(self.compute.dtype, self.compute.device)
         if recipe.train.method == "lora":
+            self.lora_layers = self._targets(backbone)
             backbone = add_lora(
                 backbone,
                 r=recipe.lora.r,
                 alpha=recipe.lora.alpha,
                 dropout=recipe.lora.dropout,
-                target_modules=recipe.lora.target_modules,
+                target_modules=self.lora_layers,
                 bias=recipe.lora.bias,
             )
         if recipe.train.gradient_checkpointing:
             backbone.gradient_checkpointing_enable({"use_reentrant": False})
         model = self._classifier.model(backbone, self.levels, recipe.model.head_dropout)
         return model.to(self.compute.device)
+
+    @torch.no_grad()
+    def _targets(self, backbone: Any) -> tuple[str, ...]:
+        """The layers for LoRA, found by sending a word through a model that is then forgotten."""
+        with torch.random.fork_rng(devices=[]):
+            model = self._classifier.model(backbone, self.levels)
+        item = self._classifier.prepare([Texts("good", "none", "good", None)]).items[:1]
+        batch = self._classifier.collate(item)
+        return find_targets(backbone, lambda: model(batch), self.recipe.lora.target_modules)
 
     def _lexical(self, rows: Rows) -> LexicalModel | None:
         if not self.recipe.lexical.enabled:

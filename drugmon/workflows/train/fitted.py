@@ -42,12 +42,11 @@ class FitRecord:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """Trained models, with the record of their training."""
+class Models:
+    """What an adapter's folder holds the weights of."""
 
     model: ClassifierModel
     lexical: LexicalModel | None
-    record: FitRecord
 
     def save(self, folder: Path, base: Base) -> None:
         """Write the weights into `folder`: LoRA or the whole checkpoint, heads, lexical model."""
@@ -59,3 +58,10 @@ class Fitted:
             save_model(self.model.heads, str(folder / HEADS))
         if self.lexical:
             self.lexical.save(folder)
+
+
+@dataclass(frozen=True)
+class Fitted(Models):
+    """Trained models, with the record of their training."""
+
+    record: FitRecord

@@ -15,7 +15,6 @@ from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import SinkError
 from drugmon.models.adapters.adapter import Adapter, open_adapter
-from drugmon.models.bases.bases import resolve_base
 from drugmon.statistics.quality import Quality
 from drugmon.training.loop.progress import Progress
 from drugmon.training.recipe import Recipe, load_recipe
@@ -24,6 +23,7 @@ from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.workflows.train.adapter_folder import finished
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.measure import Bench, measure_in_turns, measure_once
+from drugmon.workflows.train.preflight import check_base, check_writable, rehearse
 
 OnProgress: TypeAlias = Callable[[str, Progress], None]
 """Told the stage (`measured`, `fold-1`, `refit`, ...) and where its training is."""
@@ -70,6 +70,8 @@ def train(
     `measure_in_turns`. A model that was then trained on all reviews has the calibration of the
     measured ones.
 
+    What its end needs is looked at before its first step, see `preflight`.
+
     Raises:
         RunningError: another process is training into the same folder.
         DrugmonError: any expected failure; what was trained so far is kept for the next run.
@@ -77,15 +79,17 @@ def train(
     began = time.monotonic()
     recipe = load_recipe(config.recipe, config.settings)
     _refuse_existing(config.out)
+    base = check_base(recipe)
+    check_writable(config.out)
     unnamed = DataCard(Path(config.source).name)
     card = read_data_card(config.data_card) if config.data_card else unnamed
     reviews = _read(config.source, recipe, config)
     evaluated = _read(config.eval_source, recipe, config) if config.eval_source else None
-    base = resolve_base(recipe.base.name)
     work = config.out.with_name(f".{config.out.name}.training")
     with locked(work):
         _refuse_existing(config.out)  # another process may have made it meanwhile
         fit = Fit(recipe, base, reviews, work, config.engine, on_progress, warn)
+        rehearse(fit, work / "rehearsal")
         measure = measure_in_turns if recipe.split.folds else measure_once
         measured = measure(Bench(fit, work, config.engine, warn), evaluated)
         made = work / "adapter"
@@ -122,7 +126,8 @@ def _command(config: TrainConfig) -> str:
     words = ["drugmon", "train", Path(config.source).name, "--recipe", recipe]
     words += ["--out", f"adapters/{config.out.name}"]
     for setting in config.settings:
-        words += ["--set", setting]
+        key, _, name = setting.partition("=")
+        words += ["--set", f"{key}={Path(name).name}" if key == "base.name" else setting]
     for field_name, column in config.columns.items():
         words += ["--column", f"{field_name}={column}"]
     words += config.text_format.options()

@@ -10,7 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from drugmon.errors import AdapterError
-from drugmon.models.adapters.lora import CONFIG, WEIGHTS, add_lora, merge_lora, save_lora
+from drugmon.models.adapters.lora import (
+    CONFIG,
+    WEIGHTS,
+    add_lora,
+    find_targets,
+    merge_lora,
+    save_lora,
+)
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.classifiers.encoder import Encoder
 
@@ -104,9 +111,22 @@ def test_weights_of_another_base_are_refused(backbone: torch.nn.Module, lora: Pa
         merge_lora(backbone, lora)
 
 
-def test_unknown_module_names_the_setting(backbone: torch.nn.Module) -> None:
-    with pytest.raises(AdapterError, match=r"no modules named wq: see lora\.target_modules"):
-        add_lora(backbone, r=2, alpha=4, dropout=0, target_modules=["wq"])
+def test_layers_are_found_by_what_a_text_goes_through(backbone: torch.nn.Module) -> None:
+    def run() -> None:
+        ids = torch.tensor([[2, 7, 3]])
+        backbone(input_ids=ids, attention_mask=torch.ones_like(ids))
+
+    backbone.add_module("unused", torch.nn.Linear(4, 4))
+    assert find_targets(backbone, run, ("auto",)) == ("dense", "key", "query", "value")
+    assert find_targets(backbone, run, ("output.dense", "key")) == ("output.dense", "key")
+    for name in ("unused", "uery", "LayerNorm"):
+        with pytest.raises(AdapterError) as error:
+            find_targets(backbone, run, ("query", name))
+        assert (
+            f"no layers named {name} that LoRA can change: set lora.target_modules to some of"
+            in (str(error.value))
+        )
+    assert not any(module._forward_hooks for module in backbone.modules())
 
 
 def test_only_lora_trains_and_the_base_is_named_by_its_source(

@@ -8,8 +8,9 @@ import pytest
 
 from drugmon.errors import BaseModelError
 from drugmon.models.bases import bases
-from drugmon.models.bases.bases import resolve_base, weights_sha256
-from drugmon.models.bases.folders import KNOWN_BASES
+from drugmon.models.bases.bases import resolve_base
+from drugmon.models.bases.known import KNOWN_BASES
+from drugmon.models.bases.weights import weights_sha256
 
 
 @pytest.fixture(name="copied")
@@ -35,7 +36,7 @@ def test_embedded_base_is_the_original() -> None:
 def test_embedded_base_that_was_changed_is_refused(
     monkeypatch: pytest.MonkeyPatch, copied: Path
 ) -> None:
-    monkeypatch.setattr(bases, "find_folder", lambda _name, _known: copied)
+    monkeypatch.setattr(bases, "folders_of", lambda _name: iter([copied]))
     with pytest.raises(BaseModelError, match=r"weights of base minilm in .* but the original's is"):
         resolve_base("minilm")
 
@@ -52,29 +53,26 @@ def test_fetched_base_in_a_folder_is_named_by_its_hub_id_alone(
     assert base.identity()["sha256"] == weights_sha256(tiny_t5)
 
 
-def test_fetched_base_that_is_missing_tells_how_to_get_it(
-    models: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["flan-t5-base", "mpnet", f"org/name@{'0' * 40}"])
+def test_base_that_is_missing_tells_how_to_get_it_and_asks_no_hub(
+    models: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    assert models.is_dir()
+    asked = []
 
-    def offline(*_arguments: object, **_options: object) -> str:
-        raise OSError("no network")
+    def snapshot(*_arguments: object, **options: object) -> str:
+        asked.append(options["local_files_only"])
+        raise OSError("not cached")
 
-    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     with pytest.raises(BaseModelError) as error:
-        resolve_base("flan-t5-base")
-    for part in (
-        "hf download google/flan-t5-base --revision 7bcac572ce56db69c1ea7c8af255c5d7c9672fc2",
-        "--local-dir $DRUGMON_MODELS/flan-t5-base",
-        "huggingface-cli download",
-        "or name the folder with config.json, tokenizer.json",
-    ):
-        assert part in str(error.value)
+        resolve_base(name)
+    assert f"run `drugmon bases fetch {name}`, which puts it into {models}" in str(error.value)
+    assert asked == [True]
 
 
 def test_unknown_name_lists_the_ways(models: Path) -> None:
     assert models.is_dir()
-    with pytest.raises(BaseModelError, match=r"no base .nope.: name one of minilm, flan-t5-"):
+    with pytest.raises(BaseModelError, match=r"no base .nope.: name one of minilm, mpnet, flan-t5-"):
         resolve_base("nope")
 
 
@@ -83,18 +81,7 @@ def test_hub_id_needs_its_revision() -> None:
         resolve_base("org/name")
 
 
-def test_hub_that_gives_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*_arguments: object, **_options: object) -> str:
-        raise OSError("no network")
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
-    with pytest.raises(
-        BaseModelError, match=r"hub did not give it \(OSError\): on a machine that has"
-    ):
-        resolve_base(f"org/name@{'0' * 40}")
-
-
-def test_hub_is_asked_for_the_pinned_revision(
+def test_what_the_hubs_client_keeps_is_found_by_the_pinned_revision(
     monkeypatch: pytest.MonkeyPatch, copied: Path
 ) -> None:
     asked: dict[str, object] = {}
@@ -105,23 +92,56 @@ def test_hub_is_asked_for_the_pinned_revision(
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
     base = resolve_base(f"org/name@{'a' * 40}")
-    assert (asked["repo"], asked["revision"]) == ("org/name", "a" * 40)
-    assert "*.safetensors.index.json" in str(asked["allow_patterns"])
+    assert asked == {"repo": "org/name", "revision": "a" * 40, "local_files_only": True}
     assert base.name == base.source == f"org/name@{'a' * 40}"
 
 
-def test_pickled_weights_are_refused(copied: Path) -> None:
-    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
-    with pytest.raises(
-        BaseModelError, match=r"only pytorch_model\.bin, a pickle.*safetensors only"
-    ):
-        resolve_base(str(copied))
+def test_relative_path_with_one_slash_is_no_hub_id(
+    monkeypatch: pytest.MonkeyPatch, copied: Path
+) -> None:
+    monkeypatch.chdir(copied.parent.parent)
+    base = resolve_base(f"{copied.parent.name}/copied")
+    assert (base.name, base.source) == ("copied", "copied")
 
 
-def test_base_without_weights_is_refused(copied: Path) -> None:
-    (copied / "model.safetensors").unlink()
-    with pytest.raises(BaseModelError, match="has no weights"):
-        resolve_base(str(copied))
+def test_other_folder_that_is_called_like_a_known_base_is_not_meant(
+    models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Such as the adapter on it."""
+    assert models.is_dir()
+    (tmp_path / "mpnet").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BaseModelError, match="base mpnet is not on this machine"):
+        resolve_base("mpnet")
+
+
+def test_base_of_an_adapter_is_found_by_its_hash_wherever_it_is(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    expected = resolve_base(str(copied)).identity()
+    again = resolve_base("copied", expected=expected, path=str(copied))
+    assert (again.folder, again.name) == (copied, "copied")
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.setenv("DRUGMON_MODELS", str(place))
+    moved = Path(shutil.move(copied, place / "renamed"))
+    shutil.copytree(moved, place / "another")
+    (place / "another" / "model.safetensors").write_bytes(b"other weights")
+    found = resolve_base("copied", expected=expected, path=str(copied))
+    assert (found.folder, found.identity()) == (moved, expected)
+
+
+def test_base_of_an_adapter_that_is_nowhere_is_told_with_the_places_and_the_remedy(
+    copied: Path, models: Path
+) -> None:
+    expected = resolve_base(str(copied)).identity()
+    (copied / "tokenizer.json").write_text("{}", encoding="utf-8")
+    copied.rename(copied.with_name("gone"))
+    with pytest.raises(BaseModelError) as error:
+        resolve_base("copied", expected={**expected, "tokenizer_sha256": "0"}, path=str(copied))
+    assert f"base copied (weights of SHA-256 {expected['sha256'][:12]}...)" in str(error.value)
+    assert f"looked in {models}, " in str(error.value)
+    assert "copy its folder, under any name, into the first of them" in str(error.value)
 
 
 def test_base_without_fast_tokenizer_is_refused(copied: Path) -> None:
@@ -139,15 +159,10 @@ def test_damaged_configuration_is_named(copied: Path, content: str, message: str
         resolve_base(str(copied))
 
 
-def test_weights_in_several_files_have_one_hash(copied: Path) -> None:
-    one = weights_sha256(copied)
-    shutil.copy(copied / "model.safetensors", copied / "model-2.safetensors")
-    two = weights_sha256(copied)
-    assert len(one) == len(two) == 64
-    assert one != two
-
-
-def test_changed_weights_are_not_what_the_adapter_was_trained_on(copied: Path) -> None:
+def test_changed_weights_are_not_what_the_adapter_was_trained_on(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DRUGMON_MODELS", str(tmp_path / "no other copy"))
     expected = resolve_base(str(copied)).identity()
     weights = copied / "model.safetensors"
     content = bytearray(weights.read_bytes())
@@ -157,7 +172,10 @@ def test_changed_weights_are_not_what_the_adapter_was_trained_on(copied: Path) -
         resolve_base(str(copied), expected=expected)
 
 
-def test_changed_vocabulary_is_noticed_but_not_other_settings(copied: Path) -> None:
+def test_changed_vocabulary_is_noticed_but_not_other_settings(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DRUGMON_MODELS", str(tmp_path / "no other copy"))
     expected = resolve_base(str(copied)).identity()
     path = copied / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))

@@ -99,7 +99,7 @@ def test_stages_are_trained_and_compared(
         "Small batches",
     ]
     assert list(comparison.missing) == ["Broken"]
-    assert "no modules named nothing" in comparison.missing["Broken"]
+    assert "no layers named nothing" in comparison.missing["Broken"]
     assert len(warnings) == 1
     assert comparison.rows == 36
     assert {stage.qualities["overall"].n for stage in comparison.stages} == {36}
@@ -107,7 +107,7 @@ def test_stages_are_trained_and_compared(
     assert [stage["title"] for stage in told["stages"]] == [s.title for s in comparison.stages]
     assert told["missing"] == comparison.missing
     page = result.page.read_text(encoding="utf-8")
-    assert "no modules named nothing" in page
+    assert "no layers named nothing" in page
     assert "Of two trials" in page
 
 

@@ -167,7 +167,7 @@ def test_a_failed_trial_is_recorded_and_the_rest_go_on(run: Callable[..., TuneRe
     assert [trial.state for trial in result.trials] == ["done", "failed", "done"]
     reason = result.trials[1].reason
     assert reason is not None
-    assert "no modules named nothing" in reason
+    assert "no layers named nothing" in reason
     assert warnings == [f"trial 2 (lora.target_modules=nothing) failed: {reason}"]
     assert to_rows(result)[1]["reason"] == reason
 
