@@ -10,6 +10,7 @@ import click
 
 from drugmon import __version__
 from drugmon.cli.commands.adapters import adapters, doctor
+from drugmon.cli.commands.bases import bases
 from drugmon.cli.commands.experiments import compare, experiment, tune
 from drugmon.cli.commands.history import history
 from drugmon.cli.commands.nightly import demo, nightly
@@ -67,6 +68,7 @@ for command in (
     experiment,
     recipes,
     adapters,
+    bases,
     sample,
     demo,
     doctor,

@@ -99,6 +99,18 @@ def count_progress(quiet: bool, title: str) -> Iterator[Callable[[int, int], Non
 
 
 @contextmanager
+def bytes_progress(quiet: bool, title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Progress of a download: bytes that are there, of how many."""
+    with ticker(title, quiet) as tick:
+
+        def report(done: int, total: int | None) -> None:
+            if tick is not None:
+                tick.update(done, total, f"{done / 1e6:,.0f} MB")
+
+        yield report
+
+
+@contextmanager
 def work_progress(quiet: bool) -> Iterator[Callable[[str, int, int, str], None]]:
     """Progress of one piece of work after the other: its name, its counts, and a note."""
     with ticker("working", quiet) as tick:

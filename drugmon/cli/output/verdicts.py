@@ -246,7 +246,7 @@ def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -
 
 def print_adapter(adapter: Adapter, *, as_json: bool) -> None:
     """An adapter's card, or its manifest."""
-    from drugmon.models.adapters.adapter import CARD
+    from drugmon.models.files import CARD
 
     if as_json:
         return print_json({"digest": adapter.manifest.digest, **asdict(adapter.manifest)})

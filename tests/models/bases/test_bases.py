@@ -72,7 +72,9 @@ def test_base_that_is_missing_tells_how_to_get_it_and_asks_no_hub(
 
 def test_unknown_name_lists_the_ways(models: Path) -> None:
     assert models.is_dir()
-    with pytest.raises(BaseModelError, match=r"no base .nope.: name one of minilm, mpnet, flan-t5-"):
+    with pytest.raises(
+        BaseModelError, match=r"no base .nope.: name one of minilm, mpnet, flan-t5-"
+    ):
         resolve_base("nope")
 
 

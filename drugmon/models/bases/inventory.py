@@ -1,0 +1,73 @@
+"""The known bases, and what of them is on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from drugmon.errors import BaseModelError
+from drugmon.models.bases.bases import Base, resolve_base
+from drugmon.models.bases.folders import folders_of
+from drugmon.models.bases.known import KNOWN_BASES, KnownBase
+from drugmon.models.bases.weights import file_sha256
+
+
+@dataclass(frozen=True)
+class BaseEntry:
+    """A known base; `sha256` and `folder` are None where nothing is known of them.
+
+    `size` is in bytes, of the weights.
+    """
+
+    name: str
+    source: str
+    licence: str
+    size: int
+    sha256: str | None
+    folder: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def known_bases() -> list[BaseEntry]:
+    """Every base that has a short name, and where it is on this machine."""
+    return [_entry(name, known) for name, known in KNOWN_BASES.items()]
+
+
+def verify_base(name: str) -> Base:
+    """The base called `name`, every file of which is what it must be as far as that is known.
+
+    Raises:
+        BaseModelError: it is not here, or a file is another one.
+    """
+    base, known = resolve_base(name), KNOWN_BASES.get(name)
+    if known and (wrong := wrong_files(base.folder, known)):
+        raise BaseModelError(
+            f"{wrong[0]} of base {name} in {base.folder} is not the original's: "
+            "remove that folder and fetch the base again"
+        )
+    return base
+
+
+def wrong_files(folder: Path, known: KnownBase) -> list[str]:
+    """The files in `folder` that are missing, or have another hash than the known one."""
+    return [
+        name
+        for name, sha256 in known.files.items()
+        if not (folder / name).is_file() or file_sha256(folder / name) != sha256
+    ]
+
+
+def _entry(name: str, known: KnownBase) -> BaseEntry:
+    folder = next(folders_of(name), None)
+    return BaseEntry(
+        name=name,
+        source=known.source,
+        licence=known.licence,
+        size=known.size,
+        sha256=known.sha256,
+        folder=str(folder) if folder else None,
+    )
