@@ -147,7 +147,7 @@ def contest(
 
 def _work(adapter: Adapter, reviews: Sequence[Texts]) -> float:
     """Operations that one pass over a review takes, on average."""
-    from drugmon.models.classifiers.classifier import make_classifier
+    from drugmon.models.classifiers.factory import make_classifier
 
     classifier = make_classifier(adapter.base(), adapter.manifest.max_length)
     lengths = [int(length) for length in classifier.prepare(reviews).lengths]

@@ -22,7 +22,7 @@ from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import make_verdicts
 from drugmon.data.verdicts.fingerprint import Fingerprinter
 from drugmon.models.adapters.adapter import open_adapter
-from drugmon.models.classifiers.classifier import make_classifier
+from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.classifiers.lexical import LexicalModel
 from drugmon.models.device import choose_compute
 from drugmon.scoring.engine import Engine

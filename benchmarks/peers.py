@@ -24,10 +24,11 @@ from torch import nn
 
 from drugmon.data.reviews import Texts
 from drugmon.labels import ASPECTS, LABELS
-from drugmon.models.adapters.adapter import HEADS, Adapter
+from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.lora import merge_lora
-from drugmon.models.classifiers.classifier import make_classifier
+from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.classifiers.lexical import LexicalModel
+from drugmon.models.files import HEADS
 from drugmon.models.tokens.inputs import collate, token_batches
 from drugmon.scoring.scores import Evidence, judge
 

@@ -42,7 +42,8 @@ from drugmon.models.adapters.zero_shot import MAX_LENGTH, open_base
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.bases.loading import silence
 from drugmon.models.classifiers import seq2seq
-from drugmon.models.classifiers.classifier import Classifier, make_classifier
+from drugmon.models.classifiers.classifier import Classifier
+from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.device import Compute
 from drugmon.models.tokens.prompts import PROMPT, PromptTokenizer
 from drugmon.scoring.engine import Engine

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment
 
-from drugmon.models.adapters.adapter import CHECKPOINT, RANGES, SEEN
+from drugmon.models.files import CHECKPOINT, RANGES, SEEN
 from drugmon.reports.evaluation import METRICS
 from drugmon.reports.pages import UNDEFINED, environment, figure
 from drugmon.statistics.figures import Interval, Quality

@@ -20,7 +20,7 @@ from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import UsageError
 from drugmon.labels import ASPECTS, LABELS, TARGETS
-from drugmon.models.adapters.adapter import CARD
+from drugmon.models.files import CARD
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.scorer import Scorer

@@ -20,8 +20,7 @@ from drugmon.cli.output.verdicts import print_verdicts
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.labels import TARGETS
 from drugmon.models.adapters import adapter as adapters
-from drugmon.models.adapters.adapter import HEADS, SEEN
-from drugmon.models.adapters.manifest import MANIFEST
+from drugmon.models.files import HEADS, MANIFEST, SEEN
 from drugmon.signals import Terminated
 from drugmon.workflows.predict import Verdict
 

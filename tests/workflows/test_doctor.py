@@ -7,9 +7,8 @@ import pytest
 
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.models.adapters import adapter as adapters
-from drugmon.models.adapters.adapter import HEADS
-from drugmon.models.adapters.manifest import MANIFEST
 from drugmon.models.bases import bases
+from drugmon.models.files import HEADS, MANIFEST
 from drugmon.workflows.doctor import Finding, examine
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drugmon.errors import AdapterError
-from drugmon.models.adapters.manifest import MANIFEST, Manifest, read_manifest
+from drugmon.models.adapters.manifest import Manifest, read_manifest
 from drugmon.models.bases.bases import Base, resolve_base
 from drugmon.models.bases.weights import file_sha256
+from drugmon.models.files import CHECKPOINT, HEADS, LEXICON, LORA_CONFIG, MANIFEST, RANGES
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
     from drugmon.models.classifiers.classifier import Classifier, ClassifierModel
     from drugmon.models.classifiers.lexical import LexicalModel
     from drugmon.models.device import Compute
-
-CHECKPOINT: Final = "config.json"
-"""Only a whole checkpoint brings a configuration of its own."""
-
-HEADS: Final = "heads.safetensors"
-REFERENCE: Final = "reference.json"
-CARD: Final = "README.md"
-RANGES: Final = "ranges.safetensors"
-"""The range of the inputs of every layer that can compute in int8."""
-
-SEEN: Final = "training-reviews.txt"
-"""A short hash of every review that it learned from, unless they were left out."""
 
 _PACKAGE: Final = Path(__file__).resolve().parents[2]
 # In a wheel, in a checkout.
@@ -108,7 +97,7 @@ class Adapter:
         Raises:
             BaseModelError: the base is missing, is another one, or cannot be read.
         """
-        from drugmon.models.classifiers.classifier import make_classifier
+        from drugmon.models.classifiers.factory import make_classifier
 
         return make_classifier(base or self.base(), self.manifest.max_length, self.manifest.prompt)
 
@@ -120,7 +109,7 @@ class Adapter:
         """
         from safetensors.torch import load_model
 
-        from drugmon.models.kernels.int8 import load_ranges
+        from drugmon.models.kernels.ranges import load_ranges
 
         ranges = load_ranges(self.folder) if compute.int8 else None
         backbone = classifier.load_for_scoring(compute, self._merge, ranges)
@@ -136,15 +125,15 @@ class Adapter:
         Raises:
             AdapterError: its file holds something else.
         """
-        from drugmon.models.classifiers.lexical import LEXICON, LexicalModel
+        from drugmon.models.classifiers.lexical import LexicalModel
 
         return LexicalModel.load(self.folder) if LEXICON in self.manifest.files else None
 
     def _merge(self, backbone: nn.Module) -> None:
         """Add LoRA to the weights, where this is no checkpoint and no base by itself."""
-        from drugmon.models.adapters.lora import CONFIG, merge_lora
+        from drugmon.models.adapters.lora import merge_lora
 
-        if CONFIG in self.manifest.files:
+        if LORA_CONFIG in self.manifest.files:
             merge_lora(backbone, self.folder)
 
 

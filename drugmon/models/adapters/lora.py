@@ -15,9 +15,8 @@ import torch
 from torch import nn
 
 from drugmon.errors import AdapterError
+from drugmon.models.files import LORA_CONFIG, LORA_WEIGHTS
 
-WEIGHTS: Final = "adapter_model.safetensors"
-CONFIG: Final = "adapter_config.json"
 AUTO: Final = "auto"
 """In a recipe's `lora.target_modules`: every linear layer that a review goes through."""
 
@@ -149,7 +148,7 @@ def merge_lora(backbone: nn.Module, folder: Path) -> None:
     """
     from safetensors.torch import load_file
 
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config = json.loads((folder / LORA_CONFIG).read_text(encoding="utf-8"))
     other = [key for key in _UNSUPPORTED if config.get(key)]
     other += [
         f"{key} {config[key]}"
@@ -161,12 +160,12 @@ def merge_lora(backbone: nn.Module, folder: Path) -> None:
             f"{folder} is not plain LoRA ({', '.join(other)}): train one with `drugmon train`"
         )
     scale = config["lora_alpha"] / (config["r"] ** 0.5 if config.get("use_rslora") else config["r"])
-    weights = load_file(folder / WEIGHTS)
+    weights = load_file(folder / LORA_WEIGHTS)
     parameters = dict(backbone.named_parameters())
     for module, (down, up, bias) in _pairs(weights, folder).items():
         weight = parameters.get(f"{module}.weight")
         if weight is None or weight.shape != (up.shape[0], down.shape[1]):
-            raise AdapterError(f"{folder / WEIGHTS} does not fit its base: {module}.weight")
+            raise AdapterError(f"{folder / LORA_WEIGHTS} does not fit its base: {module}.weight")
         with torch.no_grad():
             weight.add_(up.float() @ down.float(), alpha=scale)
         if bias is not None:
@@ -192,5 +191,5 @@ def _pairs(
             pairs[module] = (down, up, bias)
             used += 2 if bias is None else 3
     if used != len(weights):
-        raise AdapterError(f"{folder / WEIGHTS} holds tensors that are not LoRA's")
+        raise AdapterError(f"{folder / LORA_WEIGHTS} holds tensors that are not LoRA's")
     return pairs

@@ -13,9 +13,9 @@ from typing import Any, Final
 from drugmon.config import DEFAULT_RULE, RULES
 from drugmon.errors import AdapterError
 from drugmon.models.adapters.calibration import Calibration
+from drugmon.models.files import MANIFEST
 
 FORMAT_VERSION: Final = 1
-MANIFEST: Final = "manifest.json"
 DIGEST_LENGTH: Final = 12
 RULE_MARK: Final = "+"
 """Between digest and rule in an identity."""

@@ -13,7 +13,7 @@ from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS
 from drugmon.models.bases.bases import Base
 from drugmon.models.device import Compute
-from drugmon.models.kernels.int8 import Range
+from drugmon.models.kernels.ranges import Range
 from drugmon.models.tokens.prepared import Prepared
 
 Levels = Mapping[str, Sequence[str]]
@@ -110,27 +110,6 @@ class Classifier(Protocol):
         self, backbone: nn.Module, levels: Levels, head_dropout: float = 0.0
     ) -> ClassifierModel:
         """The model on a backbone, which may hold LoRA."""
-
-
-def make_classifier(base: Base, max_length: int, prompt: str | None = None) -> Classifier:
-    """The classifier for the architecture of `base`.
-
-    Args:
-        base: the verified base.
-        max_length: tokens that an item may have.
-        prompt: the template of a seq2seq base, None for its default; encoders read plain texts.
-
-    Raises:
-        BaseModelError: no classifier fits the base, or it cannot read that many tokens.
-        RecipeError: the prompt will not do.
-    """
-    from drugmon.models.classifiers.encoder import Encoder
-    from drugmon.models.classifiers.seq2seq import Seq2Seq
-    from drugmon.models.tokens.prompts import PROMPT, PROMPTED
-
-    if base.model_type in PROMPTED:
-        return Seq2Seq(base, max_length, prompt or PROMPT)
-    return Encoder(base, max_length)
 
 
 def _fold_matrix(labels: Sequence[str]) -> torch.Tensor:

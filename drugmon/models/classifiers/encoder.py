@@ -24,8 +24,8 @@ from drugmon.models.bases.loading import load_encoder
 from drugmon.models.classifiers.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
 from drugmon.models.kernels.attention import ATTENDED, register_attention
-from drugmon.models.kernels.int8 import Range
 from drugmon.models.kernels.packed_bert import PackedBert, bare_bert, packs
+from drugmon.models.kernels.ranges import Range
 from drugmon.models.tokens.inputs import Batch, Encoded, ReviewTokenizer, collate
 from drugmon.models.tokens.prepared import Prepared
 

@@ -25,19 +25,17 @@ import numpy.typing as npt
 
 from drugmon.errors import AdapterError
 from drugmon.labels import ASPECTS, LABELS
+from drugmon.models.files import LEXICON
+from drugmon.models.tokens.prepared import Aspects
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-LEXICON: Final = "lexical.safetensors"
 _ID_BITS: Final = 24
 """Token ids fit into 24 bits (16 million); a key is aspect, first id, and second id + 1 or 0."""
 
 _NEVER: Final = -30.0
 """A log-odds that is as good as impossible, and finite."""
-
-Aspects = Sequence[Sequence[int]]
-"""The token ids of one review's three aspects, whole: n-grams need no truncation."""
 
 
 @dataclass(frozen=True)

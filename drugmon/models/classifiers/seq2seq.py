@@ -19,8 +19,8 @@ from drugmon.models.bases.bases import Base
 from drugmon.models.bases.loading import load_seq2seq
 from drugmon.models.classifiers.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
-from drugmon.models.kernels.int8 import Range
 from drugmon.models.kernels.one_step_t5 import OneStepT5, takes
+from drugmon.models.kernels.ranges import Range
 from drugmon.models.tokens.prepared import Prepared
 from drugmon.models.tokens.prompts import Ids, PromptBatch, PromptTokenizer, collate_prompts
 

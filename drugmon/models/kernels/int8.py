@@ -1,10 +1,9 @@
 """int8 products for scoring on a CPU whose VNNI or AMX units multiply them twice as fast as bf16.
 
 Weights get a scale for each output. What goes into them is 8 bits wide too, so its range has to be
-known: training records it (`Watched`) and writes it beside the weights. A few inputs are far larger
-than the others, and would leave those no steps:
+known: training records it and writes it beside the weights (`ranges.py`). A few inputs are far
+larger than the others, and would leave those no steps:
 
-* behind a layer norm and behind attention, each input is shifted to the middle of its range, and
   inputs and weights share the burden (Xiao et al., "SmoothQuant", 2023);
 * behind GELU, the widest inputs go through a small product of their own in the wider format
   (Dettmers et al., "LLM.int8()", 2022).
@@ -14,17 +13,15 @@ The operators are those that torch's own compiler emits for quantised layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from drugmon.errors import AdapterError
-from drugmon.models.adapters.adapter import RANGES
+from drugmon.models.files import RANGES
 from drugmon.models.kernels.dense import PLAIN, Dense
+from drugmon.models.kernels.ranges import Range
 
 MARGIN: Final = 1.05
 """How far beyond the recorded range inputs are told apart; those further out are taken for it."""
@@ -41,76 +38,6 @@ _MIDDLE: Final = 128
 
 Parameters: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 """Weight (out, in) and bias (out,), float32."""
-
-
-class Range(NamedTuple):
-    """Least and largest value of each input of a dense layer, float32 (in,)."""
-
-    low: torch.Tensor
-    high: torch.Tensor
-
-    @property
-    def largest(self) -> torch.Tensor:
-        """The largest absolute value of each."""
-        return torch.maximum(self.low.abs(), self.high.abs())
-
-
-class Watched:
-    """A dense layer, of any kind, that records the range of what goes through it."""
-
-    def __init__(self, dense: Any) -> None:
-        self._dense = dense
-        self.range: Range | None = None
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what the layer does."""
-        self._record(x)
-        result: torch.Tensor = self._dense(x)
-        return result
-
-    def plus(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        """Return what the layer does."""
-        self._record(x)
-        result: torch.Tensor = self._dense.plus(x, other)
-        return result
-
-    def _record(self, x: torch.Tensor) -> None:
-        low, high = (bound.float() for bound in x.aminmax(dim=0))
-        if self.range:
-            low = torch.minimum(low, self.range.low)
-            high = torch.maximum(high, self.range.high)
-        self.range = Range(low, high)
-
-
-def save_ranges(watched: Mapping[str, Watched], folder: Path) -> None:
-    """Write what was recorded, by the names of the layers."""
-    found = {name: own.range for name, own in watched.items() if own.range}
-    save_file(
-        {
-            f"{name}.{bound}": values
-            for name, own in found.items()
-            for bound, values in own._asdict().items()
-        },
-        folder / RANGES,
-    )
-
-
-def load_ranges(folder: Path) -> dict[str, Range]:
-    """Read what `save_ranges` wrote.
-
-    Raises:
-        AdapterError: the file holds something else.
-    """
-    path = folder / RANGES
-    try:
-        values = load_file(path)
-        names = {key.rpartition(".")[0] for key in values}
-        ranges = {name: Range(values[f"{name}.low"], values[f"{name}.high"]) for name in names}
-    except (SafetensorError, KeyError) as error:
-        raise AdapterError(f"{path} holds no ranges ({error}): train the adapter again") from error
-    if not all(bound.isfinite().all() for own in ranges.values() for bound in own):
-        raise AdapterError(f"{path} holds numbers that are none: train the adapter again")
-    return ranges
 
 
 class Int8Dense:

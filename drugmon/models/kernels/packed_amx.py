@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from drugmon.models.kernels import amx
 from drugmon.models.kernels.dense import Dense
-from drugmon.models.kernels.int8 import Watched
+from drugmon.models.kernels.ranges import Watched
 
 _STEP: Final = 256
 """Tokens of a batch are filled up to a multiple of it. oneDNN prepares a kernel for every number of

@@ -27,16 +27,10 @@ from drugmon.models.bases.weights import read_weights
 from drugmon.models.device import Compute
 from drugmon.models.kernels import amx
 from drugmon.models.kernels.dense import PLAIN, Dense
-from drugmon.models.kernels.int8 import (
-    Int8Dense,
-    Int8FeedForward,
-    Int8Projection,
-    Parameters,
-    Range,
-    Watched,
-)
+from drugmon.models.kernels.int8 import Int8Dense, Int8FeedForward, Int8Projection, Parameters
 from drugmon.models.kernels.packed_amx import AmxAttend, AmxGelu, AmxNorm
 from drugmon.models.kernels.packed_attention import Attend, Plan, TorchAttend
+from drugmon.models.kernels.ranges import Range, Watched
 
 Weights = Mapping[str, torch.Tensor]
 

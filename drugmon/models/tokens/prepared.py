@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from drugmon.models.classifiers.lexical import Aspects
-
 Rows = npt.NDArray[np.int64]
+
+Aspects = Sequence[Sequence[int]]
+"""The token ids of one review's three aspects, whole: n-grams need no truncation."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ import numpy.typing as npt
 from drugmon.data.reviews import Texts, with_text
 from drugmon.errors import BaseModelError, RecipeError
 from drugmon.labels import ASPECTS, LABELS, TARGETS
-from drugmon.models.classifiers.lexical import Aspects
 from drugmon.models.tokens.inputs import TextTokenizer, padded, share_budget
-from drugmon.models.tokens.prepared import Prepared
+from drugmon.models.tokens.prepared import Aspects, Prepared
 
 if TYPE_CHECKING:
     import torch

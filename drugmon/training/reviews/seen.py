@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from drugmon.data.reviews import clean
-from drugmon.models.adapters.adapter import SEEN
+from drugmon.models.files import SEEN
 from drugmon.training.reviews.dataset import LabelledReviews
 
 _BYTES: Final = 6

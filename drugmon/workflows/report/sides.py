@@ -20,7 +20,8 @@ from drugmon.data.sources import FileSource, resolve_scored
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
 from drugmon.errors import AdapterError, BaseModelError, DrugmonError
 from drugmon.labels import LABEL_OF_LEVEL
-from drugmon.models.adapters.adapter import REFERENCE, Adapter, open_adapter
+from drugmon.models.adapters.adapter import Adapter, open_adapter
+from drugmon.models.files import REFERENCE
 from drugmon.models.tokens.vocabulary import Vocabulary
 from drugmon.monitoring.profiles.aggregate import Counted, count_scored
 from drugmon.monitoring.profiles.profile import read_profile

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from drugmon import __version__
 from drugmon.labels import LABELS
-from drugmon.models.adapters.adapter import CARD, REFERENCE, Adapter, folder_digests
+from drugmon.models.adapters.adapter import Adapter, folder_digests
 from drugmon.models.adapters.calibration import Calibration
 from drugmon.models.adapters.manifest import Manifest, with_files
+from drugmon.models.files import CARD, REFERENCE
 from drugmon.monitoring.profiles.profile import write_profile
 from drugmon.reports.card import render_card
 from drugmon.training.reviews.data_card import DataCard

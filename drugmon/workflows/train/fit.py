@@ -15,7 +15,8 @@ from drugmon.errors import RecipeError
 from drugmon.labels import LABELS
 from drugmon.models.adapters.lora import add_lora, find_targets
 from drugmon.models.bases.bases import Base
-from drugmon.models.classifiers.classifier import ClassifierModel, make_classifier
+from drugmon.models.classifiers.classifier import ClassifierModel
+from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.classifiers.lexical import LexicalModel, fit_lexical
 from drugmon.models.device import (
     choose_compute,

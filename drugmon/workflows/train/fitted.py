@@ -8,12 +8,12 @@ from pathlib import Path
 
 from safetensors.torch import save_model
 
-from drugmon.models.adapters.adapter import HEADS
 from drugmon.models.adapters.lora import is_lora, save_lora
 from drugmon.models.bases.bases import Base
 from drugmon.models.bases.checkpoint import save_checkpoint
 from drugmon.models.classifiers.classifier import ClassifierModel
 from drugmon.models.classifiers.lexical import LexicalModel
+from drugmon.models.files import HEADS
 from drugmon.training.loop.progress import Outcome
 from drugmon.training.reviews.split import Rows
 

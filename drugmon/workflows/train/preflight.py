@@ -18,7 +18,8 @@ from drugmon.data.verdicts.atomic import sink_errors
 from drugmon.errors import SinkError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.bases.bases import Base, resolve_base
-from drugmon.models.classifiers.classifier import ClassifierModel, make_classifier
+from drugmon.models.classifiers.classifier import ClassifierModel
+from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.device import choose_compute
 from drugmon.training.recipe import Recipe
 from drugmon.workflows.train.adapter_folder import provisional

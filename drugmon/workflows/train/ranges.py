@@ -11,8 +11,8 @@ import torch
 from drugmon.data.reviews import Texts
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.device import choose_compute
-from drugmon.models.kernels.int8 import save_ranges
 from drugmon.models.kernels.packed_bert import PackedBert
+from drugmon.models.kernels.ranges import save_ranges
 from drugmon.models.tokens.inputs import token_batches
 
 REVIEWS: Final = 1_024

@@ -15,11 +15,6 @@ from drugmon.errors import AdapterError, BaseModelError
 from drugmon.labels import TARGETS
 from drugmon.models.adapters import adapter as adapters
 from drugmon.models.adapters.adapter import (
-    CARD,
-    HEADS,
-    RANGES,
-    REFERENCE,
-    SEEN,
     Adapter,
     Unreadable,
     adapter_folders,
@@ -27,13 +22,21 @@ from drugmon.models.adapters.adapter import (
     list_adapters,
     open_adapter,
 )
-from drugmon.models.adapters.lora import CONFIG, WEIGHTS
-from drugmon.models.adapters.manifest import MANIFEST
-from drugmon.models.classifiers.lexical import LEXICON
 from drugmon.models.device import choose_compute
+from drugmon.models.files import (
+    CARD,
+    HEADS,
+    LEXICON,
+    LORA_CONFIG,
+    LORA_WEIGHTS,
+    MANIFEST,
+    RANGES,
+    REFERENCE,
+    SEEN,
+)
 from drugmon.models.tokens.inputs import collate
 
-FILES = {CONFIG, WEIGHTS, HEADS, LEXICON, RANGES, REFERENCE, SEEN, CARD, MANIFEST}
+FILES = {LORA_CONFIG, LORA_WEIGHTS, HEADS, LEXICON, RANGES, REFERENCE, SEEN, CARD, MANIFEST}
 
 
 @pytest.fixture(name="copied")
@@ -79,13 +82,13 @@ def test_lost_file_is_told(copied: Path) -> None:
 
 
 def test_loading_verifies_first(copied: Path) -> None:
-    flip_last_byte(copied / WEIGHTS)
+    flip_last_byte(copied / LORA_WEIGHTS)
     with pytest.raises(AdapterError, match="was changed since it was trained"):
         open_adapter(str(copied)).load(choose_compute("cpu", "fp32"))
 
 
 def test_swapped_hash_does_not_hide_a_changed_file(copied: Path) -> None:
-    flip_last_byte(copied / WEIGHTS)
+    flip_last_byte(copied / LORA_WEIGHTS)
     content = json.loads((copied / MANIFEST).read_text(encoding="utf-8"))
     content["files"] = folder_digests(copied)
     (copied / MANIFEST).write_text(json.dumps(content), encoding="utf-8")

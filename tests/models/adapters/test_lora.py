@@ -10,16 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from drugmon.errors import AdapterError
-from drugmon.models.adapters.lora import (
-    CONFIG,
-    WEIGHTS,
-    add_lora,
-    find_targets,
-    merge_lora,
-    save_lora,
-)
+from drugmon.models.adapters.lora import add_lora, find_targets, merge_lora, save_lora
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.classifiers.encoder import Encoder
+from drugmon.models.files import LORA_CONFIG, LORA_WEIGHTS
 
 MODULES = ("query", "key", "value", "dense")
 
@@ -31,14 +25,14 @@ def _backbone(tiny_base: Path) -> torch.nn.Module:
 
 @pytest.fixture(name="lora")
 def _lora(adapter: Path, tmp_path: Path) -> Path:
-    for name in (CONFIG, WEIGHTS):
+    for name in (LORA_CONFIG, LORA_WEIGHTS):
         shutil.copy(adapter / name, tmp_path / name)
     return tmp_path
 
 
 def change(folder: Path, **values: Any) -> None:
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    (folder / CONFIG).write_text(json.dumps({**config, **values}), encoding="utf-8")
+    config = json.loads((folder / LORA_CONFIG).read_text(encoding="utf-8"))
+    (folder / LORA_CONFIG).write_text(json.dumps({**config, **values}), encoding="utf-8")
 
 
 def pefts(backbone: torch.nn.Module, folder: Path) -> dict[str, torch.Tensor]:
@@ -91,22 +85,22 @@ def test_other_kinds_are_refused(
 
 
 def test_tensors_of_another_kind_are_refused(backbone: torch.nn.Module, lora: Path) -> None:
-    weights = load_file(lora / WEIGHTS)
+    weights = load_file(lora / LORA_WEIGHTS)
     first = next(name for name in weights if "lora_B" in name)
-    save_file({**weights, f"{first}.magnitude": weights[first].clone()}, lora / WEIGHTS)
+    save_file({**weights, f"{first}.magnitude": weights[first].clone()}, lora / LORA_WEIGHTS)
     with pytest.raises(AdapterError, match="holds tensors that are not LoRA's"):
         merge_lora(backbone, lora)
     del weights[first]
-    save_file(weights, lora / WEIGHTS)
+    save_file(weights, lora / LORA_WEIGHTS)
     with pytest.raises(AdapterError, match="holds tensors that are not LoRA's"):
         merge_lora(backbone, lora)
 
 
 def test_weights_of_another_base_are_refused(backbone: torch.nn.Module, lora: Path) -> None:
-    weights = load_file(lora / WEIGHTS)
+    weights = load_file(lora / LORA_WEIGHTS)
     name = next(name for name in weights if "layer.0.attention.self.query.lora_A" in name)
     weights[name] = weights[name][:, :-1].contiguous()
-    save_file(weights, lora / WEIGHTS)
+    save_file(weights, lora / LORA_WEIGHTS)
     with pytest.raises(AdapterError, match=r"does not fit its base: .*query\.weight"):
         merge_lora(backbone, lora)
 
@@ -135,7 +129,7 @@ def test_only_lora_trains_and_the_base_is_named_by_its_source(
     model = add_lora(backbone, r=2, alpha=4, dropout=0, target_modules=MODULES)
     assert all("lora_" in name for name, p in model.named_parameters() if p.requires_grad)
     save_lora(model, tmp_path, f"org/name@{'a' * 40}")
-    config = json.loads((tmp_path / CONFIG).read_text(encoding="utf-8"))
+    config = json.loads((tmp_path / LORA_CONFIG).read_text(encoding="utf-8"))
     assert (config["base_model_name_or_path"], config["revision"]) == ("org/name", "a" * 40)
     assert config["target_modules"] == sorted(MODULES)
-    assert {path.name for path in tmp_path.iterdir()} == {CONFIG, WEIGHTS}
+    assert {path.name for path in tmp_path.iterdir()} == {LORA_CONFIG, LORA_WEIGHTS}

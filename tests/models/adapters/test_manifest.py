@@ -9,13 +9,8 @@ import pytest
 
 from drugmon.errors import AdapterError
 from drugmon.models.adapters.calibration import Calibration
-from drugmon.models.adapters.manifest import (
-    DIGEST_LENGTH,
-    MANIFEST,
-    Manifest,
-    read_manifest,
-    with_files,
-)
+from drugmon.models.adapters.manifest import DIGEST_LENGTH, Manifest, read_manifest, with_files
+from drugmon.models.files import MANIFEST
 
 LABELS = ["negative", "neutral", "positive"]
 

@@ -9,7 +9,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from drugmon.errors import AdapterError
-from drugmon.models.classifiers.lexical import LEXICON, Aspects, LexicalModel, _tfidf, fit_lexical
+from drugmon.models.classifiers.lexical import LexicalModel, _tfidf, fit_lexical
+from drugmon.models.files import LEXICON
+from drugmon.models.tokens.prepared import Aspects
 
 
 def make_reviews(count: int, seed: int = 0) -> tuple[list[Aspects], np.ndarray]:

@@ -13,7 +13,7 @@ from drugmon.errors import BaseModelError
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.lora import add_lora
 from drugmon.models.bases.bases import resolve_base
-from drugmon.models.classifiers.classifier import make_classifier
+from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.classifiers.seq2seq import Seq2Seq, Seq2SeqModel
 
 LEVELS = dict.fromkeys(TARGETS, LABELS)

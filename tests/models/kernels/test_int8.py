@@ -10,19 +10,11 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from drugmon.errors import AdapterError
-from drugmon.models.adapters.adapter import RANGES
 from drugmon.models.device import has_int8
+from drugmon.models.files import RANGES
 from drugmon.models.kernels.dense import Dense
-from drugmon.models.kernels.int8 import (
-    Int8Dense,
-    Int8FeedForward,
-    Int8Projection,
-    Parameters,
-    Range,
-    Watched,
-    load_ranges,
-    save_ranges,
-)
+from drugmon.models.kernels.int8 import Int8Dense, Int8FeedForward, Int8Projection, Parameters
+from drugmon.models.kernels.ranges import Range, Watched, load_ranges, save_ranges
 
 HIDDEN, INNER, ROWS = 64, 192, 300
 DTYPES = [torch.float32, torch.bfloat16]

@@ -20,7 +20,7 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.zero_shot import open_base
 from drugmon.models.bases.bases import resolve_base
-from drugmon.models.classifiers.classifier import make_classifier
+from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.device import Compute
 from drugmon.models.kernels.one_step_t5 import OneStepT5, takes
 

@@ -17,9 +17,9 @@ from drugmon.models.bases.bases import resolve_base
 from drugmon.models.classifiers.encoder import Encoder
 from drugmon.models.device import Compute, has_int8
 from drugmon.models.kernels import packed_attention
-from drugmon.models.kernels.int8 import Range
 from drugmon.models.kernels.packed_attention import TorchAttend
 from drugmon.models.kernels.packed_bert import PackedBert, bare_bert, packs
+from drugmon.models.kernels.ranges import Range
 
 LENGTHS = (17, 9, 4)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABEL_OF_LEVEL
-from drugmon.models.adapters.adapter import SEEN
+from drugmon.models.files import SEEN
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.training.reviews.seen import count_seen, write_seen
 

@@ -14,8 +14,9 @@ from sklearn import metrics
 from drugmon.config import EngineConfig
 from drugmon.errors import SinkError, TrainingDataError
 from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
-from drugmon.models.adapters.adapter import SEEN, open_adapter
+from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.manifest import read_manifest, with_files
+from drugmon.models.files import SEEN
 from drugmon.reports.evaluation import Evaluation
 from drugmon.scoring.engine import Engine
 from drugmon.training.reviews.dataset import read_labelled

@@ -13,10 +13,11 @@ import torch
 
 from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
-from drugmon.models.adapters.adapter import CARD, open_adapter
+from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.classifiers.encoder import Encoder
 from drugmon.models.device import choose_compute
+from drugmon.models.files import CARD
 from tests.tiny_encoders import KINDS, POSITIONS, make_encoder, save_tokenizer
 
 SETTINGS = (

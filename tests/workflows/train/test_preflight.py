@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from drugmon.errors import AdapterError, BaseModelError, SinkError
-from drugmon.models.adapters.adapter import CARD, Adapter, open_adapter
+from drugmon.models.adapters.adapter import Adapter, open_adapter
+from drugmon.models.files import CARD
 from drugmon.training.loop.progress import Progress
 from drugmon.workflows.train import adapter_folder, preflight
 from drugmon.workflows.train.train import TrainConfig, train
@@ -55,7 +56,9 @@ def test_layers_that_are_not_linear(fit: Callable[..., Adapter], name: str) -> N
 
 
 def test_place_that_cannot_be_written(fit: Callable[..., Adapter], labelled: Path) -> None:
-    with pytest.raises(SinkError, match=r"labelled\.csv/made: .*labelled\.csv is a file; name another --out"):
+    with pytest.raises(
+        SinkError, match=r"labelled\.csv/made: .*labelled\.csv is a file; name another --out"
+    ):
         fit("base.name=tiny-base", out=labelled / "made")
 
 

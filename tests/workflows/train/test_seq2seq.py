@@ -17,20 +17,21 @@ import torch
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS, TARGETS
-from drugmon.models.adapters.adapter import (
+from drugmon.models.adapters.adapter import Adapter, open_adapter
+from drugmon.models.adapters.lora import add_lora
+from drugmon.models.bases.bases import resolve_base
+from drugmon.models.device import choose_compute
+from drugmon.models.files import (
     CARD,
     CHECKPOINT,
     HEADS,
+    LEXICON,
+    LORA_CONFIG,
+    LORA_WEIGHTS,
+    MANIFEST,
     REFERENCE,
     SEEN,
-    Adapter,
-    open_adapter,
 )
-from drugmon.models.adapters.lora import CONFIG, WEIGHTS, add_lora
-from drugmon.models.adapters.manifest import MANIFEST
-from drugmon.models.bases.bases import resolve_base
-from drugmon.models.classifiers.lexical import LEXICON
-from drugmon.models.device import choose_compute
 from drugmon.models.tokens.prompts import PROMPT
 from drugmon.scoring.engine import CHUNK, Engine
 from drugmon.training.loop.progress import Progress
@@ -98,7 +99,7 @@ def test_recipe_trains_is_saved_and_scores(
     full = load_recipe(recipe).train.method == "full"
     assert (trained == whole) is full
     adapter = provisional(tmp_path / "made", made, fitted)
-    assert ({CHECKPOINT} if full else {CONFIG, WEIGHTS}) <= set(adapter.manifest.files)
+    assert ({CHECKPOINT} if full else {LORA_CONFIG, LORA_WEIGHTS}) <= set(adapter.manifest.files)
     assert (LEXICON in adapter.manifest.files) is (recipe == "flan-t5-lora-all")
     assert adapter.manifest.prompt == PROMPT
     scores = scores_of(open_adapter(str(adapter.folder)))
@@ -148,7 +149,7 @@ def test_peft_loads_the_folder_plainly(t5: Path, tiny_t5: Path) -> None:
     from peft import PeftModel
     from transformers import AutoModelForSeq2SeqLM
 
-    assert json.loads((t5 / CONFIG).read_text(encoding="utf-8"))["task_type"] is None
+    assert json.loads((t5 / LORA_CONFIG).read_text(encoding="utf-8"))["task_type"] is None
     loaded = open_adapter(str(t5)).load(choose_compute("cpu", "fp32"))
     base = AutoModelForSeq2SeqLM.from_pretrained(tiny_t5, dtype=torch.float32)
     plain: Any = PeftModel.from_pretrained(base, str(t5)).eval()
@@ -167,7 +168,7 @@ def test_adapter_has_its_card_figures_and_files(t5: Path) -> None:
     adapter = open_adapter(str(t5))
     adapter.verify()
     assert {path.name for path in t5.iterdir()} == {
-        *(CONFIG, WEIGHTS, LEXICON),
+        *(LORA_CONFIG, LORA_WEIGHTS, LEXICON),
         *(REFERENCE, SEEN, CARD, MANIFEST),
     }
     manifest = adapter.manifest

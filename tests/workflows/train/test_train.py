@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from drugmon.errors import RecipeError, RunningError, SinkError, TrainingDataError
-from drugmon.models.adapters.adapter import CARD, HEADS, REFERENCE, SEEN, Adapter, open_adapter
-from drugmon.models.adapters.manifest import MANIFEST
-from drugmon.models.classifiers.lexical import LEXICON
+from drugmon.models.adapters.adapter import Adapter, open_adapter
+from drugmon.models.files import CARD, HEADS, LEXICON, MANIFEST, REFERENCE, SEEN
 from drugmon.monitoring.profiles.profile import read_profile
 from drugmon.training.loop.progress import Progress
 from drugmon.workflows.train.train import TrainConfig, TrainResult, train

@@ -1,0 +1,24 @@
+"""The names of the files in an adapter's folder."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MANIFEST: Final = "manifest.json"
+CARD: Final = "README.md"
+
+LORA_WEIGHTS: Final = "adapter_model.safetensors"
+LORA_CONFIG: Final = "adapter_config.json"
+"""This and the weights are peft's names."""
+
+CHECKPOINT: Final = "config.json"
+"""Only a whole checkpoint brings a configuration of its own."""
+
+HEADS: Final = "heads.safetensors"
+LEXICON: Final = "lexical.safetensors"
+RANGES: Final = "ranges.safetensors"
+"""The range of the inputs of every layer that can compute in int8."""
+
+REFERENCE: Final = "reference.json"
+SEEN: Final = "training-reviews.txt"
+"""A short hash of every review that it learned from, unless they were left out."""

@@ -1,0 +1,84 @@
+"""The ranges of what goes into dense layers, which products in int8 need: recorded, kept, read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from drugmon.errors import AdapterError
+from drugmon.models.files import RANGES
+
+
+class Range(NamedTuple):
+    """Least and largest value of each input of a dense layer, float32 (in,)."""
+
+    low: torch.Tensor
+    high: torch.Tensor
+
+    @property
+    def largest(self) -> torch.Tensor:
+        """The largest absolute value of each."""
+        return torch.maximum(self.low.abs(), self.high.abs())
+
+
+class Watched:
+    """A dense layer, of any kind, that records the range of what goes through it."""
+
+    def __init__(self, dense: Any) -> None:
+        self._dense = dense
+        self.range: Range | None = None
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the layer does."""
+        self._record(x)
+        result: torch.Tensor = self._dense(x)
+        return result
+
+    def plus(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Return what the layer does."""
+        self._record(x)
+        result: torch.Tensor = self._dense.plus(x, other)
+        return result
+
+    def _record(self, x: torch.Tensor) -> None:
+        low, high = (bound.float() for bound in x.aminmax(dim=0))
+        if self.range:
+            low = torch.minimum(low, self.range.low)
+            high = torch.maximum(high, self.range.high)
+        self.range = Range(low, high)
+
+
+def save_ranges(watched: Mapping[str, Watched], folder: Path) -> None:
+    """Write what was recorded, by the names of the layers."""
+    found = {name: own.range for name, own in watched.items() if own.range}
+    save_file(
+        {
+            f"{name}.{bound}": values
+            for name, own in found.items()
+            for bound, values in own._asdict().items()
+        },
+        folder / RANGES,
+    )
+
+
+def load_ranges(folder: Path) -> dict[str, Range]:
+    """Read what `save_ranges` wrote.
+
+    Raises:
+        AdapterError: the file holds something else.
+    """
+    path = folder / RANGES
+    try:
+        values = load_file(path)
+        names = {key.rpartition(".")[0] for key in values}
+        ranges = {name: Range(values[f"{name}.low"], values[f"{name}.high"]) for name in names}
+    except (SafetensorError, KeyError) as error:
+        raise AdapterError(f"{path} holds no ranges ({error}): train the adapter again") from error
+    if not all(bound.isfinite().all() for own in ranges.values() for bound in own):
+        raise AdapterError(f"{path} holds numbers that are none: train the adapter again")
+    return ranges
