@@ -4,6 +4,7 @@ Weights get a scale for each output. What goes into them is 8 bits wide too, so 
 known: training records it and writes it beside the weights (`ranges.py`). A few inputs are far
 larger than the others, and would leave those no steps:
 
+* behind a layer norm and behind attention, each input is shifted to the middle of its range, and
   inputs and weights share the burden (Xiao et al., "SmoothQuant", 2023);
 * behind GELU, the widest inputs go through a small product of their own in the wider format
   (Dettmers et al., "LLM.int8()", 2022).
