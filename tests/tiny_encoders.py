@@ -115,14 +115,18 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 
-def make_encoder(kind: str, folder: Path) -> Path:
-    """Write the tiny random encoder of a kind into `folder`, as its makers publish theirs."""
+def make_encoder(kind: str, folder: Path, **changes: Any) -> Path:
+    """Write the tiny random encoder of a kind into `folder`, as its makers publish theirs.
+
+    `changes` are values of its configuration.
+    """
     import transformers
 
     config_class, special, _, options = KINDS[kind]
     save_tokenizer(folder, special)
     torch.manual_seed(0)
-    config = getattr(transformers, config_class)(vocab_size=len(_vocabulary(special)), **options)
+    options = {"vocab_size": len(_vocabulary(special)), **options, **changes}
+    config = getattr(transformers, config_class)(**options)
     auto: Any = transformers.AutoModel
     auto.from_config(config).save_pretrained(folder)
     return folder

@@ -14,6 +14,7 @@ from typing import Final
 import torch
 
 from drugmon.errors import DeviceError
+from drugmon.models import internals
 
 _TRIED: Final = 512
 """Rows and columns of the matrices by which a CPU's formats are compared."""
@@ -76,7 +77,7 @@ def gains_by_bf16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if not internals.multiplies_bf16():
         return False
     # OpenMP keeps workers for every thread that once multiplied, and those that score would have to
     # share the cores with them. This thread ends.
@@ -87,7 +88,7 @@ def gains_by_bf16(device: torch.device) -> bool:
 
 def has_int8(device: torch.device) -> bool:
     """Whether `device` multiplies int8 without loss; older CPUs saturate the sums of two."""
-    return device.type == "cpu" and bool(torch._C._has_mkldnn and torch.cpu._is_vnni_supported())
+    return device.type == "cpu" and internals.multiplies_int8() and internals.quantised_products()
 
 
 def gains_by_int8(device: torch.device) -> bool:
@@ -100,7 +101,7 @@ def gains_by_int8(device: torch.device) -> bool:
 
 def cpu_has_amx() -> bool:
     """Whether this CPU has AMX and the system lets this process use it."""
-    return bool(torch.cpu._is_amx_tile_supported() and torch.cpu._init_amx())
+    return internals.uses_amx()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

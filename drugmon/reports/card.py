@@ -73,6 +73,7 @@ def render_card(manifest: Mapping[str, Any], qualities: Mapping[str, Quality], c
             seen=SEEN if SEEN in manifest["digests"] else None,
             ranges=RANGES if RANGES in manifest["digests"] else None,
             prompt=manifest.get("prompt"),
+            lora_layers=manifest.get("training", {}).get("lora_layers", ()),
             licence=_licence(manifest["base"]["licence"]),
             base_model=_base_model(manifest["base"]),
             weakest=[weak for name in qualities if (weak := _weakest(name, qualities[name]))],

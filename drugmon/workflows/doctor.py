@@ -48,6 +48,7 @@ def examine() -> list[Finding]:
         Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
         Finding("libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES)),
         _check("devices", _devices),
+        Finding("private functions", _private_functions()),
     ]
     findings += [_look_at_base(name) for name in KNOWN_BASES]
     # The default is looked at even where it is missing.
@@ -94,6 +95,15 @@ def _devices() -> str:
         )
         names["cpu"] += f", AMX{missing}"
     return "; ".join(f"{device} ({name}, {formats(device)})" for device, name in names.items())
+
+
+def _private_functions() -> str:
+    from drugmon.models.internals import usable
+
+    gone = [name for name, works in usable().items() if not works]
+    if not gone:
+        return "those of torch and peft that drugmon uses do what they should"
+    return f"not as they were, and their slower public ways are taken: {', '.join(gone)}"
 
 
 def _base(name: str) -> str:

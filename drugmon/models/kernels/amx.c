@@ -3,7 +3,7 @@
  * write to memory and read again. Sums are in float32. amx.py is what calls it; OpenMP's runtime is the one
  * that torch has loaded.
  *
- * Attention, softmax(q k') v, is computed for 16 queries of one head at a time. An AMX tile holds 16 rows of
+ * Attention, softmax(q k' + bias) v, is computed for 16 queries of one head at a time. An AMX tile holds 16 rows of
  * 64 bytes. TDPBF16PS multiplies A (16 x 32 bfloat16, by row) by B, whose row r holds the numbers 2r and
  * 2r + 1 of 16 columns side by side, and adds to C (16 x 16 float32). So B of q k' is a transposed square of
  * pairs, and B of the weights times v are two rows interleaved.
@@ -51,6 +51,7 @@ typedef struct {
 /* One head of one review. The numbers of a token are `stride` behind those of the one before. */
 typedef struct {
     const bf16 *query, *key, *value;
+    const float *bias; /* of the distance 0, with those of other distances around it; or none */
     int64_t length, size, stride;
 } Head;
 
@@ -133,8 +134,10 @@ AMX static void multiply_by_keys(
     }
 }
 
-/* Scores of a row to exponentials, less the largest; returns 1 over their sum. */
-AMX static float weigh(float *scores, bf16 *weights, int64_t length, int64_t keys)
+/* Scores of a row, with a bias of each key unless there is none, to exponentials, less the largest;
+ * returns 1 over their sum. */
+AMX static float weigh(
+    float *scores, const float *bias, bf16 *weights, int64_t length, int64_t keys)
 {
     const __m512 log2_e = _mm512_set1_ps(1.4426950409f);
     int64_t end = (length + ROWS - 1) / ROWS * ROWS;
@@ -142,6 +145,11 @@ AMX static float weigh(float *scores, bf16 *weights, int64_t length, int64_t key
     float *tail = scores + end - ROWS;
     const __m512 never = _mm512_set1_ps(-__builtin_inff());
     _mm512_store_ps(tail, _mm512_mask_load_ps(never, last, tail));
+    if (bias)
+        for (int64_t key = 0; key < end; key += ROWS)
+            _mm512_store_ps(
+                scores + key,
+                _mm512_add_ps(_mm512_load_ps(scores + key), _mm512_loadu_ps(bias + key)));
     __m512 largest = never;
     for (int64_t key = 0; key < end; key += ROWS)
         largest = _mm512_max_ps(largest, _mm512_load_ps(scores + key));
@@ -204,7 +212,8 @@ AMX static void attend_head(const Head *head, bf16 *out, int64_t out_stride, con
         float over_sum[ROWS];
         for (int64_t row = 0; row < rows; row++)
             over_sum[row] = weigh(
-                space->scores + row * keys, space->weights + row * keys, head->length, keys);
+                space->scores + row * keys, head->bias ? head->bias - (start + row) : NULL,
+                space->weights + row * keys, head->length, keys);
         multiply_by_values(keys, size, space);
         for (int64_t row = 0; row < rows; row++)
             for (int64_t n = 0; n < size; n += ROWS) {
@@ -248,11 +257,14 @@ int64_t space_of_thread(int64_t longest, int64_t size)
  * starts: the first token of each review, and the one behind the last, (b + 1,).
  * longest: tokens of the longest review, or more.
  * size: of a head, a multiple of 32.
+ * bias: added to the scores, of the distances (key less query) from 1 - longest on, (heads, distances);
+ *       NULL for none. There are 2 * longest + 15 distances or more, of which the last are never used.
  * threads, memory: space_of_thread(longest, size) bytes for each of so many threads, at a multiple of 64.
  * out: (tokens, heads * size), 0 at tokens of no review.
  */
-AMX void attend(const bf16 *qkv, int64_t tokens, const int64_t *starts, int64_t b, int64_t longest,
-                int64_t heads, int64_t size, int64_t threads, char *memory, bf16 *out)
+AMX void attend_biased(const bf16 *qkv, int64_t tokens, const int64_t *starts, int64_t b,
+                       int64_t longest, int64_t heads, int64_t size, const float *bias,
+                       int64_t distances, int64_t threads, char *memory, bf16 *out)
 {
     int64_t hidden = heads * size, bytes = space_of_thread(longest, size), end = starts[b];
     memset(out + end * hidden, 0, (size_t)(2 * (tokens - end) * hidden));
@@ -269,6 +281,7 @@ AMX void attend(const bf16 *qkv, int64_t tokens, const int64_t *starts, int64_t 
                     .query = from,
                     .key = from + hidden,
                     .value = from + 2 * hidden,
+                    .bias = bias ? bias + number * distances + longest - 1 : NULL,
                     .length = starts[review + 1] - starts[review],
                     .size = size,
                     .stride = 3 * hidden,

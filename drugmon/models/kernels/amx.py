@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from torch.nn import functional
 
 from drugmon.models.device import cpu_has_amx
 
@@ -19,6 +20,8 @@ LIBRARY: Final = Path(__file__).with_name("libamx.so")
 
 _WIDTH: Final = 32
 """bf16 numbers in a row of an AMX tile."""
+
+_BEYOND: Final = 16
 
 _LARGEST: Final = 4096
 """Numbers of a token's states, at most."""
@@ -35,8 +38,14 @@ def computes(dtype: torch.dtype, hidden: int, heads: int) -> bool:
     return dtype == torch.bfloat16 and fits and cpu_has_amx() and is_built()
 
 
-def attend(qkv: torch.Tensor, starts: torch.Tensor, longest: int, heads: int) -> torch.Tensor:
-    """Attention within each review: softmax(q k') v.
+def attend(
+    qkv: torch.Tensor,
+    starts: torch.Tensor,
+    longest: int,
+    heads: int,
+    bias: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Attention within each review: softmax(q k' + bias) v.
 
     Args:
         qkv: queries, keys and values of all heads, bf16 (n, 3 * hidden), reviews one behind the
@@ -44,6 +53,7 @@ def attend(qkv: torch.Tensor, starts: torch.Tensor, longest: int, heads: int) ->
         starts: the first token of each review and the one behind the last, int64 (b + 1,).
         longest: tokens of the longest review, or more.
         heads: how many.
+        bias: of every distance, key less query, float32 (heads, 2 * longest - 1); None for none.
 
     Returns bf16 (n, hidden), 0 behind the last review.
     """
@@ -51,10 +61,13 @@ def attend(qkv: torch.Tensor, starts: torch.Tensor, longest: int, heads: int) ->
     library, size, threads = _loaded(), hidden // heads, torch.get_num_threads()
     memory = torch.empty(threads * library.space_of_thread(longest, size), dtype=torch.uint8)
     qkv, found = qkv.contiguous(), qkv.new_empty(tokens, hidden)
-    library.attend(
+    # The kernel takes 16 scores at a time, and so reads a little beyond the farthest distance.
+    padded = None if bias is None else functional.pad(bias, (0, _BEYOND)).contiguous()
+    library.attend_biased(
         *(qkv.data_ptr(), tokens),
         *(starts.data_ptr(), len(starts) - 1, longest),
         *(heads, size),
+        *((None, 0) if padded is None else (padded.data_ptr(), padded.shape[1])),
         *(threads, memory.data_ptr(), found.data_ptr()),
     )
     return found
@@ -92,13 +105,16 @@ def _library() -> ctypes.CDLL | None:
         library = ctypes.CDLL(str(LIBRARY))  # OpenMP's symbols are those of torch, which is loaded
     except OSError:
         return None
+    if not hasattr(library, "attend_biased"):  # compiled from an older source
+        return None
     number, pointer = ctypes.c_int64, ctypes.c_void_p
     library.space_of_thread.argtypes = [number, number]
     library.space_of_thread.restype = number
-    library.attend.argtypes = [
+    library.attend_biased.argtypes = [
         *(pointer, number),
         *(pointer, number, number),
         *(number, number),
+        *(pointer, number),
         *(number, pointer, pointer),
     ]
     library.add_norm.argtypes = [
@@ -107,6 +123,6 @@ def _library() -> ctypes.CDLL | None:
         *(number, pointer),
     ]
     library.gelu.argtypes = [pointer, number, number]
-    for kernel in (library.attend, library.add_norm, library.gelu):
+    for kernel in (library.attend_biased, library.add_norm, library.gelu):
         kernel.restype = None
     return library

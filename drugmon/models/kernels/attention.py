@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from drugmon.models import internals
+from drugmon.models.kernels.relative_bias import by_position, distance_buckets
 
 NAME: Final = "drugmon_training"
 """What `attn_implementation` calls it, once registered."""
@@ -47,22 +50,49 @@ def _attend(
     if dropout or query.shape[1] != key.shape[1] or getattr(attention_mask, "requires_grad", False):
         raise NotImplementedError("attention dropout, grouped keys or a trained position bias")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    attended = _Attention.apply(query, key, value, attention_mask, scale)  # type: ignore[no-untyped-call]
-    return attended.transpose(1, 2), None
+    return attention(query, key, value, attention_mask, None, scale).transpose(1, 2), None
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    bias: Tensor | None,
+    scale: float,
+) -> Tensor:
+    """softmax(scale q k' + mask + bias) v, (b, heads, L, d).
+
+    Args:
+        query, key, value: (b, heads, L, d).
+        mask: (b, 1 or heads, 1 or L, L), not trained.
+        bias: (heads, L, L), which may be.
+        scale: of the scores.
+    """
+    attended: Tensor = _Attention.apply(query, key, value, mask, bias, scale)  # type: ignore[no-untyped-call]
+    return attended
 
 
 class _Attention(torch.autograd.Function):
-    """softmax(scale q k' + mask) v."""
+    """See `attention`."""
 
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        bias: Tensor | None,
+        scale: float,
     ) -> Tensor:
         shape = (*query.shape[:3], value.shape[3])
         query, key, value = (each.flatten(0, 1) for each in (query * scale, key, value))
         scores = torch.bmm(query, key.transpose(1, 2))
         if mask is not None:
             scores.view(*shape[:3], -1).add_(mask)
+        if bias is not None:
+            scores.view(*shape[:3], -1).add_(bias)
         weights = scores.softmax(dim=2)
         ctx.save_for_backward(query, key, value, weights)
         ctx.scale = scale
@@ -75,8 +105,52 @@ class _Attention(torch.autograd.Function):
         grad = grad.flatten(0, 1)
         of_value = torch.bmm(weights.transpose(1, 2), grad)
         of_weights = torch.bmm(grad, value.transpose(1, 2))
-        of_scores = torch._softmax_backward_data(of_weights, weights, 2, weights.dtype)
+        of_scores = internals.softmax_gradient(of_weights, weights)
         of_query = torch.bmm(of_scores, key).mul_(ctx.scale)
         of_key = torch.bmm(of_scores.transpose(1, 2), query)  # the saved query is scaled already
         found = (each.unflatten(0, heads) for each in (of_query, of_key, of_value))  # type: ignore[no-untyped-call]
-        return (*found, None, None)
+        of_bias = of_scores.unflatten(0, heads).sum(dim=0) if ctx.needs_input_grad[4] else None  # type: ignore[no-untyped-call]
+        return (*found, None, of_bias, None)
+
+
+class _MPNetAttention(nn.Module):
+    """MPNet's self-attention, which transformers lets nothing else in for; names are its own."""
+
+    def __init__(self, attn: Any) -> None:
+        super().__init__()
+        self.q, self.k, self.v, self.o = attn.q, attn.k, attn.v, attn.o
+        self._heads = attn.num_attention_heads
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        position_bias: Tensor | None = None,
+        **_: Any,
+    ) -> tuple[Tensor]:
+        """The states (b, L, hidden); `position_bias` (1, heads, L, L) is that of all reviews."""
+        b, length, _hidden = hidden_states.shape
+        query, key, value = (
+            layer(hidden_states).view(b, length, self._heads, -1).transpose(1, 2)
+            for layer in (self.q, self.k, self.v)
+        )
+        bias = None if position_bias is None else position_bias[0]
+        scale = query.shape[-1] ** -0.5
+        attended = attention(query, key, value, attention_mask, bias, scale)
+        return (self.o(attended.transpose(1, 2).flatten(2)),)
+
+
+def attend_mpnet(backbone: Any) -> None:
+    """Put the attention of this module into a transformers' MPNetModel, in place.
+
+    Its position bias is made once for a batch, not copied for every review of it.
+    """
+    encoder = backbone.encoder
+
+    def compute_position_bias(x: Tensor, **_: Any) -> Tensor:
+        buckets = distance_buckets(x.shape[1]).to(x.device)
+        return by_position(encoder.relative_attention_bias(buckets).T)[None]
+
+    for layer in encoder.layer:
+        layer.attention.attn = _MPNetAttention(layer.attention.attn)
+    encoder.compute_position_bias = compute_position_bias

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple, TypeAlias
 import torch
 
 from drugmon.errors import AdapterError
+from drugmon.models import internals
 from drugmon.models.files import RANGES
 from drugmon.models.kernels.dense import PLAIN, Dense
 from drugmon.models.kernels.ranges import Range
@@ -179,24 +180,20 @@ class _Product:
             raise AdapterError("the adapter's weights hold numbers that are none: train it again")
         self._scales = weight.abs().amax(1).clamp_min(1e-12) / 127
         rounded = (weight / self._scales[:, None]).round().to(torch.int8)
-        self._weight = torch.ops.onednn.qlinear_prepack(rounded, None)
+        self._weight = internals.pack_quantised(rounded)
         self._input = (scale, zero)
         self._zeros = torch.zeros(len(weight), dtype=torch.int64)
         self._act = act
 
     def __call__(self, x: torch.Tensor, into: _Into) -> torch.Tensor:
-        result: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
-            *(x, *self._input, self._weight, self._scales, self._zeros, self._bias),
-            *(into.scale, into.zero, into.dtype),
-            *(self._act, [], "none"),
+        return internals.quantised(
+            *(x, self._input, self._weight, self._scales, self._zeros, self._bias),
+            into=(into.scale, into.zero, into.dtype),
+            act=self._act,
         )
-        return result
 
     def add_to(self, other: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Add the product to `other` (n, out), in place."""
-        result: torch.Tensor = torch.ops.onednn.qlinear_pointwise.binary(
-            *(x, *self._input, self._weight, self._scales, self._zeros, other, self._bias),
-            *(1.0, 0, other.dtype),
-            *(1.0, 0, "sum", 1.0, "none", [], ""),
+        return internals.add_quantised(
+            *(other, x, self._input, self._weight, self._scales, self._zeros, self._bias)
         )
-        return result

@@ -15,7 +15,7 @@ fewer operations:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from drugmon.models.device import Compute
 from drugmon.models.kernels.dense import ACTIVATIONS, PLAIN, Dense
+from drugmon.models.kernels.relative_bias import by_position, distance_buckets
 
 
 class Norm:
@@ -139,11 +140,7 @@ class OneStepT5(nn.Module):
             return weight.to(to.device, dtype, copy=True)
 
         first = encoder.block[0].layer[0].SelfAttention
-        self._bucket: Callable[..., torch.Tensor] = first._relative_position_bucket
-        self._buckets = (
-            first.relative_attention_num_buckets,
-            first.relative_attention_max_distance,
-        )
+        self._farthest = int(first.relative_attention_max_distance)
         self._places = table(first.relative_attention_bias.weight)
         self._embedded = table(model.shared.weight, to.dtype)
         self._start = table(model.shared.weight[start])
@@ -178,9 +175,8 @@ class OneStepT5(nn.Module):
 
     def _position_bias(self, length: int) -> torch.Tensor:
         """Float32 (heads, L, L): what a token's distance adds to the score of another."""
-        at = torch.arange(length, device=self._places.device)
-        buckets = self._bucket(at[None] - at[:, None], True, *self._buckets)
-        return self._places[buckets].permute(2, 0, 1)
+        buckets = distance_buckets(length, len(self._places), self._farthest)
+        return by_position(self._places[buckets.to(self._places.device)].T)
 
 
 def takes(model: Any) -> bool:

@@ -10,6 +10,7 @@ from torch.nn import functional
 from drugmon.models.kernels import amx
 from drugmon.models.kernels.dense import Dense
 from drugmon.models.kernels.ranges import Watched
+from drugmon.models.kernels.relative_bias import RelativeBias
 
 _STEP: Final = 256
 """Tokens of a batch are filled up to a multiple of it. oneDNN prepares a kernel for every number of
@@ -22,9 +23,11 @@ class Packing:
 
     Args:
         kept: bool (b, L), false at the end of reviews that are shorter than the longest.
+        bias: added to the scores, by distance, float32 (heads, 2 * L - 1), if any.
     """
 
-    def __init__(self, kept: torch.Tensor) -> None:
+    def __init__(self, kept: torch.Tensor, bias: torch.Tensor | None = None) -> None:
+        self.bias = bias
         self._shape = kept.shape
         self._places = kept.flatten().nonzero().squeeze(1)
         self.starts = functional.pad(kept.sum(dim=1).cumsum(dim=0), (1, 0))
@@ -51,18 +54,20 @@ class AmxAttend:
 
     Args:
         heads: how many.
+        bias: added to the scores, if any.
     """
 
-    def __init__(self, heads: int) -> None:
-        self._heads = heads
+    def __init__(self, heads: int, bias: RelativeBias | None = None) -> None:
+        self._heads, self._bias = heads, bias
 
-    def plan(self, kept: torch.Tensor) -> Packing:
-        """How the tokens of a batch lie."""
-        return Packing(kept)
+    def plan(self, kept: torch.Tensor, dtype: torch.dtype = torch.bfloat16) -> Packing:
+        """How the tokens of a batch lie; the kernel knows one format."""
+        del dtype
+        return Packing(kept, self._bias.by_distance(kept.shape[1]) if self._bias else None)
 
     def __call__(self, qkv: torch.Tensor, plan: Packing) -> torch.Tensor:
         """Return bf16 (n, hidden) of queries, keys and values bf16 (n, 3 * hidden)."""
-        return amx.attend(qkv, plan.starts, plan.longest, self._heads)
+        return amx.attend(qkv, plan.starts, plan.longest, self._heads, plan.bias)
 
 
 class AmxGelu:

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import torch
 
+from drugmon.models.kernels.relative_bias import RelativeBias
+
 _SCORES: Final = 2**22
 """Scores of attention at a time. Beyond 32 MiB, the C library asks the system for a tensor's memory
 each time anew, and the system clears it page by page."""
@@ -63,18 +65,28 @@ class Plan(Protocol):
 class Attend(Protocol):
     """Attention proper: from queries, keys and values of a batch to what its tokens get."""
 
-    def plan(self, kept: torch.Tensor, /) -> Plan:
-        """How it wants a batch; `kept` is bool (b, L), false where there is padding."""
+    def plan(self, kept: torch.Tensor, dtype: torch.dtype, /) -> Plan:
+        """How it wants a batch.
+
+        `kept` is bool (b, L), false where there is padding; `dtype` is that of queries and keys.
+        """
 
     def __call__(self, qkv: torch.Tensor, plan: Any, /) -> torch.Tensor:
         """Return (n, hidden), finite where there is no token, of `qkv` (n, 3 * hidden)."""
 
 
 class Padded(NamedTuple):
-    """A batch as it is: of `shape` (b, L), padding included, and the groups to compute it in."""
+    """A batch as it is, padding included.
+
+    Args:
+        shape: (b, L).
+        groups: what is computed at a time.
+        bias: added to the scores (heads, L, L), if any.
+    """
 
     shape: torch.Size
     groups: Sequence[Group]
+    bias: torch.Tensor | None
 
     def pack(self, values: torch.Tensor) -> torch.Tensor:
         """Values (b, L) as (b * L,)."""
@@ -90,16 +102,18 @@ class TorchAttend:
 
     Args:
         heads: how many.
+        bias: added to the scores, if any.
     """
 
-    def __init__(self, heads: int) -> None:
-        self._heads = heads
+    def __init__(self, heads: int, bias: RelativeBias | None = None) -> None:
+        self._heads, self._bias = heads, bias
         self._shift: torch.Tensor | None = None
         self._by_row = False
 
-    def plan(self, kept: torch.Tensor) -> Padded:
-        """As the batch is, padding included."""
-        return Padded(kept.shape, groups_of(kept, self._heads))
+    def plan(self, kept: torch.Tensor, dtype: torch.dtype = torch.float32) -> Padded:
+        """As the batch is, padding included, for queries and keys in `dtype`."""
+        bias = self._bias.by_position(kept.shape[1], dtype) if self._bias else None
+        return Padded(kept.shape, groups_of(kept, self._heads), bias)
 
     def __call__(self, qkv: torch.Tensor, plan: Padded) -> torch.Tensor:
         """Return (b * L, hidden) of `qkv` (b * L, 3 * hidden), in its format."""
@@ -108,13 +122,13 @@ class TorchAttend:
         found = torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format)
         for group in plan.groups:
             queries, keys, values = (part[group.reviews].flatten(0, 1) for part in (q, k, v))
-            weights, sums = self._weights(queries, keys.transpose(1, 2), group)
+            weights, sums = self._weights(queries, keys.transpose(1, 2), group, plan.bias)
             into = found[group.reviews].transpose(1, 2)
             torch.div(torch.bmm(weights, values).view(into.shape), sums, out=into)
         return found.view(len(qkv), -1)
 
     def _weights(
-        self, q: torch.Tensor, k: torch.Tensor, group: Group
+        self, q: torch.Tensor, k: torch.Tensor, group: Group, bias: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Exponentials of the scores (b * heads, L, L), 0 at padding, and sums (b, heads, L, 1).
 
@@ -122,8 +136,7 @@ class TorchAttend:
         enough as they are. The first batch in which they are not finds a number for each head to
         take off instead; where that does not do either, rows get their own from then on.
         """
-        scores = torch.bmm(q, k)
-        by_head = scores.view(-1, self._heads, *scores.shape[1:])
+        by_head = self._scores(q, k, bias)
         if self._by_row:
             by_head -= group.mask(by_head, -torch.inf).amax(dim=3, keepdim=True)
         elif self._shift is not None:
@@ -132,12 +145,18 @@ class TorchAttend:
         sums = by_head.sum(dim=3, keepdim=True)
         low, high = sums.aminmax()
         if self._by_row or (_SAFE_SUMS[0] < float(low) and float(high) < _SAFE_SUMS[1]):
-            return scores, sums
+            return by_head.flatten(0, 1), sums
         if self._shift is None:
-            again = group.mask(torch.bmm(q, k).view_as(by_head), -torch.inf)
+            again = group.mask(self._scores(q, k, bias), -torch.inf)
             largest = again.amax(dim=3, keepdim=True).float()
             shift = (largest.amin((0, 2), True) + largest.amax((0, 2), True)) / 2
-            self._shift = shift.to(scores.dtype)  # torch subtracts another format far slower
+            self._shift = shift.to(again.dtype)  # torch subtracts another format far slower
         else:
             self._by_row = True
-        return self._weights(q, k, group)
+        return self._weights(q, k, group, bias)
+
+    def _scores(self, q: torch.Tensor, k: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        """Scores (b, heads, L, L)."""
+        scores = torch.bmm(q, k)
+        by_head = scores.view(-1, self._heads, *scores.shape[1:])
+        return by_head if bias is None else by_head.add_(bias)

@@ -1,5 +1,8 @@
 """BERT's encoder for scoring on a CPU: the function of transformers' BertModel, laid out anew.
 
+RoBERTa and its kin differ from it in where positions begin, MPNet in a relative position bias as
+well; `packed_layout.py` has the names of each.
+
 What differs is how it is computed (`docs/decisions/0007-packed-bert.md` has what each gives):
 
 * query, key and value are one product, with the scale of the scores in its weights;
@@ -21,16 +24,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from drugmon.errors import AdapterError, BaseModelError
+from drugmon.errors import AdapterError
+from drugmon.models import internals
 from drugmon.models.bases.bases import Base
-from drugmon.models.bases.weights import read_weights
 from drugmon.models.device import Compute
 from drugmon.models.kernels import amx
 from drugmon.models.kernels.dense import PLAIN, Dense
 from drugmon.models.kernels.int8 import Int8Dense, Int8FeedForward, Int8Projection, Parameters
 from drugmon.models.kernels.packed_amx import AmxAttend, AmxGelu, AmxNorm
 from drugmon.models.kernels.packed_attention import Attend, Plan, TorchAttend
+from drugmon.models.kernels.packed_layout import LAYOUTS, first_position, has_layout
 from drugmon.models.kernels.ranges import Range, Watched
+from drugmon.models.kernels.relative_bias import RelativeBias
 
 Weights = Mapping[str, torch.Tensor]
 
@@ -125,11 +130,11 @@ class Layer:
 
 
 class PackedBert(nn.Module):
-    """BertModel without pooler, on a CPU, for scoring only.
+    """BertModel or its like without pooler, on a CPU, for scoring only.
 
     Args:
-        bert: a BertModel in float32, or its parameters in modules of the same names.
-        config: BertModel's `config.json`.
+        bert: a model in float32 that `packs` allows, or its parameters in modules of its names.
+        config: its `config.json`.
         dtype: the format of the products.
         ranges: those of the dense layers' inputs, for products in int8; None for none of them.
 
@@ -154,12 +159,13 @@ class PackedBert(nn.Module):
         self._has_kernels = amx.computes(dtype, int(config["hidden_size"]), self._heads)
         # What goes into int8 products is scaled in float32.
         self._states = dtype if ranges is None else torch.float32
-        self._words = weights["embeddings.word_embeddings.weight"]
-        self._places = (
-            weights["embeddings.position_embeddings.weight"]
-            + weights["embeddings.token_type_embeddings.weight"][0]
-        )
-        self._norm = self._norm_of(weights, "embeddings.LayerNorm")
+        self._layout = layout = LAYOUTS[config["model_type"]]
+        self._bias = RelativeBias(weights[layout.bias]) if layout.bias else None
+        self._words = weights[layout.words]
+        self._places = weights[layout.places][first_position(config) :]
+        if layout.types:
+            self._places = self._places + weights[layout.types][0]
+        self._norm = self._norm_of(weights, layout.norm)
         self._layers = [
             self._layer_of(weights, number, ranges)
             for number in range(int(config["num_hidden_layers"]))
@@ -167,7 +173,7 @@ class PackedBert(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> States:
         """Token states float32 (b, L, hidden) of `input_ids` and `attention_mask`, int64 (b, L)."""
-        plan = self._layers[0].attention.attend.plan(attention_mask > 0)
+        plan = self._layers[0].attention.attend.plan(attention_mask > 0, self.dtype)
         places = torch.arange(input_ids.shape[1]).expand_as(input_ids)
         words, places = plan.pack(input_ids), plan.pack(places)
         x = functional.embedding(words, self._words) + functional.embedding(places, self._places)
@@ -187,16 +193,18 @@ class PackedBert(nn.Module):
         return watched
 
     def _layer_of(self, weights: Weights, number: int, ranges: Mapping[str, Range] | None) -> Layer:
-        name = f"encoder.layer.{number}."
+        layout = self._layout
+        name = layout.layer(number)
         own = {key.removeprefix(name): w for key, w in weights.items() if key.startswith(name)}
         qkv = self._qkv_of(own)
         out, inner, outer = (
             (own[f"{part}.weight"], own[f"{part}.bias"])
-            for part in ("attention.output.dense", "intermediate.dense", "output.dense")
+            for part in (layout.out, layout.inner, layout.outer)
         )
-        attend = AmxAttend(self._heads) if self._has_kernels else TorchAttend(self._heads)
+        kind = AmxAttend if self._has_kernels else TorchAttend
+        attend = kind(self._heads, self._bias)
         after_attention, after = (
-            self._norm_of(own, part) for part in ("attention.output.LayerNorm", "output.LayerNorm")
+            self._norm_of(own, part) for part in (layout.after_attention, layout.after)
         )
         if ranges is not None:
             inputs = _ranges_of(number, ranges)
@@ -217,10 +225,11 @@ class PackedBert(nn.Module):
         )
 
     def _qkv_of(self, own: Weights) -> Parameters:
-        size = own["attention.self.query.weight"].shape[0] // self._heads
-        scales = {"query": size**-0.5, "key": 1.0, "value": 1.0}
+        layout = self._layout
+        size = own[f"{layout.query}.weight"].shape[0] // self._heads
+        scales = {layout.query: size**-0.5, layout.key: 1.0, layout.value: 1.0}
         weight, bias = (
-            torch.cat([own[f"attention.self.{part}.{kind}"] * s for part, s in scales.items()])
+            torch.cat([own[f"{part}.{kind}"] * scale for part, scale in scales.items()])
             for kind in ("weight", "bias")
         )
         return weight, bias
@@ -256,59 +265,5 @@ def _ranges_of(number: int, ranges: Mapping[str, Range]) -> list[Range]:
 
 def packs(base: Base, compute: Compute) -> bool:
     """Whether `PackedBert` computes what `base` does, on `compute`."""
-    config = base.config
-    plain = (
-        base.model_type == "bert"
-        and config.get("hidden_act") == "gelu"
-        and config.get("position_embedding_type", "absolute") == "absolute"
-    )
-    return plain and compute.device.type == "cpu" and torch._C._has_mkldnn
-
-
-def bare_bert(base: Base) -> nn.Module:
-    """The parameters of a BertModel in float32, in modules of its names that compute nothing.
-
-    It is what a `PackedBert` is made from, without the machinery that builds a working model.
-
-    Raises:
-        BaseModelError: a parameter that every BertModel has is missing.
-    """
-    root = nn.Module()
-    missing = _names(int(base.config["num_hidden_layers"]))
-    for key, weight in read_weights(base.folder).items():
-        # Models with a head on top have the prefix; the oldest call a norm's weights otherwise.
-        name = key.removeprefix("bert.")
-        name = name.replace("LayerNorm.gamma", "LayerNorm.weight")
-        name = name.replace("LayerNorm.beta", "LayerNorm.bias")
-        if name in missing:
-            missing.remove(name)
-            _set(root, name, weight.float())
-    if missing:
-        raise BaseModelError(f"the weights of base {base.name} lack {min(missing)}: restore them")
-    return root
-
-
-def _set(module: nn.Module, name: str, weight: torch.Tensor) -> None:
-    """Put a parameter at a dotted name, making the modules on the way."""
-    *path, last = name.split(".")
-    for part in path:
-        if not hasattr(module, part):
-            module.add_module(part, nn.Module())
-        module = module.get_submodule(part)
-    module.register_parameter(last, nn.Parameter(weight, requires_grad=False))
-
-
-def _names(layers: int) -> set[str]:
-    """The parameters that a `PackedBert` of so many layers reads."""
-    embeddings = ("word_embeddings", "position_embeddings", "token_type_embeddings")
-    parts = (
-        *(f"attention.self.{part}" for part in ("query", "key", "value")),
-        *(f"attention.output.{part}" for part in ("dense", "LayerNorm")),
-        *("intermediate.dense", "output.dense", "output.LayerNorm"),
-    )
-    modules = ["embeddings.LayerNorm"]
-    modules += [f"encoder.layer.{number}.{part}" for number in range(layers) for part in parts]
-    return {
-        *(f"embeddings.{table}.weight" for table in embeddings),
-        *(f"{module}.{kind}" for module in modules for kind in ("weight", "bias")),
-    }
+    on_cpu = compute.device.type == "cpu" and internals.has_onednn()
+    return on_cpu and has_layout(base.config)

@@ -81,14 +81,15 @@ def drift_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
 
 def quality_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
     """The widgets of ClassificationPreset for each target that can be judged."""
-    widgets, told, left_out = [], [], []
+    widgets: list[Any] = []
+    told, left_out = [], []
     for task in data.tasks:
         current, before = (_labelled(side, task) for side in (data.current, data.reference))
         title = target_title(task.target)
         if current is None:
             left_out.append(title)
         else:
-            widgets.append(_task_widget(title, task, current, before))
+            widgets += _task_widgets(title, task, current, before)
             told.append(f"{title}: {_sizes(current, before)}")
     why = f"needs each of {', '.join(LABELS)} among true and predicted labels"
     if not widgets:
@@ -97,11 +98,10 @@ def quality_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
     return widgets, f"{'; '.join(told)}.{missing}"
 
 
-def _task_widget(
+def _task_widgets(
     title: str, task: ClassTask, current: pd.DataFrame, reference: pd.DataFrame | None
-) -> Any:
+) -> list[Any]:
     from evidently import DataDefinition, Dataset, MulticlassClassification, Report
-    from evidently.legacy.renderers.html_widgets import group_widget
     from evidently.presets import ClassificationPreset
 
     definition = DataDefinition(
@@ -118,7 +118,23 @@ def _task_widget(
     )
     preset = ClassificationPreset(classification_name=task.target)
     snapshot = Report([preset], include_tests=False).run(*datasets)
-    return group_widget(title=title, widgets=snapshot.to_snapshot_model().widgets)
+    return _group(title, snapshot.to_snapshot_model().widgets)
+
+
+def _group(title: str, widgets: Sequence[Any]) -> list[Any]:
+    """Widgets under a title.
+
+    evidently has this only among what it calls legacy, so it may go with any release: then the
+    widgets stand one behind the other, and the first has the title.
+    """
+    try:
+        from evidently.legacy.renderers.html_widgets import group_widget
+
+        return [group_widget(title=title, widgets=list(widgets))]
+    except (ImportError, TypeError, ValueError):
+        first, *others = widgets
+        first.title = f"{title}: {first.title}"
+        return [first, *others]
 
 
 def _sides(data: EvidentlyInput) -> tuple[pd.DataFrame, pd.DataFrame, str]:

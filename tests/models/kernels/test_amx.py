@@ -13,6 +13,7 @@ from torch.nn import functional
 from drugmon.models.kernels import amx
 from drugmon.models.kernels.packed_amx import AmxAttend, Packing
 from drugmon.models.kernels.packed_attention import TorchAttend
+from drugmon.models.kernels.relative_bias import RelativeBias
 
 runs = pytest.mark.skipif(
     not amx.computes(torch.bfloat16, 64, 2),
@@ -29,9 +30,11 @@ def batch(lengths: list[int], heads: int, size: int) -> tuple[torch.Tensor, torc
     return qkv.to(torch.bfloat16), kept
 
 
-def attend(qkv: torch.Tensor, kept: torch.Tensor, heads: int) -> torch.Tensor:
+def attend(
+    qkv: torch.Tensor, kept: torch.Tensor, heads: int, bias: RelativeBias | None = None
+) -> torch.Tensor:
     """(b * L, hidden), 0 at padding."""
-    kernel = AmxAttend(heads)
+    kernel = AmxAttend(heads, bias)
     plan = kernel.plan(kept)
     columns = [plan.pack(column.reshape(kept.shape)) for column in qkv.unbind(dim=1)]
     found: torch.Tensor = kernel(torch.stack(columns, dim=1), plan)
@@ -39,11 +42,15 @@ def attend(qkv: torch.Tensor, kept: torch.Tensor, heads: int) -> torch.Tensor:
     return plan.unpack(found).view(len(qkv), -1)
 
 
-def exact(qkv: torch.Tensor, kept: torch.Tensor, heads: int) -> torch.Tensor:
+def exact(
+    qkv: torch.Tensor, kept: torch.Tensor, heads: int, bias: RelativeBias | None = None
+) -> torch.Tensor:
     """torch's attention in float32, as (b * L, hidden)."""
     b, longest = kept.shape
     q, k, v = qkv.float().view(b, longest, 3, heads, -1).permute(2, 0, 3, 1, 4)
-    mask = kept[:, None, None]
+    mask = torch.zeros(b, 1, 1, longest).masked_fill_(~kept[:, None, None], -torch.inf)
+    if bias:
+        mask = mask + bias.by_position(longest, torch.float32)
     found = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
     return found.transpose(1, 2).reshape(len(qkv), -1)
 
@@ -64,6 +71,18 @@ def test_it_is_torchs_attention(lengths: list[int], size: int) -> None:
         found[there], exact(qkv, kept, heads)[there], atol=0.02, rtol=0.02, equal_nan=False
     )
     assert (found[~there] == 0).all()
+
+
+@runs
+@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("lengths", [[1], [17, 1], [31, 32, 33], [48, 5, 40], [200, 193]], ids=str)
+def test_a_position_bias_is_added(lengths: list[int], size: int) -> None:
+    heads = 3
+    bias = RelativeBias(3 * torch.randn(32, heads, generator=torch.Generator().manual_seed(size)))
+    qkv, kept = batch(lengths, heads, size)
+    there = kept.flatten()
+    found, expected = attend(qkv, kept, heads, bias).float(), exact(qkv, kept, heads, bias)
+    torch.testing.assert_close(found[there], expected[there], atol=0.02, rtol=0.02)
 
 
 @runs
@@ -172,7 +191,7 @@ def test_nothing_is_computed_without(monkeypatch: pytest.MonkeyPatch, lacks: str
     if lacks == "library":
         monkeypatch.setattr(amx, "_library", lambda: None)
     else:
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+        monkeypatch.setattr(amx, "cpu_has_amx", lambda: False)
     assert not amx.computes(torch.bfloat16, 768, 12)
 
 

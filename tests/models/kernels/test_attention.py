@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from drugmon.models.kernels.attention import NAME, register_attention
+from drugmon.models.kernels.attention import NAME, attend_mpnet, register_attention
 
 
 def inputs(dtype: torch.dtype = torch.float32) -> list[torch.Tensor]:
@@ -79,3 +80,37 @@ def test_a_backbone_gives_the_same_states_with_it() -> None:
         ids = torch.arange(12).reshape(2, 6)
         states.append(model(input_ids=ids, attention_mask=mask).last_hidden_state[mask.bool()])
     assert torch.allclose(states[0], states[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_mpnet_gives_the_same_states_and_gradients_with_it(padded: bool) -> None:
+    from transformers import MPNetConfig, MPNetModel
+
+    torch.manual_seed(0)
+    config = MPNetConfig(
+        vocab_size=50,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=30,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    theirs: Any = MPNetModel(config, add_pooling_layer=False)
+    with torch.no_grad():
+        theirs.encoder.relative_attention_bias.weight.mul_(50)
+    ours = copy.deepcopy(theirs)
+    attend_mpnet(ours)
+    assert dict(ours.named_parameters()).keys() == dict(theirs.named_parameters()).keys()
+    mask = torch.ones(2, 20, dtype=torch.int64)
+    mask[0, 13:] = 1 - padded
+    ids = torch.arange(2, 42).reshape(2, 20)
+    states = [model(input_ids=ids, attention_mask=mask)[0][mask.bool()] for model in (ours, theirs)]
+    torch.testing.assert_close(states[0], states[1], atol=1e-5, rtol=1e-4)
+    for own in states:
+        (own * torch.arange(own.numel()).view(own.shape).cos()).sum().backward()
+    for (name, own), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        if other.grad is not None:  # the trained position bias included
+            torch.testing.assert_close(own.grad, other.grad, atol=1e-4, rtol=1e-3, msg=name)
+    assert ours.encoder.relative_attention_bias.weight.grad is not None

@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from drugmon.labels import LABELS, TARGETS
+from drugmon.models import internals
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.zero_shot import open_base
 from drugmon.models.bases.bases import resolve_base
@@ -107,7 +108,7 @@ def test_logits_are_transformers_own(
     feed_forward: str, tied: bool, bias: bool, packed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Packed is a CPU's way; the plain one is a GPU's."""
-    monkeypatch.setattr(torch._C, "_has_mkldnn", packed)
+    monkeypatch.setattr(internals, "packs_dense", lambda _dtype: packed)
     model = make(feed_forward, tied)
     model = biased(model) if bias else model
     assert takes(model)

@@ -18,20 +18,34 @@ from drugmon.models.classifiers.encoder import Encoder
 from drugmon.models.device import Compute, has_int8
 from drugmon.models.kernels import packed_attention
 from drugmon.models.kernels.packed_attention import TorchAttend
-from drugmon.models.kernels.packed_bert import PackedBert, bare_bert, packs
+from drugmon.models.kernels.packed_bert import PackedBert, packs
+from drugmon.models.kernels.packed_layout import LAYOUTS, bare_parameters
 from drugmon.models.kernels.ranges import Range
+from tests.tiny_encoders import make_encoder
 
 LENGTHS = (17, 9, 4)
 
 
+@pytest.fixture(name="folder", params=["bert", "mpnet"])
+def _folder(request: pytest.FixtureRequest, tiny_base: Path, tmp_path: Path) -> Path:
+    """A base of two layers: a BERT, or an MPNet whose position bias is large enough to matter."""
+    if request.param == "bert":
+        return tiny_base
+    folder = make_encoder("mpnet", tmp_path / "mpnet", num_hidden_layers=2, vocab_size=600)
+    weights = load_file(folder / "model.safetensors")
+    weights["encoder.relative_attention_bias.weight"].mul_(50)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
 @pytest.fixture(name="backbone")
-def _backbone(tiny_base: Path) -> nn.Module:
-    return Encoder(resolve_base(str(tiny_base)), 64).load_backbone().eval()
+def _backbone(folder: Path) -> nn.Module:
+    return Encoder(resolve_base(str(folder)), 48).load_backbone().eval()
 
 
 @pytest.fixture(name="config")
-def _config(tiny_base: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((tiny_base / "config.json").read_text(encoding="utf-8"))
+def _config(folder: Path) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return config
 
 
@@ -61,10 +75,15 @@ def attending(model: PackedBert) -> list[TorchAttend]:
     return cast(list[TorchAttend], found)
 
 
+def query_and_key(backbone: nn.Module) -> tuple[str, str]:
+    layout = LAYOUTS[backbone.config.model_type]  # type: ignore[union-attr, index]
+    return layout.query, layout.key
+
+
 def scale_queries(backbone: nn.Module, factor: float) -> None:
     with torch.no_grad():
         for name, weight in backbone.named_parameters():
-            if ".query." in name or ".key." in name:
+            if any(part in name for part in (".query.", ".key.", ".q.", ".k.")):
                 weight.mul_(factor)
 
 
@@ -82,9 +101,8 @@ def test_scores_too_large_for_exp_are_shifted_from_then_on(
 ) -> None:
     with torch.no_grad():
         for layer in range(2):
-            for part in ("query", "key"):
-                bias = f"encoder.layer.{layer}.attention.self.{part}.bias"
-                backbone.get_parameter(bias).fill_(12)
+            for part in query_and_key(backbone):
+                backbone.get_parameter(f"encoder.layer.{layer}.{part}.bias").fill_(12)
     expected = states(backbone, batch)
     model = packed(backbone, config, torch.float32)
     for _ in range(2):
@@ -184,7 +202,8 @@ def test_numbers_that_are_none_are_not_hidden(
     backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
 ) -> None:
     with torch.no_grad():
-        backbone.get_parameter("encoder.layer.0.attention.self.key.weight")[0, 0] = torch.nan
+        part = query_and_key(backbone)[1]
+        backbone.get_parameter(f"encoder.layer.0.{part}.weight")[0, 0] = torch.nan
     assert states(packed(backbone, config, torch.float32), batch).isnan().any()
 
 
@@ -203,14 +222,15 @@ def test_only_plain_bert_on_a_cpu_is_packed(copied: Path) -> None:
     for change in (
         {"hidden_act": "relu"},
         {"position_embedding_type": "relative_key"},
-        {"model_type": "roberta"},
+        {"model_type": "electra"},
     ):
         path.write_text(json.dumps({**config, **change}), encoding="utf-8")
         assert not packs(resolve_base(str(copied)), cpu)
 
 
-def test_weights_are_read_as_transformers_reads_them(backbone: nn.Module, copied: Path) -> None:
+def test_weights_are_read_as_transformers_reads_them(tiny_base: Path, copied: Path) -> None:
     """Also where they are half precision, under a head's prefix, with the oldest names of norms."""
+    backbone = Encoder(resolve_base(str(tiny_base)), 64).load_backbone()
     path = copied / "model.safetensors"
     old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
     changed = {"cls.predictions.bias": torch.zeros(3)}
@@ -219,7 +239,7 @@ def test_weights_are_read_as_transformers_reads_them(backbone: nn.Module, copied
             name = name.replace(new, before)
         changed[f"bert.{name}"] = weight.bfloat16()
     save_file(changed, path)
-    found = dict(bare_bert(resolve_base(str(copied))).named_parameters())
+    found = dict(bare_parameters(resolve_base(str(copied))).named_parameters())
     assert found.keys() == dict(backbone.named_parameters()).keys()
     for name, weight in backbone.named_parameters():
         assert found[name].dtype == torch.float32
@@ -232,4 +252,4 @@ def test_missing_weights_are_told(copied: Path) -> None:
     del weights["encoder.layer.1.output.dense.bias"]
     save_file(weights, path)
     with pytest.raises(BaseModelError, match=r"copied lack encoder\.layer\.1\.output\.dense\.bias"):
-        bare_bert(resolve_base(str(copied)))
+        bare_parameters(resolve_base(str(copied)))
