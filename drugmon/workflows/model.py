@@ -20,8 +20,8 @@ from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import UsageError
 from drugmon.labels import ASPECTS, LABELS, TARGETS
-from drugmon.models.files import CARD
 from drugmon.models.adapters.zero_shot import open_model
+from drugmon.models.files import CARD
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.scorer import Scorer
 from drugmon.workflows.predict import Verdict, check_has_text, verdicts_of
