@@ -12,7 +12,8 @@ from drugmon.data.history.monitored import read_run_profiles
 from drugmon.data.sources import resolve_scored
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.errors import UsageError
-from drugmon.models.adapters.adapter import REFERENCE, Adapter
+from drugmon.models.adapters.adapter import Adapter
+from drugmon.models.files import REFERENCE
 from drugmon.monitoring.checks.compare import ReferenceSide
 from drugmon.monitoring.checks.summary import HELD_OUT
 from drugmon.monitoring.profiles.aggregate import count_scored
