@@ -42,6 +42,16 @@ def passed_on() -> Iterator[None]:
         raise (_received[-1] if _received else KeyboardInterrupt) from error
 
 
+def check() -> None:
+    """Raise again what was asked for, where whoever handled an error may have swallowed it.
+
+    Raises:
+        Terminated: a SIGTERM came.
+    """
+    if _received:
+        raise _received[-1]
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
     _received.append(Terminated)
     raise Terminated

@@ -1,7 +1,8 @@
-"""What messages may tell of data: the one place where that is decided.
+"""What messages may tell of data, and how: the one place where that is decided.
 
 A file without a header has a review where names should be, a wrong column holds texts where grades
 should be. So a name is told only where it looks like one, and a value only where it is a number.
+And nothing that is told acts on the terminal, log or page where people read it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ _PROSE: Final = frozenset(
     )
 )
 """Words of texts, which names of columns do without."""
+
+_BREAKS: Final = re.compile("[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+# Control characters, marks that turn the direction of writing, and what no encoding can write.
+_ACTING: Final = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def is_name(text: str) -> bool:
@@ -66,3 +73,22 @@ def value_told(value: object) -> str:
 def path_told(path: str | os.PathLike[str]) -> str:
     """Return a path for messages and records; bytes that are no UTF-8 become a question mark."""
     return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def one_line(text: str) -> str:
+    """Return `text` as one line, in which control characters are written out, as `\\x1b`.
+
+    A name with a line end cannot forge a line of a log, and one with an escape sequence cannot
+    paint a terminal.
+    """
+    return escaped(_BREAKS.sub(" ", text))
+
+
+def escaped(text: str) -> str:
+    """Return `text`, its lines as they are, in which control characters are written out."""
+    return _ACTING.sub(lambda found: _written_out(found[0]), text)
+
+
+def _written_out(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

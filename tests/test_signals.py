@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drugmon.data.duckdb.database import in_memory
-from drugmon.signals import Terminated, install, passed_on
+from drugmon.signals import Terminated, check, install, passed_on
 
 LONG = "SELECT count(*) FROM range(100000000000) AS t(a) WHERE hash(a) = 3"
 
@@ -20,6 +21,7 @@ def _handlers() -> Iterator[None]:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest runs behind &
     install()
     yield
+    install()  # forgets what came
     for which, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
         signal.signal(which, handler)
 
@@ -39,3 +41,13 @@ def test_a_signal_during_a_query_is_what_it_was(
 def test_other_errors_stay_what_they_are() -> None:
     with pytest.raises(RuntimeError, match="of another kind"), passed_on():
         raise RuntimeError("of another kind")
+
+
+def test_a_signal_that_was_swallowed_is_raised_again() -> None:
+    check()
+    with contextlib.suppress(Terminated):
+        os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Terminated):
+        check()
+    install()
+    check()

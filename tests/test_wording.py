@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drugmon.wording import is_name, name_told, names_told, path_told, value_told
+from drugmon.wording import (
+    escaped,
+    is_name,
+    name_told,
+    names_told,
+    one_line,
+    path_told,
+    value_told,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +74,32 @@ def test_what_is_told_is_one_short_printable_line(names: list[str]) -> None:
 def test_a_path_can_be_told_whatever_its_bytes() -> None:
     assert path_told("a\udce9.csv") == "a\ufffd.csv"
     assert path_told("ä.csv") == "ä.csv"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Zoloft 50 mg, 5 % \N{EN DASH} naïve 薬", "Zoloft 50 mg, 5 % \N{EN DASH} naïve 薬"),
+        ("\x1b]0;owned\x07\x1b[2J", "\\x1b]0;owned\\x07\\x1b[2J"),
+        ("tiny\ndrugmon score: ok run=1", "tiny drugmon score: ok run=1"),
+        ("a\r\n\tb\x85c\u2028d", "a b c d"),
+        ("\x9b2J", "\\x9b2J"),
+        ("evil\u202egnp.exe", "evil\\u202egnp.exe"),
+        ("file\udcff", "file\\udcff"),
+        ("\x00", "\\x00"),
+    ],
+)
+def test_what_would_act_is_written_out(text: str, told: str) -> None:
+    assert one_line(text) == told
+
+
+def test_lines_stay_where_they_are_meant() -> None:
+    assert escaped("a\n\tb\x1b") == "a\n\tb\\x1b"
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_text_is_one_line_that_can_be_written(text: str) -> None:
+    line = one_line(text)
+    line.encode("utf-8")
+    assert len(line.splitlines()) <= 1
+    assert one_line(line) == line

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from drugmon.cli.output.terminal import Screen, say
+from drugmon.wording import one_line
 
 if TYPE_CHECKING:
     from drugmon.training.loop.progress import Progress as TrainingProgress
@@ -32,28 +33,35 @@ class Ticker:
         """Move the bar; or, in a log, say a line when it is time."""
         if self.bar is not None:
             if not self.bar.tasks:
-                self.bar.add_task(self.title, total=None, note="")  # rich's default is 100
+                # rich's default for the total is 100.
+                self.bar.add_task(one_line(self.title), total=None, note="")
             self.bar.tasks[0].total = total  # `update` keeps the earlier total for None
-            self.bar.update(self.bar.tasks[0].id, completed=done, total=total, note=note)
+            self.bar.update(
+                self.bar.tasks[0].id,
+                completed=done,
+                total=total,
+                note=one_line(note),
+                description=one_line(self.title),
+            )
         elif time.monotonic() - self.said >= EVERY_SECONDS:
             self.said = time.monotonic()
             of = f" of {total:,}" if total else ""
-            print(f"drugmon: {self.title}: {done:,}{of}, {note}", file=sys.stderr, flush=True)
+            say(f"drugmon: {self.title}: {done:,}{of}, {note}", err=True)
 
 
 @contextmanager
 def ticker(title: str, quiet: bool) -> Iterator[Ticker | None]:
     """A ticker on standard error, None when `quiet`."""
-    console = Console(stderr=True)
+    console = Screen(stderr=True, markup=False, emoji=False)
     if quiet:
         yield None
     elif console.is_terminal:
         columns = (
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=console, transient=True) as bar:

@@ -8,9 +8,11 @@ from functools import cache
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from drugmon.monitoring.checks.told import told_effect, told_limit
 from drugmon.statistics.figures import Interval
+from drugmon.wording import escaped
 
 UNDEFINED = "\N{EN DASH}"
 """What stands where a figure is undefined."""
@@ -29,6 +31,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_harmless,
     )
     templates.filters |= {
         "figure": figure,
@@ -44,6 +47,13 @@ def environment() -> Environment:
         "told_limit": told_limit,
     }
     return templates
+
+
+def _harmless(value: object) -> object:
+    """What stands in a page turns no direction of writing and holds no control character."""
+    if isinstance(value, Markup):
+        return Markup(escaped(value))
+    return escaped(value) if isinstance(value, str) else value
 
 
 def figure(value: float | None, digits: int = 3) -> str:

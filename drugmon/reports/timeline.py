@@ -32,6 +32,7 @@ class Outcome(StrEnum):
     WARN = "warn"
     FAIL = "fail"
     UNJUDGED = "unjudged"
+    UNCLEAR = "unclear"
     NO_REPORT = "no report"
     NOT_ENDED = "not ended"
     MISSING = "did not run"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from drugmon.checked import check_keys, checked, one_of, within
+from drugmon.checked import check_keys, checked, one_of, parse_toml, shown, within
 from drugmon.errors import RecipeError
 from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
 from drugmon.models.bases.folders import absolute_name
@@ -217,10 +216,7 @@ def load_recipe(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
         RecipeError: unknown recipe, key or value type, a value out of its range, or broken TOML.
     """
     path = recipe_path(name_or_path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"recipe {path} is not valid TOML: {error}") from error
+    values = parse_toml(path.read_bytes(), f"recipe {path}", RecipeError)
     for setting in settings:
         _put(values, setting)
     recipe = make_recipe(path.stem, values, f"recipe {path.stem}")
@@ -257,8 +253,8 @@ def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
 def setting_value(text: str) -> Any:
     """Return what a setting's text means: a TOML value, a number such as .05, else the text."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}", "it", RecipeError)["value"]
+    except RecipeError:
         try:
             return float(text)
         except ValueError:
@@ -285,7 +281,7 @@ def _labels(table: object, where: str) -> dict[str, dict[str, str]]:
         for level, label in levels.items():
             if label not in LABELS:
                 raise RecipeError(
-                    f"{where}.{column}.{level} = {label!r} will not do: "
+                    f"{where}.{column}.{level} = {shown(label)} will not do: "
                     f"give one of {', '.join(LABELS)}"
                 )
         whole[column].update(levels)

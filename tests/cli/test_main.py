@@ -72,7 +72,7 @@ def test_predict_draws_bars_or_gives_json(drugmon: Command, place: Path) -> None
     assert "benefits" in drawn.out
     assert "█" in drawn.out
     given = drugmon("predict", "--text", "wonderful", "--json")
-    (verdict,) = json.loads(given.out)
+    (verdict,) = json.loads(given.out)["verdicts"]
     assert verdict["target"] == "overall"
     assert sum(verdict["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert verdict["likeliest"] == max(verdict["probabilities"], key=verdict["probabilities"].get)
@@ -164,19 +164,19 @@ def test_a_broken_adapter_is_listed_beside_the_others(drugmon: Command, place: P
     assert listed.code == 0, "the list is whole; it is the doctor who judges"
     assert "tiny-base" in listed.out
     assert "warning: adapter broken: cannot read the adapter's manifest" in listed.err
-    whole, broken = json.loads(drugmon("adapters", "list", "--json").out)
+    whole, broken = json.loads(drugmon("adapters", "list", "--json").out)["adapters"]
     assert set(whole) == {"name", "folder"}
     assert broken["name"] == "broken"
     assert broken["error"].startswith("cannot read the adapter's manifest adapters/broken/")
     doctor = drugmon("doctor", "--json")
     assert doctor.code == 1
-    found = {each["subject"]: each["ok"] for each in json.loads(doctor.out)}
+    found = {each["subject"]: each["ok"] for each in json.loads(doctor.out)["findings"]}
     assert found["adapter broken"] is False
     assert found[f"adapter {DEFAULT_ADAPTER}"] is True
 
 
 def test_adapters_are_listed_shown_and_verified(drugmon: Command, place: Path) -> None:
-    listed = json.loads(drugmon("adapters", "list", "--json").out)
+    listed = json.loads(drugmon("adapters", "list", "--json").out)["adapters"]
     assert [each["folder"] for each in listed] == [f"adapters/{DEFAULT_ADAPTER}"]
     assert "tiny-base" in drugmon("adapters", "list").out
     card = drugmon("adapters", "show", DEFAULT_ADAPTER)
@@ -214,7 +214,7 @@ def test_doctor_ends_with_what_it_found(drugmon: Command, place: Path) -> None:
     manifest.write_text("{", encoding="utf-8")
     broken = drugmon("doctor", "--json")
     assert broken.code == 1
-    wrong = [finding for finding in json.loads(broken.out) if finding["ok"] is False]
+    wrong = [finding for finding in json.loads(broken.out)["findings"] if finding["ok"] is False]
     assert [finding["subject"] for finding in wrong] == [f"adapter {DEFAULT_ADAPTER}"]
     shutil.rmtree(manifest.parent)
     missing = drugmon("doctor")

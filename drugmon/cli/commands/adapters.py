@@ -54,13 +54,14 @@ def verify_adapter(name: str) -> None:
     Example:
       drugmon adapters verify minilm-druglib
     """
+    from drugmon.cli.output.terminal import say
     from drugmon.models.adapters.adapter import open_adapter
 
     adapter = open_adapter(name)
     adapter.verify()
     adapter.base()
     files = len(adapter.manifest.files)
-    click.echo(f"{adapter.manifest.identity}: {files} files and the base are what they should be")
+    say(f"{adapter.manifest.identity}: {files} files and the base are what they should be")
 
 
 @click.command()

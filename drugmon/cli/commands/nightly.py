@@ -12,8 +12,14 @@ from drugmon.cli.options import adapter_option, engine_config, engine_options, o
 
 @click.command()
 @click.argument("settings", type=click.Path(path_type=Path), metavar="SETTINGS")
+@click.option(
+    "--check",
+    "check_only",
+    is_flag=True,
+    help="Look whether all is in place for a night; score and write nothing.",
+)
 @output_options
-def nightly(settings: Path, as_json: bool, quiet: bool) -> int:
+def nightly(settings: Path, as_json: bool, quiet: bool, check_only: bool) -> int:
     """Score, report and gate the sources that a TOML file names, as one job.
 
     One run at a time: a second one waits as long as job.lock_wait says, or ends with exit code 75.
@@ -21,15 +27,21 @@ def nightly(settings: Path, as_json: bool, quiet: bool) -> int:
 
     \b
     Example:
+      drugmon nightly jobs/nightly.toml --check
       drugmon nightly jobs/nightly.toml
     """
     from drugmon.cli.errors import log_bug
     from drugmon.cli.output import nightly as output
     from drugmon.cli.progress import rows_progress
+    from drugmon.workflows.nightly.check import check_night
     from drugmon.workflows.nightly.config import load_nightly
     from drugmon.workflows.nightly.nightly import nightly as run
 
     config = load_nightly(settings)
+    if check_only:
+        found = check_night(config)
+        output.print_checked(found, as_json=as_json, quiet=quiet)
+        return int(not all(each.ok for each in found))
     with (
         output.lines_of_the_night(as_json=as_json, quiet=quiet),
         rows_progress(quiet, "scoring") as progress,
@@ -62,7 +74,7 @@ def demo(folder: Path, quiet: bool, nights: int, adapter: str, **options: Any) -
     from datetime import UTC, datetime, timedelta
 
     from drugmon.cli.output import nightly as output
-    from drugmon.cli.output.verdicts import warn
+    from drugmon.cli.output.terminal import warn
     from drugmon.cli.progress import demo_progress
     from drugmon.workflows.demo import DemoConfig
     from drugmon.workflows.demo import demo as run

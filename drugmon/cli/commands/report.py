@@ -81,14 +81,14 @@ def report(as_json: bool, quiet: bool, explain: bool, **options: Any) -> int:
       drugmon report reviews.duckdb --table reviews --last 7d --fail-on drift,quality
       drugmon report reviews.scored.parquet --reference previous:7 --explain
     """
-    from drugmon.cli.output import verdicts as output
     from drugmon.cli.output.report import print_report
+    from drugmon.cli.output.terminal import warn
     from drugmon.cli.progress import steps_progress
     from drugmon.workflows.report.config import report_config
     from drugmon.workflows.report.report import report as run
 
     config = report_config(**options)
     with steps_progress(quiet, "reporting") as progress:
-        result = run(config, on_progress=progress, warn=output.warn)
+        result = run(config, on_progress=progress, warn=warn)
     print_report(result, as_json=as_json, quiet=quiet, explain=explain)
     return GATE_FAILED if result.failed else 0

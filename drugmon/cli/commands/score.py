@@ -63,6 +63,7 @@ def score(as_json: bool, quiet: bool, **options: Any) -> int:
       drugmon score reviews.duckdb --table reviews
     """
     from drugmon.cli.output import verdicts as output
+    from drugmon.cli.output.terminal import warn
     from drugmon.cli.progress import rows_progress
     from drugmon.workflows.score.score import ScoreConfig
     from drugmon.workflows.score.score import score as run
@@ -72,7 +73,7 @@ def score(as_json: bool, quiet: bool, **options: Any) -> int:
         result = run(
             config,
             on_progress=progress,
-            warn=output.warn,
+            warn=warn,
             # Where a job starts with them closed, they are None.
             stdin=getattr(sys.stdin, "buffer", None),
             stdout=getattr(sys.stdout, "buffer", None),
@@ -101,6 +102,7 @@ def predict(
       drugmon predict --base flan-t5-base --benefits "No more headaches."
     """
     from drugmon.cli.output import verdicts as output
+    from drugmon.cli.output.terminal import warn
     from drugmon.data.reviews import Texts
     from drugmon.workflows.predict import predict as run
 
@@ -108,7 +110,7 @@ def predict(
     if not any(options.values()) and sys.stdin.isatty():
         for name in ("benefits", "side_effects", "comments"):
             options[name] = click.prompt(name.replace("_", " "), default="", show_default=False)
-    verdicts = run(Texts(**options), adapter, engine, base=base, rule=rule, warn=output.warn)
+    verdicts = run(Texts(**options), adapter, engine, base=base, rule=rule, warn=warn)
     output.print_verdicts(verdicts, as_json=as_json)
 
 
@@ -169,6 +171,7 @@ def sample(path: Path) -> None:
     Example:
       drugmon sample reviews.parquet
     """
+    from drugmon.cli.output.terminal import say
     from drugmon.data.sample import write_sample
 
-    click.echo(f"{path}: {write_sample(path)} invented reviews")
+    say(f"{path}: {write_sample(path)} invented reviews")

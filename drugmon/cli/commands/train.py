@@ -58,6 +58,7 @@ def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **optio
       drugmon train reviews.tsv --recipe minilm --out adapters/mine --set lora.r=32 --seed 7
     """
     from drugmon.cli.output import verdicts as output
+    from drugmon.cli.output.terminal import warn
     from drugmon.cli.progress import training_progress
     from drugmon.workflows.train.train import TrainConfig
     from drugmon.workflows.train.train import train as run
@@ -66,7 +67,7 @@ def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **optio
         options["settings"] += (f"train.seed={seed}",)
     config = TrainConfig(engine=engine_config(options), hashes=not no_hashes, **options)
     with training_progress(quiet) as progress:
-        result = run(config, on_progress=progress, warn=output.warn)
+        result = run(config, on_progress=progress, warn=warn)
     output.print_training(result, as_json=as_json, quiet=quiet)
 
 
@@ -98,13 +99,14 @@ def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
       drugmon evaluate held-out.tsv --base flan-t5-base
     """
     from drugmon.cli.output import verdicts as output
+    from drugmon.cli.output.terminal import warn
     from drugmon.cli.progress import count_progress
     from drugmon.workflows.compare.evaluate import EvaluateConfig
     from drugmon.workflows.compare.evaluate import evaluate as run
 
     config = EvaluateConfig(engine=engine_config(options), **options)
     with count_progress(quiet, "evaluating") as progress:
-        evaluation = run(config, on_progress=progress, warn=output.warn)
+        evaluation = run(config, on_progress=progress, warn=warn)
     output.print_evaluation(evaluation, as_json=as_json, quiet=quiet)
 
 
@@ -121,11 +123,12 @@ def list_recipes() -> None:
     Example:
       drugmon recipes list
     """
+    from drugmon.cli.output.terminal import say
     from drugmon.training.recipe import list_recipes as find
     from drugmon.training.recipe import load_recipe
 
     for name in find():
-        click.echo(f"{name:24} {load_recipe(name).description}")
+        say(f"{name:24} {load_recipe(name).description}")
 
 
 @recipes.command("show")
@@ -137,6 +140,8 @@ def show_recipe(name: str) -> None:
     Example:
       drugmon recipes show minilm > mine.toml
     """
-    from drugmon.training.recipe import recipe_path
+    from drugmon.cli.output.terminal import say_verbatim
+    from drugmon.training.recipe import load_recipe, recipe_path
 
-    click.echo(recipe_path(name).read_text(encoding="utf-8"), nl=False)
+    load_recipe(name)  # what is no recipe is not shown as one
+    say_verbatim(recipe_path(name).read_text(encoding="utf-8"))

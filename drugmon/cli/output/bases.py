@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
 from rich.table import Table
 
-from drugmon.cli.output.verdicts import console, print_json
+from drugmon.cli.output.terminal import console, print_json, say
 
 if TYPE_CHECKING:
     from drugmon.models.bases.bases import Base
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 def print_bases(entries: Sequence[BaseEntry], *, as_json: bool) -> None:
     """The known bases as a table, below it the folders of those that are here."""
     if as_json:
-        return print_json([entry.to_dict() for entry in entries])
+        return print_json({"bases": [entry.to_dict() for entry in entries]})
     table = Table("base", "weights", "SHA-256", "licence", "source", "here", header_style="bold")
     for entry in entries:
         table.add_row(
@@ -29,12 +28,12 @@ def print_bases(entries: Sequence[BaseEntry], *, as_json: bool) -> None:
             entry.source.partition("@")[0],
             "yes" if entry.folder else "no",
         )
-    console().print(table)
+    console().print_table(table)
     for entry in entries:
         if entry.folder:
-            click.echo(f"{entry.name} is in {entry.folder}")
+            say(f"{entry.name} is in {entry.folder}")
     if away := [entry.name for entry in entries if not entry.folder]:
-        click.echo(f"drugmon bases fetch NAME gets another: {', '.join(away)}")
+        say(f"drugmon bases fetch NAME gets another: {', '.join(away)}")
     return None
 
 
@@ -43,5 +42,5 @@ def print_base(base: Base, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         return print_json({**base.identity(), "folder": str(base.folder)})
     if not quiet:
-        click.echo(f"base {base.name}: verified, SHA-256 {base.sha256[:12]}..., in {base.folder}")
+        say(f"base {base.name}: verified, SHA-256 {base.sha256[:12]}..., in {base.folder}")
     return None

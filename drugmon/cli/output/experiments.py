@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
-from rich.text import Text
 
-from drugmon.cli.output.verdicts import console, print_json
+from drugmon.cli.output.terminal import console, print_json, say, text, write_csv_rows
 from drugmon.data.verdicts.atomic import replacing
 
 if TYPE_CHECKING:
@@ -42,17 +40,16 @@ def print_trials(result: TuneResult, *, as_json: bool, quiet: bool) -> None:
         mark = "best" if trial is result.best else str(trial.number + 1)
         table.add_row(mark, *settings, *_measured(trial), style=style)
     screen = console()
-    screen.print(table)
+    screen.print_table(table)
     for trial in result.trials:
         if trial.reason:
-            screen.print(Text(f"trial {trial.number + 1} {trial.state}: {trial.reason}"))
+            screen.print(text(f"trial {trial.number + 1} {trial.state}: {trial.reason}"))
     screen.print("Chosen by macro-F1 on dev; this trains the best:")
-    print(result.command)
+    say(result.command)
     done = sum(trial.state == "done" for trial in result.trials)
-    print(
+    say(
         f"drugmon tune: ok trials={len(result.trials)} done={done} "
-        f"best={result.best.number + 1} dev_macro_f1={best.dev_macro_f1:.3f}",
-        flush=True,
+        f"best={result.best.number + 1} dev_macro_f1={best.dev_macro_f1:.3f}"
     )
     return None
 
@@ -63,9 +60,7 @@ def write_csv(result: TuneResult, path: Path) -> None:
 
     rows = to_rows(result)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+        write_csv_rows(file, rows)
 
 
 def print_comparison(
@@ -80,19 +75,18 @@ def print_comparison(
         return None
     screen = console()
     for target in comparison.targets:
-        screen.print(_target_table(comparison, target))
-    screen.print(_cost_table(comparison))
+        screen.print_table(_target_table(comparison, target))
+    screen.print_table(_cost_table(comparison))
     for title, reason in comparison.missing.items():
-        screen.print(Text(f"{title}: no figures, {reason}"))
+        screen.print(text(f"{title}: no figures, {reason}"))
     target = comparison.targets[0]
     best = comparison.best(target)
     said = "best=none (the figures are not to be believed)"
     if best is not None:
         value = best.qualities[target].macro_f1.value
         said = f'best="{best.title}" {target}_macro_f1={value:.3f}'
-    print(
+    say(
         f"drugmon {command}: ok stages={len(comparison.stages)} rows={comparison.rows} {said}",
-        flush=True,
     )
     return None
 
@@ -100,7 +94,7 @@ def print_comparison(
 def print_experiment(result: ExperimentResult, *, as_json: bool, quiet: bool) -> None:
     """The comparison of all stages, and where its page is."""
     if not as_json and not quiet:
-        print(f"wrote {result.page}")
+        say(f"wrote {result.page}")
     print_comparison(result.comparison, as_json=as_json, quiet=quiet, command="experiment")
 
 
@@ -136,12 +130,12 @@ def _target_table(comparison: Comparison, target: str) -> Table:
     for stage in comparison.stages:
         quality = stage.qualities.get(target)
         if quality is None:
-            table.add_row(Text(stage.title), *["-"] * (len(COLUMNS) + 1))
+            table.add_row(text(stage.title), *["-"] * (len(COLUMNS) + 1))
             continue
         figures = [_interval(getattr(quality, name)) for name, _ in COLUMNS]
         gap = _gap(stage.differences.get(target))
         style = "bold green" if stage is best else None
-        table.add_row(Text(stage.title), *figures, gap, style=style)
+        table.add_row(text(stage.title), *figures, gap, style=style)
     return table
 
 
@@ -157,7 +151,7 @@ def _cost_table(comparison: Comparison) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for stage in comparison.stages:
-        table.add_row(Text(stage.title), *_cost(stage), f"{stage.speed:,.1f}")
+        table.add_row(text(stage.title), *_cost(stage), f"{stage.speed:,.1f}")
     return table
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
-from drugmon.cli.output.verdicts import console
+from drugmon.cli.output.terminal import console, print_json, text, write_csv_rows
 from drugmon.labels import LABELS, TARGETS
 
 if TYPE_CHECKING:
@@ -29,10 +26,10 @@ STATUS_STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 def print_history_json(history: History, *, runs_only: bool) -> None:
     """All that is recorded, times as ISO 8601 in UTC."""
-    found = {"history": str(history.database), "runs": history.runs}
+    found: dict[str, Any] = {"history": str(history.database), "runs": history.runs}
     if not runs_only:
         found["nights"] = history.nights
-    print(json.dumps(found, ensure_ascii=False, default=_plain), flush=True)
+    print_json(_readable(found))
 
 
 def print_history_csv(history: History, *, runs_only: bool) -> None:
@@ -42,22 +39,19 @@ def print_history_csv(history: History, *, runs_only: bool) -> None:
     """
     nights = not runs_only and bool(history.nights)
     rows = [_flat(row) for row in (history.nights if nights else history.runs)]
-    names = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(sys.stdout, list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    write_csv_rows(sys.stdout, rows)
 
 
 def print_history(history: History, *, runs_only: bool) -> None:
     """The nights, what moved over them, and the runs."""
     screen = console()
     if history.nights and not runs_only:
-        screen.print(_nights_table(history.nights))
+        screen.print_table(_nights_table(history.nights))
         for source in dict.fromkeys(night["source"] for night in history.nights):
             own = [night for night in history.nights if night["source"] == source]
-            screen.print(_trends_table(source, own))
+            screen.print_table(_trends_table(source, own))
     if history.runs:
-        screen.print(_runs_table(history.runs))
+        screen.print_table(_runs_table(history.runs))
 
 
 def sparkline(values: Sequence[float | None]) -> str:
@@ -87,24 +81,24 @@ def _nights_table(nights: Sequence[Row]) -> Table:
     table = Table("night, UTC", "verdict", "reviews", "why", header_style="bold", box=SIMPLE_HEAD)
     table.columns[2].justify = "right"
     for night in reversed(nights):
-        status = Text(night["status"].upper(), STATUS_STYLES.get(night["status"], "dim"))
+        status = text(night["status"].upper(), STATUS_STYLES.get(night["status"], "dim"))
         reasons = night["reasons"]
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-        why = Text(f"{reasons[0]}{more}" if reasons else "")
+        why = text(f"{reasons[0]}{more}" if reasons else "")
         table.add_row(f"{night['created_at']:%Y-%m-%d %H:%M}", status, f"{night['rows']:,}", why)
     return table
 
 
 def _trends_table(source: str, nights: Sequence[Row]) -> Table:
     columns = ("", "oldest to newest", "newest", "lowest", "highest")
-    table = Table(*columns, header_style="bold", box=SIMPLE_HEAD, title=Text(source))
+    table = Table(*columns, header_style="bold", box=SIMPLE_HEAD, title=text(source))
     for column in table.columns[2:]:
         column.justify = "right"
     table.columns[1].no_wrap = True
     for name, values in _trends(nights):
         known = [value for value in values if value is not None]
         figures = (values[-1], min(known), max(known))
-        table.add_row(Text(name), sparkline(values), *map(_figure, figures))
+        table.add_row(text(name), sparkline(values), *map(_figure, figures))
     return table
 
 
@@ -138,19 +132,19 @@ def _runs_table(runs: Sequence[Row]) -> Table:
         "adapter",
         header_style="bold",
         box=SIMPLE_HEAD,
-        title=Text(f"Score runs, reviews: {total}"),
+        title=text(f"Score runs, reviews: {total}"),
     )
     for column in table.columns[2:8]:
         column.justify = "right"
     for run in reversed(runs):
         share = _share(run["targets"].get("overall", {}), "negative")
         table.add_row(
-            Text(run["run_id"]),
+            text(run["run_id"]),
             f"{run['finished_at']:%Y-%m-%d %H:%M}",
             *(f"{run[key]:,}" for key in ("total", "scored", "reused", "empty")),
             f"{run['seconds']:.1f}",
             "-" if share is None else f"{share:.0%}",
-            Text(run["adapter"]),
+            text(run["adapter"]),
         )
     return table
 
@@ -176,6 +170,15 @@ def _flat(row: Row) -> dict[str, Any]:
         flat[check["name"]] = check["effect"]
         flat[f"{check['name']}.status"] = check["status"]
     return flat
+
+
+def _readable(value: Any) -> Any:
+    """The same with times as ISO 8601."""
+    if isinstance(value, Mapping):
+        return {name: _readable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(each) for each in value]
+    return _plain(value)
 
 
 def _plain(value: Any) -> Any:

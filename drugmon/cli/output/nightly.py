@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from drugmon.cli.output.verdicts import print_json
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from drugmon.cli.output.terminal import console, print_json, say, text
 
 if TYPE_CHECKING:
     from drugmon.workflows.demo import DemoResult
+    from drugmon.workflows.nightly.check import Checked
     from drugmon.workflows.nightly.result import NightResult
 
 _LOGGER = "drugmon.nightly"
 
 
+class _Lines(logging.StreamHandler[Any]):
+    """Prints each record as one line that cannot act on a terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print `record`."""
+        say(self.format(record), err=True)
+
+
 @contextmanager
 def lines_of_the_night(*, as_json: bool, quiet: bool) -> Iterator[None]:
     """What the night says goes to standard error, line by line; errors only when `quiet`."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Lines()
     handler.setLevel(logging.ERROR if quiet else logging.INFO)
     handler.setFormatter(logging.Formatter("drugmon nightly: %(message)s"))
     if not (as_json or quiet):  # then the last line is printed by `print_night`
@@ -58,7 +70,27 @@ def print_night(result: NightResult, *, as_json: bool, quiet: bool) -> None:
             }
         )
     elif not quiet:
-        print(f"drugmon nightly: {result.line}", flush=True)
+        say(f"drugmon nightly: {result.line}")
+
+
+def print_checked(found: Sequence[Checked], *, as_json: bool, quiet: bool) -> None:
+    """What a night needs and whether it is there; what is missing also where `quiet`."""
+    wrong = sum(not each.ok for each in found)
+    if as_json:
+        print_json({"ok": not wrong, "checked": [asdict(each) for each in found]})
+        return
+    table = Table("", "source", "what", "found", header_style="bold", box=SIMPLE_HEAD)
+    for each in found:
+        mark = text("ok", "green") if each.ok else text("WRONG", "bold red")
+        if not (quiet and each.ok):
+            table.add_row(mark, text(each.source), text(each.what), text(each.says))
+    if table.row_count:
+        console().print_table(table)
+    if not quiet:
+        outcome = (
+            f"failed {wrong} of {len(found)} are wrong" if wrong else f"ok {len(found)} looked at"
+        )
+        say(f"drugmon nightly --check: {outcome}")
 
 
 def print_demo(result: DemoResult, *, quiet: bool) -> None:
@@ -67,5 +99,5 @@ def print_demo(result: DemoResult, *, quiet: bool) -> None:
         return
     counts = Counter(result.statuses)
     told = ", ".join(f"{counts[status]} {status}" for status in sorted(counts)) or "made earlier"
-    print(f"{len(result.statuses) or 'The'} nights of invented reviews: {told}")
-    print(f"drugmon demo: ok open {result.index}", flush=True)
+    say(f"{len(result.statuses) or 'The'} nights of invented reviews: {told}")
+    say(f"drugmon demo: ok open {result.index}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from drugmon.cli.output.verdicts import console, print_json
+from drugmon.cli.output.terminal import Screen, console, print_json, say, text
 
 if TYPE_CHECKING:
     from drugmon.monitoring.checks.summary import Check, Summary
@@ -35,18 +34,17 @@ def print_report(result: ReportResult, *, as_json: bool, quiet: bool, explain: b
     if quiet:
         return None
     for reason in summary.reasons:
-        out.print(Text(f"- {reason}"))
-    print(f"wrote {result.page}")
-    print(
+        out.print(text(f"- {reason}"))
+    say(f"wrote {result.page}")
+    say(
         f"drugmon report: {summary.status} run={summary.run_id} adapter={summary.adapter} "
         f"rows={summary.volume.rows} empty={summary.volume.empty} "
-        f"failed={_count(summary, 'fail')} warned={_count(summary, 'warn')}",
-        flush=True,
+        f"failed={_count(summary, 'fail')} warned={_count(summary, 'warn')}"
     )
     return None
 
 
-def _explain(summary: Summary, out: Console) -> None:
+def _explain(summary: Summary, out: Screen) -> None:
     """Every check as a row, and what was left out."""
     title = f"{summary.source}: {summary.current.told}"
     if summary.reference is not None:
@@ -59,24 +57,24 @@ def _explain(summary: Summary, out: Console) -> None:
         "warn",
         "fail",
         "p, corrected",
-        title=title,
+        title=text(title),
         title_justify="left",
         box=SIMPLE_HEAD,
     )
     for check in summary.checks:
         table.add_row(*_cells(check))
-    out.print(table)
+    out.print_table(table)
     for sentence in summary.left_out:
-        out.print(Text(f"left out: {sentence}", style="dim"))
+        out.print(text(f"left out: {sentence}", style="dim"))
 
 
 def _cells(check: Check) -> list[Text | str]:
     from drugmon.monitoring.checks.told import told_effect, told_limit
 
     return [
-        Text(str(check.status), style=STYLES[check.status]),
-        Text(check.title),
-        Text(check.says),
+        text(str(check.status), style=STYLES[check.status]),
+        text(check.title),
+        text(check.says),
         told_effect(check),
         told_limit(check, check.warn_at),
         told_limit(check, check.fail_at),

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
+from drugmon.cli.output.terminal import console, print_json, print_markdown, say, text, warn
 from drugmon.labels import LABELS
 
 if TYPE_CHECKING:
@@ -27,26 +24,14 @@ if TYPE_CHECKING:
 
 STYLES: Final = {"negative": "red", "neutral": "yellow", "positive": "green"}
 BAR_WIDTH: Final = 20
-LOG_WIDTH: Final = 140
 WIDE: Final = 96
 """Columns of a terminal from which a scored file is shown with its ratings."""
-
-
-def warn(message: str) -> None:
-    """Say what the user should know although the run goes on."""
-    print(f"drugmon: warning: {message}", file=sys.stderr, flush=True)
 
 
 def complain(failures: Sequence[str]) -> None:
     """Say what failed although the run went on."""
     for failure in failures:
-        print(f"drugmon: error: {' '.join(failure.split())}", file=sys.stderr, flush=True)
-
-
-def print_json(value: object, *, to_stderr: bool = False) -> None:
-    """One line of JSON."""
-    line = json.dumps(value, ensure_ascii=False, default=str)
-    print(line, file=sys.stderr if to_stderr else sys.stdout, flush=True)
+        say(f"drugmon: error: {failure}", err=True)
 
 
 def print_score(result: ScoreResult, *, as_json: bool, quiet: bool, to_stderr: bool) -> None:
@@ -55,19 +40,17 @@ def print_score(result: ScoreResult, *, as_json: bool, quiet: bool, to_stderr: b
         return print_json(asdict(result), to_stderr=to_stderr)
     if quiet:
         return None
-    stream = sys.stderr if to_stderr else sys.stdout
     for output in result.outputs:
-        print(f"{'would write' if result.dry_run else 'wrote'} {output}", file=stream)
+        say(f"{'would write' if result.dry_run else 'wrote'} {output}", err=to_stderr)
     verb = "to score" if result.dry_run else "scored"
     on = f" on {result.compute}" if result.compute else ""
     failed = f" failed={len(result.failures)}" if result.failures else ""
     state = "failed" if result.failures else "ok"
-    print(
+    say(
         f"drugmon score: {state} run={result.run_id} adapter={result.adapter} "
         f"total={result.total} {verb.replace(' ', '_')}={result.scored} reused={result.reused} "
         f"empty={result.empty} seconds={result.seconds:.1f}{failed}{on}",
-        file=stream,
-        flush=True,
+        err=to_stderr,
     )
     return None
 
@@ -89,16 +72,15 @@ def print_training(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
         return None
     screen = console()
     screen.print(f"Held-out figures ({result.measured_on}), 95 % intervals:")
-    screen.print(_quality_table(result.qualities))
+    screen.print_table(_quality_table(result.qualities))
     trained, whole = (manifest.training[f"{of}_parameters"] for of in ("trainable", "all"))
     screen.print(
         f"{trained:,} of {whole:,} parameters trained ({trained / whole:.2%}), "
         f"{manifest.training['peak_memory'] / 1e9:.1f} GB of memory at most"
     )
-    print(
+    say(
         f"drugmon train: ok adapter={manifest.identity} folder={result.adapter.folder} "
-        f"macro_f1={_mean_macro_f1(result.qualities):.3f} seconds={result.seconds:.0f}",
-        flush=True,
+        f"macro_f1={_mean_macro_f1(result.qualities):.3f} seconds={result.seconds:.0f}"
     )
     return None
 
@@ -112,16 +94,15 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> N
     if quiet:
         return None
     screen = console()
-    screen.print(_quality_table(evaluation.qualities))
+    screen.print_table(_quality_table(evaluation.qualities))
     for target, quality in evaluation.qualities.items():
-        screen.print(_class_table(target, quality))
+        screen.print_table(_class_table(target, quality))
     for part in evaluation.left_out:
         where = part.target or "all targets"
         screen.print(f"left out of {where}: {part.rows:,} reviews, {part.reason}")
-    print(
+    say(
         f"drugmon evaluate: ok adapter={evaluation.adapter} rows={evaluation.rows} "
-        f"macro_f1={_mean_macro_f1(evaluation.qualities):.3f}",
-        flush=True,
+        f"macro_f1={_mean_macro_f1(evaluation.qualities):.3f}"
     )
     return None
 
@@ -129,22 +110,21 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> N
 def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
     """One review's verdicts with confidence bars."""
     if as_json:
-        return print_json(
-            [asdict(verdict) | {"likeliest": verdict.likeliest} for verdict in verdicts]
-        )
+        told = [asdict(verdict) | {"likeliest": verdict.likeliest} for verdict in verdicts]
+        return print_json({"verdicts": told})
     table = Table("target", "verdict", "confidence", *LABELS, box=None, pad_edge=False)
     for verdict in verdicts:
         filled = round(verdict.confidence * BAR_WIDTH)
-        bar = Text("█" * filled + "░" * (BAR_WIDTH - filled) + f" {verdict.confidence:.0%}")
+        bar = text("█" * filled + "░" * (BAR_WIDTH - filled) + f" {verdict.confidence:.0%}")
         bar.stylize(STYLES[verdict.label])
         shares = [
-            Text(f"{share:.2f}", style="bold" if label == verdict.likeliest else "")
+            text(f"{share:.2f}", style="bold" if label == verdict.likeliest else "")
             for label, share in verdict.probabilities.items()
         ]
-        label = Text(verdict.label, style=STYLES[verdict.label])
+        label = text(verdict.label, style=STYLES[verdict.label])
         table.add_row(verdict.target, label, bar, *shares)
     screen = console()
-    screen.print(table)
+    screen.print_table(table)
     for verdict in verdicts:
         if verdict.likeliest != verdict.label:
             screen.print(
@@ -180,14 +160,14 @@ def print_shown(shown: Shown, *, as_json: bool = False) -> None:
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for name in context:
         table.add_column(
-            Text(name), no_wrap=len(context) < 4, max_width=24 if len(context) < 4 else None
+            text(name), no_wrap=len(context) < 4, max_width=24 if len(context) < 4 else None
         )
     for target in targets:
         table.add_column(target, no_wrap=True, min_width=len("positive 99%"))
     for number, verdicts in enumerate(shown.verdicts):
-        cells = [Text(_cell(shown.context[name][number])) for name in context]
+        cells = [text(_cell(shown.context[name][number])) for name in context]
         table.add_row(*cells, *(_verdict(verdicts[target]) for target in targets))
-    screen.print(table)
+    screen.print_table(table)
     if shown.total > len(shown.verdicts):
         screen.print(f"... and {shown.total - len(shown.verdicts):,} more rows")
     shares = Table("all of these rows", *LABELS, "no text", box=SIMPLE_HEAD, pad_edge=False)
@@ -197,21 +177,21 @@ def print_shown(shown: Shown, *, as_json: bool = False) -> None:
         none = shown.total - sum(counts.values())
         shares.add_row(target, *(f"{counts[label]:,}" for label in LABELS), f"{none:,}")
     if shown.counts:
-        screen.print(shares)
+        screen.print_table(shares)
     by = f", scored by {', '.join(shown.adapters)}" if shown.adapters else ""
-    screen.print(Text(f"{shown.total:,} rows{by}"))
+    screen.print(text(f"{shown.total:,} rows{by}"))
     return None
 
 
 def print_findings(findings: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """What the doctor found."""
     if as_json:
-        return print_json(findings)
-    marks = {True: Text("ok", "green"), False: Text("WRONG", "bold red"), None: Text("")}
+        return print_json({"findings": findings})
+    marks = {True: text("ok", "green"), False: text("WRONG", "bold red"), None: text("")}
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        table.add_row(marks[finding["ok"]], Text(finding["subject"]), Text(finding["says"]))
-    console().print(table)
+        table.add_row(marks[finding["ok"]], text(finding["subject"]), text(finding["says"]))
+    console().print_table(table)
     return None
 
 
@@ -226,7 +206,7 @@ def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -
         wrong = [
             {"name": b.folder.name, "folder": str(b.folder), "error": b.reason} for b in broken
         ]
-        return print_json([*named, *wrong])
+        return print_json({"adapters": [*named, *wrong]})
     table = Table("adapter", "base", "targets", "overall macro-F1", "folder", header_style="bold")
     for adapter in whole:
         manifest = adapter.manifest
@@ -238,7 +218,7 @@ def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -
             f"{overall:.3f}" if overall is not None else "-",
             str(adapter.folder),
         )
-    console().print(table)
+    console().print_table(table)
     for each in broken:
         warn(f"adapter {each.folder.name}: {each.reason}")
     return None
@@ -252,13 +232,8 @@ def print_adapter(adapter: Adapter, *, as_json: bool) -> None:
         return print_json({"digest": adapter.manifest.digest, **asdict(adapter.manifest)})
     card = (adapter.folder / CARD).read_text(encoding="utf-8")
     _, _, body = card.removeprefix("---\n").partition("\n---\n")
-    console().print(Markdown(body or card))
+    print_markdown(body or card)
     return None
-
-
-def console() -> Console:
-    """A table in a log or a pipe is not folded to the 80 columns that rich takes there."""
-    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
 
 
 def _quality_table(qualities: Mapping[str, Quality]) -> Table:
@@ -295,10 +270,10 @@ def _mean_macro_f1(qualities: Mapping[str, Quality]) -> float:
 
 def _verdict(verdict: tuple[str, float] | None) -> Text:
     if verdict is None:
-        return Text("-", style="dim")
+        return text("-", style="dim")
     label, confidence = verdict
     # Nothing is certain, and two digits keep the columns narrow.
-    return Text(f"{label} {min(confidence, 0.99):.0%}", style=STYLES[label])
+    return text(f"{label} {min(confidence, 0.99):.0%}", style=STYLES[label])
 
 
 def _cell(value: object) -> str:

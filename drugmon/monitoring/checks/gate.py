@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from drugmon.checked import check_keys, checked, within
+from drugmon.checked import check_keys, checked, parse_toml, shown, within
 from drugmon.errors import SettingsError, UsageError
 from drugmon.monitoring.checks.summary import AREAS, Status
 
@@ -94,11 +93,13 @@ def read_gate(path: Path | None = None, fail_on: tuple[str, ...] | None = None) 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file of thresholds") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read as TOML ({error})") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
+    values: dict[str, Any] = parse_toml(text, str(path))
+    return values
 
 
 def _over(base: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:
@@ -122,11 +123,14 @@ def _build(
         if section.warn < section.fail if falling else section.warn > section.fail:
             raise SettingsError(f"{where}: {name}: it would fail before it warns")
         sections[name] = section
-    areas = tuple(table["fail_on"])
+    given = table["fail_on"]
+    if not isinstance(given, list | tuple) or not all(isinstance(area, str) for area in given):
+        raise error(f"{where}: fail_on = {shown(given)} will not do: give a list of areas")
+    areas = tuple(given)
     areas = () if areas == (NOTHING,) else areas
     for area in areas:
         if area not in AREAS:
-            raise error(f"{where}: no area {area!r}; valid: {', '.join((*AREAS, NOTHING))}")
+            raise error(f"{where}: no area {shown(area)}; valid: {', '.join((*AREAS, NOTHING))}")
     numbers = {name: table[name] for name in ("alpha", "min_reviews")}
     return replace(checked(Gate, numbers, where), fail_on=areas, **sections)
 

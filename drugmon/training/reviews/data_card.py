@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from drugmon.checked import parse_toml
 from drugmon.errors import TrainingDataError
 
 
@@ -31,9 +31,10 @@ def read_data_card(path: Path) -> DataCard:
         TrainingDataError: it cannot be read, or has other keys than those of `DataCard`.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingDataError(f"data card {path} cannot be read: {error}") from error
+        text = path.read_bytes()
+    except OSError as error:
+        raise TrainingDataError(f"data card {path} cannot be read: {error.strerror}") from error
+    values = parse_toml(text, f"data card {path}", TrainingDataError)
     known = [spec.name for spec in fields(DataCard)]
     if "name" not in values or not set(values) <= set(known):
         raise TrainingDataError(f"data card {path}: give name, and of other keys only {known[1:]}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from drugmon.checked import check_keys, checked, within
+from drugmon.checked import check_keys, checked, parse_toml, within
 from drugmon.errors import RecipeError
 from drugmon.training.recipe import Recipe, load_recipe
 from drugmon.training.trials.search import Search, parse_trial
@@ -96,11 +95,10 @@ def read_plan(path: Path, **changes: Any) -> Plan:
     """
     where = f"experiment {path}"
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except OSError as error:
         raise RecipeError(f"{where} cannot be read ({error.strerror}); check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{where} is not valid TOML: {error}") from error
+    values = parse_toml(text, where, RecipeError)
     check_keys(values, _KEYS, where, RecipeError)
     stages = values.get("stage")
     if not isinstance(stages, list) or not stages:

@@ -67,7 +67,7 @@ class NightAttempts:
     def _write(self) -> None:
         by_folder: dict[Path, list[tuple[Task, Attempt]]] = {}
         for task, attempt in zip(self._config.tasks, self._attempts, strict=True):
-            folder = self._config.folder / task.report.out
+            folder = self._config.path(task.report.out)
             by_folder.setdefault(folder, []).append((task, attempt))
         for folder, entries in by_folder.items():
             try:

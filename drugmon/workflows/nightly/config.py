@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,17 +14,17 @@ from datetime import timedelta
 from glob import escape
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from drugmon.checked import check_keys, checked
+from drugmon.checked import check_keys, checked, parse_toml, shown
 from drugmon.config import EngineConfig
 from drugmon.data.sources import is_pattern
 from drugmon.data.textformat import TextFormat
 from drugmon.errors import SettingsError, UsageError
 from drugmon.monitoring.checks.gate import read_gate
 from drugmon.monitoring.checks.summary import AREAS
+from drugmon.workflows.nightly.notify import url_fault
 from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
-from drugmon.workflows.report.config import parse_reference
+from drugmon.workflows.report.config import Reference, parse_reference
 from drugmon.workflows.report.window import parse_length
 from drugmon.workflows.score.score import ScoreConfig
 
@@ -59,12 +58,16 @@ class NightlyConfig:
     @property
     def state(self) -> Path:
         """The folder of the job's lock and state."""
-        return self.folder / self.job.state
+        return self.path(self.job.state)
 
     @property
     def pages(self) -> Path:
         """The folder of all reports, but those of sources that name another one."""
-        return self.folder / self.out
+        return self.path(self.out)
+
+    def path(self, written: str) -> Path:
+        """What a path in the settings means: relative to their folder, `~` the user's home."""
+        return _path(self.folder, written)
 
 
 _SPAN: Final = re.compile(r"[1-9]\d{0,4}[hdw]", re.ASCII)
@@ -82,11 +85,10 @@ def load_nightly(path: Path) -> NightlyConfig:
             names file and key.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
+    values = parse_toml(text, str(path))
     check_keys(values, ("source", *_SECTIONS), str(path))
     sections = {
         key: checked(kind, values.get(key, {}), f"{path}: {key}") for key, kind in _SECTIONS.items()
@@ -94,7 +96,8 @@ def load_nightly(path: Path) -> NightlyConfig:
     folder = path.resolve().parent
     if not _SPAN.fullmatch(sections["job"].every):
         raise SettingsError(
-            f"{path}: job.every = {sections['job'].every!r} will not do: give a span such as 1d"
+            f"{path}: job.every = {shown(sections['job'].every)} will not do: "
+            "give a span such as 1d"
         )
     _check_notify(values.get("notify", {}), path)
     _check_report(sections["report"], folder, f"{path}: report")
@@ -110,13 +113,31 @@ def load_nightly(path: Path) -> NightlyConfig:
 
 
 def _check_notify(table: Mapping[str, Any], path: Path) -> None:
-    parts = urlsplit(table.get("url", ""))
-    if table.get("url") and not (parts.scheme in ("http", "https") and parts.hostname):
-        raise SettingsError(f"{path}: notify.url will not do: give an http or https address")
+    fault = url_fault(table["url"]) if table.get("url") else None
+    if fault is not None:
+        raise SettingsError(f"{path}: notify.url will not do: {fault}")
     if not isinstance(table.get("command", []), list):
         raise SettingsError(
             f'{path}: notify.command will not do: give a list, such as ["./tell.sh", "reviews"]'
         )
+
+
+def _path(folder: Path, written: str) -> Path:
+    """Raises SettingsError where the home that `~` or `~name` means is not known."""
+    try:
+        return folder / Path(written).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(f"{written}: no home folder is known for it; write it out") from error
+
+
+def reference_of(report: Report, folder: Path) -> Reference:
+    """What the report compares with; a file is relative to `folder`, `~` the user's home.
+
+    Raises:
+        UsageError: it says previous, and no number of runs.
+    """
+    named = report.reference
+    return parse_reference(str(_path(folder, named)) if named.startswith("~") else named, folder)
 
 
 def _span(text: str) -> timedelta:
@@ -130,20 +151,21 @@ def _check_report(report: Report, folder: Path, where: str) -> Report:
             parse_length(report.window)
     except UsageError:
         raise SettingsError(
-            f"{where}.window = {report.window!r} will not do: give new, all, or a span such as 7d"
+            f"{where}.window = {shown(report.window)} will not do: "
+            "give new, all, or a span such as 7d"
         ) from None
     try:
-        parse_reference(report.reference, folder)
+        reference_of(report, folder)
     except UsageError as error:
         raise SettingsError(f"{where}.reference will not do: {error}") from None
     try:
-        read_gate(folder / report.gate if report.gate else None)
+        read_gate(_path(folder, report.gate) if report.gate else None)
     except SettingsError as error:
         raise SettingsError(f"{where}.gate will not do: {error}") from None
     for area in report.fail_on:
         if area not in AREAS:
             raise SettingsError(
-                f"{where}.fail_on = {area!r} will not do: give some of {', '.join(AREAS)}"
+                f"{where}.fail_on = {shown(area)} will not do: give some of {', '.join(AREAS)}"
             )
     return report
 
@@ -194,8 +216,7 @@ def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str
         return ScoreConfig(
             source=_source_in(folder, source.source),
             adapter=_adapter(source.adapter, folder),
-            # A slash at its end, which says that a folder is meant, has to stay.
-            out=os.path.join(folder, source.out) if source.out else None,  # noqa: PTH118
+            out=_as_folder(_path(folder, source.out), source.out) if source.out else None,
             in_place=source.in_place,
             overwrite=source.overwrite,
             table=source.table or None,
@@ -206,7 +227,7 @@ def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str
             text_format=TextFormat(
                 source.encoding or None, source.quoting, source.delimiter or None
             ),
-            history=folder / source.history if source.history else None,
+            history=_path(folder, source.history) if source.history else None,
             engine=engine,
         )
     except UsageError as error:
@@ -215,11 +236,18 @@ def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str
 
 def _source_in(folder: Path, source: str) -> str:
     """A source beside the settings file, whose folder is no part of a glob."""
-    path = str(folder / source)
-    return str(Path(escape(str(folder))) / source) if is_pattern(path) else path
+    path = str(_path(folder, source))
+    if not is_pattern(path) or source.startswith(("~", os.sep)):
+        return path
+    return str(Path(escape(str(folder))) / source)
+
+
+def _as_folder(path: Path, written: str) -> str:
+    """The path with the slash that it was written with, which says that a folder is meant."""
+    return f"{path}{os.sep if written.endswith(os.sep) else ''}"
 
 
 def _adapter(name: str, folder: Path) -> str:
     """An adapter beside the settings file, or in adapters/ there, else a shipped one's name."""
-    found = (place for place in (folder / name, folder / "adapters" / name) if place.is_dir())
+    found = (place for place in (_path(folder, name), folder / "adapters" / name) if place.is_dir())
     return str(next(found, name))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from drugmon.data.verdicts.atomic import open_own, sink_errors
+from drugmon.wording import one_line
 from drugmon.workflows.nightly.settings import Log
 
 NAME: Final = "drugmon.nightly"
@@ -23,6 +24,13 @@ LAST: Final = {"last": True}
 _FORMAT: Final = "%(asctime)s %(levelname)s drugmon nightly: %(message)s"
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
 _BYTES_PER_MB: Final = 1_000_000
+
+
+class _OneLine(logging.Formatter):
+    """One line a record, whatever names stand in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
 
 
 class _LogFile(RotatingFileHandler):
@@ -52,7 +60,7 @@ def log_file(config: Log, folder: Path) -> Iterator[None]:
     if not config.file:
         yield
         return
-    path = folder / config.file
+    path = folder / Path(config.file).expanduser()
     with sink_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = _LogFile(
@@ -61,7 +69,7 @@ def log_file(config: Log, folder: Path) -> Iterator[None]:
             backupCount=config.keep,
             encoding="utf-8",
         )
-    handler.setFormatter(logging.Formatter(_FORMAT, _TIME))
+    handler.setFormatter(_OneLine(_FORMAT, _TIME))
     logger.addHandler(handler)
     try:
         yield

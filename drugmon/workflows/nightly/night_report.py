@@ -8,9 +8,9 @@ from pathlib import Path
 
 from drugmon.data.sources import FileSource, is_pattern, output_path
 from drugmon.data.textformat import TextFormat
-from drugmon.workflows.nightly.config import NightlyConfig, Task
+from drugmon.workflows.nightly.config import NightlyConfig, Task, reference_of
 from drugmon.workflows.nightly.result import SourceNight
-from drugmon.workflows.report.config import ReportConfig, parse_reference, report_config
+from drugmon.workflows.report.config import ReportConfig, report_config
 from drugmon.workflows.score.score import ScoreConfig
 
 _SCORED_FILES = "*.scored.*"
@@ -33,16 +33,16 @@ def night_report_config(
         scored_source(scored),
         table=scored.table,
         adapter=scored.adapter,
-        reference=parse_reference(settings.reference, config.folder),
+        reference=reference_of(settings, config.folder),
         since=since if settings.window == "new" else None,
         last=span,
         date_column=(settings.date_column or None) if span else None,
         by=settings.by,
-        out=config.folder / settings.out,
+        out=config.path(settings.out),
         name=task.name,
         keep=settings.keep,
         fail_on=settings.fail_on or None,
-        gate=config.folder / settings.gate if settings.gate else None,
+        gate=config.path(settings.gate) if settings.gate else None,
         history=scored.history,
         columns=scored.columns,
         text_format=_text_format(scored),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from drugmon import signals
 from drugmon.data.lock import lock_file
 from drugmon.errors import DrugmonError
 from drugmon.workflows.nightly.attempts import NightAttempts
@@ -100,15 +101,18 @@ class _Night:
         """Take a step of one source: its failure is kept, and does not end the night."""
         try:
             yield
+            signals.check()
             return
-        except DrugmonError as error:
-            reason = str(error)
-        except OSError as error:
-            reason = f"{error.filename or 'the system'}: {error.strerror or error}"
         except Exception as error:
-            night.bug = True
-            kind, log = type(error).__name__, self._log_bug()
-            reason = f"a bug in drugmon ({kind}); the details are in {log}"
+            signals.check()
+            if isinstance(error, DrugmonError):
+                reason = str(error)
+            elif isinstance(error, OSError):
+                reason = f"{error.filename or 'the system'}: {error.strerror or error}"
+            else:
+                night.bug = True
+                kind, log = type(error).__name__, self._log_bug()
+                reason = f"a bug in drugmon ({kind}); the details are in {log}"
         night.failures.append(f"{night.name} was not {what}: {' '.join(reason.split())}")
         _log.error("%s", night.failures[-1])
 

@@ -53,7 +53,7 @@ class Log:
 class Notify:
     """A URL and a command that are called at start, success and failure, each within `timeout`."""
 
-    url: str = optional()
+    url: str = optional(secret=True)
     command: tuple[str, ...] = optional(())
     timeout: float = within(10.0, 0.1, 600)
 

@@ -17,7 +17,7 @@ def test_list_tells_what_is_here(drugmon: Callable[..., Any], models: Path) -> N
     for words in ("minilm is in ", "53aa51172d14", "Apache-2.0", "438 MB"):
         assert words in done.out
     assert "fetch NAME gets another: mpnet, flan-t5-small" in done.out
-    entries = json.loads(drugmon("bases", "list", "--json").out)
+    entries = json.loads(drugmon("bases", "list", "--json").out)["bases"]
     assert {entry["name"]: bool(entry["folder"]) for entry in entries}["mpnet"] is False
     assert entries[0]["source"] == MINILM.source
 

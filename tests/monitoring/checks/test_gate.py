@@ -35,7 +35,10 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
         ("alpha = 2", r"alpha = 2.0 will not do: give a number from 1e-06 to 0.5"),
         ('fail_on = ["moon"]', "no area 'moon'; valid: freshness, volume, balance, drift"),
         ("balance = 3", "balance is a section"),
-        ("x = ", "cannot be read as TOML"),
+        ("x = ", "is not valid TOML: "),
+        ("fail_on = 5", "fail_on = 5 will not do: give a list of areas"),
+        ("fail_on = [5]", "fail_on = .5. will not do: give a list of areas"),
+        ("fail_on = [[]]", "will not do: give a list of areas"),
     ],
 )
 def test_what_will_not_do_is_told(tmp_path: Path, text: str, message: str) -> None:

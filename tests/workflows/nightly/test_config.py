@@ -143,6 +143,8 @@ ONE = '[[source]]\nsource = "r.csv"\n'
         (ONE + "[report]\nkeep = 0", ": report.keep = 0 will not do: give a whole number from 1"),
         (ONE + "[source.report]\nkeep = 0", ": source 1.report.keep = 0 will not do"),
         (ONE + '[report]\nwindow = "week"', ": report.window = 'week' will not do: give new, all"),
+        (ONE + '[report]\nreference = "previous:x"', ": report.reference will not do: "),
+        (ONE + '[report]\nreference = "previous:0"', "give how many runs, 1 to 10,000: previous:7"),
         (ONE + '[report]\nfail_on = ["drfit"]', ": report.fail_on = 'drfit' will not do: give "),
         (
             ONE + '[job]\nevery = "daily"',
@@ -152,6 +154,27 @@ ONE = '[[source]]\nsource = "r.csv"\n'
         (ONE + '[notify]\nurl = "ftp://x/"', ": notify.url will not do: give an http or https"),
         (ONE + '[notify]\ncommand = "a b"', ": notify.command will not do: give a list, such as"),
         (ONE + 'id = "x"', ": source 1: --id is for tables; give --table"),
+        (ONE + "[notify]\nurl = ['https://h.example/secret']", ": notify.url will not do: give a"),
+        (
+            ONE + '[notify]\nurl = "http://[::1"',
+            ": notify.url will not do: its host or port is none",
+        ),
+        (ONE + '[notify]\ncommand = ["a\\u0000"]', ", without the character NUL"),
+        (ONE + 'encoding = "a\\u0000"', ": source 1.encoding = 'a\\x00' will not do"),
+        (ONE + "columns = { text = 'a' , \"b\\u0000\" = 'c'}", ": source 1.columns = "),
+        (
+            ONE + f"[job]\nlock_wait = {'9' * 5000}",
+            "is not valid TOML: a number has too many digits",
+        ),
+        (
+            ONE + f"[job]\nlock_wait = 0x{'f' * 5000}",
+            ": job.lock_wait = what stands there will not",
+        ),
+        (ONE + f"[job]\nstate = {'[' * 5000}{']' * 5000}", "it is nested too deeply"),
+        (ONE + f"[job]\nstate.{'a.' * 5000}b = 1", ": job.state = what stands there will not do"),
+        (ONE + "[report]\nfail_on = 5", ": report.fail_on = 5 will not do: give a list of texts"),
+        (ONE + "[source.report]\nfail_on = 5", ": source 1.report.fail_on = 5 will not do"),
+        (ONE + "report = 5", ": source 1.report = 5 will not do"),
         (ONE + ONE, ": several sources are called 'r'; give each a name of its own"),
     ],
 )
@@ -184,3 +207,27 @@ def test_the_folder_of_the_settings_is_no_part_of_a_glob(tmp_path: Path) -> None
     assert [source.path.name for source in found] == ["a.csv", "b[2].csv"]
     assert scored_source(every.score) == f"{escape(str(folder))}/inbox/*.scored.*"
     assert scored_source(second.score) == f"{folder}/inbox/b[2].scored.csv"
+
+
+def test_a_url_that_will_not_do_is_not_told(tmp_path: Path) -> None:
+    for value in ("['https://h.example/secret']", "'https://h.example/se cret'", "5"):
+        with pytest.raises(SettingsError) as caught:
+            load(tmp_path, f"{ONE}[notify]\nurl = {value}")
+        assert "cret" not in str(caught.value)
+
+
+def test_home_folders_are_meant_where_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/nobody")
+    paths = 'source = "~/r.csv"\nout = "~/scored/"\nhistory = "~/h.duckdb"\nadapter = "~/mine"'
+    more = '[report]\nout = "~/reports"\n[job]\nstate = "~/state"'
+    config = load(tmp_path, f"[[source]]\n{paths}\n{more}")
+    (task,) = config.tasks
+    assert task.score.source == "/home/nobody/r.csv"
+    assert task.score.out == "/home/nobody/scored/"
+    assert task.score.history == Path("/home/nobody/h.duckdb")
+    assert config.pages == Path("/home/nobody/reports")
+    assert config.state == Path("/home/nobody/state")
+    with pytest.raises(SettingsError, match="no home folder is known for it; write it out"):
+        load(tmp_path, '[[source]]\nsource = "~no-such-user-here/r.csv"')

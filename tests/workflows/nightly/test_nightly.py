@@ -5,8 +5,11 @@ Scoring is real, with the tiny adapter; reports are stand-ins that end as a test
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import signal
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from drugmon import signals
 from drugmon.data.history.histories import night_of
 from drugmon.errors import SourceError
 from drugmon.monitoring.checks.record import report_record
@@ -327,3 +331,21 @@ def test_an_index_that_cannot_be_written_does_not_end_the_night(job: Job) -> Non
     (job.folder / "reports" / ATTEMPTS).mkdir(parents=True)
     assert job.run().exit_code == 0
     assert "WARNING drugmon nightly: the index of all nights does not tell of this one: " in job.log
+
+
+def test_a_night_that_is_asked_to_end_does_not_go_on(job: Job, reports: Reports) -> None:
+    """Also where a library made an error of the signal, as DuckDB does within a query."""
+    before = signal.getsignal(signal.SIGTERM)
+    signals.install()
+
+    with contextlib.suppress(signals.Terminated):
+        os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        with pytest.raises(signals.Terminated):
+            job.run()
+    finally:
+        signals.install()
+        signal.signal(signal.SIGTERM, before)
+    assert reports.asked == []
+    attempts = read_attempts(job.folder / "reports")
+    assert {each.failures for each in attempts} == {("the night was cut off: Terminated",)}

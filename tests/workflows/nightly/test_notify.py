@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import socket
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from drugmon.workflows.nightly.notify import News, event_url, notify
+from drugmon.workflows.nightly.notify import News, event_url, notify, url_fault
 from drugmon.workflows.nightly.settings import Notify
 
 END = News("success", "warn", 0, "warn sources=1", "/srv/reports/index.html")
@@ -154,3 +155,72 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
         notify(Notify(url=f"https://127.0.0.1:{server.getsockname()[1]}"), tmp_path, END)
         thread.join()
     assert "CERTIFICATE_VERIFY_FAILED" in caplog.text
+
+
+def test_a_server_that_dribbles_is_left(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Every byte begins a socket's timeout anew: the call as a whole has one."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def dribble() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not over.wait(0.05):
+                    connection.sendall(b"X: y\r\n")
+
+        thread = threading.Thread(target=dribble)
+        thread.start()
+        began = time.monotonic()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/secret"
+        notify(Notify(url=url, timeout=0.5), tmp_path, END)
+        took = time.monotonic() - began
+        over.set()
+        thread.join()
+    assert took < 3
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "notify.url at 127.0.0.1 was not reached for 'success': timed out after 0.5 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("https://hc.example/ping/secret", None),
+        ("http://[::1]:8000/secret?a=b", None),
+        ("http://[::1", "its host or port is none"),
+        ("http://h.example:99999/secret", "its host or port is none"),
+        ("http://h.example:x/secret", "its host or port is none"),
+        ("ftp://h.example/secret", "give an http or https address"),
+        ("http:///secret", "give an http or https address"),
+        ("https://h.example/secr et", "write what is not ASCII"),
+        ("https://h.example/s\nx", "write what is not ASCII"),
+        ("https://hü.example/secret", "write what is not ASCII"),
+        ("https://h.example/gehört", "write what is not ASCII"),
+        ("https://" + "h" * 64 + ".example/", "1 to 63 between the dots"),
+        ("https://h..example/", "1 to 63 between the dots"),
+        ("https://h.example/" + "x" * 3000, "give at most 2048 characters"),
+    ],
+)
+def test_a_url_that_cannot_be_called_is_found_before(url: str, fault: str | None) -> None:
+    told = url_fault(url)
+    assert told is None if fault is None else fault in str(told)
+    assert "secret" not in str(told)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/se cret", "http://hü:1/secret"])
+def test_whatever_the_url_it_stays_secret_and_the_night_goes_on(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    notify(Notify(url=url), tmp_path, END)
+    (record,) = caplog.records
+    assert "was not reached for 'success': " in record.getMessage()
+    assert "cret" not in caplog.text
+
+
+def test_a_command_with_a_nul_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    notify(Notify(command=("tell\0",)), tmp_path, END)
+    assert "cannot be run: embedded null byte" in caplog.text

@@ -1,0 +1,157 @@
+"""Check a nightly job before its first night: all that its settings name, and nothing is scored."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from drugmon.data.sources import StandardInput, resolve_scored, resolve_source
+from drugmon.errors import DrugmonError, SinkError, SourceError
+from drugmon.models.adapters.adapter import open_adapter
+from drugmon.models.files import REFERENCE
+from drugmon.monitoring.checks.gate import read_gate
+from drugmon.workflows.nightly.config import NightlyConfig, Task, reference_of
+from drugmon.workflows.nightly.night_report import scored_source
+from drugmon.workflows.report.config import Files, Previous
+from drugmon.workflows.score.score import score
+
+_ROOM: Final = 100_000_000
+"""Bytes that a disk has to have free, beside twice the size of the source."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One thing that a night needs: whose it is, what, whether it is there, and in words."""
+
+    source: str
+    what: str
+    ok: bool
+    says: str
+
+
+def check_night(config: NightlyConfig) -> list[Checked]:
+    """Look at everything that a night of `config` needs; what is missing is told, not raised."""
+    found = [_checked("", what, look) for what, look in _of_job(config)]
+    for task in config.tasks:
+        found += [_checked(task.name, what, look) for what, look in _of_task(config, task)]
+    return found
+
+
+Look = Callable[[], str]
+"""Says what was found.
+
+Raises DrugmonError or OSError where that will not do.
+"""
+
+
+def _checked(source: str, what: str, look: Look) -> Checked:
+    try:
+        return Checked(source, what, True, look())
+    except DrugmonError as error:
+        return Checked(source, what, False, str(error))
+    except OSError as error:
+        return Checked(source, what, False, f"{error.filename or what}: {error.strerror or error}")
+
+
+def _of_job(config: NightlyConfig) -> Iterator[tuple[str, Look]]:
+    yield "lock and state", lambda: _writable(config.state)
+    if config.log.file:
+        yield "log", lambda: _writable(config.path(config.log.file).parent)
+    if config.notify.url:
+        yield "notify.url", lambda: "its form will do; it is not called"
+    if config.notify.command:
+        yield "notify.command", lambda: _command(config.notify.command[0], config.folder)
+
+
+def _of_task(config: NightlyConfig, task: Task) -> Iterator[tuple[str, Look]]:
+    yield "adapter", lambda: _adapter(task)
+    yield "rows", lambda: _rows(task)
+    yield "output", lambda: _room(_output_folder(task), _size_of(task))
+    yield "reports", lambda: _room(config.path(task.report.out), 0)
+    yield "reference", lambda: _reference(config, task)
+    yield "gate", lambda: _gate(config, task)
+
+
+def _adapter(task: Task) -> str:
+    adapter = open_adapter(task.score.adapter or "")
+    adapter.verify()
+    adapter.base()
+    return f"{adapter.manifest.identity} and its base are what they should be"
+
+
+def _rows(task: Task) -> str:
+    warnings: list[str] = []
+    result = score(replace(task.score, dry_run=True), warn=warnings.append)
+    told = f"{result.scored:,} of {result.total:,} rows would be scored"
+    return "; ".join([told, *warnings])
+
+
+def _reference(config: NightlyConfig, task: Task) -> str:
+    reference = reference_of(task.report, config.folder)
+    if isinstance(reference, Previous):
+        return f"the {reference.count} runs before"
+    if isinstance(reference, Files):
+        return f"{len(resolve_scored(reference.path))} scored files, {reference.path}"
+    adapter = open_adapter(task.score.adapter or "")
+    if not (adapter.folder / REFERENCE).is_file():
+        raise SourceError(f"{adapter.manifest.identity} has no profile of held-out reviews")
+    return "the adapter's held-out reviews"
+
+
+def _gate(config: NightlyConfig, task: Task) -> str:
+    named = task.report.gate
+    gate = read_gate(config.path(named) if named else None, task.report.fail_on or None)
+    return f"{named or 'the packaged one'}; decides by {', '.join(gate.fail_on) or 'nothing'}"
+
+
+def _command(name: str, folder: Path) -> str:
+    # As a shell does: a name with a slash is a path, here from the folder of the settings.
+    path = str(folder / name) if os.sep in name else name
+    if shutil.which(path) is None:
+        raise SourceError(f"{name}: no such command, or it is not executable")
+    return f"{name} is there; it is not run"
+
+
+def _size_of(task: Task) -> int:
+    if task.score.table:
+        return Path(task.score.source).stat().st_size
+    sources = resolve_source(task.score.source)
+    if isinstance(sources, StandardInput):
+        return 0
+    return sum(source.path.stat().st_size for source in sources)
+
+
+def _output_folder(task: Task) -> Path:
+    target = Path(task.score.source if task.score.table else scored_source(task.score))
+    if target.is_file() and not os.access(target, os.W_OK):
+        raise SinkError(f"{target}: cannot be written; let this user write it")
+    return target.parent
+
+
+def _room(folder: Path, size: int) -> str:
+    written = _writable(folder)
+    free = shutil.disk_usage(_existing(folder)).free
+    needed = 2 * size + _ROOM
+    if free < needed:
+        raise SinkError(
+            f"{folder}: {free / 1e9:.1f} GB are free, {needed / 1e9:.1f} GB are wanted; make room"
+        )
+    return f"{written}, {free / 1e9:,.1f} GB free"
+
+
+def _writable(folder: Path) -> str:
+    there = _existing(folder)
+    if not there.is_dir():
+        raise SinkError(f"{there}: is no folder; name another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise SinkError(f"{there}: cannot be written; let this user write there")
+    return f"{folder} can be {'written' if there == folder else 'made'}"
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -1,0 +1,104 @@
+"""One way out: what commands print goes through `terminal`, and acts on nothing."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.table import Table
+
+import drugmon.cli
+from drugmon.cli.output.terminal import (
+    SCHEMA_VERSION,
+    Screen,
+    console,
+    csv_cell,
+    print_json,
+    print_markdown,
+    say,
+    say_verbatim,
+    text,
+    warn,
+    write_csv_rows,
+)
+
+CLI = Path(drugmon.cli.__file__).parent
+EVIL = "[/x][bold]\x1b]0;owned\x07\x1b[2J:smile:\ndrugmon nightly: ok"
+
+
+def test_nothing_is_printed_past_it() -> None:
+    """A `print`, an `echo`, a rich console, a text or a CSV writer elsewhere is a leak."""
+    own = CLI / "output" / "terminal.py"
+    leaks = []
+    for path in sorted(CLI.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if path != own and called in (
+                *("print", "click.echo", "click.echo_via_pager", "Console", "Text", "Markdown"),
+                *("csv.writer", "csv.DictWriter", "json.dumps", "sys.stdout.write"),
+            ):
+                leaks.append(f"{path.relative_to(CLI)}:{node.lineno}: {called}")  # type: ignore[attr-defined]
+    assert leaks == []
+
+
+def test_names_are_texts_in_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(EVIL, title=EVIL)
+    table.add_row(EVIL)
+    table.add_row(text(EVIL, "bold"))
+    console().print_table(table)
+    console().print(EVIL)
+    said = capsys.readouterr().out
+    assert said.count("[/x][bold]\\x1b]0;owned\\x07\\x1b[2J:smile: drugmon nightly: ok") == 5
+    assert "\x1b" not in said
+    assert not [line for line in said.splitlines() if line.startswith("drugmon")]
+
+
+def test_lines_json_and_cards_do_not_act(capsys: pytest.CaptureFixture[str]) -> None:
+    say(EVIL)
+    warn(EVIL)
+    print_json({"name": f"{EVIL}\x9b\u202e"})
+    print_markdown(f"# {EVIL}")
+    say_verbatim("a = 1\n\x1b\n")
+    said, told = capsys.readouterr()
+    assert "\x1b" not in said + told
+    assert "\x9b" not in said
+    assert told.count("\n") == 1
+    line = next(line for line in said.splitlines() if line.startswith("{"))
+    assert json.loads(line) == {"schema_version": SCHEMA_VERSION, "name": f"{EVIL}\x9b\u202e"}
+    assert said.endswith("a = 1\n\\x1b\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "' =1"),
+        ("a\nb", "a b"),
+        (-0.5, -0.5),
+        (None, None),
+        ("Zoloft", "Zoloft"),
+    ],
+)
+def test_no_cell_is_a_formula(value: object, cell: object) -> None:
+    assert csv_cell(value) == cell
+
+
+def test_names_of_columns_are_cells_too() -> None:
+    stream = io.StringIO()
+    write_csv_rows(stream, [{"=a": 1, "b": "x"}, {"c": "@y"}])
+    assert stream.getvalue() == "'=a,b,c\n1,x,\n,,'@y\n"
+
+
+def test_a_table_that_does_not_fit_says_so() -> None:
+    table = Table(*(f"column-{number}" for number in range(9)))
+    table.add_row(*(f"cell-{number}" for number in range(9)))
+    for width, fits in ((200, True), (40, False)):
+        stream = io.StringIO()
+        Screen(file=stream, width=width, markup=False).print_table(table)
+        assert ("widen the terminal, or pipe it" in " ".join(stream.getvalue().split())) != fits
