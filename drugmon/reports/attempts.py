@@ -117,7 +117,7 @@ def _trim(path: Path) -> None:
 
 def _plain(attempt: Attempt) -> Mapping[str, Any]:
     return {
-        name: value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
+        name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in asdict(attempt).items()
     }
 

@@ -228,7 +228,7 @@ def test_show_tells_what_is_wrong(drugmon: Command, place: Path) -> None:
     drugmon("sample", "reviews.csv")
     unscored = drugmon("show", "reviews.csv")
     assert unscored.code == 1
-    assert "reviews.csv: has no verdicts; score it first" in unscored.err
+    assert "reviews.csv: holds no verdicts; name what `drugmon score` wrote" in unscored.err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from drugmon.monitoring.checks.summary import Status
 from drugmon.reports import attempts as module
 from drugmon.reports.attempts import ATTEMPTS, Attempt, read_attempts, write_attempts
 
-BEGAN = datetime(2026, 11, 26, 3, 15, tzinfo=UTC)
+# A night that follows within the second comes after the one before, too.
+BEGAN = datetime(2026, 11, 26, 3, 15, 1, 250_000, tzinfo=UTC)
 OPEN = Attempt("0123456789ab", "job", "reviews", BEGAN, 24.0)
 ENDED = replace(
     OPEN,

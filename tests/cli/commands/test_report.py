@@ -32,10 +32,8 @@ def test_a_failed_gate_is_exit_code_4_with_its_reasons(
     (page,) = out.glob("*-*/index.html")
     assert f"wrote {page}" in done.out
     itself = drugmon("report", night, "--reference", night, "--out", out, "--fail-on", "balance")
-    assert itself.code == 0
-    assert itself.out.splitlines()[-1].startswith("drugmon report: unjudged run="), (
-        "rows are never compared with themselves"
-    )
+    assert itself.code == 2
+    assert "has no rows but those judged here; name scored reviews from another time" in itself.err
 
 
 def test_json_is_the_summary_and_explain_a_table(
