@@ -19,6 +19,10 @@ class SourceError(DrugmonError):
     """A source cannot be read as reviews."""
 
 
+class DamagedError(SourceError):
+    """A database file is damaged, or is none."""
+
+
 class SinkError(DrugmonError):
     """The verdicts cannot be written; the target is as it was."""
 

@@ -4,6 +4,11 @@
 -- What the open database is called in qualified names.
 SELECT current_database();
 
+-- name: is_in_memory
+-- Whether the open database has no file: a csv or parquet file is opened as a view in memory.
+SELECT count(*) > 0 FROM duckdb_databases()
+WHERE database_name = current_database() AND path IS NULL;
+
 -- name: list_tables
 -- Every table and view of the database.
 SELECT table_schema, table_name, table_type = 'VIEW' AS is_view

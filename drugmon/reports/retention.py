@@ -7,6 +7,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from drugmon.data.history.night_file import read_night
+from drugmon.data.history.output import Output
+
 SUMMARY: Final = "summary.json"
 NIGHT: Final = "night.json"
 """What the index of all reports takes of one."""
@@ -16,8 +19,14 @@ PAGES: Final = ("index.html", "drift.html", "quality.html")
 _NAME: Final = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]+")
 
 
-def prune(out: Path, source: str, keep: int) -> list[Path]:
-    """Remove all but the `keep` newest reports of `source` in `out`; return what went, by age.
+def prune(out: Path, source: str, keep: int, output: Output | None = None) -> list[Path]:
+    """Remove all but the `keep` newest reports of a source in `out`; return what went, by age.
+
+    Args:
+        out: the folder of all reports.
+        source: what the source is called.
+        keep: how many stay.
+        output: what was judged; reports that do not tell it count by the source's name alone.
 
     A report is a folder `<date>-<run>` whose summary tells that run. Of it, drugmon's own files are
     removed, the summary last, so that a removal that was cut off is finished by the next one; the
@@ -26,7 +35,8 @@ def prune(out: Path, source: str, keep: int) -> list[Path]:
     Raises:
         OSError: a file cannot be removed.
     """
-    reports = sorted((created, folder) for folder, created in _reports(out, source).items())
+    of_source = _reports(out, source, output)
+    reports = sorted((created, folder) for folder, created in of_source.items())
     gone = [folder for _, folder in reports[: max(0, len(reports) - keep)]]
     for folder in gone:
         for name in (*PAGES, NIGHT, SUMMARY):
@@ -36,13 +46,13 @@ def prune(out: Path, source: str, keep: int) -> list[Path]:
     return gone
 
 
-def _reports(out: Path, source: str) -> dict[Path, str]:
-    """The folders of reports of `source`, and when each was made."""
+def _reports(out: Path, source: str, output: Output | None) -> dict[Path, str]:
+    """The folders of reports of a source, and when each was made."""
     found = {}
     for folder in out.iterdir() if out.is_dir() else ():
         if _NAME.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
             created = _created(folder, source)
-            if created is not None:
+            if created is not None and _output_of(folder, out) in (output, None):
                 found[folder] = created
     return found
 
@@ -56,3 +66,11 @@ def _created(folder: Path, source: str) -> str | None:
         return None
     known = isinstance(created, str) and own == source and folder.name.endswith(f"-{run}")
     return created if known else None
+
+
+def _output_of(folder: Path, out: Path) -> Output | None:
+    """What the report in `folder` judged; None where it does not tell."""
+    try:
+        return read_night(folder / NIGHT, out).output
+    except (OSError, ValueError):
+        return None

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from statistics import median_low
-from typing import Any, Final
+from typing import Final
 
+from drugmon.data.history.records import ReportRecord
 from drugmon.monitoring.checks.summary import Status
 from drugmon.reports.attempts import Attempt
-
-Night = Mapping[str, Any]
-"""One report of the history, as `drugmon.data.history.histories.read_nights` gives it."""
 
 _LATE: Final = 1.5
 """A night is missing where the next one comes later than so many times the usual interval."""
@@ -68,13 +66,15 @@ class Entry:
     rows: int | None = None
     reasons: tuple[str, ...] = ()
     page: str | None = None
-    report: Night | None = None
+    report: ReportRecord | None = None
     every: timedelta | None = None
     nights: int = 1
     until: datetime | None = None
 
 
-def timeline(reports: Iterable[Night], attempts: Iterable[Attempt], now: datetime) -> list[Entry]:
+def timeline(
+    reports: Iterable[ReportRecord], attempts: Iterable[Attempt], now: datetime
+) -> list[Entry]:
     """Return the nights of one source, oldest first.
 
     Args:
@@ -82,7 +82,7 @@ def timeline(reports: Iterable[Night], attempts: Iterable[Attempt], now: datetim
         attempts: the attempts of its job, in any order.
         now: up to when nights may be missing.
     """
-    entries = {report["page"]: _of_report(report) for report in reports}
+    entries = {report.page: _of_report(report) for report in reports}
     others = []
     for attempt in attempts:
         known = entries.get(attempt.page) if attempt.page is not None else None
@@ -110,15 +110,15 @@ def interval(entries: Sequence[Entry]) -> timedelta | None:
     return usual if near >= _REGULAR_SHARE * len(gaps) else None
 
 
-def _of_report(report: Night) -> Entry:
-    when = report["created_at"].astimezone(UTC)
+def _of_report(report: ReportRecord) -> Entry:
+    when = report.created_at.astimezone(UTC)
     return Entry(
         when,
-        Outcome(report["status"]),
+        Outcome(report.status),
         when,
-        rows=report["rows"],
-        reasons=tuple(report["reasons"]),
-        page=report["page"],
+        rows=report.rows,
+        reasons=tuple(report.reasons),
+        page=report.page,
         report=report,
     )
 

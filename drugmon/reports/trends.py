@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from drugmon import __version__
+from drugmon.data.history.output import Output
+from drugmon.data.history.records import ReportRecord
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.monitoring.checks.summary import Status
 from drugmon.reports.attempts import Attempt
 from drugmon.reports.pages import environment
-from drugmon.reports.plots.trend_charts import TrendSection, absent_night, trend_sections
-from drugmon.reports.timeline import Entry, Night, Outcome, interval, timeline
+from drugmon.reports.plots.trend_charts import AbsentNight, TrendSection, trend_sections
+from drugmon.reports.timeline import Entry, Outcome, interval, timeline
 
 INDEX: Final = "index.html"
 RECENT: Final = 60
@@ -67,7 +69,7 @@ class SourceTrends:
 
 
 def write_index(
-    nights: Sequence[Night],
+    nights: Sequence[ReportRecord],
     folder: Path,
     attempts: Sequence[Attempt] = (),
     now: datetime | None = None,
@@ -90,25 +92,22 @@ def write_index(
 
 
 def render_index(
-    nights: Sequence[Night],
+    nights: Sequence[ReportRecord],
     folder: Path,
     attempts: Sequence[Attempt] = (),
     now: datetime | None = None,
 ) -> str:
     """The index as an HTML document, to be written as UTF-8; arguments as of `write_index`."""
     now = (now or datetime.now(UTC)).astimezone(UTC)
-    names = sorted({*(night["source"] for night in nights), *(each.source for each in attempts)})
+    by_title = _by_title(nights)
+    attempted = _titles_of(attempts, by_title)
     sources = [
         _trends(
-            name,
-            timeline(
-                [night for night in nights if night["source"] == name],
-                [attempt for attempt in attempts if attempt.source == name],
-                now,
-            ),
+            title,
+            timeline(by_title.get(title, ()), attempted.get(title, ()), now),
             now,
         )
-        for name in names
+        for title in sorted({*by_title, *attempted})
     ]
     template = environment().get_template("trends.html")
     return template.render(
@@ -120,6 +119,47 @@ def render_index(
         version=__version__,
         is_there=lambda page: page is not None and (folder / page / INDEX).is_file(),
     )
+
+
+def _by_title(nights: Sequence[ReportRecord]) -> dict[str, list[ReportRecord]]:
+    """The nights of every source; what is called alike gets its folder into its title."""
+    outputs: dict[str, set[Output]] = {}
+    for night in nights:
+        of_source = outputs.setdefault(night.source, set())
+        if night.output is not None:
+            of_source.add(night.output)
+    by_title: dict[str, list[ReportRecord]] = {}
+    for night in nights:
+        by_title.setdefault(_title(night, outputs[night.source]), []).append(night)
+    return by_title
+
+
+def _title(night: ReportRecord, called_alike: Iterable[Output]) -> str:
+    folders = {output: output.path.parent.name for output in called_alike}
+    if len(folders) < 2:
+        return night.source
+    if night.output is None:
+        return f"{night.source}, from before its folder was noted"
+    if len(set(folders.values())) == len(folders):
+        return f"{night.source} in {folders[night.output]}"
+    return f"{night.source}: {night.output}"
+
+
+def _titles_of(
+    attempts: Sequence[Attempt], by_title: Mapping[str, Sequence[ReportRecord]]
+) -> dict[str, list[Attempt]]:
+    """The attempts by the title of their source: that of the pages which its job has made of it."""
+    of_page = {night.page: title for title, nights in by_title.items() for night in nights}
+    of_job = {
+        (attempt.job, attempt.source): of_page[attempt.page]
+        for attempt in attempts
+        if attempt.page in of_page
+    }
+    titled: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        title = of_job.get((attempt.job, attempt.source), attempt.source)
+        titled.setdefault(title, []).append(attempt)
+    return titled
 
 
 def ago(age: timedelta) -> str:
@@ -139,12 +179,12 @@ def _worst(outcomes: Sequence[Outcome]) -> Outcome | None:
 
 def _trends(source: str, entries: Sequence[Entry], now: datetime) -> SourceTrends:
     reports = [entry.report for entry in entries if entry.report is not None]
-    drawn = [entry.report or absent_night(entry.when) for entry in entries]
+    drawn = [entry.report or AbsentNight(entry.when) for entry in entries]
     attempted = [entry for entry in entries if entry.outcome is not Outcome.MISSING]
     every, newest = interval(entries), attempted[-1]
     return SourceTrends(
         source=source,
-        adapter=reports[-1]["adapter"] if reports else None,
+        adapter=reports[-1].adapter if reports else None,
         nights=tuple(reversed(entries)),
         strip=tuple(_strip(entries)[-RECENT:]),
         sections=trend_sections(drawn) if reports else (),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from drugmon.data.history.histories import (
-    history_of,
-    read_history,
-    read_nights,
-    read_run_numbers,
-)
+from drugmon.data.duckdb.database import connect
+from drugmon.data.duckdb.relation import Relation, is_there
+from drugmon.data.history.files import read_history
+from drugmon.data.history.output import MAIN, Output
+from drugmon.data.history.places import history_of
+from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.sources import FileSource, output_path
 from drugmon.errors import SourceError
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,15 +30,11 @@ class HistoryConfig:
 
 @dataclass(frozen=True)
 class History:
-    """What was recorded in `database`, oldest first.
-
-    A run is a `RunRecord` as a mapping, with `targets` by name where its numbers were kept; a night
-    is what `read_nights` gives.
-    """
+    """What was recorded in `database`, oldest first."""
 
     database: Path
-    runs: tuple[Row, ...]
-    nights: tuple[Row, ...]
+    runs: tuple[RunRecord, ...]
+    nights: tuple[ReportRecord, ...]
 
 
 def history(config: HistoryConfig) -> History:
@@ -57,20 +49,21 @@ def history(config: HistoryConfig) -> History:
         raise SourceError(
             f"{database}: no history; drugmon score makes one beside its output, or name another"
         )
-    runs = _runs(database, config.lock_timeout)
-    nights = read_nights(database, config.lock_timeout)
-    names = _names(config)
-    if names:
-        runs = [run for run in runs if _concerns(names, run["source"], run["output"])]
-        known = {run["run_id"] for run in runs}
+    recorded = read_history(database, config.lock_timeout)
+    runs, nights = list(recorded.runs), list(recorded.reports)
+    outputs = _outputs(config, database)
+    if outputs is not None:
+        runs = [run for run in runs if run.output in outputs]
+        run_ids = {run.run_id for run in runs}
         nights = [
             night
             for night in nights
-            # A night may call its source by another name: then it is known by what was scored.
-            if _concerns(names, night["source"]) or not known.isdisjoint(night["scored_runs"])
+            # Of nights that do not tell what they judged, it is known by what was scored.
+            if night.output in outputs
+            or (night.output is None and not run_ids.isdisjoint(night.scored_runs))
         ]
     if not runs and not nights:
-        what = f" of {config.table or config.path.name}" if names else ""
+        what = f" of {config.table or config.path.name}" if outputs is not None else ""
         raise SourceError(f"{database}: no run or report{what} is recorded there")
     newest = slice(-config.limit if config.limit else None, None)
     return History(database, tuple(runs[newest]), tuple(nights[newest]))
@@ -82,32 +75,25 @@ def _database(path: Path) -> Path:
     return history_of(path) if _is_file_of_reviews(path) else path
 
 
-def _runs(database: Path, lock_timeout: float) -> list[Row]:
-    targets: dict[tuple[str, str], dict[str, Row]] = {}
-    for each in read_run_numbers(database, lock_timeout):
-        targets.setdefault((each.run_id, each.output), {})[each.target] = asdict(each)
-    return [
-        {**asdict(run), "targets": targets.get((run.run_id, run.output), {})}
-        for run in read_history(database, lock_timeout)
-    ]
-
-
-def _names(config: HistoryConfig) -> set[str]:
-    """What the source or the output of a run may be called; empty where all are meant."""
+def _outputs(config: HistoryConfig, database: Path) -> set[Output] | None:
+    """What a run or a report may be of; None where all are meant."""
     if config.table:
-        return {config.table}
+        return {_table(config.table, database, config.lock_timeout)}
     if not _is_file_of_reviews(config.path) or config.path.is_dir():
-        return set()
+        return None
     scored = output_path(FileSource.of(config.path), None, in_place=False)
-    return {config.path.name, scored.name}
+    return {Output.of_file(config.path), Output.of_file(scored)}
 
 
-def _concerns(names: Iterable[str], *recorded: str) -> bool:
-    return any(
-        each == name or each.endswith((f"/{name}", f":{name}", f" {name}"))
-        for each in recorded
-        for name in names
-    )
+def _table(name: str, database: Path, lock_timeout: float) -> Output:
+    """The table that is called `name`; one that is gone may still have its history."""
+    where = f"{database}, table {name}"
+    with connect(database, read_only=True, lock_timeout=lock_timeout) as connection:
+        if not is_there(connection, name):
+            schema, dot, table = name.partition(".")
+            return Output.of_table(database, *((schema, table) if dot else (MAIN, name)))
+        relation = Relation.find(connection, name, where)
+    return Output.of_table(database, relation.schema, relation.name)
 
 
 def _is_file_of_reviews(path: Path) -> bool:

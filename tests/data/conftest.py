@@ -16,7 +16,8 @@ import pytest
 from drugmon.data.columns import resolve_columns
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import open_reader, open_writer, read_windows
-from drugmon.data.history.runs import RunRecord
+from drugmon.data.history.output import Output
+from drugmon.data.history.records import RunRecord
 from drugmon.data.reviews import Texts
 from drugmon.data.selection import Selection
 from drugmon.data.sources import FileSource
@@ -80,7 +81,7 @@ def a_run(**changes: Any) -> RunRecord:
         "started_at": SCORED_AT,
         "finished_at": SCORED_AT,
         "source": "reviews",
-        "output": "reviews_scored",
+        "output": Output(Path("/data/reviews_scored")),
         "adapter": "tiny@1",
         "total": 3,
         "scored": 2,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from drugmon.data.history.records import ReportRecord
 from drugmon.labels import LABELS
 from drugmon.monitoring.checks.summary import Summary
 from drugmon.reports.analysts.pages import ClassTask, EvidentlyInput
@@ -29,7 +29,7 @@ def nights() -> Mapping[str, Callable[[], Summary]]:
 
 
 @pytest.fixture(name="history")
-def _history() -> Callable[[int], list[dict[str, Any]]]:
+def _history() -> Callable[[int], list[ReportRecord]]:
     """The maker of a history."""
     return history
 

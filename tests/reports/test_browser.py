@@ -14,6 +14,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from drugmon.data.history.records import ReportRecord
 from drugmon.monitoring.checks.summary import Summary
 from drugmon.reports.analysts.pages import EvidentlyInput
 from drugmon.reports.morning import write_page
@@ -114,7 +115,7 @@ def test_the_verdict_and_the_plots_are_seen(
 def test_no_page_is_wider_than_its_screen(
     browser: Browser,
     nights: Nights,
-    history: Callable[[int], list[dict[str, Any]]],
+    history: Callable[[int], list[ReportRecord]],
     tmp_path: Path,
     width: int,
     scheme: str,
@@ -133,7 +134,7 @@ def test_no_page_is_wider_than_its_screen(
 def test_nothing_leaves_the_pages(
     browser: Browser,
     nights: Nights,
-    history: Callable[[int], list[dict[str, Any]]],
+    history: Callable[[int], list[ReportRecord]],
     samples: EvidentlyInput,
     tmp_path: Path,
 ) -> None:
@@ -180,11 +181,11 @@ def test_evidently_draws_its_reports(
 def test_the_index_leads_to_a_night(
     browser: Browser,
     nights: Nights,
-    history: Callable[[int], list[dict[str, Any]]],
+    history: Callable[[int], list[ReportRecord]],
     tmp_path: Path,
 ) -> None:
     found = history(30)
-    write_page(nights["pass"](), tmp_path / found[-1]["page"])
+    write_page(nights["pass"](), tmp_path / found[-1].page)
     write_index(found, tmp_path)
     browser.open(tmp_path / "index.html")
     assert len(browser.driver.find_elements(By.CSS_SELECTOR, ".line-chart")) > 15

@@ -5,17 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from drugmon.data.history.output import Output
+from drugmon.data.history.records import ReportRecord
 from drugmon.monitoring.checks.summary import Status
 from drugmon.reports.attempts import Attempt
 from drugmon.reports.plots.trend_charts import trend_sections
 from drugmon.reports.trends import RECENT, SHOWN, ago, render_index, write_index
 from tests.reports.invented_nights import CREATED
 
-History = Callable[[int], list[dict[str, Any]]]
+History = Callable[[int], list[ReportRecord]]
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -40,7 +41,7 @@ def test_newest_night_comes_first_and_links_where_its_page_is(
     history: History, tmp_path: Path
 ) -> None:
     nights = history(3)
-    folder = tmp_path / nights[-1]["page"]
+    folder = tmp_path / nights[-1].page
     folder.mkdir()
     (folder / "index.html").touch()
     html = render_index(nights[::-1], tmp_path)
@@ -51,16 +52,38 @@ def test_newest_night_comes_first_and_links_where_its_page_is(
 
 
 def test_sources_are_kept_apart(history: History, tmp_path: Path) -> None:
-    other = [{**night, "source": SCRIPT} for night in history(2)]
+    other = [replace(night, source=SCRIPT) for night in history(2)]
     html = render_index([*history(3), *other], tmp_path)
     assert len(re.findall('<h2 id="source-', html)) == 2
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)" in html
 
 
+def test_sources_that_are_called_alike_are_kept_apart(history: History, tmp_path: Path) -> None:
+    def of(folder: str) -> list[ReportRecord]:
+        output = Output(Path("/data") / folder / "reviews.scored.parquet")
+        return [replace(night, output=output) for night in history(3)]
+
+    html = render_index([*of("x"), *of("y")], tmp_path)
+    titles = re.findall('<h2 id="source-[^>]*>(.*?)</h2>', html, re.DOTALL)
+    assert [re.sub(r"<.*?>|\s+", " ", title).split()[:3] for title in titles] == [
+        ["reviews.scored.parquet", "in", "x"],
+        ["reviews.scored.parquet", "in", "y"],
+    ]
+    assert len(rows_of(html)) == 6
+
+
+def test_nights_from_before_belong_to_the_only_source_of_their_name(
+    history: History, tmp_path: Path
+) -> None:
+    first, *others = history(3)
+    html = render_index([replace(first, output=None), *others], tmp_path)
+    assert len(re.findall('<h2 id="source-', html)) == 1
+
+
 def test_a_page_elsewhere_cannot_be_linked(history: History, tmp_path: Path) -> None:
     (night,) = history(1)
-    html = render_index([{**night, "page": 'javascript:alert(1)//"><b>'}], tmp_path)
+    html = render_index([replace(night, page='javascript:alert(1)//"><b>')], tmp_path)
     assert "javascript" not in html
 
 
@@ -73,8 +96,8 @@ def test_charts_follow_the_numbers(history: History) -> None:
     assert negative.name == "negative"
     assert negative.dots[-1].y < negative.dots[0].y  # higher up: the share rose
     assert len(negative.dots) == 30
-    last = nights[-1]["targets"]["side_effects"]
-    share = last["negative"] / (last["negative"] + last["neutral"] + last["positive"])
+    last = nights[-1].targets["side_effects"]
+    share = last.negative / (last.negative + last.neutral + last.positive)
     assert f"2026-11-24: negative {share * 100:.1f}" in negative.dots[-1].title
     assert {trend.title for trend in sections["quality"].trends[:4]} == {
         f"{title}: macro-F1" for title in shares
@@ -99,20 +122,21 @@ def test_changes_have_limits_on_both_sides(history: History) -> None:
 
 def test_a_gap_is_no_zero(history: History) -> None:
     nights = history(5)
-    nights[2] = {**nights[2], "targets": {}, "checks": [], "rows": 0}
+    nights[2] = replace(nights[2], targets={}, checks=[], rows=0)
     sections = {section.key: section for section in trend_sections(nights)}
     assert sections["shares"].trends[0].chart.lines[0].path.count("M") == 2
     assert sections["drift"].trends[0].chart.lines[0].path.count("M") == 2
-    nights[-1] = {**nights[-1], "targets": {}, "checks": []}
+    nights[-1] = replace(nights[-1], targets={}, checks=[])
     told = {trend.latest for section in trend_sections(nights) for trend in section.trends}
     assert "not judged" in told
 
 
 def test_many_checks_are_folded_away(history: History) -> None:
     nights = history(4)
-    for night in nights:
-        drift = next(check for check in night["checks"] if check["name"] == "drift.drugs")
-        night["checks"] += [{**drift, "name": f"drift.{i}", "status": "pass"} for i in range(9)]
+    for number, night in enumerate(nights):
+        drift = next(check for check in night.checks if check.name == "drift.drugs")
+        more = [replace(drift, name=f"drift.{i}", status="pass") for i in range(9)]
+        nights[number] = replace(night, checks=[*night.checks, *more])
     section = next(each for each in trend_sections(nights) if each.key == "drift")
     assert (len(section.trends), len(section.folded)) == (6, 9)
 
@@ -121,19 +145,19 @@ DAY = timedelta(days=1)
 NO_REPORT = "reviews was not scored: the table is gone"
 
 
-def attempts_of(nights: Sequence[dict[str, Any]]) -> list[Attempt]:
+def attempts_of(nights: Sequence[ReportRecord]) -> list[Attempt]:
     """The attempts behind the reports `nights`, each begun a minute before its report."""
     return [
         Attempt(
-            night["report_id"].rjust(12, "0"),
+            night.report_id.rjust(12, "0"),
             "job",
-            night["source"],
-            night["created_at"] - timedelta(minutes=1),
+            night.source,
+            night.created_at - timedelta(minutes=1),
             24.0,
-            night["created_at"],
-            Status(night["status"]),
-            night["page"],
-            night["rows"],
+            night.created_at,
+            Status(night.status),
+            night.page,
+            night.rows,
         )
         for night in nights
     ]

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from drugmon.data.history.histories import history_of, record_report, record_run
-from drugmon.data.history.monitored import RunNumbers, RunTarget
-from drugmon.data.history.runs import RunRecord
+from drugmon.data.history.files import record_report, record_run
+from drugmon.data.history.output import Output
+from drugmon.data.history.places import history_of
+from drugmon.data.history.records import RunRecord, RunTarget
 from drugmon.errors import SourceError
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Side, Status, Summary, Volume
@@ -17,7 +19,7 @@ from drugmon.statistics.figures import Interval
 from drugmon.workflows.history import History, HistoryConfig, history
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-TARGET = RunTarget("r0", "", "overall", 1, 2, 3, 4, 0.5, 0.2, 0.3, 0.5)
+TARGET = RunTarget("overall", 1, 2, 3, 4, 0.5, 0.2, 0.3, 0.5)
 SUMMARY = Summary(
     run_id="",
     created_at=AT,
@@ -48,7 +50,7 @@ def _recorded(tmp_path: Path) -> Path:
                 at,
                 at,
                 f"/data/{name}.csv",
-                str(output),
+                Output.of_file(output),
                 "tiny@1",
                 3,
                 2,
@@ -56,16 +58,17 @@ def _recorded(tmp_path: Path) -> Path:
                 1,
                 0.5,
                 "1",
+                {"overall": TARGET},
             )
-            target = replace(TARGET, run_id=run, output=str(output))
-            record_run(record, output, numbers=RunNumbers([target], "{}"))
+            record_run(record, history_of(output), profile="{}")
             summary = replace(SUMMARY, run_id=run, created_at=at, source=output.name)
-            record_report(report_record(summary, run), history_of(output))
+            made = report_record(summary, run, Output.of_file(output))
+            record_report(made, history_of(output))
     return tmp_path
 
 
 def ids(found: History) -> tuple[list[str], list[str]]:
-    return [run["run_id"] for run in found.runs], [night["report_id"] for night in found.nights]
+    return [run.run_id for run in found.runs], [night.report_id for night in found.nights]
 
 
 OWN = ["reviews0", "reviews1", "reviews2"]
@@ -93,29 +96,68 @@ def test_the_newest_are_kept(recorded: Path) -> None:
 
 def test_runs_have_their_numbers(recorded: Path) -> None:
     run = history(HistoryConfig(recorded / "reviews.csv")).runs[0]
-    assert run["targets"]["overall"]["negative"] == 1
+    assert run.targets["overall"].negative == 1
 
 
-@pytest.mark.parametrize("where", ["/d/r.duckdb, table reviews", "r.duckdb, table main.reviews"])
-def test_a_table_has_its_own_history(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "run"), [("a.reviews", "a"), ("B.Reviews", "b"), ("REVIEWS", "main"), ("gone", "gone")]
+)
+def test_a_table_has_its_own_history(tmp_path: Path, name: str, run: str) -> None:
     database = tmp_path / "r.duckdb"
-    record_report(report_record(replace(SUMMARY, run_id="a", source=where), "a"), database)
-    record_report(
-        report_record(replace(SUMMARY, run_id="b", source="r.duckdb, table old_reviews"), "b"),
-        database,
-    )
-    name = where.rpartition(" ")[2]
-    assert ids(history(HistoryConfig(database, table=name))) == ([], ["a"])
+    with duckdb.connect(database) as connection:
+        connection.execute(
+            "CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE reviews (i INT);"
+            "CREATE TABLE a.reviews (i INT); CREATE TABLE b.reviews (i INT)"
+        )
+    for schema, table in (
+        ("a", "reviews"),
+        ("b", "reviews"),
+        ("main", "reviews"),
+        ("main", "gone"),
+    ):
+        output = Output.of_table(database, schema, table)
+        summary = replace(SUMMARY, run_id=table if table == "gone" else schema, source=output.name)
+        record_report(report_record(summary, summary.run_id, output), database)
+    assert ids(history(HistoryConfig(database, table=name))) == ([], [run])
 
 
-def test_a_night_under_another_name_is_known_by_what_was_scored(recorded: Path) -> None:
+def test_a_name_that_several_schemas_have_is_refused(tmp_path: Path) -> None:
+    database = tmp_path / "r.duckdb"
+    with duckdb.connect(database) as connection:
+        connection.execute(
+            "CREATE SCHEMA a; CREATE SCHEMA b;"
+            "CREATE TABLE a.reviews (i INT); CREATE TABLE b.reviews (i INT)"
+        )
+    with pytest.raises(SourceError, match=r"choose one of: a\.reviews, b\.reviews"):
+        history(HistoryConfig(database, table="reviews"))
+
+
+def test_files_of_one_name_in_one_history_are_told_apart(tmp_path: Path) -> None:
+    database = tmp_path / "history.duckdb"
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        output = Output.of_file(tmp_path / folder / "reviews.scored.csv")
+        summary = replace(SUMMARY, run_id=folder, source=output.name)
+        record_report(report_record(summary, folder, output), database)
+    (tmp_path / "x" / ".drugmon").mkdir()
+    (tmp_path / "x" / ".drugmon" / "history.duckdb").symlink_to(database)
+    assert ids(history(HistoryConfig(tmp_path / "x" / "reviews.csv"))) == ([], ["x"])
+
+
+def test_a_night_under_another_name_is_known_by_what_was_judged_or_scored(recorded: Path) -> None:
     database = recorded / ".drugmon" / "history.duckdb"
-    named = replace(SUMMARY, run_id="named", source="US reviews", scored_runs=(OWN[0],))
-    record_report(report_record(named, "named"), database)
-    assert "named" in ids(history(HistoryConfig(recorded / "reviews.csv")))[1]
-    other = replace(SUMMARY, run_id="other", source="UK reviews", scored_runs=("elsewhere",))
-    record_report(report_record(other, "other"), database)
-    assert "other" not in ids(history(HistoryConfig(recorded / "reviews.csv")))[1]
+
+    def record(name: str, output: str | None, scored_runs: tuple[str, ...] = ()) -> None:
+        summary = replace(SUMMARY, run_id=name, source="US reviews", scored_runs=scored_runs)
+        judged = Output.of_file(recorded / output) if output else None
+        record_report(report_record(summary, name, judged), database)
+
+    record("named", "reviews.scored.csv")
+    record("other", "other.scored.csv", (OWN[0],))
+    record("old", None, (OWN[0],))
+    record("old other", None, ("elsewhere",))
+    nights = ids(history(HistoryConfig(recorded / "reviews.csv")))[1]
+    assert {"named", "other", "old", "old other"} & set(nights) == {"named", "old"}
 
 
 def test_what_is_not_recorded_is_said(

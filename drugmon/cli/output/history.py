@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
@@ -14,9 +16,8 @@ from drugmon.cli.output.terminal import console, print_json, text, write_csv_row
 from drugmon.labels import LABELS, TARGETS
 
 if TYPE_CHECKING:
+    from drugmon.data.history.records import ReportRecord, ReportTarget, RunRecord, RunTarget
     from drugmon.workflows.history import History
-
-Row = Mapping[str, Any]
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 GAP: Final = "·"
@@ -26,19 +27,23 @@ STATUS_STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 def print_history_json(history: History, *, runs_only: bool) -> None:
     """All that is recorded, times as ISO 8601 in UTC."""
-    found: dict[str, Any] = {"history": str(history.database), "runs": history.runs}
+    whole: dict[str, Any] = {
+        "history": str(history.database),
+        "runs": list(map(asdict, history.runs)),
+    }
     if not runs_only:
-        found["nights"] = history.nights
-    print_json(_readable(found))
+        whole["nights"] = list(map(asdict, history.nights))
+    print_json(_readable(whole))
 
 
 def print_history_csv(history: History, *, runs_only: bool) -> None:
     """A line a night, or a run where only those are asked for or there are no nights.
 
-    Numbers of targets and checks are columns such as `overall.negative` and `drift.texts`.
+    Numbers of targets and checks are columns such as `overall.negative` and `drift.texts`; what was
+    written or judged is `output.path`, `output.schema` and `output.table`.
     """
     nights = not runs_only and bool(history.nights)
-    rows = [_flat(row) for row in (history.nights if nights else history.runs)]
+    rows = [_flat(record) for record in (history.nights if nights else history.runs)]
     write_csv_rows(sys.stdout, rows)
 
 
@@ -47,9 +52,9 @@ def print_history(history: History, *, runs_only: bool) -> None:
     screen = console()
     if history.nights and not runs_only:
         screen.print_table(_nights_table(history.nights))
-        for source in dict.fromkeys(night["source"] for night in history.nights):
-            own = [night for night in history.nights if night["source"] == source]
-            screen.print_table(_trends_table(source, own))
+        for subject in dict.fromkeys(night.subject for night in history.nights):
+            of_subject = [night for night in history.nights if night.subject == subject]
+            screen.print_table(_trends_table(subject[0], of_subject))
     if history.runs:
         screen.print_table(_runs_table(history.runs))
 
@@ -77,19 +82,19 @@ def _averaged(values: Sequence[float | None], size: int) -> list[float | None]:
     return [sum(group) / len(group) if group else None for group in known]
 
 
-def _nights_table(nights: Sequence[Row]) -> Table:
+def _nights_table(nights: Sequence[ReportRecord]) -> Table:
     table = Table("night, UTC", "verdict", "reviews", "why", header_style="bold", box=SIMPLE_HEAD)
     table.columns[2].justify = "right"
     for night in reversed(nights):
-        status = text(night["status"].upper(), STATUS_STYLES.get(night["status"], "dim"))
-        reasons = night["reasons"]
+        status = text(night.status.upper(), STATUS_STYLES.get(night.status, "dim"))
+        reasons = night.reasons
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         why = text(f"{reasons[0]}{more}" if reasons else "")
-        table.add_row(f"{night['created_at']:%Y-%m-%d %H:%M}", status, f"{night['rows']:,}", why)
+        table.add_row(f"{night.created_at:%Y-%m-%d %H:%M}", status, f"{night.rows:,}", why)
     return table
 
 
-def _trends_table(source: str, nights: Sequence[Row]) -> Table:
+def _trends_table(source: str, nights: Sequence[ReportRecord]) -> Table:
     columns = ("", "oldest to newest", "newest", "lowest", "highest")
     table = Table(*columns, header_style="bold", box=SIMPLE_HEAD, title=text(source))
     for column in table.columns[2:]:
@@ -102,24 +107,26 @@ def _trends_table(source: str, nights: Sequence[Row]) -> Table:
     return table
 
 
-def _trends(nights: Sequence[Row]) -> Iterator[tuple[str, list[float | None]]]:
+def _trends(nights: Sequence[ReportRecord]) -> Iterator[tuple[str, list[float | None]]]:
     """The numbers that are known of at least one night, by name."""
-    yield "reviews", [float(night["rows"]) for night in nights]
+    yield "reviews", [float(night.rows) for night in nights]
     for target in reversed(TARGETS):
-        own = [night["targets"].get(target, {}) for night in nights]
-        for key in ("negative", "mean_confidence", "macro_f1", "estimated_macro_f1"):
-            values = [_share(each, key) if key in LABELS else each.get(key) for each in own]
+        numbers = [night.targets.get(target) for night in nights]
+        for name in ("negative", "mean_confidence", "macro_f1", "estimated_macro_f1"):
+            values = [
+                _share(of, name) if name in LABELS else getattr(of, name, None) for of in numbers
+            ]
             if any(value is not None for value in values):
-                yield f"{target} {key}".replace("_", " ").replace("macro f1", "macro-F1"), values
-    checks = [{check["name"]: check["effect"] for check in night["checks"]} for night in nights]
+                yield f"{target} {name}".replace("_", " ").replace("macro f1", "macro-F1"), values
+    checks = [{check.name: check.effect for check in night.checks} for night in nights]
     for name in dict.fromkeys(name for night in checks for name in night):
         effects = [night.get(name) for night in checks]
         if any(effect is not None for effect in effects):
             yield name, effects
 
 
-def _runs_table(runs: Sequence[Row]) -> Table:
-    total = sparkline([float(run["total"]) for run in runs])
+def _runs_table(runs: Sequence[RunRecord]) -> Table:
+    total = sparkline([float(run.total) for run in runs])
     table = Table(
         "run",
         "finished, UTC",
@@ -137,21 +144,21 @@ def _runs_table(runs: Sequence[Row]) -> Table:
     for column in table.columns[2:8]:
         column.justify = "right"
     for run in reversed(runs):
-        share = _share(run["targets"].get("overall", {}), "negative")
+        share = _share(run.targets.get("overall"), "negative")
         table.add_row(
-            text(run["run_id"]),
-            f"{run['finished_at']:%Y-%m-%d %H:%M}",
-            *(f"{run[key]:,}" for key in ("total", "scored", "reused", "empty")),
-            f"{run['seconds']:.1f}",
+            text(run.run_id),
+            f"{run.finished_at:%Y-%m-%d %H:%M}",
+            *(f"{count:,}" for count in (run.total, run.scored, run.reused, run.empty)),
+            f"{run.seconds:.1f}",
             "-" if share is None else f"{share:.0%}",
-            text(run["adapter"]),
+            text(run.adapter),
         )
     return table
 
 
-def _share(counts: Row, label: str) -> float | None:
-    total = sum(counts[name] for name in LABELS) if counts else 0
-    return counts[label] / total if total else None
+def _share(counts: RunTarget | ReportTarget | None, label: str) -> float | None:
+    total = sum(getattr(counts, name) for name in LABELS) if counts else 0
+    return getattr(counts, label) / total if total else None
 
 
 def _figure(value: float | None) -> str:
@@ -160,13 +167,15 @@ def _figure(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3f}"
 
 
-def _flat(row: Row) -> dict[str, Any]:
-    """One level: `targets` and `checks` become columns, lists become text."""
-    flat = {name: _plain(value) for name, value in row.items() if name not in ("targets", "checks")}
-    for target, numbers in row["targets"].items():
-        own = ("target", "run_id", "output")
-        flat |= {f"{target}.{name}": v for name, v in numbers.items() if name not in own}
-    for check in row.get("checks", ()):
+def _flat(record: RunRecord | ReportRecord) -> dict[str, Any]:
+    """One level: output, targets and checks become columns, lists become text."""
+    nested = ("output", "targets", "checks")
+    whole = asdict(record)
+    flat = {name: _plain(cell) for name, cell in whole.items() if name not in nested}
+    flat |= {f"output.{name}": _plain(cell) for name, cell in (whole["output"] or {}).items()}
+    for target, numbers in whole["targets"].items():
+        flat |= {f"{target}.{name}": cell for name, cell in numbers.items() if name != "target"}
+    for check in whole.get("checks", ()):
         flat[check["name"]] = check["effect"]
         flat[f"{check['name']}.status"] = check["status"]
     return flat
@@ -184,4 +193,6 @@ def _readable(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return "; ".join(map(str, value))
+    if isinstance(value, Path):
+        return str(value)
     return value.isoformat(timespec="seconds") if hasattr(value, "isoformat") else value

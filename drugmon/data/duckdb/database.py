@@ -13,10 +13,18 @@ from typing import Final
 import duckdb
 
 from drugmon.data.queries import query
-from drugmon.errors import BusyError, SinkError, SourceError
+from drugmon.errors import BusyError, DamagedError, SinkError, SourceError
 from drugmon.signals import passed_on
 
 _POLL_SECONDS: Final = 0.1
+_NO_DATABASE: Final = ("not a valid DuckDB database", "in-memory database")
+_SAYS_DAMAGED: Final = (
+    *_NO_DATABASE,
+    "Corrupt database file",
+    "Could not read enough bytes",
+    "replaying WAL",
+)
+_DAMAGE: Final = (duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 _HOLDER: Final = re.compile(r"\(PID (\d+)\)")
 _WITHOUT_VALUES: Final = (
     duckdb.BinderException,
@@ -52,7 +60,8 @@ def connect(
         lock_timeout: seconds to wait for another process to let go of the file.
 
     Raises:
-        SourceError: the file is missing, or is no DuckDB database that can be opened.
+        SourceError: the file is missing or cannot be opened.
+        DamagedError: it is no DuckDB database, or a damaged one.
         SinkError: it cannot be opened for writing.
         BusyError: another process held it for `lock_timeout` seconds.
     """
@@ -68,11 +77,13 @@ def connect(
             )
             break
         except duckdb.Error as error:
-            failure = _open_failure(database, str(error), read_only, lock_timeout)
+            failure = _open_failure(database, error, read_only, lock_timeout)
             if not isinstance(failure, BusyError) or time.monotonic() >= deadline:
                 raise failure from error
             time.sleep(_POLL_SECONDS)
     with passed_on(), connection:
+        if connection.execute(query("is_in_memory")).fetchall() == [(True,)]:
+            raise DamagedError(f"{database}: not a DuckDB database file")
         yield connection
 
 
@@ -134,6 +145,7 @@ def writing(connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[None]
 
     Raises:
         SinkError: DuckDB cannot do it; the message names `where`.
+        DamagedError: the database is damaged.
     """
     state = "it is as it was"
     try:
@@ -143,7 +155,15 @@ def writing(connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[None]
         state = "but everything is in its write-ahead log"
         connection.execute(query("checkpoint"))
     except duckdb.Error as error:
-        raise SinkError(f"{where}: cannot be written, {state}: {first_line(error)}") from error
+        kind = DamagedError if is_damage(error) else SinkError
+        raise kind(f"{where}: cannot be written, {state}: {first_line(error)}") from error
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether an error says that a database file is damaged, and not that the system refuses it."""
+    if any(said in str(error) for said in _SAYS_DAMAGED):
+        return True
+    return isinstance(error, _DAMAGE)
 
 
 def first_line(error: Exception) -> str:
@@ -159,8 +179,9 @@ def first_line(error: Exception) -> str:
 
 
 def _open_failure(
-    database: Path, message: str, read_only: bool, lock_timeout: float
+    database: Path, error: duckdb.Error, read_only: bool, lock_timeout: float
 ) -> BusyError | SourceError | SinkError:
+    message = str(error)
     if "Could not set lock" in message:
         holder = _HOLDER.search(message)
         pid = f" (pid {holder[1]})" if holder else ""
@@ -168,8 +189,9 @@ def _open_failure(
             f"{database}: another process{pid} has it open and did not close it within "
             f"{lock_timeout:g} s; stop it, or wait longer with --lock-timeout SECONDS"
         )
-    # A csv or parquet file would be opened as a database in memory, but not read-only.
-    if "not a valid DuckDB database" in message or "in-memory database" in message:
-        return SourceError(f"{database}: not a DuckDB database file")
+    if any(said in message for said in _NO_DATABASE):
+        return DamagedError(f"{database}: not a DuckDB database file")
+    if is_damage(error):
+        return DamagedError(f"{database}: a damaged DuckDB database: {first_line(error)}")
     kind = SourceError if read_only else SinkError
-    return kind(f"{database}: cannot be opened: {message.partition(chr(10))[0]}")
+    return kind(f"{database}: cannot be opened: {first_line(error)}")

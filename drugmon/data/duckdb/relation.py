@@ -59,10 +59,20 @@ class Relation:
         return None
 
 
+def is_there(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the database has a table or view called `name` or `schema.name`."""
+    tables = connection.execute(query("list_tables")).fetchall()
+    return any(_is_called(name, schema, table) for schema, table, _ in tables)
+
+
+def _is_called(name: str, schema: str, table: str) -> bool:
+    return name.lower() in (table.lower(), f"{schema}.{table}".lower())
+
+
 def _choose(tables: list[tuple[str, str, bool]], name: str, where: str) -> tuple[str, str, bool]:
     def mismatch(entry: tuple[str, str, bool]) -> tuple[bool, bool, bool]:
         schema, table, _ = entry
-        folded = name.lower() in (table.lower(), f"{schema}.{table}".lower())
+        folded = _is_called(name, schema, table)
         exact = name in (table, f"{schema}.{table}")
         return (not folded, not exact, schema != "main" and table.lower() == name.lower())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -12,13 +13,15 @@ import duckdb
 import pyarrow as pa
 
 from drugmon.data.duckdb.companion import find_companion, update_companion
-from drugmon.data.duckdb.database import check_exists, connect, writing
+from drugmon.data.duckdb.database import check_exists, connect
 from drugmon.data.duckdb.in_place import check_in_place, update_in_place
 from drugmon.data.duckdb.keys import Key, review_key, text_key
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.duckdb.snapshot import take_snapshot, text_columns
-from drugmon.data.history.monitored import RunNumbers, write_numbers
-from drugmon.data.history.runs import RunRecord, write_run
+from drugmon.data.history.database import HistoryDatabase, writing_history
+from drugmon.data.history.files import update_history
+from drugmon.data.history.output import MAIN, Output
+from drugmon.data.history.records import RunRecord
 from drugmon.data.queries import statement
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, check_replaced
 
@@ -68,10 +71,37 @@ class Table:
         self._overwrite = overwrite
         self._key: Key | None = None
 
+    @cached_property
+    def output(self) -> Output:
+        """The table as the database knows it, however it was called.
+
+        Raises:
+            SourceError, BusyError: as for `snapshot`.
+        """
+        with self._connect(read_only=True) as connection:
+            relation = Relation.find(connection, self.name, self.where)
+        return Output.of_table(self.database, relation.schema, relation.name)
+
     @property
     def target(self) -> Path:
         """A path that stands for the table: no file, but what a journal is named after."""
-        return self.database.with_name(f"{self.database.name}.{quote(self.name, safe=' ')}")
+        schema, table = self.output.schema or MAIN, self.output.table or self.name
+        parts = [table] if schema == MAIN else [schema, table]
+        name = ".".join(quote(part, safe=" ").replace(".", "%2E") for part in parts)
+        return self.database.with_name(f"{self.database.name}.{name}")
+
+    def recorded(self) -> list[RunRecord]:
+        """The runs over this table, oldest first; its database's history is brought up to date.
+
+        Raises:
+            SourceError: the history is of a later version of drugmon, or damaged.
+            SinkError: it cannot be brought up to date.
+            BusyError: another process did not close the database in time.
+        """
+        update_history(self.database, self._lock_timeout)
+        with self._connect(read_only=True) as connection:
+            runs = HistoryDatabase(connection, self.database).runs()
+        return [run for run in runs if run.output == self.output]
 
     @property
     def where(self) -> str:
@@ -122,35 +152,34 @@ class Table:
                 )
                 yield from connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
 
-    def commit(
-        self, staged: Path, full: bool, run: RunRecord, numbers: RunNumbers | None = None
-    ) -> None:
+    def commit(self, staged: Path, full: bool, run: RunRecord, profile: str | None = None) -> None:
         """Write verdicts and run record in one transaction; a kill leaves the old or the new state.
 
         Args:
             staged: Parquet with `drugmon_key` of the snapshot and the columns of `VERDICT_SCHEMA`.
             full: it has all reviews of the table, so verdicts of others are removed.
             run: the record of this run.
-            numbers: the monitored numbers of what it scored.
+            profile: of what it scored, as JSON.
 
         Raises:
             SinkError: the database cannot be written; it is as it was.
             BusyError: another process did not close the database in time.
         """
-        if self._key is None:
-            raise RuntimeError("commit before snapshot")
         with (
             self._connect(read_only=False) as connection,
-            writing(connection, self.where),
+            writing_history(connection, self.database, self.where) as history,
         ):
-            relation = Relation.find(connection, self.name, self.where)
-            if self._in_place:
-                update_in_place(connection, relation, self._key.text, staged)
-            else:
-                update_companion(connection, relation, self._key, staged, full)
-            write_run(connection, run)
-            if numbers is not None:
-                write_numbers(connection, run.run_id, run.output, numbers)
+            self._write(connection, staged, full)
+            history.add_run(run, profile)
+
+    def _write(self, connection: duckdb.DuckDBPyConnection, staged: Path, full: bool) -> None:
+        if self._key is None:
+            raise RuntimeError("commit before snapshot")
+        relation = Relation.find(connection, self.name, self.where)
+        if self._in_place:
+            update_in_place(connection, relation, self._key.text, staged)
+        else:
+            update_companion(connection, relation, self._key, staged, full)
 
     def _connect(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return connect(self.database, read_only=read_only, lock_timeout=self._lock_timeout)

@@ -13,10 +13,12 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from drugmon.closing import Closing
 from drugmon.data.verdicts.atomic import make_own_folder, open_own
@@ -68,6 +70,11 @@ class Journal(Closing):
                 with contextlib.suppress(OSError):  # the folder is of use to others
                     self._path.parent.rmdir()
 
+    @property
+    def recovered(self) -> bool:
+        """Whether unfinished runs left verdicts in it."""
+        return self._recovered > _EMPTY_BYTES
+
     def read(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches that unfinished runs left, in the order they were appended."""
         with self._path.open("rb") as file:
@@ -75,6 +82,19 @@ class Journal(Closing):
             reader = pa.ipc.open_stream(file)
             while file.tell() < self._recovered:
                 yield reader.read_next_batch()
+
+    def since(self, recorded: datetime | None) -> datetime | None:
+        """When the first verdict was given that unfinished runs left; None where there is none.
+
+        Verdicts given up to `recorded` do not count: a run that was cut off behind its record, just
+        before it could remove this file, has left them.
+        """
+        first: datetime | None = None
+        for batch in self.read():
+            for moment in pc.unique(batch.column("drugmon_scored_at")).to_pylist():
+                if (recorded is None or moment > recorded) and (first is None or moment < first):
+                    first = moment
+        return first
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Hand a batch of `VERDICT_SCHEMA` to the operating system: it outlives this process."""

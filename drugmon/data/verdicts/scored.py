@@ -68,6 +68,7 @@ class Scored:
         by: the view's column of every column to slice by that the source has.
         dated: whether `moment` is the source's own date.
         condition: which rows of the whole source the view takes, as SQL.
+        table: schema and name of the table that was scored; None for files.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -78,6 +79,7 @@ class Scored:
     by: Mapping[str, str]
     dated: bool
     condition: Sql = _ALL
+    table: tuple[str, str] | None = None
 
     def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
         """Run the named statement over the view and return its rows.
@@ -226,17 +228,27 @@ def scored_table(
         UsageError: a named column is not there.
     """
     relation = _with_verdicts(connection, table, where)
+    reviews = _reviews_of(connection, Relation.find(connection, table, where))
     path = Sql(statement("select_path", relation=relation.path))
-    return _scored(
+    scored = _scored(
         connection,
         path,
         relation.columns,
         reading,
         view=view,
-        name=relation.name.removesuffix(VIEW),
+        name=reviews.name,
         where=where,
         keep=relation.is_view,
     )
+    return replace(scored, table=(reviews.schema, reviews.name))
+
+
+def _reviews_of(connection: duckdb.DuckDBPyConnection, relation: Relation) -> Relation:
+    """The table of reviews that `relation` is, or that it is drugmon's view of."""
+    if relation.is_view and relation.name.lower().endswith(VIEW):
+        path = (relation.catalog, relation.schema, relation.name[: -len(VIEW)])
+        return Relation.at(connection, path) or relation
+    return relation
 
 
 def table_relation(

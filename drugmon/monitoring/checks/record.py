@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drugmon.data.history.monitored import ReportCheck, ReportHead, ReportRecord, ReportTarget
+from drugmon.data.history.output import Output
+from drugmon.data.history.records import ReportCheck, ReportRecord, ReportTarget
 from drugmon.monitoring.checks.summary import Summary
 
 
-def report_record(summary: Summary, page: str) -> ReportRecord:
-    """The record of a report; `page` is the name of its folder within the folder of all reports."""
+def report_record(summary: Summary, page: str, output: Output | None) -> ReportRecord:
+    """The record of a report.
+
+    `page` is the name of its folder within the folder of all reports, `output` what was judged.
+    """
     volume = summary.volume
-    head = ReportHead(
+    return ReportRecord(
         report_id=summary.run_id,
         created_at=summary.created_at,
         source=summary.source,
@@ -26,37 +30,35 @@ def report_record(summary: Summary, page: str) -> ReportRecord:
         scored=volume.scored,
         reused=volume.reused,
         seconds=volume.seconds,
+        output=output,
+        targets=_report_targets(summary),
+        checks=_report_checks(summary),
     )
-    return ReportRecord(head, _report_targets(summary), _report_checks(summary))
 
 
-def _report_targets(summary: Summary) -> Sequence[ReportTarget]:
-    quality = {each.target: each for each in summary.quality}
-    found = []
+def _report_targets(summary: Summary) -> dict[str, ReportTarget]:
+    quality = {quality.target: quality for quality in summary.quality}
+    targets = {}
     for balance in summary.balance:
-        own = quality.get(balance.target)
-        measured, estimate = (own.measured, own.estimate) if own else (None, None)
+        now = quality.get(balance.target)
+        measured, estimate = (now.measured, now.estimate) if now else (None, None)
         counts = {share.label: share.current_count for share in balance.shares}
-        found.append(
-            ReportTarget(
-                report_id=summary.run_id,
-                target=balance.target,
-                **{label: counts.get(label, 0) for label in ("negative", "neutral", "positive")},
-                none=counts.get("none", 0),
-                mean_confidence=balance.mean_confidence,
-                accuracy=measured.accuracy.value if measured else None,
-                macro_f1=measured.macro_f1.value if measured else None,
-                estimated_accuracy=estimate.accuracy.value if estimate else None,
-                estimated_macro_f1=estimate.macro_f1.value if estimate else None,
-            )
+        targets[balance.target] = ReportTarget(
+            target=balance.target,
+            **{label: counts.get(label, 0) for label in ("negative", "neutral", "positive")},
+            none=counts.get("none", 0),
+            mean_confidence=balance.mean_confidence,
+            accuracy=measured.accuracy.value if measured else None,
+            macro_f1=measured.macro_f1.value if measured else None,
+            estimated_accuracy=estimate.accuracy.value if estimate else None,
+            estimated_macro_f1=estimate.macro_f1.value if estimate else None,
         )
-    return found
+    return targets
 
 
 def _report_checks(summary: Summary) -> Sequence[ReportCheck]:
     return [
         ReportCheck(
-            report_id=summary.run_id,
             number=number,
             area=check.area,
             name=check.name,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final, Protocol
 
+from drugmon.data.history.records import ReportCheck, ReportTarget
 from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.checks.measures import measure_of
 from drugmon.monitoring.checks.summary import AREAS, Status
 from drugmon.reports.pages import number, percent, target_title
 from drugmon.reports.plots.line_chart import Limit, LineChart, Series, line_chart
 from drugmon.statistics.reliability import wilson
-
-Night = Mapping[str, Any]
 
 OPEN: Final = 6
 """Charts of an area's checks that are not folded away."""
@@ -50,12 +49,37 @@ class TrendSection:
     folded: tuple[Trend, ...] = ()
 
 
-def absent_night(when: datetime) -> Night:
+class NightNumbers(Protocol):
+    """What the charts take of a night: of a `ReportRecord`, or of an `AbsentNight`."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was, with a time zone."""
+
+    @property
+    def rows(self) -> int | None:
+        """The reviews judged; None where there was no report."""
+
+    @property
+    def targets(self) -> Mapping[str, ReportTarget]:
+        """What was found, by target."""
+
+    @property
+    def checks(self) -> Sequence[ReportCheck]:
+        """What was judged."""
+
+
+@dataclass(frozen=True)
+class AbsentNight:
     """A night without numbers, at which every line breaks."""
-    return {"created_at": when, "rows": None, "targets": {}, "checks": ()}
+
+    created_at: datetime
+    rows: None = None
+    targets: Mapping[str, ReportTarget] = field(default_factory=dict)
+    checks: Sequence[ReportCheck] = ()
 
 
-def trend_sections(nights: Sequence[Night]) -> tuple[TrendSection, ...]:
+def trend_sections(nights: Sequence[NightNumbers]) -> tuple[TrendSection, ...]:
     """Lay out the charts of one source; `nights` are oldest first, and at least one."""
     checks = {area: _check_trends(area, nights) for area in AREAS}
     own = {
@@ -76,9 +100,9 @@ def trend_sections(nights: Sequence[Night]) -> tuple[TrendSection, ...]:
     )
 
 
-def _shares(nights: Sequence[Night]) -> Iterator[Trend]:
+def _shares(nights: Sequence[NightNumbers]) -> Iterator[Trend]:
     for target in _targets(nights):
-        counts = [_of(night, target) for night in nights]
+        counts = [night.targets.get(target) for night in nights]
         if not any(counts):
             continue
         series = [_share_series(label, counts, nights) for label in LABELS]
@@ -88,13 +112,16 @@ def _shares(nights: Sequence[Night]) -> Iterator[Trend]:
         yield _trend(target_title(target), latest, series, nights, write=percent, ceiling=1.0)
 
 
-def _share_series(label: str, counts: Sequence[Night], nights: Sequence[Night]) -> Series:
+def _share_series(
+    label: str, counts: Sequence[ReportTarget | None], nights: Sequence[NightNumbers]
+) -> Series:
     ys: list[float | None] = []
     ends: list[tuple[float | None, float | None]] = []
-    for each in counts:
-        n = sum(each[name] for name in LABELS) if each else 0
-        ys.append(each[label] / n if n else None)
-        ends.append(wilson(each[label], n) if n else (None, None))
+    for target in counts:
+        with_label = getattr(target, label) if target else 0
+        n = sum(getattr(target, name) for name in LABELS) if target else 0
+        ys.append(with_label / n if n else None)
+        ends.append(wilson(with_label, n) if n else (None, None))
     return Series(
         name=label,
         xs=_xs(nights),
@@ -106,9 +133,9 @@ def _share_series(label: str, counts: Sequence[Night], nights: Sequence[Night]) 
     )
 
 
-def _confidences(nights: Sequence[Night]) -> Iterator[Trend]:
+def _confidences(nights: Sequence[NightNumbers]) -> Iterator[Trend]:
     for target in _targets(nights):
-        ys = [_of(night, target).get("mean_confidence") for night in nights]
+        ys = _figures(nights, target, "mean_confidence")
         if any(y is not None for y in ys):
             series = [
                 Series("confidence", _xs(nights), ys, titles=_titles(nights, map(number, ys)))
@@ -116,10 +143,10 @@ def _confidences(nights: Sequence[Night]) -> Iterator[Trend]:
             yield _trend(target_title(target), _last(ys), series, nights)
 
 
-def _qualities(nights: Sequence[Night]) -> Iterator[Trend]:
+def _qualities(nights: Sequence[NightNumbers]) -> Iterator[Trend]:
     for target in _targets(nights):
-        measured = [_of(night, target).get("macro_f1") for night in nights]
-        estimated = [_of(night, target).get("estimated_macro_f1") for night in nights]
+        measured = _figures(nights, target, "macro_f1")
+        estimated = _figures(nights, target, "estimated_macro_f1")
         series = [
             Series(name, _xs(nights), ys, titles=_titles(nights, map(number, ys)), style=style)
             for name, ys, style in (
@@ -133,63 +160,59 @@ def _qualities(nights: Sequence[Night]) -> Iterator[Trend]:
             yield _trend(f"{target_title(target)}: macro-F1", latest, series, nights)
 
 
-def _volume(nights: Sequence[Night]) -> Trend:
-    ys = [None if night["rows"] is None else float(night["rows"]) for night in nights]
+def _volume(nights: Sequence[NightNumbers]) -> Trend:
+    ys = [None if night.rows is None else float(night.rows) for night in nights]
     series = [Series("reviews", _xs(nights), ys, titles=_titles(nights, map(number, ys)))]
     return _trend("Reviews", _last(ys), series, nights, floor=0.0, write=number)
 
 
-def _check_trends(area: str, nights: Sequence[Night]) -> tuple[Trend, ...]:
+def _check_trends(area: str, nights: Sequence[NightNumbers]) -> tuple[Trend, ...]:
     """Those of the checks of an area that have an effect, the most often off first."""
-    found: dict[str, list[Night]] = {}
+    by_name: dict[str, list[ReportCheck | None]] = {}
     for index, night in enumerate(nights):
-        for check in night["checks"]:
-            if check["area"] == area and check["effect"] is not None:
-                own = found.setdefault(check["name"], [{} for _ in nights])
-                own[index] = check
-    ranked = sorted(found.values(), key=_times_off, reverse=True)
-    return tuple(_check_trend(each, nights) for each in ranked)
+        for check in night.checks:
+            if check.area == area and check.effect is not None:
+                by_name.setdefault(check.name, [None] * len(nights))[index] = check
+    ranked = sorted(by_name.values(), key=_times_off, reverse=True)
+    return tuple(_check_trend(checks, nights) for checks in ranked)
 
 
-def _times_off(checks: Sequence[Night]) -> tuple[int, int]:
-    statuses = [check.get("status") for check in checks]
+def _times_off(checks: Sequence[ReportCheck | None]) -> tuple[int, int]:
+    statuses = [check.status if check else None for check in checks]
     return statuses.count(Status.FAIL), statuses.count(Status.WARN)
 
 
-def _check_trend(checks: Sequence[Night], nights: Sequence[Night]) -> Trend:
+def _check_trend(checks: Sequence[ReportCheck | None], nights: Sequence[NightNumbers]) -> Trend:
     last = next(check for check in reversed(checks) if check)
-    ys = [check.get("effect") for check in checks]
-    statuses = [check.get("status") for check in checks]
+    ys = [check.effect if check else None for check in checks]
+    statuses = [check.status if check else None for check in checks]
     series = Series(
-        name=last["name"],
+        name=last.name,
         xs=_xs(nights),
         ys=ys,
-        lows=[check.get("low") for check in checks],
-        highs=[check.get("high") for check in checks],
+        lows=[check.low if check else None for check in checks],
+        highs=[check.high if check else None for check in checks],
         titles=_titles(
             nights, [f"{number(y)}, {status}" for y, status in zip(ys, statuses, strict=True)]
         ),
         marked=[status if status in ("warn", "fail") else "" for status in statuses],
         # The largest change is now of one label, now of another: these are no line.
-        kinds=[check.get("statistic") for check in checks],
+        kinds=[check.statistic if check else None for check in checks],
     )
-    told = (
-        f"{number(checks[-1]['effect'])} {last['statistic'] or ''}" if checks[-1] else "not judged"
-    )
-    status = Status(checks[-1]["status"]) if checks[-1] else None
-    return _trend(
-        last["title"], told.strip(), [series], nights, limits=_limits(last), status=status
-    )
+    newest = checks[-1]
+    told = f"{number(newest.effect)} {last.statistic or ''}" if newest else "not judged"
+    status = Status(newest.status) if newest else None
+    return _trend(last.title, told.strip(), [series], nights, limits=_limits(last), status=status)
 
 
-def _limits(check: Night) -> list[Limit]:
+def _limits(check: ReportCheck) -> list[Limit]:
     """Where the gate warns and fails, on either side of no change where both are watched."""
-    sides = (1.0, -1.0) if measure_of(check["name"]).two_sided else (1.0,)
+    sides = (1.0, -1.0) if measure_of(check.name).two_sided else (1.0,)
     return [
-        Limit(side * check[key], kind, f"{kind}s at {number(side * check[key])}")
-        for key, kind in (("warn_at", "warn"), ("fail_at", "fail"))
+        Limit(side * limit, kind, f"{kind}s at {number(side * limit)}")
+        for limit, kind in ((check.warn_at, "warn"), (check.fail_at, "fail"))
         for side in sides
-        if check[key] is not None
+        if limit is not None
     ]
 
 
@@ -197,7 +220,7 @@ def _trend(
     title: str,
     latest: str,
     series: Sequence[Series],
-    nights: Sequence[Night],
+    nights: Sequence[NightNumbers],
     *,
     limits: Sequence[Limit] = (),
     status: Status | None = None,
@@ -211,39 +234,39 @@ def _trend(
     return Trend(title, latest, status, chart)
 
 
-def _targets(nights: Sequence[Night]) -> tuple[str, ...]:
-    known = {target for night in nights for target in night["targets"]}
+def _targets(nights: Sequence[NightNumbers]) -> tuple[str, ...]:
+    known = {target for night in nights for target in night.targets}
     return tuple(target for target in reversed(TARGETS) if target in known)
 
 
-def _of(night: Night, target: str) -> Night:
-    found: Night = night["targets"].get(target, {})
-    return found
+def _figures(nights: Sequence[NightNumbers], target: str, name: str) -> list[float | None]:
+    """One of the figures of a target, night by night; None where there is none."""
+    return [getattr(night.targets.get(target), name, None) for night in nights]
 
 
-def _xs(nights: Sequence[Night]) -> list[float]:
-    return [night["created_at"].timestamp() for night in nights]
+def _xs(nights: Sequence[NightNumbers]) -> list[float]:
+    return [night.created_at.timestamp() for night in nights]
 
 
-def _dates(nights: Sequence[Night], most: int = 3) -> list[tuple[float, str]]:
+def _dates(nights: Sequence[NightNumbers], most: int = 3) -> list[tuple[float, str]]:
     """At most `most` nights, evenly chosen, to label the axis with."""
     count = min(most, len(nights))
     chosen = {round(i * (len(nights) - 1) / max(count - 1, 1)) for i in range(count)}
-    years = {night["created_at"].year for night in nights}
-    days = (nights[-1]["created_at"] - nights[0]["created_at"]).days
+    years = {night.created_at.year for night in nights}
+    days = (nights[-1].created_at - nights[0].created_at).days
     form = "%b %Y" if len(years) > 1 else "%d %b" if days else "%H:%M"
     return [
         (
-            nights[i]["created_at"].timestamp(),
-            nights[i]["created_at"].astimezone(UTC).strftime(form),
+            nights[i].created_at.timestamp(),
+            nights[i].created_at.astimezone(UTC).strftime(form),
         )
         for i in sorted(chosen)
     ]
 
 
-def _titles(nights: Sequence[Night], says: Any) -> list[str]:
+def _titles(nights: Sequence[NightNumbers], says: Iterable[str]) -> list[str]:
     return [
-        f"{night['created_at'].astimezone(UTC):%Y-%m-%d}: {each}"
+        f"{night.created_at.astimezone(UTC):%Y-%m-%d}: {each}"
         for night, each in zip(nights, says, strict=True)
     ]
 

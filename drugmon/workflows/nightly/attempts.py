@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from drugmon.data.history.histories import history_of, read_nights
+from drugmon.data.history.files import read_history
+from drugmon.data.history.places import history_of
+from drugmon.data.history.records import ReportRecord
 from drugmon.errors import DrugmonError
 from drugmon.reports.attempts import Attempt, write_attempts
 from drugmon.workflows.nightly.config import NightlyConfig, Task
@@ -77,16 +78,16 @@ class NightAttempts:
                 _log.warning("the index of all nights does not tell of this one: %s", error)
 
 
-def _nights_of(tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def _nights_of(tasks: Sequence[Task]) -> list[ReportRecord]:
     """The reports in the histories of `tasks`, as far as those can be read without waiting."""
-    found: dict[str, dict[str, Any]] = {}
+    by_id: dict[str, ReportRecord] = {}
     for database in dict.fromkeys(map(_history_of, tasks)):
         try:
-            nights = read_nights(database, lock_timeout=0)
+            nights = read_history(database, lock_timeout=0).reports
         except (DrugmonError, OSError):
             continue  # the folder itself has the newest nights
-        found |= {night["report_id"]: night for night in nights}
-    return list(found.values())
+        by_id |= {night.report_id: night for night in nights}
+    return list(by_id.values())
 
 
 def _history_of(task: Task) -> Path:

@@ -7,9 +7,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from drugmon.data.history.histories import night_of
+from drugmon.data.history.night_file import read_night, write_night
+from drugmon.data.history.output import Output
+from drugmon.data.history.records import ReportRecord
 from drugmon.data.queries import Sql, statement
 from drugmon.data.verdicts.atomic import building
 from drugmon.data.verdicts.scored import GRADES, TEXTS, Scored
@@ -34,11 +36,20 @@ _NAMES: Final = ("drug", "condition")
 
 
 def write_report_page(
-    summary: Summary, out: Path, sample: EvidentlyInput | None, write_analysts: WriteAnalysts
+    summary: Summary,
+    output: Output,
+    out: Path,
+    sample: EvidentlyInput | None,
+    write_analysts: WriteAnalysts,
 ) -> Path:
     """Write `<out>/<date>-<run>/` and return the path of its page.
 
-    `write_analysts` writes evidently's pages of `sample`.
+    Args:
+        summary: the report.
+        output: what was judged.
+        out: the folder of all reports.
+        sample: some rows, for evidently's pages; None where there are none.
+        write_analysts: writes those pages.
 
     Raises:
         SinkError: the folder cannot be written; nothing of it is left.
@@ -50,13 +61,12 @@ def write_report_page(
         write_page(summary, aside, sample, write_analysts)
         text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
         (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
-        night = json.dumps(night_of(report_record(summary, folder.name)), default=str)
-        (aside / NIGHT).write_text(night + "\n", encoding="utf-8")
+        write_night(report_record(summary, folder.name, output), aside / NIGHT, out)
     return folder / "index.html"
 
 
 def write_report_index(
-    nights: Sequence[Mapping[str, Any]], out: Path, now: datetime | None = None
+    nights: Sequence[ReportRecord], out: Path, now: datetime | None = None
 ) -> Path:
     """Write `<out>/index.html`, the trends over all reports.
 
@@ -68,18 +78,17 @@ def write_report_index(
     """
     from drugmon.reports.trends import write_index
 
-    known = {night["report_id"] for night in nights}
-    others = [night for night in _nights_in(out) if night["report_id"] not in known]
+    recorded = {night.report_id for night in nights}
+    others = [night for night in _nights_in(out) if night.report_id not in recorded]
     write_index([*nights, *others], out, _attempts_in(out), now)
     return out / "index.html"
 
 
-def _nights_in(out: Path) -> Iterator[dict[str, Any]]:
+def _nights_in(out: Path) -> Iterator[ReportRecord]:
     """The nights of the reports in `out`, but those that cannot be read."""
     for path in sorted(out.glob(f"*/{NIGHT}")):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            night = json.loads(path.read_text(encoding="utf-8"))
-            yield {**night, "created_at": datetime.fromisoformat(night["created_at"])}
+        with contextlib.suppress(OSError, ValueError):
+            yield read_night(path, out)
 
 
 def _attempts_in(out: Path) -> list[Attempt]:

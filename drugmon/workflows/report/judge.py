@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
+from drugmon.data.history.output import Output
 from drugmon.data.verdicts.scored import Scored
 from drugmon.labels import ASPECTS
 from drugmon.monitoring.checks.compare import Comparison, ReferenceSide, compare
@@ -61,11 +61,11 @@ def _summarised(
     current: CurrentSide,
     reference: Found | Missing,
 ) -> Judged:
-    name, gate = _name(config, current.rows), config.gate
+    name, gate = _name(config, current.rows, source.output), config.gate
     side, rows = (
         (reference.reference, reference.rows) if isinstance(reference, Found) else (None, None)
     )
-    earlier = [report.head.rows for report in source.past.reports if report.head.source == name]
+    earlier = _earlier_rows(source, name)
     volume_finding, expected = volume(current.counted.profile.n, earlier, gate)
     before = [*failures(config.scoring.failures), _freshness(config, current, now), volume_finding]
     aspects = _aspects(config, current)
@@ -100,11 +100,18 @@ def _summarised(
     return Judged(summary, current.rows, rows, current.labels, side.profile if side else None)
 
 
-def _name(config: ReportConfig, rows: Scored) -> str:
+def _name(config: ReportConfig, rows: Scored, output: Output) -> str:
     if config.pages.name is not None:
         return config.pages.name
-    table = config.source.table
-    return rows.name if table is None else f"{Path(config.source.path).name}, table {rows.name}"
+    return rows.name if output.table is None else output.name
+
+
+def _earlier_rows(source: Source, name: str) -> list[int]:
+    """Rows of earlier reports of the source that is called `name`."""
+    subjects: set[tuple[str, Output | None]] = {(name, source.output)}
+    if source.output.table is None:
+        subjects.add((name, None))  # earlier versions of drugmon did not keep what was judged
+    return [report.rows for report in source.past.reports if report.subject in subjects]
 
 
 def _aspects(config: ReportConfig, current: CurrentSide) -> list[str]:

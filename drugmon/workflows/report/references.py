@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from drugmon.data.duckdb.database import connect
-from drugmon.data.history.monitored import read_run_profiles
+from drugmon.data.history.database import HistoryDatabase
 from drugmon.data.sources import resolve_scored
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.errors import UsageError
@@ -145,14 +146,18 @@ def _of_runs(
 
 def _kept_profiles(lock_timeout: float, source: Source, ids: Sequence[str]) -> list[Profile]:
     """What the history keeps of the rows that runs scored into this source."""
-    past = source.past
-    outputs = {record.output for record in past.runs}
-    if past.database == Path(source.all_rows.where.partition(", table ")[0]):
-        found = read_run_profiles(source.connection, ids)
-    else:
-        with connect(past.database, read_only=True, lock_timeout=lock_timeout) as connection:
-            found = read_run_profiles(connection, ids)
-    where = str(past.database)
-    return [
-        Profile.from_dict(json.loads(text), where) for _, output, text in found if output in outputs
-    ]
+    outputs = {record.output for record in source.past.runs}
+    profiles = []
+    for database in filter(Path.exists, source.past.databases):
+        with contextlib.ExitStack() as stack:
+            connection = source.connection
+            if source.output.table is None:
+                opened = connect(database, read_only=True, lock_timeout=lock_timeout)
+                connection = stack.enter_context(opened)
+            kept = HistoryDatabase(connection, database).profiles(ids)
+        profiles += [
+            Profile.from_dict(json.loads(run.profile), str(database))
+            for run in kept
+            if run.output in outputs
+        ]
+    return profiles

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drugmon.data.history.histories import read_nights, record_report
+from drugmon.data.history.files import read_history, record_report
+from drugmon.data.history.output import Output
 from drugmon.errors import DrugmonError
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Status, Summary
@@ -68,28 +69,30 @@ def report(
                 )
         on_progress("writing the page")
         write_analysts = analysts.write if analysts else write_analyst_pages
-        page = write_report_page(judged.summary, pages.out, sample, write_analysts)
+        page = write_report_page(judged.summary, source.output, pages.out, sample, write_analysts)
     database, note = source.past.database, source.past.note
     try:
-        record = report_record(judged.summary, page.parent.name)
-        record_report(record, database, config.source.lock_timeout)
-        nights = read_nights(database, config.source.lock_timeout)
+        record = report_record(judged.summary, page.parent.name, source.output)
+        record_report(record, database, config.source.lock_timeout, warn=warn)
+        nights = read_history(database, config.source.lock_timeout).reports
     except DrugmonError as error:
         warn(f"the report is not in the history: {error}")
         nights = []
     if note and not nights:
         warn(note)
     # Before the index is written, as it links the pages that are there.
-    removed = _remove_old(pages, judged.summary.source, warn)
+    removed = _remove_old(pages, judged.summary.source, source.output, warn)
     index = write_report_index(nights, pages.out, now)
     return ReportResult(judged.summary, page, index, removed)
 
 
-def _remove_old(pages: Pages, source: str, warn: Callable[[str], None]) -> Sequence[Path]:
+def _remove_old(
+    pages: Pages, source: str, output: Output, warn: Callable[[str], None]
+) -> Sequence[Path]:
     if pages.keep is None:
         return []
     try:
-        return prune(pages.out, source, pages.keep)
+        return prune(pages.out, source, pages.keep, output)
     except OSError as error:
         warn(f"old reports cannot be removed: {error.filename}: {error.strerror}")
         return []

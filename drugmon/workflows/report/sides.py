@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -13,12 +13,14 @@ from pathlib import Path
 import duckdb
 
 from drugmon.data.duckdb.database import connect, in_memory
-from drugmon.data.history.histories import history_of
-from drugmon.data.history.monitored import ReportRecord, read_reports
-from drugmon.data.history.runs import RunRecord, read_runs
+from drugmon.data.history.database import HistoryDatabase
+from drugmon.data.history.files import Recorded, read_history, update_history
+from drugmon.data.history.output import MAIN, Output
+from drugmon.data.history.places import history_of
+from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.sources import FileSource, resolve_scored
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
-from drugmon.errors import AdapterError, BaseModelError, DrugmonError
+from drugmon.errors import AdapterError, BaseModelError, BusyError, DrugmonError
 from drugmon.labels import LABEL_OF_LEVEL
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.files import REFERENCE
@@ -32,19 +34,35 @@ from drugmon.workflows.report.window import LAST_RUN, Window, find_run, find_win
 
 @dataclass(frozen=True)
 class Past:
-    """What the history knows: the source's score runs, and all reports, oldest first."""
+    """What the histories know: the source's score runs, and all reports, oldest first.
 
-    database: Path
+    Of several histories, as of files in several folders, the first takes the report.
+    """
+
+    databases: Sequence[Path]
     runs: Sequence[RunRecord]
     reports: Sequence[ReportRecord]
     note: str | None
 
+    @property
+    def database(self) -> Path:
+        """The history that takes the report."""
+        return self.databases[0]
+
 
 @dataclass(frozen=True)
 class Source:
-    """The open source of a report; `all_rows` is the view of all of them."""
+    """The open source of a report.
+
+    Attributes:
+        all_rows: the view of all of them.
+        output: what is judged, however it is called.
+        past: what the history knows of it.
+        aside: a folder for what is laid aside while the report is made.
+    """
 
     all_rows: Scored
+    output: Output
     past: Past
     aside: Path
 
@@ -100,18 +118,23 @@ def open_source(config: ScoredSource) -> Iterator[Source]:
         aside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drugmon-report-")))
         if config.table is not None:
             database = Path(config.path)
+            note = _update(database, config.lock_timeout)
             opened = connect(database, read_only=True, lock_timeout=config.lock_timeout)
             connection = stack.enter_context(opened)
             where = f"{database}, table {config.table}"
             scored = scored_table(
                 connection, config.table, reading, where=where, view="drugmon_all"
             )
-            yield Source(scored, _past_of_table(connection, database, scored.name), aside)
+            output = Output.of_table(database, *(scored.table or (MAIN, config.table)))
+            past = _past_of_table(connection, database, output, note)
+            yield Source(scored, output, past, aside)
             return
         files = resolve_scored(config.path)
         connection = stack.enter_context(in_memory(aside / "spill"))
         scored = scored_files(connection, files, reading, aside=aside, view="drugmon_all")
-        yield Source(scored, _past_of_files(files, config), aside)
+        # Of several files, what names them: the same every night, however many there are by then.
+        output = Output.of_file(config.path)
+        yield Source(scored, output, _past_of_files(files, config), aside)
 
 
 def find_adapter(
@@ -219,27 +242,60 @@ def _reference_of(adapter: Adapter) -> Mapping[str, Quality]:
     return read_profile(adapter.folder / REFERENCE).quality
 
 
-def _past_of_table(connection: duckdb.DuckDBPyConnection, database: Path, name: str) -> Past:
-    runs = [
-        run
-        for run in read_runs(connection)
-        if run.command == "score" and _table_of(run.output) in (name, name.rpartition(".")[2])
-    ]
-    return Past(database, runs, read_reports(connection), None)
+def _update(database: Path, lock_timeout: float) -> str | None:
+    """Bring a database's history up to date; why that failed, where it did."""
+    try:
+        update_history(database, lock_timeout)
+    except BusyError:
+        raise
+    except DrugmonError as error:
+        return f"the history could not be read: {error}"
+    return None
+
+
+def _past_of_table(
+    connection: duckdb.DuckDBPyConnection, database: Path, output: Output, note: str | None
+) -> Past:
+    if note is not None:
+        return Past([database], [], [], note)
+    try:
+        history = HistoryDatabase(connection, database)
+        recorded = Recorded(history.runs(), history.reports())
+    except DrugmonError as error:
+        return Past([database], [], [], f"the history could not be read: {error}")
+    return Past([database], *_concerning({output}, recorded), None)
 
 
 def _past_of_files(files: Sequence[FileSource], config: ScoredSource) -> Past:
-    database = config.history or history_of(files[0].path)
-    names = {file.path.name for file in files}
-    try:
-        if not database.exists():
-            return Past(database, [], [], "there is no history yet")
-        with connect(database, read_only=True, lock_timeout=config.lock_timeout) as connection:
-            runs = [run for run in read_runs(connection) if Path(run.output).name in names]
-            return Past(database, runs, read_reports(connection), None)
-    except DrugmonError as error:
-        return Past(database, [], [], f"the history could not be read: {error}")
+    """The history that was named, or those beside the files; the first one's takes the report."""
+    databases = (
+        [config.history]
+        if config.history
+        else list(dict.fromkeys(history_of(file.path) for file in files))
+    )
+    outputs = {Output.of_file(file.path) for file in files}
+    runs: list[RunRecord] = []
+    reports: list[ReportRecord] = []
+    notes = []
+    for database in databases:
+        try:
+            of_outputs, of_reports = _concerning(
+                outputs, read_history(database, config.lock_timeout)
+            )
+        except DrugmonError as error:
+            notes.append(f"the history could not be read: {error}")
+            continue
+        runs += of_outputs
+        reports += of_reports
+    if not notes and not any(database.exists() for database in databases):
+        notes.append("there is no history yet")
+    runs.sort(key=lambda run: (run.finished_at, run.run_id))
+    return Past(databases, runs, reports, "; ".join(notes) or None)
 
 
-def _table_of(output: str) -> str:
-    return output.rpartition(", table ")[2].rpartition(".")[2]
+def _concerning(
+    outputs: Set[Output], recorded: Recorded
+) -> tuple[list[RunRecord], Sequence[ReportRecord]]:
+    """The score runs that wrote one of `outputs`, and all reports."""
+    runs = [run for run in recorded.runs if run.command == "score" and run.output in outputs]
+    return runs, recorded.reports

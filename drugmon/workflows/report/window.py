@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from drugmon.data.history.runs import RunRecord
+from drugmon.data.history.records import RunRecord
 from drugmon.data.verdicts.scored import FIRST_YEAR, LAST_YEAR
 from drugmon.errors import UsageError
 

@@ -22,7 +22,9 @@ from drugmon.data.formats import (
     read_windows,
     spooled,
 )
-from drugmon.data.history.histories import record_run
+from drugmon.data.history.files import record_run
+from drugmon.data.history.output import Output
+from drugmon.data.history.places import history_of
 from drugmon.data.prefetch import written_behind
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
@@ -34,10 +36,9 @@ from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import SinkError, SourceError
 from drugmon.scoring.scorer import Tally
-from drugmon.wording import path_told
 from drugmon.workflows.score.aside import folder_aside
 from drugmon.workflows.score.fresh_rows import FreshRows
-from drugmon.workflows.score.run import WINDOW_ROWS, ScoreRun, no_rows, planned
+from drugmon.workflows.score.run import WINDOW_ROWS, ScoreRun, Span, no_rows, planned
 
 
 def score_file(
@@ -67,13 +68,16 @@ def score_file(
         if run.dry_run:
             reuse = _known(run, target, earlier)
             return run.count(windows, run.scorer(source.name, total, reuse))
+        output, database = Output.of_file(target), history or history_of(target)
         with Journal(target) as journal:
+            past = run.past(database, lock_timeout, needed=journal.recovered)
+            span = Span.of(began, journal, output, past)
             reuse = _known(run, target, earlier, journal)
             scorer = run.scorer(source.name, total, reuse, journal.append)
             to = FileSource.of(target)
             with (
                 folder_aside(journal) as aside,
-                FreshRows(aside, began, columns) as fresh,
+                FreshRows(aside, span.since, columns) as fresh,
             ):
                 with (
                     replacing(target, source.path) as temporary,
@@ -83,9 +87,9 @@ def score_file(
                 ):
                     for window, plan in ahead:
                         write(window, scorer.score(plan))
-                numbers = fresh.numbers(run.run_id, path_told(target), run.labels)
-            record = run.record(source.name, path_told(target), scorer.tally, began)
-            record_run(record, target, history, lock_timeout, numbers=numbers)
+                numbers = fresh.numbers(run.labels)
+            record = run.record(source.name, output, scorer.tally, span, numbers)
+            record_run(record, database, lock_timeout, profile=numbers.profile, warn=run.warn)
             journal.finish()
     return scorer.tally
 

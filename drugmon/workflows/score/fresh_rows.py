@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from drugmon.closing import Closing
 from drugmon.data.columns import ColumnMap
 from drugmon.data.duckdb.database import in_memory
-from drugmon.data.history.monitored import RunNumbers, RunTarget
+from drugmon.data.history.records import RunTarget
 from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
@@ -25,12 +26,28 @@ from drugmon.monitoring.profiles.reference import NONE, Profile
 _SCHEMA: Final = pa.schema([*((name, pa.string()) for name in CONTEXT), *VERDICT_SCHEMA])
 
 
+@dataclass(frozen=True)
+class RunNumbers:
+    """What a history keeps of the rows that a run scored.
+
+    Attributes:
+        scored: how many they are, without those that have no text.
+        targets: their verdicts, by target; empty where there are no rows.
+        profile: of them, as JSON; None where there are no rows.
+    """
+
+    scored: int
+    targets: Mapping[str, RunTarget]
+    profile: str | None
+
+
 class FreshRows(Closing):
     """Rows scored since `began`, in a Parquet file in the folder `aside`, which holds their texts.
 
     Args:
         aside: a folder that only this user reads; whoever gives it removes it.
-        began: when the run began; rows with older verdicts are not kept.
+        began: when the run began, or that which it goes on with; rows with older verdicts are not
+            kept.
         columns: where the rows have their grades, drug and condition; None for texts alone.
     """
 
@@ -40,6 +57,7 @@ class FreshRows(Closing):
         self._began = pa.scalar(began, VERDICT_SCHEMA.field("drugmon_scored_at").type)
         self._columns = columns
         self._writer: pq.ParquetWriter | None = None
+        self._scored = 0
 
     def close(self) -> None:
         """Close the file and remove it."""
@@ -62,16 +80,15 @@ class FreshRows(Closing):
             columns[name] = [None if cell is None else str(cell) for cell in cells]
         made = [pa.array(map(_encodable, columns[name]), pa.string()) for name in CONTEXT]
         kept = verdicts.filter(fresh)
+        self._scored += kept.num_rows - kept.column("overall_sentiment").null_count
         batch = pa.RecordBatch.from_arrays([*made, *kept.columns], schema=_SCHEMA)
         self._writer = self._writer or pq.ParquetWriter(self._path, _SCHEMA, compression="lz4")
         self._writer.write_batch(batch)
 
-    def numbers(
-        self, run_id: str, output: str, labels: Mapping[str, Mapping[str, str]]
-    ) -> RunNumbers | None:
-        """The numbers of the rows kept; None where there is none."""
+    def numbers(self, labels: Mapping[str, Mapping[str, str]]) -> RunNumbers:
+        """The numbers of the rows kept; `labels` gives the label of each level of every grade."""
         if self._writer is None:
-            return None
+            return RunNumbers(0, {}, None)
         # Only here: a night with nothing new loads none of it.
         from drugmon.monitoring.profiles.aggregate import count_scored
         from drugmon.monitoring.profiles.merge import kept_profile
@@ -87,30 +104,26 @@ class FreshRows(Closing):
                 view="fresh",
             )
             profile = kept_profile(count_scored(scored, labels, None).profile)
-        return RunNumbers(_targets(profile, run_id, output), profile.to_json())
+        return RunNumbers(self._scored, _targets(profile), profile.to_json())
 
 
-def _targets(profile: Profile, run_id: str, output: str) -> list[RunTarget]:
-    found = []
+def _targets(profile: Profile) -> dict[str, RunTarget]:
+    targets = {}
     for name, target in profile.targets.items():
         means = target.mean_probabilities or {}
         negative, neutral, positive = (target.counts[label] for label in LABELS)
-        found.append(
-            RunTarget(
-                run_id=run_id,
-                output=output,
-                target=name,
-                negative=negative,
-                neutral=neutral,
-                positive=positive,
-                none=target.counts[NONE],
-                mean_confidence=target.mean_confidence,
-                mean_p_negative=means.get("negative"),
-                mean_p_neutral=means.get("neutral"),
-                mean_p_positive=means.get("positive"),
-            )
+        targets[name] = RunTarget(
+            target=name,
+            negative=negative,
+            neutral=neutral,
+            positive=positive,
+            none=target.counts[NONE],
+            mean_confidence=target.mean_confidence,
+            mean_p_negative=means.get("negative"),
+            mean_p_neutral=means.get("neutral"),
+            mean_p_positive=means.get("positive"),
         )
-    return found
+    return targets
 
 
 def _encodable(cell: str | None) -> str | None:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from pathlib import Path
+from typing import Final, Self
 
 import pyarrow as pa
 
 from drugmon import __version__
-from drugmon.data.history.runs import RunRecord
+from drugmon.data.history.files import sound_history
+from drugmon.data.history.output import Output
+from drugmon.data.history.records import RunRecord
 from drugmon.data.prefetch import prefetched
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection
+from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
-from drugmon.errors import SourceError
+from drugmon.errors import BusyError, SourceError
 from drugmon.models.adapters.manifest import Manifest
 from drugmon.scoring.scorer import Plan, Scorer, Tally
 from drugmon.workflows.score.compute import LazyEngine
+from drugmon.workflows.score.fresh_rows import RunNumbers
 
 WINDOW_ROWS: Final = 8192
 """Rows in memory at a time."""
@@ -37,6 +42,28 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Span:
+    """When work on one source began, and since when its verdicts are of this run.
+
+    The second is earlier where the run goes on with one that was cut off before its record.
+    """
+
+    began: datetime
+    since: datetime
+
+    @classmethod
+    def of(
+        cls, began: datetime, journal: Journal, output: Output, past: Iterable[RunRecord]
+    ) -> Self:
+        """The span of a run that began at `began`; `past` are the runs that are recorded.
+
+        What lies in the journal and was scored after the last record of `output` is in none.
+        """
+        finished = (run.finished_at for run in past if run.output == output)
+        return cls(began, min(began, journal.since(max(finished, default=None)) or began))
+
+
+@dataclass(frozen=True)
 class ScoreRun:
     """One run over one or more sources."""
 
@@ -46,6 +73,7 @@ class ScoreRun:
     rescore: bool
     dry_run: bool
     on_progress: Callable[[Progress], None]
+    warn: Callable[[str], None]
     overwrite: bool = False
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
@@ -54,6 +82,26 @@ class ScoreRun:
         """The label of each level of every graded column, as the adapter was taught."""
         labels: Mapping[str, Mapping[str, str]] = self.manifest.recipe["labels"]
         return labels
+
+    def past(self, database: Path, lock_timeout: float, *, needed: bool) -> Sequence[RunRecord]:
+        """The runs in the history file that this run will write; a damaged one is set aside.
+
+        Args:
+            database: the file.
+            lock_timeout: seconds to wait for another process that has it open.
+            needed: whether the run depends on them; otherwise it begins while the file is busy.
+
+        Raises:
+            SourceError: the history is of a later version of drugmon, or cannot be read.
+            SinkError: it cannot be brought up to date.
+            BusyError: it is busy, and needed.
+        """
+        try:
+            return sound_history(database, lock_timeout if needed else 0, self.warn).runs
+        except BusyError:
+            if needed:
+                raise
+            return []
 
     def scorer(
         self,
@@ -75,23 +123,34 @@ class ScoreRun:
             scorer.pending(window.texts)
         return scorer.tally
 
-    def record(self, source: str, output: str, tally: Tally, began: datetime) -> RunRecord:
-        """The record of what was done with one source."""
+    def record(
+        self, source: str, output: Output, tally: Tally, span: Span, numbers: RunNumbers
+    ) -> RunRecord:
+        """The record of what was done with one source.
+
+        Args:
+            source: what was read, as messages call it.
+            output: what was written.
+            tally: its rows.
+            span: when this began.
+            numbers: of the rows scored since then, by this run and by one that it goes on with.
+        """
         now = datetime.now(UTC)
         return RunRecord(
             run_id=self.run_id,
             command="score",
-            started_at=began,
+            started_at=span.since,
             finished_at=now,
             source=source,
             output=output,
             adapter=self.manifest.identity,
             total=tally.total,
-            scored=tally.scored,
-            reused=tally.reused,
+            scored=numbers.scored,
+            reused=tally.total - tally.empty - numbers.scored,
             empty=tally.empty,
-            seconds=(now - began).total_seconds(),
+            seconds=(now - span.began).total_seconds(),
             drugmon_version=__version__,
+            targets=numbers.targets,
         )
 
 

@@ -137,6 +137,7 @@ def score(
             config.rescore,
             config.dry_run,
             on_progress,
+            warn,
             config.overwrite,
         )
         done, failures = _score_sources(config, run, stdin, stdout)

@@ -23,7 +23,7 @@ from drugmon.data.verdicts.reuse import Reuse
 from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.workflows.score.aside import folder_aside
 from drugmon.workflows.score.fresh_rows import FreshRows
-from drugmon.workflows.score.run import WINDOW_ROWS, ScoreRun, no_rows, planned
+from drugmon.workflows.score.run import WINDOW_ROWS, ScoreRun, Span, no_rows, planned
 
 _KEY = "drugmon_key"
 
@@ -37,6 +37,7 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
     began = datetime.now(UTC)
     with contextlib.ExitStack() as stack:
         journal = None if run.dry_run else stack.enter_context(Journal(table.target))
+        past = [] if run.dry_run else table.recorded()
         aside = stack.enter_context(folder_aside(journal))
         snapshot, staged = aside / "snapshot.parquet", aside / "staged.parquet"
         total = table.snapshot(run.selection, snapshot)
@@ -51,11 +52,13 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
             windows = read_windows(reader, columns, WINDOW_ROWS)
             if journal is None:
                 return run.count(windows, scorer)
-            with FreshRows(aside, began, None) as fresh:
+            span = Span.of(began, journal, table.output, past)
+            with FreshRows(aside, span.since, None) as fresh:
                 _stage(windows, scorer, staged, fresh)
-                numbers = fresh.numbers(run.run_id, table.where, run.labels)
-        record = run.record(str(table.database), table.where, scorer.tally, began)
-        table.commit(staged, full=run.selection.everything, run=record, numbers=numbers)
+                numbers = fresh.numbers(run.labels)
+        record = run.record(str(table.database), table.output, scorer.tally, span, numbers)
+        full = run.selection.everything
+        table.commit(staged, full=full, run=record, profile=numbers.profile)
         journal.finish()
     return scorer.tally
 

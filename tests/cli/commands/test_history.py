@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from drugmon.cli.output.history import sparkline
-from drugmon.data.history.histories import history_of, record_report, record_run
-from drugmon.data.history.runs import RunRecord
+from drugmon.data.history.files import record_report, record_run
+from drugmon.data.history.output import Output
+from drugmon.data.history.places import history_of
+from drugmon.data.history.records import RunRecord
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import (
     Balance,
@@ -69,11 +71,10 @@ def summary(number: int) -> Summary:
 def _output(tmp_path: Path) -> Path:
     output = tmp_path / "r.scored.csv"
     for number in range(3):
-        run = RunRecord(
-            f"run{number}", "score", AT, AT, "r.csv", str(output), "tiny@1", 3, 2, 0, 1, 0.5, "1"
-        )
-        record_run(replace(run, total=1000 + number), output)
-        record_report(report_record(summary(number), f"page{number}"), history_of(output))
+        of = Output.of_file(output)
+        run = RunRecord(f"run{number}", "score", AT, AT, "r.csv", of, "a@1", 3, 2, 0, 1, 0.5, "1")
+        record_run(replace(run, total=1000 + number), history_of(output))
+        record_report(report_record(summary(number), f"page{number}", of), history_of(output))
     return output
 
 
@@ -86,7 +87,7 @@ def test_nights_trends_and_runs_are_shown(drugmon: Drugmon, output: Path) -> Non
     assert "overall negative ▁▅█ 0.120 0.100 0.120" in lines
     assert "overall mean confidence ▄▄▄ 0.800 0.800 0.800" in lines
     assert "drift.texts ▁▅█ 2.500 0.500 2.500" in lines
-    assert "run2 2026-01-02 03:04 1,002 2 0 1 0.5 - tiny@1" in lines
+    assert "run2 2026-01-02 03:04 1,002 2 0 1 0.5 - a@1" in lines
 
 
 def test_the_limit_keeps_the_newest(drugmon: Drugmon, output: Path) -> None:
@@ -106,6 +107,7 @@ def test_json_holds_every_number(drugmon: Drugmon, output: Path) -> None:
     found = json.loads(drugmon("history", output, "--json").out)
     assert found["history"] == str(history_of(output))
     assert [run["total"] for run in found["runs"]] == [1000, 1001, 1002]
+    assert found["runs"][0]["output"] == {"path": str(output), "schema": None, "table": None}
     last = found["nights"][-1]
     assert last["created_at"] == "2026-01-04T03:04:05+00:00"
     assert last["reasons"] == ["The words changed.", "So did the drugs."]
@@ -126,11 +128,11 @@ def test_csv_has_a_line_a_night_or_a_run(drugmon: Drugmon, output: Path) -> None
 
 def test_without_reports_csv_has_the_runs(drugmon: Drugmon, tmp_path: Path) -> None:
     output = tmp_path / "s.scored.csv"
-    record_run(
-        RunRecord("r", "score", AT, AT, "s.csv", str(output), "a", 3, 2, 0, 1, 0.5, "1"), output
-    )
-    (run,) = csv.DictReader(io.StringIO(drugmon("history", tmp_path, "--csv").out))
-    assert (run["run_id"], run["total"]) == ("r", "3")
+    of = Output.of_file(output)
+    run = RunRecord("r", "score", AT, AT, "s.csv", of, "a", 3, 2, 0, 1, 0.5, "1")
+    record_run(run, history_of(output))
+    (line,) = csv.DictReader(io.StringIO(drugmon("history", tmp_path, "--csv").out))
+    assert (line["run_id"], line["total"], line["output.path"]) == ("r", "3", str(output))
 
 
 def test_wrong_calls_are_named(drugmon: Drugmon, output: Path, tmp_path: Path) -> None:

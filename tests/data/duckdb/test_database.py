@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drugmon.data.duckdb.database import connect, create, writing
-from drugmon.errors import DrugmonError, SinkError, SourceError
+from drugmon.errors import DamagedError, DrugmonError, SinkError
 
 
 @pytest.mark.parametrize("read_only", [True, False])
@@ -60,14 +60,14 @@ def test_a_transaction_that_fails_is_rolled_back(tmp_path: Path) -> None:
         assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == []
 
 
-def test_a_database_that_may_not_be_read_is_a_source_error(tmp_path: Path) -> None:
+def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     database = tmp_path / "a.duckdb"
     create(database)
     newer = bytearray(database.read_bytes())
     newer[12] = 250  # the storage version
     database.write_bytes(newer)
     with (
-        pytest.raises(SourceError, match="cannot be opened: "),
+        pytest.raises(DamagedError, match="a damaged DuckDB database: "),
         connect(database, read_only=True, lock_timeout=1),
     ):
         pass

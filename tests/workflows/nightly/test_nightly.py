@@ -19,7 +19,7 @@ import duckdb
 import pytest
 
 from drugmon import signals
-from drugmon.data.history.histories import night_of
+from drugmon.data.history.night_file import write_night
 from drugmon.errors import SourceError
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import AREAS, Check, Side, Status, Summary, Volume
@@ -61,8 +61,9 @@ class Reports:
         page.parent.mkdir(parents=True)
         page.write_text("page")
         page.with_name("summary.json").write_text(json.dumps(summary.to_dict()))
-        night = json.dumps(night_of(report_record(summary, page.parent.name)), default=str)
-        page.with_name("night.json").write_text(night)
+        write_night(
+            report_record(summary, page.parent.name, None), page.with_name("night.json"), out
+        )
         removed = prune(out, name, config.pages.keep or 1)
         return ReportResult(summary, page, out / "index.html", removed)
 

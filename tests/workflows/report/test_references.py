@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drugmon.data.duckdb.database import connect, create, writing
-from drugmon.data.history.histories import history_of
-from drugmon.data.history.runs import RunRecord, write_run
+from drugmon.data.duckdb.database import connect, create
+from drugmon.data.history.database import writing_history
+from drugmon.data.history.output import Output
+from drugmon.data.history.places import history_of
+from drugmon.data.history.records import RunRecord
 from drugmon.errors import UsageError
 from drugmon.monitoring.checks.summary import Status, Summary
 from drugmon.workflows.report.config import report_config
@@ -78,7 +80,7 @@ def _night(make: Make, night: int) -> pa.Table:
     return table.append_column("seen", pa.array([started - timedelta(hours=14)] * len(table)))
 
 
-def _record(night: int, output: str) -> RunRecord:
+def _record(night: int, output: Output) -> RunRecord:
     started = FIRST + timedelta(days=night)
     finished = started + timedelta(minutes=10)
     counts = (NIGHT_ROWS, NIGHT_ROWS, 0, 0)
@@ -98,15 +100,15 @@ def _nights(tmp_path_factory: pytest.TempPathFactory, scored_reviews: Make) -> N
         connection.register("arriving", table)
         connection.execute("CREATE TABLE reviews AS FROM arriving")
     for path, output in (
-        (database, f"{database}, table reviews"),
-        (history_of(file), str(file)),
+        (database, Output.of_table(database, "main", "reviews")),
+        (history_of(file), Output.of_file(file)),
     ):
         with (
             connect(path, read_only=False, lock_timeout=1) as connection,
-            writing(connection, str(path)),
+            writing_history(connection, path, str(path)) as history,
         ):
             for night in range(10):
-                write_run(connection, _record(night, output))
+                history.add_run(_record(night, output))
     return Nights(database, file)
 
 

@@ -17,7 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from drugmon.data.history.histories import history_of, read_nights, read_run_numbers
+from drugmon.data.history.files import read_history
+from drugmon.data.history.places import history_of
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import TARGETS
 from drugmon.monitoring.checks.summary import Check, Status
@@ -78,9 +79,9 @@ def test_a_calm_night_passes_and_leaves_page_numbers_and_history(
     assert told == result.summary.to_dict()
     assert told["current"]["n"] == 300 and told["reference"]["n"] == 800
     assert (told["alpha"], told["min_reviews"]) == (0.05, 30)
-    (night,) = read_nights(history_of(source))
-    assert (night["report_id"], night["rows"]) == (result.summary.run_id, 300)
-    assert night["targets"]["overall"]["macro_f1"] is not None
+    (night,) = read_history(history_of(source)).reports
+    assert (night.report_id, night.rows) == (result.summary.run_id, 300)
+    assert night.targets["overall"].macro_f1 is not None
     assert f'<a href="{result.page.parent.name}/index.html">' in result.index.read_text()
     assert not list((tmp_path / "reports").glob(".*"))
 
@@ -411,7 +412,7 @@ def test_what_went_wrong_before_fails_the_report(
     assert result.summary.reasons[0] == "b.csv was not scored: no such file"
 
 
-def test_a_history_that_cannot_be_read_leaves_the_report(
+def test_a_damaged_history_leaves_the_report_and_makes_room_for_a_new_one(
     tmp_path: Path, scored_reviews: Make
 ) -> None:
     source = write(tmp_path / "n.parquet", scored_reviews(40))
@@ -422,7 +423,14 @@ def test_a_history_that_cannot_be_read_leaves_the_report(
     result = report(config, warn=warned.append)
     assert result.page.exists()
     assert "history could not be read" in (result.summary.history_note or "")
-    assert any("the report is not in the history" in each for each in warned)
+    (aside,) = history_of(source).parent.glob("history.duckdb.damaged-*")
+    assert aside.read_bytes() == b"rubbish" * 3000
+    assert warned == [
+        f"the history was damaged and is now {aside}; a new one begins "
+        f"({history_of(source)}: not a DuckDB database file)"
+    ]
+    (night,) = read_history(history_of(source)).reports
+    assert night.report_id == result.summary.run_id
 
 
 def test_the_adapters_profile_is_the_reference_of_what_it_scored(
@@ -448,7 +456,7 @@ def test_runs_before_are_a_reference_by_rows_or_by_what_was_kept(
     path, scored = tmp_path / "r.csv", tmp_path / "r.scored.csv"
     to_csv(path, reviews(60))
     first = score(path)
-    (overall,) = (each for each in read_run_numbers(history_of(scored)) if each.target == "overall")
+    overall = read_history(history_of(scored)).runs[0].targets["overall"]
     assert overall.negative + overall.neutral + overall.positive == 60
     to_csv(path, [*reviews(60), *reviews(40, "later")])
     second = score(path)
@@ -481,11 +489,11 @@ def test_a_scored_table_is_read_beside_its_companion(
     result = run(database, table="t", adapter=str(adapter), now=None)
     assert result.summary.current.n == 50
     assert result.summary.source == "r.duckdb, table t"
-    (night,) = read_nights(database)
-    assert night["scored"] == 50
+    (night,) = read_history(database).reports
+    assert night.scored == 50
     score(database, table="t", in_place=True)
     assert run(database, table="t", adapter=str(adapter), now=None).summary.current.n == 50
-    assert len(read_nights(database)) == 2
+    assert len(read_history(database).reports) == 2
 
 
 def test_no_text_of_a_review_is_in_summary_or_history(

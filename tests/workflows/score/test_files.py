@@ -8,7 +8,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from drugmon.data.history.histories import history_of, read_history
+from drugmon.data.history.files import read_history
+from drugmon.data.history.output import Output
+from drugmon.data.history.places import history_of
 from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SinkError, SourceError, UsageError
@@ -181,7 +183,7 @@ def test_an_empty_delivery_replaces_the_last_one(
     result = score(source)
     assert (result.total, result.failures) == (0, ())
     assert b"good" not in out.read_bytes()
-    assert read_history(history_of(out))[0].total in (0, 1)
+    assert read_history(history_of(out)).runs[0].total in (0, 1)
     source.write_text(rows[name])
     assert score(source).scored == 1
 
@@ -216,12 +218,14 @@ def test_another_delimiter_is_reused_and_written(tmp_path: Path, score: Any_) ->
 
 def test_the_run_is_recorded(ten: Path, score: Any_) -> None:
     result = score(ten)
-    (record,) = read_history(history_of(Path(result.outputs[0])))
+    output = Path(result.outputs[0])
+    (record,) = read_history(history_of(output)).runs
+    assert record.output == Output(output)
     assert (record.run_id, record.command, record.source) == (result.run_id, "score", str(ten))
     assert (record.total, record.scored, record.adapter) == (10, 10, result.adapter)
     elsewhere = ten.with_name("elsewhere.duckdb")
     score(ten, history=elsewhere)
-    assert [run.reused for run in read_history(elsewhere)] == [10]
+    assert [run.reused for run in read_history(elsewhere).runs] == [10]
 
 
 def test_a_history_that_is_locked_is_waited_for_no_longer_than_asked(

@@ -7,7 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from drugmon.data.history.histories import read_history
+from drugmon.data.history.files import read_history
+from drugmon.data.history.output import Output
 from drugmon.errors import SourceError, UsageError
 
 Any_ = Callable[..., Any]
@@ -49,7 +50,8 @@ def test_a_night_leaves_the_database_and_nothing_beside_it(
 
 def test_the_run_is_recorded_in_the_database(owner: Owner, score: Any_) -> None:
     result = score(owner.database, table="reviews")
-    (record,) = read_history(owner.database)
+    (record,) = read_history(owner.database).runs
+    assert record.output == Output(owner.database, "main", "reviews")
     assert (record.run_id, record.total, record.scored) == (result.run_id, 10, 10)
     with pytest.raises(UsageError, match="--history is for files"):
         score(owner.database, table="reviews", history=Path("h.duckdb"))

@@ -1,0 +1,51 @@
+"""A report's record as a JSON file beside its page: what an index takes of a report.
+
+The path of what was judged is kept relative to the folder of all reports: pages are shown to
+others, who need not know the machine's folders.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from drugmon.data.history.database import path_from
+from drugmon.data.history.output import Output
+from drugmon.data.history.records import ReportRecord
+
+STATUSES: Final = frozenset({"unjudged", "pass", "warn", "fail"})
+
+
+def write_night(record: ReportRecord, path: Path, out: Path) -> None:
+    """Write `record` to `path`; `out` is the folder of all reports.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    output = record.output
+    if output is not None:
+        relative = os.path.relpath(output.path, os.path.realpath(out))
+        output = Output(Path(relative), output.schema, output.table)
+    text = msgspec.json.encode(replace(record, output=output), enc_hook=str)
+    path.write_bytes(msgspec.json.format(text, indent=1) + b"\n")
+
+
+def read_night(path: Path, out: Path) -> ReportRecord:
+    """Read what `write_night` wrote; `out` is the folder of all reports.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no record of a report.
+    """
+    record = msgspec.json.decode(path.read_bytes(), type=ReportRecord, dec_hook=path_from)
+    if record.created_at.tzinfo is None or record.status not in STATUSES:
+        raise ValueError("no record of a report: its time lacks a zone, or its status is none")
+    output = record.output
+    if output is None:
+        return record
+    whole = Path(os.path.realpath(out / output.path))
+    return replace(record, output=Output(whole, output.schema, output.table))

@@ -1,0 +1,67 @@
+"""What a run writes, told apart from everything else: a file, or one table of a database."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+MAIN: Final = "main"
+"""The schema of a table that was named without one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One file, or one table of a database file; two are equal where they mean the same thing.
+
+    Make it with `of_file` and `of_table`, which settle what a path means.
+
+    Attributes:
+        path: the file or the database, absolute, its links resolved. A report of several files has
+            the folder or the pattern that names them.
+        schema: the table's; None for a file.
+        table: its name as the database has it; None for a file. As in DuckDB, case tells no tables
+            and no schemas apart.
+    """
+
+    path: Path
+    schema: str | None = None
+    table: str | None = None
+
+    @classmethod
+    def of_file(cls, path: Path | str) -> Self:
+        """The file at `path`, whether it is there or not."""
+        return cls(Path(os.path.realpath(path)))
+
+    @classmethod
+    def of_table(cls, database: Path | str, schema: str, table: str) -> Self:
+        """A table of the database file at `database`."""
+        return cls(Path(os.path.realpath(database)), schema, table)
+
+    @property
+    def name(self) -> str:
+        """What people call it, without the machine's path: schema main goes without saying."""
+        if self.table is None:
+            return self.path.name
+        return f"{self.path.name}, table {self.table_name}"
+
+    @property
+    def table_name(self) -> str | None:
+        """The table's name, with its schema where that is not main."""
+        if self.table is None or self.schema in (None, MAIN):
+            return self.table
+        return f"{self.schema}.{self.table}"
+
+    def __str__(self) -> str:
+        return str(self.path) if self.table is None else f"{self.path}, table {self.table_name}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Output) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[Path, str, str]:
+        return (self.path, (self.schema or "").lower(), (self.table or "").lower())

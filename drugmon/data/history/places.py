@@ -1,0 +1,53 @@
+"""Where histories lie, and how they write the paths of what lies beside them.
+
+A path within the history's own folder is kept relative to it, so that the folder may be moved; of a
+table in the database of the history nothing is kept, so that the database may be renamed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from drugmon.data.history.output import Output
+
+_FOLDER: Final = ".drugmon"
+_FILE: Final = "history.duckdb"
+
+
+def history_of(output: Path) -> Path:
+    """Return where the runs that write the file `output` are recorded."""
+    return output.parent / _FOLDER / _FILE
+
+
+def home_of(database: Path) -> Path:
+    """Return the folder that a history is about: where it lies, or above where it is hidden."""
+    folder = Path(os.path.realpath(database)).parent
+    return folder.parent if folder.name == _FOLDER else folder
+
+
+def stored_path(output: Output, database: Path) -> str | None:
+    """Return the path of `output` as the history in `database` keeps it; None for itself."""
+    if output.table is not None and output.path == Path(os.path.realpath(database)):
+        return None
+    home = home_of(database)
+    path = output.path.relative_to(home) if output.path.is_relative_to(home) else output.path
+    return _text(path)
+
+
+def read_output(
+    path: str | None, schema: str | None, table: str | None, database: Path
+) -> Output | None:
+    """Return what `stored_path` kept, with schema and table; None where nothing was kept."""
+    if path is None:
+        return None if table is None else Output.of_table(database, schema or "main", table)
+    whole = home_of(database) / path
+    if table is None:
+        return Output.of_file(whole)
+    return Output.of_table(whole, schema or "main", table)
+
+
+def _text(path: Path) -> str:
+    """A name that is no UTF-8 gets escapes for what is none."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
