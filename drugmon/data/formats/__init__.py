@@ -56,8 +56,7 @@ def open_reader(source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMA
         SourceError: the file cannot be read, or is not what its extension says.
     """
     reader = _READERS[source.format](source, text_format)
-    if isinstance(reader, DelimitedReader | JsonlReader):
-        reader.survey()
+    reader.survey()
     return reader
 
 

@@ -36,6 +36,9 @@ class Reader(Protocol):
     def schema(self) -> pa.Schema:
         """The types of `columns` in Arrow; a JSONL file is read through for it."""
 
+    def survey(self) -> None:
+        """Read what has to be known of all rows before the first. Raises SourceError."""
+
     def windows(self, size: int) -> Iterator[Rows]:
         """Yield the rows in order, at most `size` at a time. Raises SourceError on a bad row."""
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drugmon.closing import Closing
+from drugmon.data.formats.footer import Element, Place, annotate, annotated
+from drugmon.data.formats.int96 import INT96, best_unit, int96_columns, storable
 from drugmon.data.formats.interface import Reader
+from drugmon.data.formats.schema_copies import ARROW, arrow_copy, with_verdicts
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA, cast_verdicts
 from drugmon.errors import SinkError, SourceError
+from drugmon.wording import names_told
 
 _GROUP_ROWS = 1 << 16
 _GROUP_BYTES = 64 << 20
@@ -56,21 +62,43 @@ class ParquetReader(Closing):
                 raise SourceError(f"{self.where}: is empty; there is nothing to score")
             # Opened here, because Arrow takes no name that is not UTF-8, and a colon for a URI.
             self._source = source.path.open("rb")
-            self._file = pq.ParquetFile(
-                self._source,
-                pre_buffer=False,
-                buffer_size=_BUFFER,
-                coerce_int96_timestamp_unit="us",  # in ns, years after 2262 come out wrong
-                arrow_extensions_enabled=True,
-            )
+            self._open("us")
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
+
+    def _open(self, unit: str) -> None:
+        self._file = self._opened(unit)
         whole = self._file.schema_arrow
         self.names: Sequence[str] = whole.names
         self._own = [i for i, name in enumerate(whole.names) if name not in VERDICT_COLUMNS]
-        self.schema = pa.schema([whole.field(i) for i in self._own], metadata=whole.metadata)
+        # Where a file has Arrow's copy of the schema, Arrow tells the metadata that stand in there.
+        metadata = {**(whole.metadata or {}), **(self._file.metadata.metadata or {})}
+        metadata.pop(ARROW, None)
+        self.schema = pa.schema([whole.field(i) for i in self._own], metadata=metadata or None)
         self.columns: list[str] = self.schema.names
         self.total: int | None = self._file.metadata.num_rows
+
+    def survey(self) -> None:
+        """Read times that are stored as INT96 in the unit in which they stay what they are.
+
+        Raises:
+            SourceError: there is none, or the file is damaged.
+        """
+        columns = int96_columns(self._file)
+        if not columns:
+            return
+        try:
+            unit = best_unit(self._opened)
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+        if unit is None:
+            raise SourceError(
+                f"{self.where}: has times before 1677 or after 2262 beside some with nanoseconds "
+                f"(INT96, in {names_told(columns)}), which cannot be kept together; write the file "
+                "again with times in microseconds"
+            )
+        if unit != "us":
+            self._open(unit)
 
     @property
     def codec(self) -> str:
@@ -87,6 +115,30 @@ class ParquetReader(Closing):
         return any(
             column.physical_type == physical and str(column.logical_type).startswith(logical)
             for column in columns
+        )
+
+    def annotations(self) -> dict[Place, Element]:
+        """The annotations of its columns, those that Arrow does not know too."""
+        try:
+            return annotated(self._source)
+        except ValueError as error:
+            raise self._damaged(error) from error
+
+    def stored(self) -> pa.Schema:
+        """The types in which Arrow is to write `schema` where all times become INT96."""
+        columns = map(self._file.schema.column, range(len(self._file.schema)))
+        whole = storable(
+            self._file.schema_arrow, [column.physical_type == INT96 for column in columns]
+        )
+        return pa.schema([whole.field(i) for i in self._own])
+
+    def _opened(self, unit: str) -> pq.ParquetFile:
+        return pq.ParquetFile(
+            self._source,
+            pre_buffer=False,
+            buffer_size=_BUFFER,
+            coerce_int96_timestamp_unit=unit,
+            arrow_extensions_enabled=True,
         )
 
     def windows(self, size: int) -> Iterator[Rows]:
@@ -135,17 +187,27 @@ class ParquetWriter(Closing):
 
     def __init__(self, path: Path, like: Reader) -> None:
         source = like if isinstance(like, ParquetReader) else None
-        self._schema = pa.schema([*like.schema, *VERDICT_SCHEMA], metadata=like.schema.metadata)
         self._own = like.schema
         self._where = like.where
         self._waiting: list[pa.Table] = []
-        self._target = path.open("wb")
+        self._annotations = source.annotations() if source else {}
+        self._annotations.update(_annotations_of_verdicts())
+        whole = pa.schema(
+            [*like.schema, *VERDICT_SCHEMA], metadata=with_verdicts(like.schema.metadata)
+        )
+        int96 = bool(source and source.stores(INT96))
+        self._schema = whole
+        if source and int96:
+            verdicts = storable(VERDICT_SCHEMA, repeat(False))
+            self._schema = pa.schema([*source.stored(), *verdicts])
+        self._target = path.open("w+b")
         try:
             self._file = pq.ParquetWriter(
                 self._target,
                 self._schema,
                 compression=source.codec if source else _DEFAULT_CODEC,
-                use_deprecated_int96_timestamps=bool(source and source.stores("INT96")),
+                store_schema=not int96,
+                use_deprecated_int96_timestamps=int96,
                 store_decimal_as_integer=bool(
                     source and any(source.stores(kind, "Decimal") for kind in ("INT32", "INT64"))
                 ),
@@ -154,6 +216,8 @@ class ParquetWriter(Closing):
             raise SinkError(
                 f"{like.where}: parquet cannot hold one of its types; write JSONL instead"
             ) from error
+        if int96:
+            self._file.add_key_value_metadata({**(whole.metadata or {}), **arrow_copy(whole)})
 
     def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
         """Append rows and their verdicts."""
@@ -164,7 +228,11 @@ class ParquetWriter(Closing):
                 "ones; write JSONL instead"
             )
         columns = [*table.columns, *verdicts.columns]
-        self._waiting.append(pa.Table.from_arrays(columns, schema=self._schema))
+        stored = [
+            column if column.type == field.type else column.cast(field.type)
+            for column, field in zip(columns, self._schema, strict=True)
+        ]
+        self._waiting.append(pa.Table.from_arrays(stored, schema=self._schema))
         if (
             sum(part.num_rows for part in self._waiting) >= _GROUP_ROWS
             or sum(part.nbytes for part in self._waiting) >= _GROUP_BYTES
@@ -175,9 +243,16 @@ class ParquetWriter(Closing):
         """Write what waits, then the footer."""
         self._flush()
         self._file.close()
+        annotate(self._target, self._annotations)
         self._target.close()
 
     def _flush(self) -> None:
         if self._waiting:
             self._file.write_table(pa.concat_tables(self._waiting), row_group_size=_GROUP_ROWS)
             self._waiting = []
+
+
+def _annotations_of_verdicts() -> dict[Place, Element]:
+    with io.BytesIO() as file:
+        pq.write_table(VERDICT_SCHEMA.empty_table(), file)
+        return annotated(file)

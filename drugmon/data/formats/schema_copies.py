@@ -1,0 +1,52 @@
+"""Copies of a parquet file's schema in its metadata, by which some readers go.
+
+Spark reads the columns that its copy lists and no others, so verdicts beside it would be hidden.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
+
+ARROW: Final = b"ARROW:schema"
+_SPARK: Final = b"org.apache.spark.sql.parquet.row.metadata"
+_OTHERS: Final = (b"parquet.avro.schema", b"avro.schema", b"iceberg.schema", b"parquet.proto.class")
+"""Of parquet-avro, Iceberg and parquet-protobuf; without them these go by the columns."""
+
+
+def with_verdicts(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes] | None:
+    """Return a file's metadata where no copy of the schema hides the verdicts.
+
+    Spark's copy lists them from then on; one that cannot be read goes, as do those of others.
+    """
+    if metadata is None:
+        return None
+    kept = {key: value for key, value in metadata.items() if key not in (_SPARK, *_OTHERS)}
+    if (spark := _spark_with_verdicts(metadata.get(_SPARK, b""))) is not None:
+        kept[_SPARK] = spark
+    return kept
+
+
+def arrow_copy(schema: pa.Schema) -> dict[bytes, bytes]:
+    """Return Arrow's copy of a schema, as Arrow lays it down itself where it is not told not to."""
+    return {ARROW: base64.b64encode(schema.serialize().to_pybytes())}
+
+
+def _spark_with_verdicts(copy: bytes) -> bytes | None:
+    try:
+        struct = json.loads(copy)
+        own = [field for field in struct["fields"] if field["name"] not in VERDICT_COLUMNS]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return json.dumps({**struct, "fields": [*own, *map(_spark_field, VERDICT_SCHEMA)]}).encode()
+
+
+def _spark_field(field: pa.Field) -> dict[str, Any]:
+    kind = "timestamp" if pa.types.is_timestamp(field.type) else str(field.type)
+    return {"name": field.name, "type": kind, "nullable": True, "metadata": {}}
