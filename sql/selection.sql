@@ -31,7 +31,7 @@ SET lock_configuration = true;
 -- name: select_rows
 -- The numbers of the rows of a window that meet the user's condition. The condition stands on
 -- lines of its own, so that a comment at its end comments out nothing else.
-SELECT drugmon_row
+SELECT {row}
 FROM reviews
 WHERE (
 {condition}
@@ -39,7 +39,7 @@ WHERE (
 
 -- name: select_rows_by_number
 -- The same, with the given columns of text read as numbers.
-SELECT drugmon_row
+SELECT {row}
 FROM (SELECT * REPLACE ({numbers}) FROM reviews)
 WHERE (
 {condition}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -15,8 +17,10 @@ from drugmon.data.duckdb.database import close_off, first_line, in_memory
 from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import Rows, Window
 from drugmon.errors import UsageError
+from drugmon.wording import names_told
 
-_ROW = "drugmon_row"
+_ROW: Final = "drugmon_row"
+_WHY: Final = "SQL lacks the type, or another name differs in case only"
 
 
 @dataclass(frozen=True)
@@ -90,12 +94,19 @@ class _Condition:
         self._text = text
         self._file = where_file
         self._numbers: list[str] | None = None
+        self._readable: list[int] | None = None
+        self._row = _ROW
 
     def meets(self, rows: Rows) -> list[int]:
         """Return the numbers of the rows that meet the condition, from 0, in order."""
-        table = _readable(rows.to_arrow())
-        self._connection.register("reviews", _numbered(table))
+        whole = rows.to_arrow()
+        if self._readable is None:
+            self._readable = self._readable_among(whole)
+            while self._row in map(str.lower, whole.schema.names):
+                self._row += "_"
+        table = whole.select(self._readable)
         try:
+            self._connection.register("reviews", _numbered(table, self._row))
             try:
                 return self._query()
             except duckdb.BinderException:
@@ -108,31 +119,46 @@ class _Condition:
             raise self._error(
                 f"a value in {self._file} cannot be converted; use TRY_CAST"
             ) from error
+        except duckdb.BinderException as error:
+            left_out = [
+                name for i, name in enumerate(whole.schema.names) if i not in self._readable
+            ]
+            hint = f"; no condition can use {names_told(left_out)}: {_WHY}" if left_out else ""
+            raise self._error(f"{first_line(error)} (in {self._file}){hint}") from error
         except duckdb.Error as error:
             raise self._error(f"{first_line(error)} (in {self._file})") from error
+
+    def _readable_among(self, table: pa.Table) -> list[int]:
+        """Which columns a condition can mean: of a type that DuckDB reads, with a name of its own.
+
+        DuckDB takes names that differ in case for equal and gives one of them another name.
+        """
+        alike = Counter(map(str.lower, table.schema.names))
+        readable = []
+        for number, field in enumerate(table.schema):
+            if alike[field.name.lower()] == 1:
+                with suppress(duckdb.Error):
+                    self._connection.from_arrow(table.select([number]).slice(0, 0)).fetchall()
+                    readable.append(number)
+        return readable
 
     def _query(self) -> list[int]:
         condition = Sql(self._text)
         if self._numbers is None:
-            sql = statement("select_rows", condition=condition)
+            sql = statement("select_rows", row=self._row, condition=condition)
         else:
             cells = [Sql(statement("cell_as_number", column=name)) for name in self._numbers]
-            sql = statement("select_rows_by_number", condition=condition, numbers=cells)
+            sql = statement(
+                "select_rows_by_number", row=self._row, condition=condition, numbers=cells
+            )
         return sorted(row for (row,) in self._connection.execute(sql).fetchall())
 
     def _error(self, reason: str) -> UsageError:
         return UsageError(f"--where {self._text}: {reason}")
 
 
-def _readable(table: pa.Table) -> pa.Table:
-    """Leave out the types that DuckDB cannot read."""
-    unread = (pa.types.is_float16, pa.types.is_decimal256)
-    kept = [field.name for field in table.schema if not any(test(field.type) for test in unread)]
-    return table.select(kept)
-
-
-def _numbered(table: pa.Table) -> pa.Table:
-    return table.add_column(0, _ROW, pa.array(range(len(table)), pa.int64()))
+def _numbered(table: pa.Table, name: str) -> pa.Table:
+    return table.add_column(0, name, pa.array(range(len(table)), pa.int64()))
 
 
 def _number_columns(table: pa.Table) -> list[str]:

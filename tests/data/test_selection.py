@@ -103,3 +103,45 @@ def test_the_size_is_told_where_it_needs_no_reading() -> None:
     assert Selection(limit=30).size_of(10) == 10
     assert Selection(limit=3).size_of(None) is None
     assert Selection(where="rating > 8").size_of(10) is None
+
+
+def chosen(table: pa.Table, condition: str) -> list[str | None]:
+    texts = [Texts(None, None, None, str(number)) for number in range(len(table))]
+    window = Window(0, ArrowRows(table), texts)
+    taken = list(select(iter([window]), Selection(condition), "a.parquet"))
+    return [text.text for part in taken for text in part.texts]
+
+
+NUMBERS = [pa.array([1, 2]), pa.array([5, 6]), pa.array([7, 8])]
+
+
+@pytest.mark.parametrize("other", ["x", "X"])
+def test_names_that_are_equal_but_for_case_are_no_trouble_until_asked_for(other: str) -> None:
+    table = pa.table(NUMBERS, ["n", "x", other])
+    assert chosen(table, "n = 2") == ["1"]
+    for condition in ("x > 5", f'"{other}" > 6'):
+        with pytest.raises(UsageError) as caught:
+            chosen(table, condition)
+        told = str(caught.value)
+        assert told.startswith(f"--where {condition}: Binder Error: ")
+        assert told.endswith(
+            f"(in a.parquet); no condition can use 'x', '{other}': SQL lacks the type, or another "
+            "name differs in case only"
+        )
+
+
+def test_a_column_called_like_the_row_number_is_the_users() -> None:
+    table = pa.table(NUMBERS[:2], ["n", "Drugmon_Row"])
+    assert chosen(table, "n = 2") == ["1"]
+    assert chosen(table, "drugmon_row = 5") == ["0"]
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.string(), pa.large_string()])
+def test_texts_of_any_kind_are_compared(kind: pa.DataType) -> None:
+    nested = pa.array([[1.5], [2.5]], pa.list_(pa.float16()))  # which DuckDB lacks
+    bytes_ = pa.array([b"a", b"b"], pa.binary_view())
+    table = pa.table([pa.array(["a", "b"], kind), nested, bytes_], ["t", "h", "b"])
+    assert chosen(table, "t = 'b'") == ["1"]
+    assert chosen(table, "b = 'a'::BLOB") == ["0"]
+    with pytest.raises(UsageError, match="no condition can use 'h': SQL lacks the type"):
+        chosen(table, "h[1] > 2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from itertools import groupby, repeat
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from drugmon.data.formats.footer import Element, Place, annotate, annotated
 from drugmon.data.formats.int96 import INT96, best_unit, int96_columns, storable
 from drugmon.data.formats.interface import Reader
 from drugmon.data.formats.schema_copies import ARROW, arrow_copy, with_verdicts
+from drugmon.data.formats.utf8 import check_utf8
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
@@ -49,7 +50,17 @@ class ArrowRows:
 
     def filter(self, mask: Sequence[bool]) -> ArrowRows:
         """Return the rows whose mask is true."""
-        return ArrowRows(self._table.filter(pa.array(mask, pa.bool_())))
+        try:
+            return ArrowRows(self._table.filter(pa.array(mask, pa.bool_())))
+        except pa.ArrowNotImplementedError:  # of views Arrow can only cut pieces
+            pieces = [self._table.slice(0, 0)]
+            start = 0
+            for kept, rows in groupby(mask):
+                size = len(list(rows))
+                if kept:
+                    pieces.append(self._table.slice(start, size))
+                start += size
+            return ArrowRows(pa.concat_tables(pieces).combine_chunks())
 
 
 class ParquetReader(Closing):
@@ -144,8 +155,10 @@ class ParquetReader(Closing):
     def windows(self, size: int) -> Iterator[Rows]:
         """Yield windows of exactly `size` rows; the last may be smaller."""
         waiting: list[pa.RecordBatch] = []
-        rows = 0
+        rows = start = 0
         for batch in self._batches(size, None):
+            check_utf8(batch, start, self.where)
+            start += batch.num_rows
             waiting.append(batch.select(self._own))
             rows += batch.num_rows
             if rows >= size:  # batches end where row groups end, so they can be small

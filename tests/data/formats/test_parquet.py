@@ -16,6 +16,7 @@ import pytest
 
 from drugmon.data.columns import resolve_columns
 from drugmon.data.formats import open_reader, open_writer, read_windows
+from drugmon.data.formats.parquet import ArrowRows
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SinkError, SourceError
@@ -261,3 +262,53 @@ def test_scored_at_is_utc(tmp_path: Path, score_file: Score) -> None:
     score_file(source, tmp_path / "out.parquet")
     (at,) = pq.read_table(tmp_path / "out.parquet")["drugmon_scored_at"].to_pylist()
     assert at == datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
+
+
+def not_utf8(kind: str) -> pa.Array:
+    texts = pa.array([b"fine", None, b"\xff\xfe secret"], pa.binary()).view(pa.string())
+    makers = {
+        "plain": lambda: texts,
+        "view": lambda: texts.cast(pa.string_view()),
+        "categorical": texts.dictionary_encode,
+        "struct": lambda: pa.StructArray.from_arrays([texts], ["inner"]),
+        "list": lambda: pa.ListArray.from_arrays([0, 1, 2, 3], texts),
+    }
+    return makers[kind]()
+
+
+@pytest.mark.parametrize("kind", ["plain", "view", "categorical", "struct", "list"])
+@pytest.mark.parametrize("output", ["parquet", "csv", "jsonl"])
+def test_a_text_that_is_not_utf8_is_named_by_row_and_column(
+    kind: str, output: str, tmp_path: Path, score_file: Score
+) -> None:
+    table = pa.table({"review": ["a", "b", "c"], "note": not_utf8(kind)})
+    source = written(tmp_path / "in.parquet", table)
+    with pytest.raises(SourceError) as caught:
+        score_file(source, tmp_path / f"out.{output}", size=2)
+    assert str(caught.value) == (
+        f"{source}: column 'note' holds a text that is not UTF-8 (row 3); write it again as UTF-8, "
+        "or the column as binary"
+    )
+    assert not (tmp_path / f"out.{output}").exists()
+
+
+VIEWS = {
+    "view": pa.array(["a", None, "c"], pa.string_view()),
+    "binary": pa.array([b"a", None, b"\xff"], pa.binary_view()),
+    "list": pa.array([["a"], None, []], pa.list_(pa.string_view())),
+    "struct": pa.array([{"x": b"a"}, None, {}], pa.struct([("x", pa.binary_view())])),
+    "list_view": pa.array([[1], None, []], pa.list_view(pa.int8())),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_rows_with_views_can_be_chosen(name: str) -> None:
+    table = pa.table({"review": pa.array(["a", "b", "c"], pa.string_view()), name: VIEWS[name]})
+    rows = ArrowRows(table)
+    for mask in ([True, False, True], [False, False, False], [False, True, True]):
+        kept = rows.filter(mask)
+        numbers = [number for number, chosen in enumerate(mask) if chosen]
+        assert kept.to_arrow().schema.equals(table.schema)
+        for column in table.schema.names:
+            values = table[column].to_pylist()
+            assert kept.column(column) == [values[number] for number in numbers]
