@@ -49,7 +49,7 @@ def main() -> None:
         table = parts(options.adapter, options.source, options.runs, options.threads)
     elif options.formats:
         adapter = open_adapter(options.adapter)
-        reviews = read_labelled(str(options.source), adapter.manifest.recipe["labels"])
+        reviews = read_labelled(str(options.source), adapter.manifest.grading)
         table = formats(adapter, reviews, options.threads)
     elif options.growth:
         table = growth(options.adapter, options.source, options.rows, options.threads)
@@ -62,7 +62,7 @@ def main() -> None:
 
 def _contest(options: argparse.Namespace) -> list[dict[str, Any]]:
     adapter = open_adapter(options.adapter)
-    everything = read_labelled(str(options.source), adapter.manifest.recipe["labels"])
+    everything = read_labelled(str(options.source), adapter.manifest.grading)
     truth = everything.take(_spread(len(everything), options.limit))
     rows = contest(adapter, options.source, truth.texts, options.runs, options.threads)
     return [_line(row, rows, truth) for row in rows]

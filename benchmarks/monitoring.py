@@ -32,7 +32,8 @@ from drugmon.data.formats import read_scored
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
-from drugmon.labels import GRADE_OF_TARGET, LABEL_OF_LEVEL
+from drugmon.grading import Grading
+from drugmon.labels import GRADE_OF_TARGET
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.tokens.vocabulary import Vocabulary
 from drugmon.monitoring.checks.compare import Comparison, ReferenceSide, compare
@@ -147,7 +148,7 @@ def judge(
             scored = scored_files(
                 connection, [FileSource.of(path)], reading, aside=folder, view=path.stem
             )
-            sides.append((scored, count_scored(scored, LABEL_OF_LEVEL, vocabulary)))
+            sides.append((scored, count_scored(scored, Grading(), vocabulary)))
         (reference_rows, then), (current_rows, now) = sides
         profile, texts = then.profile, then.texts
         if profile_only:
@@ -161,7 +162,7 @@ def judge(
 
 def sample_for_evidently(current: Scored, reference: Scored) -> Any:
     """Both sides as evidently takes them; None where its pages are not there."""
-    return sample_sides(current, reference, LABEL_OF_LEVEL)
+    return sample_sides(current, reference, Grading())
 
 
 def evidently_says(sample: Any) -> tuple[bool, bool]:
@@ -205,7 +206,7 @@ def macro_f1_of_all(table: pa.Table) -> dict[str, float]:
     columns = resolve_columns(table.column_names, {}, "the reviews", need_text=False)
     for target, grade in GRADE_OF_TARGET.items():
         cells = table[getattr(columns, grade)].to_pylist()
-        true = [label_of(LABEL_OF_LEVEL, grade, cell) for cell in cells]
+        true = [label_of(Grading(), grade, cell) for cell in cells]
         given = table[f"{target}_sentiment"].to_pylist()
         pairs = [(a, b) for a, b in zip(true, given, strict=True) if a and b]
         found[target] = float(f1_score(*zip(*pairs, strict=True), average="macro"))

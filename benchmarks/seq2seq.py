@@ -37,7 +37,8 @@ from transformers import AutoModelForSeq2SeqLM, T5Config, T5ForConditionalGenera
 from benchmarks.ceiling import matrix_product_rate, seconds
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
-from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
+from drugmon.grading import Grading
+from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.zero_shot import MAX_LENGTH, open_base
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.bases.loading import silence
@@ -84,7 +85,7 @@ def operations(lengths: Sequence[int]) -> float:
 
 def sample(source: str, limit: int) -> list[Texts]:
     """At most `limit` reviews drawn with a fixed seed, in the order of the file."""
-    reviews = read_labelled(source, LABEL_OF_LEVEL).texts
+    reviews = read_labelled(source, Grading()).texts
     count = min(limit, len(reviews))
     rows = np.random.default_rng(0).choice(len(reviews), count, replace=False)
     return [reviews[row] for row in sorted(rows)]

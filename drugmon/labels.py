@@ -1,8 +1,6 @@
-"""The words that every part of drugmon shares: labels, aspects, targets, and ratings' labels.
+"""The words that every part of drugmon shares: labels, aspects, targets, and what teaches them.
 
-The mapping is that of the DrugLib experiments: a rating of 7-10 is positive, 1-4 negative, 5-6
-neutral; the five effectiveness and side-effect grades fold to the same three labels (mild side
-effects count as well tolerated, hence positive).
+Which label a grade stands for is told by `grading`.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ ASPECTS: Final = ("benefits", "side_effects", "comments")
 TARGETS: Final = (*ASPECTS, "overall")
 """What gets a verdict, in output order."""
 
-RATING_LEVELS: Final = tuple(str(rating) for rating in range(1, 11))
 EFFECTIVENESS_LEVELS: Final = (
     "Ineffective",
     "Marginally Effective",
@@ -35,28 +32,6 @@ SIDE_EFFECT_LEVELS: Final = (
     "No Side Effects",
 )
 
-LABEL_OF_LEVEL: Final[Mapping[str, Mapping[str, str]]] = {
-    "rating": {
-        level: "negative" if int(level) <= 4 else "neutral" if int(level) <= 6 else "positive"
-        for level in RATING_LEVELS
-    },
-    "effectiveness": dict(
-        zip(
-            EFFECTIVENESS_LEVELS,
-            ("negative", "negative", "neutral", "positive", "positive"),
-            strict=True,
-        )
-    ),
-    "side_effects_grade": dict(
-        zip(
-            SIDE_EFFECT_LEVELS,
-            ("negative", "negative", "neutral", "positive", "positive"),
-            strict=True,
-        )
-    ),
-}
-"""The default label of every level (worst first) of every graded column."""
-
 GRADE_OF_TARGET: Final[Mapping[str, str]] = {
     "benefits": "effectiveness",
     "side_effects": "side_effects_grade",
@@ -64,3 +39,11 @@ GRADE_OF_TARGET: Final[Mapping[str, str]] = {
     "overall": "rating",
 }
 """The graded column that teaches each target."""
+
+TEACHERS_OF_TARGET: Final[Mapping[str, tuple[str, ...]]] = {
+    "benefits": ("benefits_label", "effectiveness"),
+    "side_effects": ("side_effects_label", "side_effects_grade"),
+    "comments": ("comments_label", "rating", "overall_label"),
+    "overall": ("overall_label", "rating"),
+}
+"""The columns that may teach each target; of these the first that a source has does."""

@@ -28,6 +28,12 @@ CREATE OR REPLACE TEMP TABLE {view} AS SELECT {columns} FROM {relation};
 -- A column under another name and in a type of ours.
 CAST({column} AS {type}) AS {as_name};
 
+-- name: lone_text
+-- A review's only text, where no aspect has one.
+CASE
+    WHEN trim(concat_ws('', {aspects})) = '' THEN CAST({text} AS VARCHAR)
+END AS {as_name};
+
 -- name: null_column
 -- A column that the source lacks.
 CAST(NULL AS {type}) AS {as_name};

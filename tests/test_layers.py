@@ -21,6 +21,7 @@ LAYERS = (
     ("models",),
     ("data",),
     ("statistics",),
+    ("grading",),
     ("labels", "config", "checked", "closing", "errors", "signals", "wording"),
 )
 """Top to bottom. A module imports from its own layer and from those below it."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from drugmon.config import DEFAULT_ADAPTER, RULES, EngineConfig
 from drugmon.data.textformat import CHECKED, QUOTING, TextFormat
+
+if TYPE_CHECKING:
+    from drugmon.grading import GradingChoice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -110,6 +113,27 @@ def listed(
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def grading_options(command: Command) -> Command:
+    """Add the options of what the graded columns of a source mean."""
+    for option in (
+        click.option(
+            "--label",
+            "words",
+            multiple=True,
+            metavar="WORD=LABEL",
+            callback=_words,
+            help="What a word in a column of labels means, such as good=positive; may be repeated.",
+        ),
+        click.option(
+            "--rating-scale",
+            metavar="LOW-HIGH",
+            help="The scale of the ratings, such as 1-5.  [default: 1-10, or the adapter's]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def output_options(command: Command) -> Command:
     """Add the options of what to print."""
     for option in (
@@ -121,11 +145,26 @@ def output_options(command: Command) -> Command:
 
 
 def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
+    return _split_pairs(values, "FIELD=NAME")
+
+
+def _words(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
+    return _split_pairs(values, "WORD=LABEL")
+
+
+def _split_pairs(values: tuple[str, ...], form: str) -> dict[str, str]:
     pairs = [value.partition("=") for value in values]
     for value, (field, equals, name) in zip(values, pairs, strict=True):
         if not (field and equals and name):
-            raise click.BadParameter(f"{value!r} is not of the form FIELD=NAME")
+            raise click.BadParameter(f"{value!r} is not of the form {form}")
     return {field: name for field, _, name in pairs}
+
+
+def grading_choice(options: dict[str, Any]) -> GradingChoice:
+    """Take the grading's options out of a command's."""
+    from drugmon.grading import GradingChoice
+
+    return GradingChoice(options.pop("rating_scale"), options.pop("words"))
 
 
 def engine_config(options: dict[str, Any]) -> EngineConfig:

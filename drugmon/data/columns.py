@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import repeat
 from typing import Final
 
-from drugmon.data.reviews import Rows, Texts
+from drugmon.data.reviews import Rows, Texts, clean
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import ASPECTS
 from drugmon.wording import name_told, names_told
@@ -18,8 +17,9 @@ from drugmon.wording import name_told, names_told
 class ColumnMap:
     """The source's column for each field of a review; None where it has none.
 
-    `rating` is the overall score from 1 to 10; `effectiveness` and `side_effects_grade` are
-    DrugLib's five-step grades. `text` is only set where no aspect column is.
+    `rating` is the overall score; `effectiveness` and `side_effects_grade` are DrugLib's five-step
+    grades; the `..._label` columns hold a target's label itself. `text` is a review's only text: it
+    is read in the rows that have none of the aspects.
     """
 
     benefits: str | None = None
@@ -29,6 +29,10 @@ class ColumnMap:
     rating: str | None = None
     effectiveness: str | None = None
     side_effects_grade: str | None = None
+    benefits_label: str | None = None
+    side_effects_label: str | None = None
+    comments_label: str | None = None
+    overall_label: str | None = None
     drug: str | None = None
     condition: str | None = None
     date: str | None = None
@@ -58,6 +62,10 @@ _ALIASES: Final[Mapping[str, Sequence[str]]] = {
     "rating": ("rating", "overallrating"),
     "effectiveness": ("effectiveness",),
     "side_effects_grade": ("sideeffectsgrade", "sideeffects"),
+    "benefits_label": ("benefitslabel",),
+    "side_effects_label": ("sideeffectslabel",),
+    "comments_label": ("commentslabel",),
+    "overall_label": ("overalllabel", "sentiment", "sentimentlabel", "label"),
     "drug": ("drug", "drugname", "urldrugname"),
     "condition": ("condition",),
     "date": ("date", "reviewdate"),
@@ -71,7 +79,9 @@ def resolve_columns(
 ) -> ColumnMap:
     """Find the columns of a source by their names, whatever their case, spaces and underscores.
 
-    A field other than a text that two columns suit is left out, unless an override names one.
+    A field other than a text that two columns suit is left out, unless an override names one. So is
+    a column of labels beside a rating, which tells more. With an override for `text` and none for
+    an aspect, there are no aspects.
 
     Args:
         names: the source's columns.
@@ -84,12 +94,14 @@ def resolve_columns(
         SourceError: no column holds texts, where one is needed.
     """
     chosen = {field: _named_column(field, name, names, where) for field, name in overrides.items()}
-    if "text" in chosen and (aspects := chosen.keys() & set(ASPECTS)):
-        raise UsageError(f"--column text stands alone; leave out {', '.join(sorted(aspects))}")
     for field in FIELDS:
         if field not in chosen and (name := _by_alias(field, names, chosen, where)) is not None:
             chosen[field] = name
-    surplus = ASPECTS if "text" in overrides else ("text",) if chosen.keys() & set(ASPECTS) else ()
+    surplus = set()
+    if "text" in overrides and not overrides.keys() & set(ASPECTS):
+        surplus |= set(ASPECTS)
+    if "rating" in chosen and "overall_label" not in overrides:
+        surplus.add("overall_label")
     columns = ColumnMap(**{k: name for k, name in chosen.items() if k not in surplus})
     if need_text and not columns.has_text:
         raise SourceError(
@@ -114,14 +126,29 @@ def resolve_so_far(
 def texts_of(rows: Rows, columns: ColumnMap, start: int, where: str) -> list[Texts]:
     """Return the raw texts of `rows`, whose first row has number `start` (from 0).
 
+    Where a source has aspects and a lone text, each row is taken by what it has: its lone text
+    counts if no aspect has a text.
+
     Raises:
         SourceError: a text column holds something else than strings.
     """
-    cells = [
-        _strings(rows, name, start, where) if name is not None else repeat(None, len(rows))
-        for name in (columns.benefits, columns.side_effects, columns.comments, columns.text)
-    ]
-    return [Texts(*row) for row in zip(*cells, strict=True)]
+    none: list[str | None] = [None] * len(rows)
+    benefits, side_effects, comments = (
+        _strings(rows, name, start, where) if name is not None else none
+        for name in (columns.benefits, columns.side_effects, columns.comments)
+    )
+    lone = none
+    if columns.text is not None and benefits is side_effects is comments:
+        lone = _strings(rows, columns.text, start, where)
+    elif columns.text is not None:
+        # What is called `review` beside aspects may be a number: no text, and no failure.
+        aspects = zip(benefits, side_effects, comments, strict=True)
+        lone = [
+            cell if isinstance(cell, str) and not any(map(clean, row)) else None
+            for row, cell in zip(aspects, rows.column(columns.text), strict=True)
+        ]
+    cells = zip(benefits, side_effects, comments, lone, strict=True)
+    return [Texts(*row) for row in cells]
 
 
 def _strings(rows: Rows, name: str, start: int, where: str) -> list[str | None]:

@@ -18,7 +18,7 @@ from drugmon.labels import ASPECTS, TARGETS
 class Texts(NamedTuple):
     """The raw texts of one review; None where the cell is null or the column absent.
 
-    `text` is a lone review text: it is only read where no aspect column exists.
+    `text` is a lone review text: it only counts where no aspect has a text.
     """
 
     benefits: str | None
@@ -73,6 +73,12 @@ def with_text(reviews: Sequence[Texts]) -> npt.NDArray[np.bool_]:
         aspects = [clean(getattr(review, aspect)) is not None for aspect in ASPECTS]
         there[row] = [*aspects, any(aspects) or clean(review.text) is not None]
     return there
+
+
+def is_lone(review: Texts) -> bool:
+    """Tell whether a review has a lone text, and none of an aspect."""
+    aspects = (review.benefits, review.side_effects, review.comments)
+    return not any(map(clean, aspects)) and clean(review.text) is not None
 
 
 class Rows(Protocol):

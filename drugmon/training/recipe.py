@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from drugmon.checked import check_keys, checked, one_of, parse_toml, shown, within
+from drugmon.checked import check_keys, checked, one_of, optional, parse_toml, within
 from drugmon.errors import RecipeError
-from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
+from drugmon.grading import Grading, GradingChoice
+from drugmon.labels import LABELS, TARGETS
 from drugmon.models.bases.folders import absolute_name
 from drugmon.models.tokens.prompts import PROMPT
+from drugmon.training.sources import TARGET, Source, grading_of, make_sources
 
 PACKAGED: Final = Path(__file__).parent / "recipes"
 STRATEGIES: Final = ("none", "weights", "oversample", "downsample", "resample")
@@ -24,6 +26,13 @@ class Base:
     """The pretrained model: a name, a folder or a hub id."""
 
     name: str = "minilm"
+
+
+@dataclass(frozen=True)
+class Rating:
+    """The scale of the ratings, such as "1-5"; "" for 1-10 unless the ratings look otherwise."""
+
+    scale: str = optional()
 
 
 @dataclass(frozen=True)
@@ -152,8 +161,29 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Help:
+    """How sources of role `help` are learned from; without such a source nothing of it counts.
+
+    `epochs` are those of a first stage on all of them, at the two rates and once for all folds: the
+    trainings on target reviews begin where it ends. In these, every epoch takes a share `replay` of
+    the help reviews beside the target's, another part each time, their loss multiplied by
+    `replay_weight`. `lexical` tells whether the n-gram model learns from them as well.
+    """
+
+    epochs: int = within(0, 0, 1000)
+    learning_rate: float = within(1e-3, 0, 1)
+    head_learning_rate: float = within(2e-3, 0, 1)
+    replay: float = within(1.0, 0, 1)
+    replay_weight: float = within(1.0, 0, 100)
+    lexical: bool = False
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """A whole training configuration; `labels` is the complete label of every level."""
+    """A whole training configuration; `grading` is the complete label of every level.
+
+    `sources` are the reviews to learn from, where the command line names none.
+    """
 
     name: str
     description: str = ""
@@ -166,11 +196,27 @@ class Recipe:
     balance: Balance = field(default_factory=Balance)
     augment: Augment = field(default_factory=Augment)
     split: Split = field(default_factory=Split)
-    labels: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: LABEL_OF_LEVEL)
+    help: Help = field(default_factory=Help)
+    rating: Rating = field(default_factory=Rating)
+    grading: Grading = field(default_factory=Grading)
+    sources: tuple[Source, ...] = ()
+
+    def graded_by(self, choice: GradingChoice) -> Recipe:
+        """Return the recipe with what `choice` says of the graded columns."""
+        scale = choice.rating_scale or self.rating.scale
+        return replace(self, rating=Rating(scale), grading=choice.over(self.grading))
+
+    @property
+    def target_grading(self) -> Grading:
+        """What the graded columns of the first target source mean; of the recipe without one."""
+        targets = (source.grading for source in self.sources if source.role == TARGET)
+        return next(targets, self.grading)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain nested dicts, lists, texts and numbers, as JSON and TOML can hold."""
-        whole = {**asdict(self), "labels": {k: dict(v) for k, v in self.labels.items()}}
+        whole = {**asdict(self), "labels": self.grading.to_dict()}
+        whole["source"] = [source.to_dict() for source in self.sources]
+        del whole["grading"], whole["sources"]
         whole["lora"]["target_modules"] = list(self.lora.target_modules)
         whole["augment"]["labels"] = list(self.augment.labels)
         return whole
@@ -183,7 +229,7 @@ class Recipe:
 _BESIDE_WEIGHTS: Final = ("name", "description", "lexical", "split")
 _SECTIONS: Final[Mapping[str, type[Any]]] = {
     kind.__name__.lower(): kind
-    for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Augment, Split)
+    for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Augment, Split, Help, Rating)
 }
 
 
@@ -219,24 +265,37 @@ def load_recipe(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
     values = parse_toml(path.read_bytes(), f"recipe {path}", RecipeError)
     for setting in settings:
         _put(values, setting)
-    recipe = make_recipe(path.stem, values, f"recipe {path.stem}")
+    recipe = make_recipe(path.stem, values, f"recipe {path.stem}", path.parent)
     # What was a path for this run has to be one for the next, wherever that is started.
     return replace(recipe, base=Base(absolute_name(recipe.base.name)))
 
 
-def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
-    """Check `values` (a parsed TOML file) and return the recipe; `where` begins every message.
+def make_recipe(
+    name: str, values: Mapping[str, Any], where: str, folder: Path | None = None
+) -> Recipe:
+    """Check `values` (a parsed TOML file) and return the recipe.
+
+    Args:
+        name: the recipe's.
+        values: its keys.
+        where: begins every message.
+        folder: what the paths of sources are relative to; None leaves them.
 
     Raises:
         RecipeError: as `load_recipe`.
     """
-    check_keys(values, ("description", *_SECTIONS, "labels"), where, RecipeError)
+    check_keys(values, ("description", *_SECTIONS, "labels", "source"), where, RecipeError)
     sections = {
         key: checked(kind, values.get(key, {}), f"{where}: {key}", RecipeError)
         for key, kind in _SECTIONS.items()
     }
-    labels = _labels(values.get("labels", {}), f"{where}: labels")
-    recipe = Recipe(name, str(values.get("description", "")), labels=labels, **sections)
+    recipe = Recipe(
+        name,
+        str(values.get("description", "")),
+        grading=grading_of(sections["rating"].scale, values.get("labels", {}), where),
+        sources=make_sources(values.get("source", []), where, folder),
+        **sections,
+    )
     if recipe.loss.level_weight == recipe.loss.label_weight == 0:
         raise RecipeError(f"{where}: loss.level_weight and loss.label_weight are both 0; raise one")
     if not any(map(recipe.loss.of_target, TARGETS)):
@@ -248,6 +307,15 @@ def make_recipe(name: str, values: Mapping[str, Any], where: str) -> Recipe:
             f"{where}: augment.labels has {unknown[0]!r}; give labels of {', '.join(LABELS)}"
         )
     return recipe
+
+
+def recorded_recipe(record: Mapping[str, Any], where: str) -> Recipe:
+    """Return the recipe that `to_dict` gave, today or in an earlier version.
+
+    Raises:
+        RecipeError: it is none.
+    """
+    return make_recipe(str(record["name"]), {k: v for k, v in record.items() if k != "name"}, where)
 
 
 def setting_value(text: str) -> Any:
@@ -272,17 +340,3 @@ def _put(values: dict[str, Any], setting: str) -> None:
         if not isinstance(values, dict):
             raise RecipeError(f"setting {setting!r}: {part} is no section")
     values[last] = value
-
-
-def _labels(table: object, where: str) -> dict[str, dict[str, str]]:
-    whole = {column: dict(levels) for column, levels in LABEL_OF_LEVEL.items()}
-    for column, levels in check_keys(table, whole, where, RecipeError).items():
-        levels = check_keys(levels, whole[column], f"{where}.{column}", RecipeError)
-        for level, label in levels.items():
-            if label not in LABELS:
-                raise RecipeError(
-                    f"{where}.{column}.{level} = {shown(label)} will not do: "
-                    f"give one of {', '.join(LABELS)}"
-                )
-        whole[column].update(levels)
-    return whole

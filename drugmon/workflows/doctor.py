@@ -115,4 +115,4 @@ def _adapter(name: str) -> str:
     adapter = open_adapter(name)
     adapter.verify()
     adapter.base()
-    return f"verified, {adapter.manifest.identity}, base {adapter.manifest.base['name']}"
+    return f"verified, {adapter.manifest.identity}, base {adapter.manifest.base.name}"

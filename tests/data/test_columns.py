@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pyarrow as pa
 import pytest
 
-from drugmon.data.columns import FIELDS, ColumnMap, resolve_columns
+from drugmon.data.columns import FIELDS, ColumnMap, resolve_columns, texts_of
+from drugmon.data.reviews import Rows, Texts, is_lone
 from drugmon.errors import SourceError, UsageError
 
 DRUGLIB = [
@@ -46,7 +50,11 @@ def test_drugs_com_names() -> None:
 def test_plain_names() -> None:
     columns = resolve_columns(["id", "benefits", "side_effects", "comments", "review"], {}, "f")
     assert columns == ColumnMap(
-        benefits="benefits", side_effects="side_effects", comments="comments", id="id"
+        benefits="benefits",
+        side_effects="side_effects",
+        comments="comments",
+        text="review",
+        id="id",
     )
 
 
@@ -58,14 +66,65 @@ def test_side_effects_is_a_grade_beside_druglib_texts() -> None:
 def test_the_users_choice_comes_first() -> None:
     names = ["pros", "cons", "benefits", "text"]
     columns = resolve_columns(names, {"benefits": "pros", "side_effects": "CONS"}, "f")
-    assert columns == ColumnMap(benefits="pros", side_effects="cons")
+    assert columns == ColumnMap(benefits="pros", side_effects="cons", text="text")
 
 
 def test_a_chosen_lone_text_sets_the_aspects_aside() -> None:
     columns = resolve_columns(["story", "comments"], {"text": "story"}, "f")
     assert columns == ColumnMap(text="story")
-    with pytest.raises(UsageError, match="--column text stands alone; leave out comments"):
-        resolve_columns(["story", "comments"], {"text": "story", "comments": "comments"}, "f")
+    both = {"text": "story", "comments": "comments"}
+    assert resolve_columns(["story", "comments"], both, "f") == ColumnMap(**both)
+
+
+@pytest.mark.parametrize("name", ["sentiment", "Label", "overall_label", "Sentiment label"])
+def test_a_column_of_labels_is_found_where_no_rating_is(name: str) -> None:
+    assert resolve_columns(["review", name], {}, "f").overall_label == name
+    beside = resolve_columns(["review", name, "rating"], {}, "f")
+    assert (beside.rating, beside.overall_label) == ("rating", None)
+    chosen = resolve_columns(["review", name, "rating"], {"overall_label": name}, "f")
+    assert chosen.overall_label == name
+
+
+class Cells:
+    """Rows of three columns."""
+
+    names = ("benefits", "comments", "review")
+
+    def __init__(self, *rows: tuple[object, object, object]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def column(self, name: str) -> list[object]:
+        return [row[self.names.index(name)] for row in self._rows]
+
+    def to_arrow(self) -> pa.Table:
+        raise NotImplementedError
+
+    def filter(self, mask: Sequence[bool]) -> Rows:
+        raise NotImplementedError
+
+
+def test_each_row_is_taken_by_the_texts_that_it_has() -> None:
+    rows = Cells(("it helped", None, "all of it"), ("", " ", "a story"), (None, None, None))
+    columns = resolve_columns(rows.names, {}, "f")
+    read = texts_of(rows, columns, 0, "f")
+    assert read == [
+        Texts("it helped", None, None, None),
+        Texts("", None, " ", "a story"),
+        Texts(None, None, None, None),
+    ]
+    assert [is_lone(review) for review in read] == [False, True, False]
+
+
+def test_a_number_called_review_beside_aspects_is_no_text() -> None:
+    rows = Cells((None, None, 17), ("fine", None, 18))
+    read = texts_of(rows, resolve_columns(rows.names, {}, "f"), 0, "f")
+    assert [review.text for review in read] == [None, None]
+    alone = resolve_columns(["review"], {}, "f")
+    with pytest.raises(SourceError, match=r"f: column 'review' holds int \(row 1\), a review text"):
+        texts_of(rows, alone, 0, "f")
 
 
 def test_no_text_column_lists_what_there_is() -> None:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from drugmon.labels import LABEL_OF_LEVEL
+from drugmon.grading import Grading
 from drugmon.models.tokens.inputs import Batch, Encoded, collate
 from drugmon.models.tokens.prepared import Prepared
 from drugmon.training.reviews.examples import Examples
-from drugmon.training.reviews.grades import LEVELS, labels_of, level_labels
+from drugmon.training.reviews.grades import ladder_labels, ladder_of
 
 TARGETS = {"benefits": "effectiveness", "overall": "rating"}
 
@@ -27,7 +27,10 @@ class TinyModel(nn.Module):
         self.embedding = nn.Embedding(40, 8)
         self.dropout = nn.Dropout(0.2)
         self.heads = nn.ModuleDict(
-            {target: nn.Linear(8, len(LEVELS[grade])) for target, grade in TARGETS.items()}
+            {
+                target: nn.Linear(8, len(ladder_of(grade, Grading())))
+                for target, grade in TARGETS.items()
+            }
         )
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -37,7 +40,7 @@ class TinyModel(nn.Module):
         return {target: head(pooled) for target, head in self.heads.items()}
 
     def label_log_probs(self, logits: Tensor, target: str) -> Tensor:
-        labels = level_labels(target, LABEL_OF_LEVEL)
+        labels = ladder_of(TARGETS[target], Grading()).values()
         order = [
             [label == name for label in labels] for name in ("negative", "neutral", "positive")
         ]
@@ -56,9 +59,13 @@ def make_examples(size: int, seed: int) -> Examples:
         encoded.append(Encoded(ids, np.ones(len(ids), np.int8)))
     levels = {"benefits": rating // 2, "overall": np.where(rating % 7 == 6, -1, rating)}
     levels["benefits"][::20] = -1
-    labels = {target: labels_of(own, target, LABEL_OF_LEVEL) for target, own in levels.items()}
+    labels = {
+        target: ladder_labels(own, ladder_of(TARGETS[target], Grading()))
+        for target, own in levels.items()
+    }
     prepared = Prepared(encoded, dict.fromkeys(levels, np.arange(size)), [()] * size)
-    return Examples(prepared, lambda items: collate(items, 0), levels, labels)
+    weights = np.ones(size, np.float32)
+    return Examples(prepared, lambda items: collate(items, 0), levels, labels, weights)
 
 
 @pytest.fixture

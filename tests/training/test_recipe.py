@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from drugmon.errors import RecipeError
-from drugmon.labels import LABEL_OF_LEVEL, TARGETS
+from drugmon.grading import Grading
+from drugmon.labels import TARGETS
 from drugmon.training.recipe import Recipe, list_recipes, load_recipe, recipe_path
 
 
@@ -86,9 +87,9 @@ def test_settings_win_over_the_file_and_are_read_as_toml() -> None:
     assert recipe.train.learning_rate == 1e-3
     assert recipe.lora.target_modules == ("query", "value")
     assert recipe.balance.strategy == "weights"
-    assert recipe.labels["rating"]["5"] == "negative"
-    assert recipe.labels["rating"]["6"] == "neutral"
-    assert LABEL_OF_LEVEL["rating"]["5"] == "neutral", "the defaults must not be written to"
+    assert recipe.grading.rating["5"] == "negative"
+    assert recipe.grading.rating["6"] == "neutral"
+    assert Grading().rating["5"] == "neutral", "the defaults must not be written to"
 
 
 def test_a_list_may_be_given_with_commas_and_a_whole_number_for_a_fraction() -> None:

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from drugmon.cli.options import engine_config, engine_options, output_options, source_options
+from drugmon.cli.options import (
+    engine_config,
+    engine_options,
+    grading_choice,
+    grading_options,
+    output_options,
+    source_options,
+)
 from drugmon.config import RULES
 
 
@@ -65,6 +72,7 @@ from drugmon.config import RULES
     help="Write the table of trials as CSV.",
 )
 @source_options
+@grading_options
 @engine_options
 @output_options
 def tune(as_json: bool, quiet: bool, csv: Path | None, **options: Any) -> None:
@@ -84,7 +92,9 @@ def tune(as_json: bool, quiet: bool, csv: Path | None, **options: Any) -> None:
     from drugmon.workflows.train.tune import tune as run
 
     search = _search(options)
-    config = TuneConfig(search=search, engine=engine_config(options), **options)
+    config = TuneConfig(
+        search=search, engine=engine_config(options), grading=grading_choice(options), **options
+    )
     with trial_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=warn)
     if csv:
@@ -137,6 +147,7 @@ def _search(options: dict[str, Any]) -> Any:
     help="Write the comparison as a page that opens offline.",
 )
 @source_options
+@grading_options
 @engine_options
 @output_options
 def compare(as_json: bool, quiet: bool, **options: Any) -> None:
@@ -155,7 +166,9 @@ def compare(as_json: bool, quiet: bool, **options: Any) -> None:
     from drugmon.cli.progress import work_progress
     from drugmon.workflows.compare.compare import CompareConfig, compare_sources
 
-    config = CompareConfig(engine=engine_config(options), **options)
+    config = CompareConfig(
+        engine=engine_config(options), grading=grading_choice(options), **options
+    )
     with work_progress(quiet) as progress:
         comparison = compare_sources(config, on_progress=progress, warn=warn)
     output.print_comparison(comparison, as_json=as_json, quiet=quiet)
@@ -178,6 +191,7 @@ def compare(as_json: bool, quiet: bool, **options: Any) -> None:
     help="Change one key of every stage's recipe; may be repeated.",
 )
 @source_options
+@grading_options
 @engine_options
 @output_options
 def experiment(
@@ -207,7 +221,9 @@ def experiment(
     from drugmon.workflows.train.experiment import experiment as run
 
     read = read_plan(plan, source=source, out=out, base=base, settings=settings)
-    config = ExperimentConfig(read, engine=engine_config(options), **options)
+    config = ExperimentConfig(
+        read, engine=engine_config(options), grading=grading_choice(options), **options
+    )
     with work_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=warn)
     output.print_experiment(result, as_json=as_json, quiet=quiet)

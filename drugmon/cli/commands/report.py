@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from drugmon.cli.options import listed, output_options, source_options
+from drugmon.cli.options import (
+    grading_choice,
+    grading_options,
+    listed,
+    output_options,
+    source_options,
+)
 
 GATE_FAILED = 4
 """The exit code of a report whose gate failed."""
@@ -68,6 +74,7 @@ GATE_FAILED = 4
     help="The history of files.  [default: .drugmon/history.duckdb by the source]",
 )
 @source_options
+@grading_options
 @output_options
 def report(as_json: bool, quiet: bool, explain: bool, **options: Any) -> int:
     """Judge scored reviews: drift, class balance, quality, volume; write a page of it.
@@ -87,7 +94,7 @@ def report(as_json: bool, quiet: bool, explain: bool, **options: Any) -> int:
     from drugmon.workflows.report.config import report_config
     from drugmon.workflows.report.report import report as run
 
-    config = report_config(**options)
+    config = report_config(grading=grading_choice(options), **options)
     with steps_progress(quiet, "reporting") as progress:
         result = run(config, on_progress=progress, warn=warn)
     print_report(result, as_json=as_json, quiet=quiet, explain=explain)

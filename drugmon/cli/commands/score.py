@@ -11,6 +11,8 @@ import click
 from drugmon.cli.options import (
     engine_config,
     engine_options,
+    grading_choice,
+    grading_options,
     listed,
     model_options,
     output_options,
@@ -46,6 +48,7 @@ from drugmon.errors import DrugmonError
     help="Where runs over files are recorded.  [default: .drugmon/history.duckdb by the output]",
 )
 @source_options
+@grading_options
 @engine_options
 @output_options
 def score(as_json: bool, quiet: bool, **options: Any) -> int:
@@ -68,7 +71,7 @@ def score(as_json: bool, quiet: bool, **options: Any) -> int:
     from drugmon.workflows.score.score import ScoreConfig
     from drugmon.workflows.score.score import score as run
 
-    config = ScoreConfig(engine=engine_config(options), **options)
+    config = ScoreConfig(engine=engine_config(options), grading=grading_choice(options), **options)
     with rows_progress(quiet, "scoring") as progress:
         result = run(
             config,

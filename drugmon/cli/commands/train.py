@@ -10,14 +10,31 @@ import click
 from drugmon.cli.options import (
     engine_config,
     engine_options,
+    grading_choice,
+    grading_options,
     model_options,
     output_options,
     source_options,
 )
 
 
+def _sources(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
+    from drugmon.training.sources import parse_source
+
+    return tuple(map(parse_source, values))
+
+
 @click.command()
-@click.argument("source")
+@click.argument("source", required=False)
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="PATH,KEY=VALUE,...",
+    callback=_sources,
+    help="One more source, such as more.csv,role=help,scale=1-5,weight=0.5,rating=stars; may be "
+    "repeated.",
+)
 @click.option("--recipe", default="minilm", help="A packaged recipe, or a .toml file.")
 @click.option(
     "--out",
@@ -45,17 +62,21 @@ from drugmon.cli.options import (
     help="Keep no short hashes of the training reviews, by which evaluate tells them again.",
 )
 @source_options
+@grading_options
 @engine_options
 @output_options
 def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **options: Any) -> None:
     """Train an adapter on labelled reviews.
 
-    Labels come from the columns rating, effectiveness and sideEffects, as far as SOURCE has them.
-    A run that was interrupted goes on where it was when the same command is given again.
+    Labels come from the columns rating, effectiveness and sideEffects, as far as SOURCE has them,
+    or from a column of labels in words (sentiment, label). Without SOURCE and --source, the reviews
+    are those that the recipe names. A run that was interrupted goes on where it was when the same
+    command is given again.
 
     \b
     Example:
       drugmon train reviews.tsv --recipe minilm --out adapters/mine --set lora.r=32 --seed 7
+      drugmon train reviews.tsv --source stars.csv,role=help,scale=1-5 --out adapters/mine
     """
     from drugmon.cli.output import verdicts as output
     from drugmon.cli.output.terminal import warn
@@ -65,7 +86,12 @@ def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **optio
 
     if seed is not None:
         options["settings"] += (f"train.seed={seed}",)
-    config = TrainConfig(engine=engine_config(options), hashes=not no_hashes, **options)
+    config = TrainConfig(
+        engine=engine_config(options),
+        grading=grading_choice(options),
+        hashes=not no_hashes,
+        **options,
+    )
     with training_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=warn)
     output.print_training(result, as_json=as_json, quiet=quiet)
@@ -85,6 +111,7 @@ def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **optio
     help="Write the figures as a page that opens offline.",
 )
 @source_options
+@grading_options
 @engine_options
 @output_options
 def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
@@ -104,7 +131,9 @@ def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
     from drugmon.workflows.compare.evaluate import EvaluateConfig
     from drugmon.workflows.compare.evaluate import evaluate as run
 
-    config = EvaluateConfig(engine=engine_config(options), **options)
+    config = EvaluateConfig(
+        engine=engine_config(options), grading=grading_choice(options), **options
+    )
     with count_progress(quiet, "evaluating") as progress:
         evaluation = run(config, on_progress=progress, warn=warn)
     output.print_evaluation(evaluation, as_json=as_json, quiet=quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -40,7 +41,7 @@ def print_bases(entries: Sequence[BaseEntry], *, as_json: bool) -> None:
 def print_base(base: Base, *, as_json: bool, quiet: bool) -> None:
     """A base that was verified, in one line."""
     if as_json:
-        return print_json({**base.identity(), "folder": str(base.folder)})
+        return print_json({**asdict(base.identity()), "folder": str(base.folder)})
     if not quiet:
         say(f"base {base.name}: verified, SHA-256 {base.sha256[:12]}..., in {base.folder}")
     return None

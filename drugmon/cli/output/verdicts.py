@@ -73,11 +73,12 @@ def print_training(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
     screen = console()
     screen.print(f"Held-out figures ({result.measured_on}), 95 % intervals:")
     screen.print_table(_quality_table(result.qualities))
-    trained, whole = (manifest.training[f"{of}_parameters"] for of in ("trainable", "all"))
-    screen.print(
-        f"{trained:,} of {whole:,} parameters trained ({trained / whole:.2%}), "
-        f"{manifest.training['peak_memory'] / 1e9:.1f} GB of memory at most"
-    )
+    if (told := manifest.training) is not None:
+        trained, whole = told.trainable_parameters, told.all_parameters
+        screen.print(
+            f"{trained:,} of {whole:,} parameters trained ({trained / whole:.2%}), "
+            f"{(told.peak_memory or 0) / 1e9:.1f} GB of memory at most"
+        )
     say(
         f"drugmon train: ok adapter={manifest.identity} folder={result.adapter.folder} "
         f"macro_f1={_mean_macro_f1(result.qualities):.3f} seconds={result.seconds:.0f}"
@@ -210,10 +211,11 @@ def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -
     table = Table("adapter", "base", "targets", "overall macro-F1", "folder", header_style="bold")
     for adapter in whole:
         manifest = adapter.manifest
-        overall = manifest.metrics.get("overall", {}).get("macro_f1", {}).get("value")
+        quality = manifest.metrics.get("overall")
+        overall = quality.macro_f1.value if quality else None
         table.add_row(
             manifest.identity,
-            manifest.base["name"],
+            manifest.base.name,
             ", ".join(manifest.targets),
             f"{overall:.3f}" if overall is not None else "-",
             str(adapter.folder),
@@ -229,7 +231,7 @@ def print_adapter(adapter: Adapter, *, as_json: bool) -> None:
     from drugmon.models.files import CARD
 
     if as_json:
-        return print_json({"digest": adapter.manifest.digest, **asdict(adapter.manifest)})
+        return print_json({"digest": adapter.manifest.digest, **adapter.manifest.to_dict()})
     card = (adapter.folder / CARD).read_text(encoding="utf-8")
     _, _, body = card.removeprefix("---\n").partition("\n---\n")
     print_markdown(body or card)

@@ -37,9 +37,12 @@ def text_columns(relation: Relation, overrides: Mapping[str, str], where: str) -
     """
     columns = resolve_columns(list(relation.columns), overrides, where)
     texts = {name: getattr(columns, name) for name in _TEXTS if getattr(columns, name) is not None}
-    for name, column in texts.items():
+    for name, column in list(texts.items()):
         kind = relation.columns[column]
         if kind != "VARCHAR" and not kind.startswith("ENUM("):
+            if name == "text" and len(texts) > 1:
+                del texts[name]  # beside aspects, what is called `review` may be a number
+                continue
             raise SourceError(
                 f"{where}: column {name_told(column)} holds {kind}, a review text must be a "
                 f"VARCHAR; name another column with --column {name}=NAME"

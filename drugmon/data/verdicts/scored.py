@@ -25,10 +25,14 @@ from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
 from drugmon.errors import SourceError, UsageError
+from drugmon.labels import ASPECTS
 from drugmon.wording import names_told
 
 TEXTS: Final = ("benefits", "side_effects", "comments", "text")
-GRADES: Final = ("rating", "effectiveness", "side_effects_grade")
+GRADES: Final = (
+    *("rating", "effectiveness", "side_effects_grade"),
+    *("benefits_label", "side_effects_label", "comments_label", "overall_label"),
+)
 CONTEXT: Final = (*TEXTS, *GRADES, "drug", "condition")
 """The columns beside verdicts that a source may have."""
 
@@ -309,7 +313,7 @@ def _scored(
     date = _date_column(reading.date_column, found, own, where)
     by = _by_columns(reading.by, found, own, where)
     selected = [_verdict(field.name, str(field.type)) for field in VERDICT_SCHEMA]
-    selected += [_optional(getattr(found, field), field) for field in CONTEXT]
+    selected += [_field(found, field) for field in CONTEXT]
     selected += [_optional(column, f"by_{number}") for number, column in enumerate(by.values())]
     dated_by = date or "drugmon_scored_at"
     is_time = columns[dated_by].upper().startswith(("TIMESTAMP", "DATE"))
@@ -333,6 +337,14 @@ def _verdict(name: str, kind: str) -> Sql:
     types = {"string": "VARCHAR", "float": "FLOAT"}
     into = Sql(types.get(kind, "TIMESTAMP WITH TIME ZONE"))
     return Sql(statement("cast_column", column=name, type=into, as_name=name))
+
+
+def _field(found: ColumnMap, field: str) -> Sql:
+    aspects = [name for name in ASPECTS if getattr(found, name) is not None]
+    if field != "text" or found.text is None or not aspects:
+        return _optional(getattr(found, field), field)
+    columns = [getattr(found, name) for name in aspects]
+    return Sql(statement("lone_text", text=found.text, aspects=columns, as_name=field))
 
 
 def _optional(column: str | None, as_name: str) -> Sql:

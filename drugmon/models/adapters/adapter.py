@@ -6,7 +6,7 @@ neither and scores as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -55,10 +55,10 @@ class Adapter:
         if self.found:
             return self.found
         if self.is_checkpoint:
-            return Base(folder=self.folder, **self.manifest.base)
+            return Base(folder=self.folder, **asdict(self.manifest.base))
         # A base given as a folder is in the recipe as its path.
         path = self.manifest.recipe.get("base", {}).get("name")
-        return resolve_base(self.manifest.base["name"], expected=self.manifest.base, path=path)
+        return resolve_base(self.manifest.base.name, expected=self.manifest.base, path=path)
 
     @property
     def quantises(self) -> bool:

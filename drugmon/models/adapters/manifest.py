@@ -12,8 +12,12 @@ from typing import Any, Final
 
 from drugmon.config import DEFAULT_RULE, RULES
 from drugmon.errors import AdapterError
+from drugmon.grading import Grading
 from drugmon.models.adapters.calibration import Calibration
+from drugmon.models.adapters.records import DataRecord, TrainingRecord, to_dict
+from drugmon.models.bases.bases import BaseIdentity
 from drugmon.models.files import MANIFEST
+from drugmon.statistics.figures import Quality
 
 FORMAT_VERSION: Final = 1
 DIGEST_LENGTH: Final = 12
@@ -26,27 +30,30 @@ class Manifest:
     """What `manifest.json` says.
 
     Attributes:
-        base: the base's identity, see `Base.identity`.
+        base: the base's identity.
         levels: for each target in output order, the label of every level that its head predicts.
         prompt: the template of a seq2seq base's prompts, None where the base reads plain texts.
+        recipe: the whole recipe, to be read and to be trained by again.
+        grading: what the graded columns of its target reviews mean.
         files: SHA-256 of every other file of the folder.
         metrics: per target, the quality on held-out reviews.
         rule: the decision rule, one of `RULES`: in the file the one to use where none is asked for.
-        data: name, source, licence, notes, citation, rows and fingerprint of the training data.
+        data: the training data; None where nothing was trained, as is `training`.
     """
 
     name: str
     created_at: str
-    base: Mapping[str, str]
+    base: BaseIdentity
     levels: Mapping[str, list[str]]
     max_length: int
     calibration: Mapping[str, Mapping[str, Any]]
     recipe: Mapping[str, Any]
+    grading: Grading
     seeds: list[int]
     versions: Mapping[str, str]
-    data: Mapping[str, Any]
-    training: Mapping[str, Any]
-    metrics: Mapping[str, Any]
+    data: DataRecord | None
+    training: TrainingRecord | None
+    metrics: Mapping[str, Quality]
     files: Mapping[str, str] = field(default_factory=dict)
     prompt: str | None = None
     rule: str = DEFAULT_RULE
@@ -67,7 +74,7 @@ class Manifest:
         decides: dict[str, Any] = {
             "files": {k: v for k, v in self.files.items() if k.endswith(".safetensors")},
             "lora": self.recipe.get("lora"),
-            "base": [self.base["sha256"], self.base["tokenizer_sha256"]],
+            "base": [self.base.sha256, self.base.tokenizer_sha256],
             "levels": self.levels,
             "max_length": self.max_length,
             "calibration": {
@@ -102,9 +109,40 @@ class Manifest:
             raise AdapterError(f"there is no decision rule {rule!r}; there are {', '.join(RULES)}")
         return dataclasses.replace(self, rule=rule or self.rule)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists, texts and numbers, as JSON can hold."""
+        return {
+            **asdict(self),
+            "grading": self.grading.to_dict(),
+            "data": to_dict(self.data),
+            "training": to_dict(self.training),
+            "metrics": {target: quality.to_dict() for target, quality in self.metrics.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Manifest:
+        """Return what `to_dict` gave, in this version or in an earlier one.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is of another form.
+        """
+        # Earlier versions kept the grading in the recipe only.
+        grading = content.get("grading") or content["recipe"]["labels"]
+        data, training = content["data"], content["training"]
+        return cls(
+            **{
+                **content,
+                "base": BaseIdentity(**content["base"]),
+                "grading": Grading.from_dict(grading),
+                "data": DataRecord.from_dict(data) if data else None,
+                "training": TrainingRecord.from_dict(training) if training else None,
+                "metrics": {t: Quality.from_dict(own) for t, own in content["metrics"].items()},
+            }
+        )
+
     def write(self, folder: Path) -> None:
         """Write `manifest.json` in `folder`."""
-        content = {"digest": self.digest, "targets": list(self.targets), **asdict(self)}
+        content = {"digest": self.digest, "targets": list(self.targets), **self.to_dict()}
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -126,7 +164,7 @@ def read_manifest(folder: Path) -> Manifest:
             )
         digest = content.pop("digest")
         content.pop("targets")
-        manifest = Manifest(**content)
+        manifest = Manifest.from_dict(content)
         computed = manifest.digest
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AdapterError(f"cannot read the adapter's manifest {path}: {error!r}") from error

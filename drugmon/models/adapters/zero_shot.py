@@ -6,7 +6,8 @@ from typing import Final
 
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import BaseModelError, UsageError
-from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
+from drugmon.grading import Grading
+from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.calibration import Calibration
 from drugmon.models.adapters.manifest import Manifest
@@ -53,11 +54,12 @@ def open_base(name: str) -> Adapter:
         levels={target: list(LABELS) for target in TARGETS},
         max_length=MAX_LENGTH,
         calibration=dict.fromkeys(TARGETS, Calibration().to_dict()),
-        recipe={"labels": LABEL_OF_LEVEL},
+        recipe={},
+        grading=Grading(),
         seeds=[],
         versions={},
-        data={},
-        training={},
+        data=None,
+        training=None,
         metrics={},
         prompt=PROMPT,
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +25,23 @@ from drugmon.models.bases.known import HUB_ID, KNOWN_BASES, KnownBase
 from drugmon.models.bases.weights import weights_sha256
 
 _HASHES: Final = ("sha256", "tokenizer_sha256")
+
+
+@dataclass(frozen=True)
+class BaseIdentity:
+    """Which pretrained model it is: its name, where it came from, and what it must hash to."""
+
+    name: str
+    source: str
+    sha256: str
+    tokenizer_sha256: str
+    model_type: str
+    licence: str
+
+    @property
+    def origin(self) -> str:
+        """`source` without the revision."""
+        return self.source.partition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -49,20 +65,20 @@ class Base:
         """The parsed `config.json`."""
         return read_json(self.folder / "config.json")
 
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> BaseIdentity:
         """What an adapter's manifest says of its base."""
-        return {
-            "name": self.name,
-            "source": self.source,
-            "sha256": self.sha256,
-            "tokenizer_sha256": self.tokenizer_sha256,
-            "model_type": self.model_type,
-            "licence": self.licence,
-        }
+        return BaseIdentity(
+            self.name,
+            self.source,
+            self.sha256,
+            self.tokenizer_sha256,
+            self.model_type,
+            self.licence,
+        )
 
 
 def resolve_base(
-    name: str, *, expected: Mapping[str, str] | None = None, path: str | None = None
+    name: str, *, expected: BaseIdentity | None = None, path: str | None = None
 ) -> Base:
     """Find the base called `name` on this machine and verify it. Nothing is ever fetched.
 
@@ -101,32 +117,32 @@ def _base_in(folder: Path, name: str) -> Base:
     )
 
 
-def _expected_base(name: str, expected: Mapping[str, str], path: str | None) -> Base:
+def _expected_base(name: str, expected: BaseIdentity, path: str | None) -> Base:
     named = list(folders_of(name))
     named += [Path(path).resolve()] if path and Path(path).is_dir() else []
     tried = None
     for folder in dict.fromkeys([*named, *all_folders()]):
         # Hashing the weights of every model there is would take long: vocabularies tell before.
-        if folder not in named and not _has_tokenizer(folder, expected["tokenizer_sha256"]):
+        if folder not in named and not _has_tokenizer(folder, expected.tokenizer_sha256):
             continue
         base = _base_in(folder, name)
-        if all(expected[key] == getattr(base, key) for key in _HASHES):
+        if all(getattr(expected, key) == getattr(base, key) for key in _HASHES):
             # What the manifest says of it holds, whatever the folder is called here.
             return replace(
                 base,
                 name=name,
-                source=expected.get("source", base.source),
-                licence=expected.get("licence", base.licence),
+                source=expected.source,
+                licence=expected.licence,
             )
         tried = tried or base
     if tried is None:
         raise _not_found_again(name, expected, path)
     _refuse_other_than_known(tried, name)
-    key = next(key for key in _HASHES if expected[key] != getattr(tried, key))
+    key = next(key for key in _HASHES if getattr(expected, key) != getattr(tried, key))
     part = "weight file" if key == "sha256" else "tokenizer"
     raise BaseModelError(
         f"the {part} of base {name} in {tried.folder} is not what the adapter was trained on "
-        f"(SHA-256 {getattr(tried, key)[:12]}..., expected {expected[key][:12]}...): "
+        f"(SHA-256 {getattr(tried, key)[:12]}..., expected {getattr(expected, key)[:12]}...): "
         "restore that folder or train the adapter again"
     )
 
@@ -138,12 +154,12 @@ def _has_tokenizer(folder: Path, sha256: str) -> bool:
         return False
 
 
-def _not_found_again(name: str, expected: Mapping[str, str], path: str | None) -> BaseModelError:
+def _not_found_again(name: str, expected: BaseIdentity, path: str | None) -> BaseModelError:
     if name in KNOWN_BASES or HUB_ID.fullmatch(name):
         return missing(name)
     looked = [*map(str, places()), *([path] if path else [])]
     return BaseModelError(
-        f"base {name} (weights of SHA-256 {expected['sha256'][:12]}...) is not on this machine; "
+        f"base {name} (weights of SHA-256 {expected.sha256[:12]}...) is not on this machine; "
         f"looked in {', '.join(looked)}: copy its folder, under any name, into the first of them, "
         f"or set {MODELS_VARIABLE} to the folder that holds it"
     )

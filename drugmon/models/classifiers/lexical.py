@@ -99,6 +99,7 @@ def fit_lexical(
     *,
     min_df: int,
     c: float,
+    weights: npt.NDArray[np.float32] | None = None,
 ) -> LexicalModel:
     """Fit on training reviews.
 
@@ -107,6 +108,7 @@ def fit_lexical(
         labels: per target (n,), index into `LABELS`, -1 where there is none.
         min_df: n-grams of fewer reviews are left out.
         c: inverse strength of the L2 penalty, as in scikit-learn.
+        weights: (n,), what the loss of each review is multiplied by; None for 1.
     """
     _, once = np.unique(np.stack(_ngrams(reviews)), axis=1)
     keys, df = np.unique(once, return_counts=True)
@@ -114,17 +116,21 @@ def fit_lexical(
     # scikit-learn's smoothed idf: as if one more review held every n-gram.
     idf = (np.log((1 + len(reviews)) / (1 + df)) + 1).astype(np.float32)
     features = _tfidf(reviews, keys, idf)
-    weights, bias = {}, {}
+    coefficients, bias = {}, {}
     for target, known in labels.items():
         rows = np.flatnonzero(known >= 0)
-        fitted = [_fit_label(features[rows], known[rows] == k, c) for k in range(len(LABELS))]
-        weights[target] = np.stack([own for own, _ in fitted], axis=1)
+        own = None if weights is None else weights[rows]
+        fitted = [_fit_label(features[rows], known[rows] == k, c, own) for k in range(len(LABELS))]
+        coefficients[target] = np.stack([found for found, _ in fitted], axis=1)
         bias[target] = np.array([intercept for _, intercept in fitted], np.float32)
-    return LexicalModel(keys, idf, weights, bias)
+    return LexicalModel(keys, idf, coefficients, bias)
 
 
 def _fit_label(
-    features: csr_matrix, own: npt.NDArray[np.bool_], c: float
+    features: csr_matrix,
+    own: npt.NDArray[np.bool_],
+    c: float,
+    weights: npt.NDArray[np.float32] | None,
 ) -> tuple[npt.NDArray[np.float32], float]:
     """Weights float32 (n-grams,) and bias of one label against the rest."""
     from scipy.sparse import diags
@@ -136,7 +142,7 @@ def _fit_label(
     counts = [np.asarray(present[rows].sum(axis=0)).ravel() + 1.0 for rows in (own, ~own)]
     ratio = np.log(counts[0] / counts[0].sum()) - np.log(counts[1] / counts[1].sum())
     fitted = LogisticRegression(C=c, class_weight="balanced", max_iter=1000)
-    fitted.fit(features @ diags(ratio), own)
+    fitted.fit(features @ diags(ratio), own, sample_weight=weights)
     return (fitted.coef_[0] * ratio).astype(np.float32), float(fitted.intercept_[0])
 
 

@@ -60,6 +60,19 @@ class Prepared:
             [self.tokens[row] for row in rows],
         )
 
+    def joined(self, others: Prepared) -> Prepared:
+        """These reviews and `others` after them, with the targets of both."""
+        first = len(self.items)
+        moved = {t: np.where(own < 0, -1, own + first) for t, own in others.places.items()}
+        lacking = [np.full(len(each), -1, np.int64) for each in (self, others)]
+        places = {
+            target: np.concatenate(
+                [self.places.get(target, lacking[0]), moved.get(target, lacking[1])]
+            )
+            for target in {**self.places, **moved}
+        }
+        return Prepared([*self.items, *others.items], places, [*self.tokens, *others.tokens])
+
     def by_review(self, found: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """From values of items (items, k) to values of reviews (n, k), 0 where there is no item."""
         return {

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from drugmon.labels import LABEL_OF_LEVEL, LABELS
+from drugmon.grading import RatingScale
+from drugmon.labels import LABELS
 from drugmon.monitoring.checks.findings import Finding, moved, too_few
 from drugmon.monitoring.checks.gate import Gate
 from drugmon.monitoring.checks.summary import Balance, LabelShare
-from drugmon.monitoring.profiles.reference import NONE, Profile, TargetProfile
+from drugmon.monitoring.profiles.reference import NONE, OTHER, Profile, TargetProfile
 from drugmon.statistics.distances import jensen_shannon, psi
 from drugmon.statistics.figures import Interval
 from drugmon.statistics.permutation import Integers, mix_test
@@ -91,7 +92,9 @@ def rating_findings(
 
 
 def _by_label(ratings: Mapping[str, int]) -> Integers:
-    levels = LABEL_OF_LEVEL["rating"]
+    ratings = {level: n for level, n in ratings.items() if level not in (OTHER, NONE)}
+    numbers = list(map(int, ratings))
+    levels = RatingScale(min(numbers), max(numbers)).labels()
     return np.array(
         [sum(n for level, n in ratings.items() if levels.get(level) == label) for label in LABELS],
         dtype=np.int64,

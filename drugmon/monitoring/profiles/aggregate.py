@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import clean
 from drugmon.data.verdicts.scored import TEXTS, Scored
 from drugmon.errors import SourceError
-from drugmon.labels import GRADE_OF_TARGET, LABELS, TARGETS
+from drugmon.grading import Grading, RatingScale, doubt, fold_word, rating_of
+from drugmon.labels import LABELS, TARGETS, TEACHERS_OF_TARGET
 from drugmon.monitoring.profiles.groups import kept_groups
 from drugmon.monitoring.profiles.names import NameMix, mix_of, name_key
 from drugmon.monitoring.profiles.profile import rating_counts, rating_key, spread, text_profile
@@ -48,7 +50,8 @@ class Counted:
     """What one side of a comparison is.
 
     `texts` are the cleaned texts of some rows; `undated` rows have no time that can be read;
-    `newest` is when the last of the verdicts was given; `adapters` counts rows by who judged.
+    `newest` is when the last of the verdicts was given; `adapters` counts rows by who judged;
+    `about_ratings` are sentences on ratings that are not what the scale lets expect.
     """
 
     profile: Profile
@@ -59,11 +62,12 @@ class Counted:
     until: datetime | None
     newest: datetime | None
     adapters: Mapping[str, int]
+    about_ratings: Sequence[str]
 
 
 def count_scored(
     scored: Scored,
-    labels: Mapping[str, Mapping[str, str]],
+    grading: Grading,
     vocabulary: Vocabulary | None,
     *,
     seed: int = 0,
@@ -72,7 +76,7 @@ def count_scored(
 
     Args:
         scored: the view.
-        labels: the label of each level of every graded column, as the adapter was taught.
+        grading: what the graded columns mean.
         vocabulary: of the adapter's base; None where it is not at hand.
         seed: of the bootstrap behind the intervals of quality.
 
@@ -91,34 +95,46 @@ def count_scored(
     mixes, groups = _names(scored)
     texts = _sample_texts(scored, rows)
     words, unknown = _words(texts, vocabulary)
+    ratings, about_ratings = _ratings(scored, grading)
     profile = Profile(
         n=rows,
         targets=targets,
         texts=_lengths(scored),
         drugs=mixes.get("drug"),
         conditions=mixes.get("condition"),
-        ratings=_ratings(scored),
-        quality=_quality(scored, rows, labels, seed),
+        ratings=ratings,
+        quality=_quality(scored, rows, grading, seed),
         words=words,
         groups=groups,
         repeats=_repeats(scored, rows),
         unknown_words=unknown,
     )
     adapters: dict[str, int] = dict(scored.rows("count_adapters"))
-    return Counted(profile, texts, empty, undated, _utc(since), _utc(until), _utc(newest), adapters)
+    return Counted(
+        profile,
+        texts,
+        empty,
+        undated,
+        since=_utc(since),
+        until=_utc(until),
+        newest=_utc(newest),
+        adapters=adapters,
+        about_ratings=about_ratings,
+    )
 
 
-def label_of(labels: Mapping[str, Mapping[str, str]], grade: str, cell: object) -> str | None:
-    """The label that a cell of a graded column gives; None where it holds no level of it."""
-    if grade == "rating":
-        return labels.get(grade, {}).get(rating_key(cell))
-    key = " ".join(str(cell).split()).lower()
-    return _folded(tuple(labels.get(grade, {}).items())).get(key)
+def label_of(grading: Grading, teacher: str, cell: object) -> str | None:
+    """The label that a cell of a column that teaches gives; None where it holds no level of it."""
+    if teacher == "rating":
+        return grading.rating.get(rating_key(cell, grading.scale))
+    if teacher.endswith("_label"):
+        return grading.words.get(fold_word(cell))
+    return _folded(tuple(grading.of(teacher).items())).get(fold_word(cell))
 
 
 @cache
 def _folded(levels: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    return {level.lower(): label for level, label in levels}
+    return {fold_word(level): label for level, label in levels}
 
 
 def _columns(target: str) -> dict[str, str]:
@@ -185,13 +201,46 @@ def _names(scored: Scored) -> tuple[dict[str, NameMix], dict[str, Any]]:
     return mixes, groups
 
 
-def _ratings(scored: Scored) -> dict[str, int] | None:
+def _ratings(scored: Scored, grading: Grading) -> tuple[dict[str, int] | None, list[str]]:
+    """Rows by rating, and what is to be said of them."""
     if "rating" not in scored.has:
-        return None
+        return None, []
+    scale = grading.scale
     counted: Counter[str] = Counter()
-    for rating, rows in scored.rows("count_ratings"):
-        counted[rating_key(rating)] += rows
-    return rating_counts(counted)
+    numbers: Counter[float] = Counter()
+    for cell, rows in scored.rows("count_ratings"):
+        counted[rating_key(cell, scale)] += rows
+        with contextlib.suppress(ValueError):
+            if (rating := rating_of(cell)) is not None:
+                numbers[rating] += rows
+    said = _about_ratings(numbers, scale, declared=grading.declared)
+    return rating_counts(counted, scale), said
+
+
+def _about_ratings(numbers: Counter[float], scale: RatingScale, *, declared: bool) -> list[str]:
+    total = numbers.total()
+    said = []
+    if not declared and numbers:
+        low, high = min(numbers), max(numbers)
+        if (likely := doubt(low, high, total, scale)) is not None:
+            said.append(
+                f"The ratings lie between {low:g} and {high:g} and are read on the scale {scale}: "
+                f"if that is wrong, so is the quality; declare the scale with --rating-scale "
+                f"{likely}, in nightly.toml with rating_scale."
+            )
+    outside = sum(n for rating, n in numbers.items() if not scale.low <= rating <= scale.high)
+    between = sum(n for rating, n in numbers.items() if not rating.is_integer())
+    if outside:
+        said.append(
+            f"{outside:,} of {total:,} ratings lie outside the scale {scale}: quality leaves them "
+            "out."
+        )
+    if between:
+        said.append(
+            f"{between:,} of {total:,} ratings lie between two levels of the scale {scale}: each "
+            "is taken for the nearest one, from the middle upwards."
+        )
+    return said
 
 
 def _repeats(scored: Scored, rows: int) -> dict[int, int]:
@@ -227,19 +276,18 @@ def _words(texts: Texts, vocabulary: Vocabulary | None) -> tuple[WordCounts | No
     return words, spread(vocabulary.unknown_shares(words_of(row) for row in texts))
 
 
-def _quality(
-    scored: Scored, rows: int, labels: Mapping[str, Mapping[str, str]], seed: int
-) -> dict[str, Quality]:
+def _quality(scored: Scored, rows: int, grading: Grading, seed: int) -> dict[str, Quality]:
     """The quality of each target whose true labels the rows tell."""
     found = {}
-    for target, grade in GRADE_OF_TARGET.items():
-        if grade not in scored.has:
+    for target, teachers in TEACHERS_OF_TARGET.items():
+        grade = next((name for name in teachers if name in scored.has), None)
+        if grade is None:
             continue
         columns = [f"{target}_sentiment", grade, *(f"{target}_p_{label}" for label in LABELS)]
         parts = [Sql(statement("is_known", column=name)) for name in columns[:2]]
         sampled = _sample(scored, columns, Sql(" AND ".join(parts)), rows, LABELLED_ROWS)
         triples = [
-            (label_of(labels, grade, cell), label, probabilities)
+            (label_of(grading, grade, cell), label, probabilities)
             for label, cell, *probabilities in sampled
         ]
         known = [triple for triple in triples if triple[0] is not None]

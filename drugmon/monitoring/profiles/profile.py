@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from drugmon.labels import LABELS, RATING_LEVELS, TARGETS
+from drugmon.grading import TEN, RatingScale, rating_of
+from drugmon.labels import LABELS, TARGETS
 from drugmon.monitoring.profiles.groups import count_groups, kept_groups
 from drugmon.monitoring.profiles.names import name_mix
 from drugmon.monitoring.profiles.reference import (
@@ -54,6 +55,7 @@ def build_profile(
     drugs: Sequence[object] | None = None,
     conditions: Sequence[object] | None = None,
     ratings: Sequence[object] | None = None,
+    scale: RatingScale = TEN,
     quality: Mapping[str, Quality] | None = None,
     texts: Sequence[Sequence[str | None]] | None = None,
     unknown_shares: Sequence[float] | None = None,
@@ -84,7 +86,7 @@ def build_profile(
         texts={name: _text_profile(np.asarray(value)) for name, value in lengths.items()},
         drugs=name_mix(drugs) if drugs is not None else None,
         conditions=name_mix(conditions) if conditions is not None else None,
-        ratings=rating_counts(Counter(map(rating_key, ratings))) if ratings is not None else None,
+        ratings=_ratings(ratings, scale) if ratings is not None else None,
         quality=dict(quality or {}),
         words=kept_words(*count_words(texts)) if texts is not None else None,
         groups={
@@ -119,18 +121,22 @@ def spread(values: Sequence[float]) -> Spread | None:
     return Spread(len(array), float(array.mean()), float(array.std(ddof=1)))
 
 
-def rating_counts(counted: Mapping[str, int]) -> dict[str, int]:
+def _ratings(cells: Sequence[object], scale: RatingScale) -> dict[str, int]:
+    return rating_counts(Counter(rating_key(cell, scale) for cell in cells), scale)
+
+
+def rating_counts(counted: Mapping[str, int], scale: RatingScale) -> dict[str, int]:
     """Rows of every level, of `other` values and of `none`, from rows by `rating_key`."""
-    return {key: counted.get(key, 0) for key in (*RATING_LEVELS, OTHER, NONE)}
+    return {key: counted.get(key, 0) for key in (*scale.levels, OTHER, NONE)}
 
 
-def rating_key(rating: object) -> str:
-    """The level that `rating` names; text that is no rating is never kept."""
-    text = "" if rating is None else str(rating).strip()
-    if text.lower() in ("", "nan"):
-        return NONE
-    text = text.removesuffix(".0")
-    return text if text in RATING_LEVELS else OTHER
+def rating_key(cell: object, scale: RatingScale) -> str:
+    """The level that a cell's rating is nearest to; text that is no rating is never kept."""
+    try:
+        rating = rating_of(cell)
+        return NONE if rating is None else scale.levels[scale.index(rating)]
+    except (ValueError, TypeError, OverflowError):
+        return OTHER
 
 
 def _check_shapes(chosen: NDArray[np.integer], given: Floats, columns: Mapping[str, Sized]) -> None:

@@ -27,6 +27,7 @@ def review_loss(
     log_priors: Mapping[str, Tensor],
     loss: Loss,
     counts: Mapping[str, int] | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the scalar loss: the sum over targets of the mean over their labelled reviews.
 
@@ -34,7 +35,7 @@ def review_loss(
 
     Args:
         logits: per target (b, levels), float.
-        levels: per target (b,), int64, -1 where missing.
+        levels: per target (b,), int64, -1 where missing: then the label alone teaches.
         labels: per target (b,), int64, -1 where missing; known wherever the level is.
         label_log_probs: folds the logits (b, levels) of a target into label log-probabilities.
         class_weights: per target (3,), float; multiplies the loss of a review by its label's.
@@ -43,6 +44,7 @@ def review_loss(
         loss: the recipe's weights; a review's loss is level_weight * cross-entropy over levels +
             label_weight * `label_loss`.
         counts: per target, how many labelled reviews the mean is over; those here if not given.
+        weights: (b,), float; multiplies the loss of each review; None for 1.
     """
     total = torch.zeros((), device=next(iter(logits.values())).device)
     for target, label in labels.items():
@@ -51,10 +53,12 @@ def review_loss(
             continue
         own, label = logits[target][known].float(), label[known]
         per_review = loss.level_weight * functional.cross_entropy(
-            own, levels[target][known], reduction="none"
+            own, levels[target][known], reduction="none", ignore_index=-1
         ) + loss.label_weight * label_loss(
             label_log_probs(own, target), label, log_priors[target], loss
         )
+        if weights is not None:
+            per_review = per_review * weights[known]
         weighted = (per_review * class_weights[target][label]).sum()
         total = total + loss.of_target(target) * weighted / (counts or {}).get(target, len(label))
     return total

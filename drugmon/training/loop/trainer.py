@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -33,10 +34,30 @@ from drugmon.training.reviews.sampling import class_log_priors
 _RELEASE_EVERY: Final = 32
 """Steps between two releases of freed memory: one costs as much as an eighth of a step."""
 
+_REPLAY: Final = 99
+"""Keeps the draws of a replay apart from those of the batches."""
+
 
 def seed_everything(seed: int) -> None:
     """Seed torch on every device. Call it before the model is built: adapters start at random."""
     torch.manual_seed(seed)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Of the rows from `first` on, every epoch takes a `share`, and another part each time."""
+
+    first: int
+    share: float
+
+    def rows(self, rows: NDArray[np.int64], epoch: int, seed: int) -> NDArray[np.int64]:
+        """Return those of `rows` (ascending) that `epoch` (from 0) takes."""
+        kept, pool = rows[rows < self.first], rows[rows >= self.first]
+        count = round(self.share * len(pool))
+        drawn = np.random.default_rng([seed, _REPLAY]).permutation(pool)
+        places = range(epoch * count, (epoch + 1) * count)
+        taken = np.take(drawn, places, mode="wrap") if count else pool[:0]
+        return np.concatenate([kept, taken])
 
 
 class Trainer:
@@ -44,6 +65,8 @@ class Trainer:
 
     Without `dev` nothing is chosen: it stops after `stop_after` epochs and keeps the last one's
     weights. The learning rate falls over all epochs of the recipe either way.
+
+    With `replay`, an epoch takes a part of the rows behind the others only.
 
     Only parameters that require gradients are trained and kept. A batch that the memory does not
     hold at once goes through in parts, see `MicroBatches`; `warn` is told so. Batches follow from
@@ -60,6 +83,7 @@ class Trainer:
         *,
         stop_after: int | None = None,
         class_weights: Mapping[str, NDArray[np.float32]],
+        replay: Replay | None = None,
         checkpoint: Checkpoint | None = None,
         progress: Callable[[Progress], None] | None = None,
         warn: Callable[[str], None] = lambda _warning: None,
@@ -71,13 +95,14 @@ class Trainer:
         self._class_weights = {
             target: torch.from_numpy(own).to(self._device) for target, own in class_weights.items()
         }
+        self._rows, self._lengths, self._replay = train.labelled(), train.lengths, replay
+        first = {target: own[self._rows_of(0)] for target, own in train.labels.items()}
         self._log_priors = {
             target: torch.from_numpy(own).to(self._device)
-            for target, own in class_log_priors(train.labels).items()
+            for target, own in class_log_priors(first).items()
         }
-        self._rows, self._lengths = train.labelled(), train.lengths
         self._micro = MicroBatches(self._lengths, recipe.train.micro_tokens, self._device, warn)
-        self._steps_per_epoch = math.ceil(len(self._rows) / recipe.train.batch_size)
+        self._steps_per_epoch = math.ceil(len(self._rows_of(0)) / recipe.train.batch_size)
         self._steps = self._steps_per_epoch * recipe.train.epochs
         self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._optimizer = Optimizer(self._parameters, recipe.train, self._steps)
@@ -102,7 +127,8 @@ class Trainer:
     def _run_epoch(self) -> None:
         settings, position, began = self._recipe.train, self._position, time.monotonic()
         rng = np.random.default_rng([settings.seed, len(position.epochs)])
-        batches = length_grouped(self._lengths, self._rows, settings.batch_size, rng)
+        rows = self._rows_of(len(position.epochs))
+        batches = length_grouped(self._lengths, rows, settings.batch_size, rng)
         self._model.train(True)
         first = position.step
         for rows in batches[first:]:
@@ -116,6 +142,12 @@ class Trainer:
                 pace = (time.monotonic() - began) / (position.step - first)
                 self._progress(self._report(loss, pace))
         self._end_epoch()
+
+    def _rows_of(self, epoch: int) -> NDArray[np.int64]:
+        """The rows that an epoch goes through."""
+        if self._replay is None:
+            return self._rows
+        return self._replay.rows(self._rows, epoch, self._recipe.train.seed)
 
     def _take_step(self, rows: NDArray[np.int64]) -> float:
         """Learn from one batch; return its loss."""
@@ -143,6 +175,7 @@ class Trainer:
             log_priors=self._log_priors,
             loss=self._recipe.loss,
             counts=counts,
+            weights=torch.from_numpy(self._train.weights[rows]).to(self._device),
         )
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()

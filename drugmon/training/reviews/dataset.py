@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -12,12 +12,19 @@ from numpy.typing import NDArray
 
 from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.formats import open_reader, read_windows
-from drugmon.data.reviews import Texts, Window, clean
+from drugmon.data.reviews import Texts, Window, clean, is_lone
 from drugmon.data.sources import StandardInput, resolve_source
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import TrainingDataError, UsageError
-from drugmon.labels import GRADE_OF_TARGET, TARGETS
-from drugmon.training.reviews.grades import LEVELS, MISSING, labels_of, read_levels
+from drugmon.grading import TEN, Grading, RatingScale
+from drugmon.labels import ASPECTS, TARGETS, TEACHERS_OF_TARGET
+from drugmon.training.reviews.grades import (
+    MISSING,
+    GradeReader,
+    Ladder,
+    ladder_labels,
+    ladder_of,
+)
 
 Array = NDArray[np.int64]
 
@@ -39,9 +46,18 @@ _WINDOW: Final = 8192
 class LabelledReviews:
     """`n` reviews; of each target `levels` (n,) and `labels` (n,), int64, -1 where there is none.
 
-    A target without text in a review has no label there: an empty text gets no verdict.
-    `missing_like_pandas` (n,) marks rows of which pandas would read a text or grade as missing.
-    `context` holds the cells (n,) of the `CONTEXT` columns that are there.
+    A target without text in a review has no label there: an empty text gets no verdict. A label
+    that came from another scale than its target's ladder has no level.
+
+    Attributes:
+        texts: the raw texts (n,).
+        levels: per target, places on its ladder.
+        labels: per target, places in `LABELS`.
+        missing_like_pandas: bool (n,), rows of which pandas would read a text or grade as missing.
+        context: the cells (n,) of the `CONTEXT` columns that are there.
+        ladders: per target, its levels with their labels, worst first.
+        scale: that of the ratings in `context`.
+        weights: float32 (n,), what the loss of each is multiplied by; None for 1.
     """
 
     texts: Sequence[Texts]
@@ -49,6 +65,9 @@ class LabelledReviews:
     labels: Mapping[str, Array]
     missing_like_pandas: NDArray[np.bool_]
     context: Mapping[str, Sequence[object]]
+    ladders: Mapping[str, Ladder] = field(default_factory=dict)
+    scale: RatingScale = TEN
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -63,6 +82,11 @@ class LabelledReviews:
         """The label that splits and balancing go by: overall's, else the first target's."""
         return self.labels["overall" if "overall" in self.labels else self.targets[0]]
 
+    @property
+    def lone(self) -> NDArray[np.bool_]:
+        """Which reviews are a lone text (n,); the others have texts of aspects, or none at all."""
+        return np.array([is_lone(texts) for texts in self.texts], dtype=bool)
+
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> LabelledReviews:
         """Return the reviews at `rows` (indices, or a mask)."""
         chosen = np.arange(len(self))[rows]
@@ -72,17 +96,52 @@ class LabelledReviews:
             {target: labels[chosen] for target, labels in self.labels.items()},
             self.missing_like_pandas[chosen],
             {name: [cells[row] for row in chosen] for name, cells in self.context.items()},
+            self.ladders,
+            self.scale,
+            None if self.weights is None else self.weights[chosen],
         )
 
     def joined(self, others: LabelledReviews) -> LabelledReviews:
-        """Return these reviews and `others`, which have the same targets and context, after."""
+        """Return these reviews and `others` after them, as far as these have their targets.
+
+        Others' levels on another ladder than these reviews' are left out, their labels are not.
+        """
+        others = others.on_ladders(self.ladders)
+        names = dict.fromkeys([*self.context, *others.context])
+        context = {name: others.context.get(name, [None] * len(others)) for name in names}
+        if "rating" in context and others.scale != self.scale:
+            context["rating"] = [None] * len(others)
         return LabelledReviews(
             [*self.texts, *others.texts],
             {t: np.concatenate([own, others.levels[t]]) for t, own in self.levels.items()},
             {t: np.concatenate([own, others.labels[t]]) for t, own in self.labels.items()},
             np.concatenate([self.missing_like_pandas, others.missing_like_pandas]),
-            {name: [*cells, *others.context[name]] for name, cells in self.context.items()},
+            {
+                name: [*self.context.get(name, [None] * len(self)), *cells]
+                for name, cells in context.items()
+            },
+            self.ladders,
+            self.scale,
+            np.concatenate([self.weights_or_ones, others.weights_or_ones]),
         )
+
+    @property
+    def weights_or_ones(self) -> NDArray[np.float32]:
+        """The weights, 1 where none are set (n,)."""
+        return np.ones(len(self), np.float32) if self.weights is None else self.weights
+
+    def on_ladders(self, ladders: Mapping[str, Ladder]) -> LabelledReviews:
+        """Return the same reviews with the targets of `ladders`; levels of other ladders left out.
+
+        Ladders are the same where all their levels and labels are.
+        """
+        none = np.full(len(self), MISSING, np.int64)
+        levels, labels = {}, {}
+        for target, ladder in ladders.items():
+            shared = [*self.ladders.get(target, {}).items()] == [*ladder.items()]
+            levels[target] = self.levels[target] if shared else none
+            labels[target] = self.labels.get(target, none)
+        return replace(self, levels=levels, labels=labels, ladders=ladders)
 
     def with_texts(self, texts: Sequence[Texts]) -> LabelledReviews:
         """Return the same reviews with other texts (n,), all else kept."""
@@ -91,13 +150,13 @@ class LabelledReviews:
         return replace(self, texts=texts)
 
     def left_out(self) -> dict[str, dict[str, int]]:
-        """Count, per target, the reviews without a label, by reason: no text, or no grade."""
+        """Count, per target, the reviews without a label, by reason: no text, or no grade there."""
         return {target: self._left_out(target) for target in self.targets}
 
     def _left_out(self, target: str) -> dict[str, int]:
         empty = np.array([not has_text(texts, target) for texts in self.texts], dtype=bool)
         ungraded = (self.labels[target] == MISSING) & ~empty
-        return {"no text": int(empty.sum()), f"no {GRADE_OF_TARGET[target]}": int(ungraded.sum())}
+        return {"no text": int(empty.sum()), "no grade": int(ungraded.sum())}
 
     def fingerprint(self) -> str:
         """Return 32 hex characters over all cleaned texts and levels, in their order.
@@ -121,73 +180,100 @@ def has_text(texts: Texts, target: str) -> bool:
 
 def read_labelled(
     source: str,
-    labels: Mapping[str, Mapping[str, str]],
+    grading: Grading,
     *,
     overrides: Mapping[str, str] | None = None,
     text_format: TextFormat = DEFAULT_TEXT_FORMAT,
+    warn: Callable[[str], None] | None = None,
+    trust_scale: bool = False,
 ) -> LabelledReviews:
-    """Read every file of `source`; `labels` maps the levels of each graded column to labels.
+    """Read every file of `source`.
+
+    Args:
+        source: a file, folder or glob.
+        grading: what the cells of graded columns mean.
+        overrides: columns by field, from `--column`.
+        text_format: of text files.
+        warn: is told in one sentence what is not as it should be.
+        trust_scale: warn only where the ratings do not look like those of the scale.
 
     Raises:
         SourceError: the source cannot be read, or has no text column.
         UsageError: it is standard input, or `overrides` name a field or column that is not there.
-        TrainingDataError: a grade that is none, or nothing at all to learn from.
+        TrainingDataError: a grade that is none, ratings that are of another scale, or nothing at
+            all to learn from.
     """
     files = resolve_source(source)
     if isinstance(files, StandardInput):
         raise UsageError("labelled reviews are read from files; name a file, folder or glob, not -")
+    teachers = {name: GradeReader(name, grading) for name in _TEACHERS}
     parts = []
     for file in files:
         with open_reader(file, text_format) as reader:
             columns = resolve_columns(reader.columns, overrides or {}, reader.where)
             for window in read_windows(reader, columns, _WINDOW):
-                parts.append(_read_window(window, columns, reader.where))
-    return _joined(parts, labels, source)
+                parts.append(_read_window(window, columns, teachers, reader.where))
+    reviews = _joined(parts, grading, source)
+    warn = warn or (lambda _warning: None)
+    if doubts := teachers["rating"].doubts(source):
+        if not trust_scale:
+            raise TrainingDataError(doubts)
+        warn(doubts)
+    if remarks := teachers["rating"].remarks(source):
+        warn(remarks)
+    return reviews
 
 
-def taught_targets(columns: ColumnMap) -> tuple[str, ...]:
-    """Return the targets that have both a text and a graded column, in output order."""
-    return tuple(
-        target
-        for target in TARGETS
-        if getattr(columns, GRADE_OF_TARGET[target]) is not None
-        and (target == "overall" or getattr(columns, target) is not None)
-    )
+def teachers_of(columns: ColumnMap) -> dict[str, str]:
+    """Return what teaches each target that has a text, in output order: a field of `ColumnMap`."""
+    found = {}
+    for target in TARGETS:
+        if target == "overall" or getattr(columns, target) is not None:
+            there = [name for name in TEACHERS_OF_TARGET[target] if getattr(columns, name)]
+            if there:
+                found[target] = there[0]
+    return found
+
+
+_TEACHERS: Final = tuple(dict.fromkeys(name for own in TEACHERS_OF_TARGET.values() for name in own))
 
 
 @dataclass(frozen=True)
 class _Part:
     texts: Sequence[Texts]
     levels: Mapping[str, Array]
+    taught_by: Mapping[str, str]
     missing_like_pandas: Sequence[bool]
     context: Mapping[str, Sequence[object]]
 
 
-def _read_window(window: Window, columns: ColumnMap, where: str) -> _Part:
+def _read_window(
+    window: Window, columns: ColumnMap, teachers: Mapping[str, GradeReader], where: str
+) -> _Part:
+    taught_by = teachers_of(columns)
     cells = {
-        grade: window.rows.column(name)
-        for grade in LEVELS
-        if (name := getattr(columns, grade)) is not None
+        teacher: window.rows.column(getattr(columns, teacher))
+        for teacher in dict.fromkeys(taught_by.values())
     }
     graded = {
-        grade: read_levels(
-            values, grade, where=where, column=getattr(columns, grade), start=window.start
+        teacher: teachers[teacher].read(
+            values, where=where, column=getattr(columns, teacher), start=window.start
         )
-        for grade, values in cells.items()
+        for teacher, values in cells.items()
     }
-    read = [field for field in Texts._fields if getattr(columns, field) is not None]
+    read = [field for field in ASPECTS if getattr(columns, field) is not None] or ["text"]
     looked_at = [[getattr(texts, field) for texts in window.texts] for field in read]
     missing = map(_any_missing, zip(*looked_at, *cells.values(), strict=True))
     levels = {}
-    for target in taught_targets(columns):
+    for target, teacher in taught_by.items():
         present = np.array([has_text(texts, target) for texts in window.texts], dtype=bool)
-        levels[target] = np.where(present, graded[GRADE_OF_TARGET[target]], MISSING)
+        levels[target] = np.where(present, graded[teacher], MISSING)
     context = {
         name: window.rows.column(column)
         for name in CONTEXT
         if (column := getattr(columns, name)) is not None
     }
-    return _Part(window.texts, levels, list(missing), context)
+    return _Part(window.texts, levels, taught_by, list(missing), context)
 
 
 def _any_missing(cells: Iterable[object]) -> bool:
@@ -197,30 +283,44 @@ def _any_missing(cells: Iterable[object]) -> bool:
     )
 
 
-def _joined(
-    parts: Sequence[_Part], labels: Mapping[str, Mapping[str, str]], source: str
-) -> LabelledReviews:
-    levels = {
-        target: np.concatenate([_levels_of(part, target) for part in parts])
-        for target in TARGETS
-        if any(target in part.levels for part in parts)
-    }
-    levels = {target: values for target, values in levels.items() if (values != MISSING).any()}
+def _joined(parts: Sequence[_Part], grading: Grading, source: str) -> LabelledReviews:
+    levels, labels, ladders = {}, {}, {}
+    for target in TARGETS:
+        teachers = [part.taught_by[target] for part in parts if target in part.taught_by]
+        own = [_levels_of(part, target) for part in parts]
+        if not any((each != MISSING).any() for each in own):
+            continue
+        ladders[target] = ladder_of(teachers[0], grading)
+        found = [
+            ladder_labels(each, ladder_of(part.taught_by.get(target, teachers[0]), grading))
+            for part, each in zip(parts, own, strict=True)
+        ]
+        labels[target] = np.concatenate(found)
+        shared = [part.taught_by.get(target) == teachers[0] for part in parts]
+        levels[target] = np.concatenate(
+            [
+                each if same else np.full(len(each), MISSING, np.int64)
+                for each, same in zip(own, shared, strict=True)
+            ]
+        )
     if not levels:
         raise TrainingDataError(
             f"{source} teaches nothing: no review has a text and a grade; name the graded column "
-            "with --column rating=NAME (or effectiveness=NAME, side_effects_grade=NAME)"
+            "with --column rating=NAME (or effectiveness=NAME, side_effects_grade=NAME), or a "
+            "column of labels with --column overall_label=NAME"
         )
     return LabelledReviews(
         [texts for part in parts for texts in part.texts],
         levels,
-        {target: labels_of(values, target, labels) for target, values in levels.items()},
+        labels,
         np.array([missing for part in parts for missing in part.missing_like_pandas], dtype=bool),
         {
             name: [cell for part in parts for cell in _cells_of(part, name)]
             for name in CONTEXT
             if any(name in part.context for part in parts)
         },
+        ladders,
+        grading.scale,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -46,13 +46,15 @@ class ReviewBatch:
 class Examples:
     """`n` prepared reviews; of each target `levels` and `labels` (n,), int64, -1 where missing.
 
-    `collate` pads the items of `prepared`, whose places are those of the same targets.
+    `collate` pads the items of `prepared`, whose places are those of the same targets. The loss of
+    each is multiplied by its `weights`, float32 (n,).
     """
 
     prepared: Prepared
     collate: Callable[[Sequence[Any]], Batch]
     levels: Mapping[str, Array]
     labels: Mapping[str, Array]
+    weights: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.prepared)
@@ -76,6 +78,21 @@ class Examples:
             self.collate,
             {target: levels[rows] for target, levels in self.levels.items()},
             {target: labels[rows] for target, labels in self.labels.items()},
+            self.weights[rows],
+        )
+
+    def weighing(self, factor: float) -> Examples:
+        """Return the same examples, their weights multiplied by `factor`."""
+        return replace(self, weights=self.weights * np.float32(factor))
+
+    def joined(self, others: Examples) -> Examples:
+        """Return these examples and `others`, which have the same targets, after them."""
+        return Examples(
+            self.prepared.joined(others.prepared),
+            self.collate,
+            {t: np.concatenate([own, others.levels[t]]) for t, own in self.levels.items()},
+            {t: np.concatenate([own, others.labels[t]]) for t, own in self.labels.items()},
+            np.concatenate([self.weights, others.weights]),
         )
 
     def batch(self, rows: Array) -> ReviewBatch:
@@ -90,13 +107,27 @@ def make_examples(
     collate: Callable[[Sequence[Any]], Batch],
     levels: Mapping[str, Array],
     labels: Mapping[str, Array],
+    weights: NDArray[np.float32] | None = None,
 ) -> Examples:
-    """Return examples that hold no more items than their labels need."""
+    """Return examples that hold no more items than their labels need.
+
+    Args:
+        prepared: the reviews as the model reads them.
+        collate: pads its items.
+        levels: per target (n,).
+        labels: per target (n,); one without an item to read it from teaches nothing.
+        weights: of each review's loss (n,); None for 1.
+    """
+    labels = {
+        target: np.where(prepared.places[target] >= 0, own, -1) for target, own in labels.items()
+    }
     places = {
         target: np.where(own >= 0, prepared.places[target], -1) for target, own in labels.items()
     }
     needed = Prepared(prepared.items, places, prepared.tokens)
-    return Examples(needed.take(np.arange(len(prepared))), collate, levels, labels)
+    if weights is None:
+        weights = np.ones(len(prepared), np.float32)
+    return Examples(needed.take(np.arange(len(prepared))), collate, levels, labels, weights)
 
 
 def length_grouped(lengths: Array, rows: Array, size: int, rng: np.random.Generator) -> list[Array]:

@@ -1,4 +1,4 @@
-"""Grades: cells of the graded columns (rating, effectiveness, side effects) read as levels."""
+"""Grades: cells of the columns that teach (ratings, grades, words) read as levels and labels."""
 
 from __future__ import annotations
 
@@ -9,90 +9,127 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drugmon.errors import TrainingDataError
-from drugmon.labels import (
-    EFFECTIVENESS_LEVELS,
-    GRADE_OF_TARGET,
-    LABELS,
-    RATING_LEVELS,
-    SIDE_EFFECT_LEVELS,
-)
+from drugmon.grading import Grading, doubt, fold_word, rating_of
+from drugmon.labels import LABELS
 from drugmon.wording import name_told, value_told
 
-LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
-    "rating": RATING_LEVELS,
-    "effectiveness": EFFECTIVENESS_LEVELS,
-    "side_effects_grade": SIDE_EFFECT_LEVELS,
-}
-"""The levels of every graded column, worst first."""
+Ladder = Mapping[str, str]
+"""The label of every level of what teaches a target, worst level first."""
 
 MISSING: Final = -1
 
 
-def read_levels(
-    cells: Sequence[object], grade: str, *, where: str, column: str, start: int
-) -> NDArray[np.int64]:
-    """Return each cell's index into `LEVELS[grade]`, -1 where the cell is null or empty.
-
-    `where`, `column` and `start` (the row number of the first cell, from 0) are for the message.
-
-    Raises:
-        TrainingDataError: a cell that is no level; names file, row, column and value.
-    """
-    level_of = _rating if grade == "rating" else _NAMED[grade]
-    levels = np.empty(len(cells), np.int64)
-    for row, cell in enumerate(cells):
-        try:
-            levels[row] = level_of(cell)
-        except (ValueError, TypeError, KeyError, OverflowError):
-            raise TrainingDataError(
-                f"{where}, row {start + row + 1}, column {name_told(column)}: {value_told(cell)} "
-                f"is no {grade}; give {_wanted(grade)}, or leave the cell empty"
-            ) from None
-    return levels
+def ladder_of(teacher: str, grading: Grading) -> Ladder:
+    """Return the levels of a column that teaches; those of a column of words are the labels."""
+    if teacher.endswith("_label"):
+        return {label: label for label in LABELS}
+    return dict(grading.of(teacher))
 
 
-def level_labels(target: str, mapping: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
-    """Return the label of each level of the column that teaches `target`, worst level first."""
-    grade = GRADE_OF_TARGET[target]
-    return tuple(mapping[grade][level] for level in LEVELS[grade])
-
-
-def labels_of(
-    levels: NDArray[np.int64], target: str, mapping: Mapping[str, Mapping[str, str]]
-) -> NDArray[np.int64]:
-    """Return the index into `LABELS` that each level of `target` maps to, -1 where it is -1."""
-    of_level = [LABELS.index(label) for label in level_labels(target, mapping)]
+def ladder_labels(levels: NDArray[np.int64], ladder: Ladder) -> NDArray[np.int64]:
+    """Return the index into `LABELS` of each level (n,), -1 where it is -1."""
+    of_level = [LABELS.index(label) for label in ladder.values()]
     return np.array([*of_level, MISSING], np.int64)[levels]  # level -1 takes the last entry
 
 
-class _Names:
-    """Looks up a level by its name, whatever its case and outer space."""
+class GradeReader:
+    """Reads the cells of one column that teaches, in all files of a source.
 
-    def __init__(self, levels: Sequence[str]) -> None:
-        self.index = {level.casefold(): index for index, level in enumerate(levels)}
+    Args:
+        teacher: the field of `ColumnMap`, such as `rating`.
+        grading: what its cells mean.
+    """
 
-    def __call__(self, cell: object) -> int:
-        name = "" if cell is None else str(cell).strip().casefold()
-        return self.index[name] if name else MISSING
+    def __init__(self, teacher: str, grading: Grading) -> None:
+        self._teacher, self._grading = teacher, grading
+        self._scale = grading.scale
+        self._ratings: list[float] = []
+        if teacher.endswith("_label"):
+            self._levels = {word: LABELS.index(own) for word, own in grading.words.items()}
+        else:
+            names = ladder_of(teacher, grading)
+            self._levels = {fold_word(name): index for index, name in enumerate(names)}
 
+    def read(
+        self, cells: Sequence[object], *, where: str, column: str, start: int
+    ) -> NDArray[np.int64]:
+        """Return the level of each cell (n,), -1 where it is null or empty.
 
-_NAMED: Final = {grade: _Names(levels) for grade, levels in LEVELS.items()}
+        Args:
+            cells: of consecutive rows.
+            where: the file, for messages; so are the others.
+            column: the column's name in the file.
+            start: the row number of the first cell, from 0.
 
+        Raises:
+            TrainingDataError: a cell that is no level; names file, row, column and value.
+        """
+        level_of = self._rating if self._teacher == "rating" else self._named
+        levels = np.empty(len(cells), np.int64)
+        for row, cell in enumerate(cells):
+            try:
+                levels[row] = level_of(cell)
+            except (ValueError, TypeError, KeyError, OverflowError):
+                raise TrainingDataError(
+                    f"{where}, row {start + row + 1}, column {name_told(column)}: "
+                    f"{value_told(cell)} is no {self._noun}; give {self._wanted}, or leave the "
+                    "cell empty"
+                ) from None
+        return levels
 
-def _rating(cell: object) -> int:
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
-        return MISSING
-    if isinstance(cell, bool):
-        raise ValueError
-    value = float(cell)  # type: ignore[arg-type]
-    if np.isnan(value):
-        return MISSING
-    if not value.is_integer():
-        raise ValueError
-    return RATING_LEVELS.index(str(int(value)))
+    def doubts(self, source: str) -> str | None:
+        """Say what speaks against the scale of the ratings of `source`; None: nothing does."""
+        if self._grading.declared or not self._ratings:
+            return None
+        low, high = min(self._ratings), max(self._ratings)
+        likely = doubt(low, high, len(self._ratings), self._scale)
+        if likely is None:
+            return None
+        return (
+            f"{source}: all {len(self._ratings):,} ratings lie between {low:g} and {high:g}, so "
+            f"that none is positive on the scale {self._scale}; declare the scale with "
+            f"--rating-scale {likely} (or {self._scale}, if it is that)"
+        )
 
+    def remarks(self, source: str) -> str | None:
+        """Say what was done with ratings of `source`; None where they were taken as they are."""
+        between = sum(not rating.is_integer() for rating in self._ratings)
+        if not between:
+            return None
+        return (
+            f"{source}: {between:,} of {len(self._ratings):,} ratings lie between two levels of "
+            f"the scale {self._scale}; each is taken for the nearest one, from the middle upwards"
+        )
 
-def _wanted(grade: str) -> str:
-    if grade == "rating":
-        return "a whole number from 1 to 10"
-    return "one of " + ", ".join(LEVELS[grade])
+    @property
+    def _noun(self) -> str:
+        if self._teacher.endswith("_label"):
+            return "label"
+        if self._teacher == "rating":
+            return f"rating from {self._scale.low} to {self._scale.high}"
+        return self._teacher
+
+    @property
+    def _wanted(self) -> str:
+        if self._teacher == "rating":
+            return "a number on that scale, declare another one with --rating-scale LOW-HIGH"
+        if self._teacher.endswith("_label"):
+            words = ", ".join(self._grading.words)
+            return f"one of {words}, tell what a word means with --label WORD=LABEL"
+        return "one of " + ", ".join(self._grading.of(self._teacher))
+
+    def _named(self, cell: object) -> int:
+        if isinstance(cell, float):
+            if np.isnan(cell):
+                return MISSING
+            cell = int(cell) if cell.is_integer() else cell
+        word = "" if cell is None else fold_word(cell)
+        return self._levels[word] if word else MISSING
+
+    def _rating(self, cell: object) -> int:
+        rating = rating_of(cell)
+        if rating is None:
+            return MISSING
+        level = self._scale.index(rating)
+        self._ratings.append(rating)
+        return level

@@ -12,6 +12,7 @@ from drugmon.config import EngineConfig
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import TrainingDataError, UsageError
+from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.manifest import Manifest
 from drugmon.models.adapters.zero_shot import open_base
@@ -38,6 +39,7 @@ class CompareConfig:
     html: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    grading: GradingChoice = field(default_factory=GradingChoice)
     engine: EngineConfig = field(default_factory=EngineConfig)
 
     def __post_init__(self) -> None:
@@ -62,7 +64,12 @@ def compare_sources(
     opened = [*map(open_base, config.bases), *map(open_adapter, config.adapters)]
     models = [model.under(rule) for model in opened for rule in config.rules or (None,)]
     reviews = read_labelled(
-        config.source, _labels(models), overrides=config.columns, text_format=config.text_format
+        config.source,
+        _grading(models, config.grading),
+        overrides=config.columns,
+        text_format=config.text_format,
+        warn=warn,
+        trust_scale=True,
     )
     source = Path(config.source).name
     warnings = [own for each in models if (own := trained_on(each, source, reviews))]
@@ -122,7 +129,7 @@ def compare_models(
             Stage(
                 title=title,
                 identity=models[title].manifest.identity,
-                base=models[title].manifest.base["source"].partition("@")[0],
+                base=models[title].manifest.base.origin,
                 qualities=own.qualities,
                 differences=found[number],
                 adjusted_p=adjusted_p[number],
@@ -145,18 +152,17 @@ def write_page(comparison: Comparison, html: Path) -> None:
 def training_of(manifest: Manifest) -> Training | None:
     """What a manifest tells of a training; None where nothing was trained."""
     told = manifest.training
-    if not told.get("trainable_parameters"):
+    if told is None:
         return None
-    counts = told.get("label_counts", {"before": {}, "after": {}})
     return Training(
-        trainable_parameters=told["trainable_parameters"],
-        all_parameters=told["all_parameters"],
-        seconds=told["seconds"],
-        peak_memory_bytes=told.get("peak_memory"),
-        best_epoch=told.get("best_epoch"),
-        epochs=[Epoch(each["loss"], each["mean_macro_f1"]) for each in told.get("epochs", ())],
-        before=counts["before"],
-        after=counts["after"],
+        trainable_parameters=told.trainable_parameters,
+        all_parameters=told.all_parameters,
+        seconds=told.seconds,
+        peak_memory_bytes=told.peak_memory,
+        best_epoch=told.best_epoch,
+        epochs=[Epoch(each.loss, each.mean_macro_f1) for each in told.epochs],
+        before=told.label_counts.before,
+        after=told.label_counts.after,
     )
 
 
@@ -194,17 +200,17 @@ def _stage_json(stage: Stage) -> dict[str, Any]:
     }
 
 
-def _labels(models: Sequence[Adapter]) -> Mapping[str, Mapping[str, str]]:
+def _grading(models: Sequence[Adapter], choice: GradingChoice) -> Grading:
     """The label of every level, which must be the same for all: else the truth would differ."""
     first = models[0].manifest
+    grading = choice.over(first.grading)
     for manifest in (adapter.manifest for adapter in models[1:]):
-        if manifest.recipe["labels"] != first.recipe["labels"]:
+        if not choice.over(manifest.grading).same_truth(grading):
             raise UsageError(
                 f"adapters {first.name} and {manifest.name} map grades to labels differently "
                 "(labels in their recipes): their figures do not compare"
             )
-    labels: Mapping[str, Mapping[str, str]] = first.recipe["labels"]
-    return labels
+    return grading
 
 
 def _titles(models: Sequence[Adapter]) -> list[str]:

@@ -15,6 +15,7 @@ from drugmon.config import EngineConfig
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import TrainingDataError
+from drugmon.grading import GradingChoice
 from drugmon.labels import TARGETS
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.zero_shot import open_model
@@ -41,6 +42,7 @@ class EvaluateConfig:
     html: Path | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    grading: GradingChoice = field(default_factory=GradingChoice)
     engine: EngineConfig = field(default_factory=EngineConfig)
 
 
@@ -60,9 +62,11 @@ def evaluate(
     adapter = open_model(config.adapter, config.base, config.rule)
     reviews = read_labelled(
         config.source,
-        adapter.manifest.recipe["labels"],
+        config.grading.over(adapter.manifest.grading),
         overrides=config.columns,
         text_format=config.text_format,
+        warn=warn,
+        trust_scale=True,
     )
     warning = trained_on(adapter, config.source, reviews)
     if warning:
@@ -85,7 +89,7 @@ def evaluate(
     evaluation = Evaluation(
         source=Path(config.source).name,
         adapter=adapter.manifest.identity,
-        base=adapter.manifest.base["source"].partition("@")[0],
+        base=adapter.manifest.base.origin,
         evaluated_at=datetime.now(UTC),
         rows=rows,
         qualities=qualities,

@@ -13,9 +13,10 @@ def trained_on(adapter: Adapter, source: str, reviews: LabelledReviews) -> str |
     An adapter that keeps no hashes of its training reviews is told only where `reviews` are all of
     them, in their order.
     """
-    name, key = adapter.manifest.name, adapter.manifest.data.get("fingerprint")
-    if key is None:  # a base by itself
+    name, data = adapter.manifest.name, adapter.manifest.data
+    if data is None:  # a base by itself
         return None
+    key = data.fingerprint
     if reviews.fingerprint() == key:
         return (
             f"{source} is what adapter {name} was trained on: its figures say nothing about new "

@@ -20,6 +20,7 @@ from drugmon.config import EngineConfig
 from drugmon.data.sources import is_pattern
 from drugmon.data.textformat import TextFormat
 from drugmon.errors import SettingsError, UsageError
+from drugmon.grading import GradingChoice
 from drugmon.monitoring.checks.gate import read_gate
 from drugmon.monitoring.checks.summary import AREAS
 from drugmon.workflows.nightly.notify import url_fault
@@ -227,6 +228,7 @@ def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str
             text_format=TextFormat(
                 source.encoding or None, source.quoting, source.delimiter or None
             ),
+            grading=GradingChoice(source.rating_scale or None, source.labels),
             history=_path(folder, source.history) if source.history else None,
             engine=engine,
         )

@@ -46,6 +46,7 @@ def night_report_config(
         history=scored.history,
         columns=scored.columns,
         text_format=_text_format(scored),
+        grading=scored.grading,
         lock_timeout=scored.lock_timeout,
         scored=(night.score.run_id,) if night.score else (),
         failures=tuple(night.failures),

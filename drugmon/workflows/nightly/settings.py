@@ -80,7 +80,8 @@ class Report:
 class Source:
     """One thing to score and report; what is "" is as `drugmon score` has it without the option.
 
-    `report` holds keys of `Report` that differ for this source.
+    `labels` tells what words in a column of labels mean. `report` holds keys of `Report` that
+    differ for this source.
     """
 
     source: str = optional()
@@ -93,6 +94,8 @@ class Source:
     encoding: str = optional()
     quoting: str = one_of(CHECKED, QUOTING)
     delimiter: str = optional()
+    rating_scale: str = optional()
+    labels: Mapping[str, str] = field(default_factory=dict)
     out: str = optional()
     in_place: bool = False
     overwrite: bool = False

@@ -10,6 +10,7 @@ from typing import Final
 
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import UsageError
+from drugmon.grading import GradingChoice
 from drugmon.monitoring.checks.gate import Gate, read_gate
 from drugmon.workflows.report.window import Asked, ask_window
 
@@ -75,6 +76,7 @@ class ScoredSource:
         by: columns whose values are looked at one by one; `drug` and `condition` go by meaning.
         history: another place for the history of files.
         lock_timeout: seconds to wait for a database that another process has open.
+        grading: what the graded columns mean, where it is not what the adapter was taught.
     """
 
     path: str
@@ -85,6 +87,7 @@ class ScoredSource:
     by: tuple[str, ...] = ("drug", "condition")
     history: Path | None = None
     lock_timeout: float = 30.0
+    grading: GradingChoice = field(default_factory=GradingChoice)
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,7 @@ def report_config(
     by: tuple[str, ...] = ("drug", "condition"),
     history: Path | None = None,
     lock_timeout: float = 30.0,
+    grading: GradingChoice | None = None,
     out: Path = Path("reports"),
     name: str | None = None,
     keep: int | None = None,
@@ -181,13 +185,14 @@ def report_config(
         fail_on: the areas that decide the status; None for what the gate's file says.
         gate: a TOML file of thresholds; None for the packaged ones.
         adapter: as in `ReportConfig`.
-        table: as the others down to `lock_timeout`, one of `ScoredSource`.
+        table: as the others down to `grading`, one of `ScoredSource`.
         columns: likewise.
         text_format: likewise.
         date_column: likewise.
         by: likewise.
         history: likewise.
         lock_timeout: likewise.
+        grading: likewise.
         out: as the others down to `evidently`, one of `Pages`.
         name: likewise.
         keep: likewise.
@@ -202,7 +207,15 @@ def report_config(
     """
     return ReportConfig(
         source=ScoredSource(
-            source, table, columns or {}, text_format, date_column, by, history, lock_timeout
+            source,
+            table,
+            columns or {},
+            text_format,
+            date_column,
+            by,
+            history,
+            lock_timeout,
+            grading or GradingChoice(),
         ),
         window=ask_window(since, until, last, run),
         reference=parse_reference(reference) if isinstance(reference, str) else reference,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,8 @@ from drugmon.data.history.records import ReportRecord
 from drugmon.data.queries import Sql, statement
 from drugmon.data.verdicts.atomic import building
 from drugmon.data.verdicts.scored import GRADES, TEXTS, Scored
-from drugmon.labels import GRADE_OF_TARGET, TARGETS
+from drugmon.grading import Grading
+from drugmon.labels import TARGETS, TEACHERS_OF_TARGET
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Summary
 from drugmon.monitoring.profiles.aggregate import label_of
@@ -100,20 +101,20 @@ def _attempts_in(out: Path) -> list[Attempt]:
 def sample_sides(
     current: Scored,
     reference: Scored | None,
-    labels: Mapping[str, Mapping[str, str]],
+    grading: Grading,
     profile: Profile | None = None,
 ) -> EvidentlyInput | None:
     """Rows of both sides without their texts, for evidently; None where there is no row.
 
-    `labels` gives the label of each level of every graded column; `profile` is the reference's, for
+    `grading` tells what the graded columns mean; `profile` is the reference's, for
     where it has no rows.
     """
     from drugmon.reports.analysts.evidently_reports import ClassTask, EvidentlyInput
 
-    own = _sample(current, labels)
+    own = _sample(current, grading)
     if not len(own):
         return None
-    other = None if reference is None else _sample(reference, labels)
+    other = None if reference is None else _sample(reference, grading)
     names = [str(name) for name in own.columns if own[name].notna().any()]
     return EvidentlyInput(
         current=own,
@@ -129,7 +130,7 @@ def sample_sides(
     )
 
 
-def _sample(scored: Scored, labels: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def _sample(scored: Scored, grading: Grading) -> pd.DataFrame:
     """Labels, confidences, lengths, names and true labels of some rows."""
     import pandas as pd
 
@@ -150,7 +151,8 @@ def _sample(scored: Scored, labels: Mapping[str, Mapping[str, str]]) -> pd.DataF
     rows = scored.execute(sql, {"parts": max(1, count // (2 * SAMPLE_ROWS)), "most": SAMPLE_ROWS})
     columns = [*verdicts, *(f"{name}_characters" for name in texts), *names, *grades]
     frame = pd.DataFrame(rows, columns=columns)
-    for target, grade in GRADE_OF_TARGET.items():
-        if grade in grades:
-            frame[f"{target}_true"] = [label_of(labels, grade, cell) for cell in frame[grade]]
+    for target, teachers in TEACHERS_OF_TARGET.items():
+        if there := [name for name in teachers if name in grades]:
+            cells = frame[there[0]]
+            frame[f"{target}_true"] = [label_of(grading, there[0], cell) for cell in cells]
     return frame.drop(columns=grades)

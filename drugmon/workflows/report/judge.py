@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from drugmon.data.history.output import Output
 from drugmon.data.verdicts.scored import Scored
+from drugmon.grading import Grading
 from drugmon.labels import ASPECTS
 from drugmon.monitoring.checks.compare import Comparison, ReferenceSide, compare
 from drugmon.monitoring.checks.findings import Finding
@@ -29,7 +30,7 @@ class Judged:
     summary: Summary
     rows: Scored
     reference_rows: Scored | None
-    labels: Mapping[str, Mapping[str, str]]
+    grading: Grading
     profile: Profile | None
 
 
@@ -97,7 +98,7 @@ def _summarised(
         ),
         history_note=source.past.note,
     )
-    return Judged(summary, current.rows, rows, current.labels, side.profile if side else None)
+    return Judged(summary, current.rows, rows, current.grading, side.profile if side else None)
 
 
 def _name(config: ReportConfig, rows: Scored, output: Output) -> str:
@@ -178,6 +179,7 @@ def _left_out(
         yield current.lacks_adapter
     if isinstance(reference, Missing):
         yield f"Nothing is compared: {reference.why}."
+    yield from counted.about_ratings
     if counted.undated and date_column:
         yield (
             f"{counted.undated:,} rows have no date in {date_column} that can be read; "

@@ -70,7 +70,7 @@ def _of_files(path: str, config: ScoredSource, source: Source, current: CurrentS
     everything = _reference_rows(path, config, source)
     # A file may hold the judged rows as well: none of them is compared with itself.
     rows, shared = everything.without("drugmon_reference_apart", current.rows)
-    counted = count_scored(rows, current.labels, current.vocabulary)
+    counted = count_scored(rows, current.grading, current.vocabulary)
     if not counted.profile.n:
         which = "no rows but those judged here" if shared else "no rows"
         raise UsageError(f"--reference {path}: has {which}; name scored reviews from another time")
@@ -117,7 +117,7 @@ def _of_runs(
     name = f"the {len(ids)} runs before" if len(ids) > 1 else f"run {ids[0]}"
     # The window may be wider than its runs: none of its rows is compared with itself.
     rows = source.all_rows.window("drugmon_reference", spans=spans_of(runs), without=current.rows)
-    counted = count_scored(rows, current.labels, current.vocabulary)
+    counted = count_scored(rows, current.grading, current.vocabulary)
     if counted.profile.n and counted.profile.n >= sum(record.scored for record in runs) / 2:
         reference = ReferenceSide(
             name,

@@ -65,7 +65,7 @@ def report(
             if analysts:
                 on_progress("sampling rows for evidently")
                 sample = sample_sides(
-                    judged.rows, judged.reference_rows, judged.labels, judged.profile
+                    judged.rows, judged.reference_rows, judged.grading, judged.profile
                 )
         on_progress("writing the page")
         write_analysts = analysts.write if analysts else write_analyst_pages

@@ -21,7 +21,7 @@ from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.sources import FileSource, resolve_scored
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
 from drugmon.errors import AdapterError, BaseModelError, BusyError, DrugmonError
-from drugmon.labels import LABEL_OF_LEVEL
+from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.files import REFERENCE
 from drugmon.models.tokens.vocabulary import Vocabulary
@@ -84,7 +84,7 @@ class CurrentSide:
         adapter: what judged them; None where it is not at hand.
         identity: `name@digest` of that, as the rows or the adapter say.
         lacks_adapter: a sentence on why the adapter is not at hand, or None.
-        labels: the label of each level of every graded column.
+        grading: what the graded columns mean.
         vocabulary: the words that the adapter's base knows; None where it is not at hand.
     """
 
@@ -95,7 +95,7 @@ class CurrentSide:
     adapter: Adapter | None
     identity: str
     lacks_adapter: str | None
-    labels: Mapping[str, Mapping[str, str]]
+    grading: Grading
     vocabulary: Vocabulary | None
 
     @cached_property
@@ -163,9 +163,9 @@ def find_adapter(
     return adapter, None
 
 
-def labels_of(adapter: Adapter | None) -> Mapping[str, Mapping[str, str]]:
-    """The label of each level of every graded column."""
-    return adapter.manifest.recipe["labels"] if adapter else LABEL_OF_LEVEL
+def grading_of(adapter: Adapter | None, choice: GradingChoice) -> Grading:
+    """What the graded columns mean: as the adapter was taught, unless the user says otherwise."""
+    return choice.over(adapter.manifest.grading if adapter else Grading())
 
 
 def vocabulary_of(adapter: Adapter | None) -> Vocabulary | None:
@@ -195,17 +195,18 @@ def find_current(
         )
     adapters = dict(rows.rows("count_adapters")) or dict(source.all_rows.rows("count_adapters"))
     adapter, lacks_adapter = find_adapter(config.adapter, adapters)
-    labels, vocabulary = labels_of(adapter), vocabulary_of(adapter)
+    grading = grading_of(adapter, config.source.grading)
+    vocabulary = vocabulary_of(adapter)
     on_progress("counting the reviews")
     return CurrentSide(
         window=window,
         rows=rows,
-        counted=count_scored(rows, labels, vocabulary),
+        counted=count_scored(rows, grading, vocabulary),
         runs=tuple(_runs_behind(config.scoring.runs, source.past.runs, window)),
         adapter=adapter,
         identity=adapter.manifest.identity if adapter else next(iter(adapters), "unknown"),
         lacks_adapter=lacks_adapter,
-        labels=labels,
+        grading=grading,
         vocabulary=vocabulary,
     )
 

@@ -87,7 +87,7 @@ def score_file(
                 ):
                     for window, plan in ahead:
                         write(window, scorer.score(plan))
-                numbers = fresh.numbers(run.labels)
+                numbers = fresh.numbers(run.grading)
             record = run.record(source.name, output, scorer.tally, span, numbers)
             record_run(record, database, lock_timeout, profile=numbers.profile, warn=run.warn)
             journal.finish()

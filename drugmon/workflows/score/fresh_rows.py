@@ -20,6 +20,7 @@ from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
 from drugmon.data.verdicts.scored import CONTEXT, TEXTS, Reading, scored_files
+from drugmon.grading import Grading
 from drugmon.labels import LABELS
 from drugmon.monitoring.profiles.reference import NONE, Profile
 
@@ -85,8 +86,8 @@ class FreshRows(Closing):
         self._writer = self._writer or pq.ParquetWriter(self._path, _SCHEMA, compression="lz4")
         self._writer.write_batch(batch)
 
-    def numbers(self, labels: Mapping[str, Mapping[str, str]]) -> RunNumbers:
-        """The numbers of the rows kept; `labels` gives the label of each level of every grade."""
+    def numbers(self, grading: Grading) -> RunNumbers:
+        """The numbers of the rows kept; `grading` tells what graded columns mean."""
         if self._writer is None:
             return RunNumbers(0, {}, None)
         # Only here: a night with nothing new loads none of it.
@@ -103,7 +104,7 @@ class FreshRows(Closing):
                 aside=self._aside,
                 view="fresh",
             )
-            profile = kept_profile(count_scored(scored, labels, None).profile)
+            profile = kept_profile(count_scored(scored, grading, None).profile)
         return RunNumbers(self._scored, _targets(profile), profile.to_json())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from drugmon.data.selection import Selection
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import BusyError, SourceError
+from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.manifest import Manifest
 from drugmon.scoring.scorer import Plan, Scorer, Tally
 from drugmon.workflows.score.compute import LazyEngine
@@ -75,13 +76,13 @@ class ScoreRun:
     on_progress: Callable[[Progress], None]
     warn: Callable[[str], None]
     overwrite: bool = False
+    choice: GradingChoice = field(default_factory=GradingChoice)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
     @property
-    def labels(self) -> Mapping[str, Mapping[str, str]]:
-        """The label of each level of every graded column, as the adapter was taught."""
-        labels: Mapping[str, Mapping[str, str]] = self.manifest.recipe["labels"]
-        return labels
+    def grading(self) -> Grading:
+        """What the graded columns mean: as the adapter was taught, unless the user says so."""
+        return self.choice.over(self.manifest.grading)
 
     def past(self, database: Path, lock_timeout: float, *, needed: bool) -> Sequence[RunRecord]:
         """The runs in the history file that this run will write; a damaged one is set aside.

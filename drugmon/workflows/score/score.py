@@ -14,6 +14,7 @@ from drugmon.data.selection import Selection
 from drugmon.data.sources import StandardInput, make_out_folder, output_paths, resolve_source
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
+from drugmon.grading import GradingChoice
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.scorer import Tally
 from drugmon.wording import path_told
@@ -50,6 +51,7 @@ class ScoreConfig:
     dry_run: bool = False
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
     history: Path | None = None
+    grading: GradingChoice = field(default_factory=GradingChoice)
     engine: EngineConfig = field(default_factory=EngineConfig)
 
     def __post_init__(self) -> None:
@@ -139,6 +141,7 @@ def score(
             on_progress,
             warn,
             config.overwrite,
+            config.grading,
         )
         done, failures = _score_sources(config, run, stdin, stdout)
     outputs, tallies = list(done), list(done.values())

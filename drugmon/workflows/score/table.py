@@ -55,7 +55,7 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
             span = Span.of(began, journal, table.output, past)
             with FreshRows(aside, span.since, None) as fresh:
                 _stage(windows, scorer, staged, fresh)
-                numbers = fresh.numbers(run.labels)
+                numbers = fresh.numbers(run.grading)
         record = run.record(str(table.database), table.output, scorer.tally, span, numbers)
         full = run.selection.everything
         table.commit(staged, full=full, run=record, profile=numbers.profile)

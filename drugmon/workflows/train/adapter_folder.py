@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +13,16 @@ from drugmon.labels import LABELS
 from drugmon.models.adapters.adapter import Adapter, folder_digests
 from drugmon.models.adapters.calibration import Calibration
 from drugmon.models.adapters.manifest import Manifest, with_files
+from drugmon.models.adapters.records import (
+    DataRecord,
+    EpochRecord,
+    LabelCounts,
+    TrainingRecord,
+)
 from drugmon.models.files import CARD, REFERENCE
 from drugmon.monitoring.profiles.profile import write_profile
 from drugmon.reports.card import render_card
-from drugmon.training.reviews.data_card import DataCard
+from drugmon.statistics.figures import Quality
 from drugmon.training.reviews.seen import write_seen
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.fitted import Models
@@ -32,7 +37,7 @@ def provisional(folder: Path, fit: Fit, models: Models) -> Adapter:
     folder.mkdir(parents=True, exist_ok=True)
     models.save(folder, fit.base)
     calibrations = {target: Calibration().to_dict() for target in models.model.levels}
-    manifest = _manifest(folder.name, fit, calibrations, data={}, training={}, metrics={})
+    manifest = _manifest(folder.name, fit, calibrations, data=None, training=None, metrics={})
     return _sealed(folder, manifest)
 
 
@@ -42,7 +47,7 @@ def finished(
     fit: Fit,
     *,
     measured: Measured,
-    card: DataCard,
+    data: DataRecord,
     command: str,
     hashes: bool = True,
 ) -> Adapter:
@@ -51,19 +56,20 @@ def finished(
     held = measured.held
     measured.kept.save(folder, fit.base)
     write_profile(held.profile(), folder / REFERENCE)
-    errors, reviews = held.calibration_errors(), fit.reviews
-    fingerprint = reviews.fingerprint()
+    errors = held.calibration_errors()
+    learned = fit.reviews.take(measured.kept.record.learned)
     if hashes:
-        write_seen(folder, reviews.take(measured.kept.record.learned), fingerprint)
+        write_seen(
+            folder, learned.joined(fit.helping) if fit.helping else learned, data.fingerprint
+        )
     manifest = _manifest(
         name,
         fit,
         {target: {**c.to_dict(), **errors[target]} for target, c in held.calibrations.items()},
-        data={**card.to_dict(), "rows": len(reviews), "fingerprint": fingerprint},
+        data=data,
         training=_training(fit, measured),
-        metrics={target: quality.to_dict() for target, quality in held.qualities.items()},
+        metrics=held.qualities,
     )
-    learned = reviews.take(measured.kept.record.learned)
     write_ranges(_sealed(folder, manifest), learned.texts)
     _write_card(folder, manifest, held, command)
     adapter = _sealed(folder, manifest)
@@ -76,9 +82,9 @@ def _write_card(folder: Path, manifest: Manifest, held: HeldOut, command: str) -
     """The card cannot hold its own hash, so it names the other files only."""
     described = with_files(manifest, folder_digests(folder))
     # The recipe may name the base by a path of this machine, which is nobody's business.
-    recipe = {**described.recipe, "base": {"name": described.base["name"]}}
+    recipe = {**described.recipe, "base": {"name": described.base.name}}
     facts = {
-        **asdict(described),
+        **described.to_dict(),
         "recipe": recipe,
         "labels": list(LABELS),
         "targets": list(described.targets),
@@ -98,9 +104,9 @@ def _manifest(
     fit: Fit,
     calibration: Mapping[str, Mapping[str, Any]],
     *,
-    data: Mapping[str, Any],
-    training: Mapping[str, Any],
-    metrics: Mapping[str, Any],
+    data: DataRecord | None,
+    training: TrainingRecord | None,
+    metrics: Mapping[str, Quality],
 ) -> Manifest:
     recipe = fit.recipe
     return Manifest(
@@ -111,6 +117,7 @@ def _manifest(
         max_length=recipe.model.max_length,
         calibration=calibration,
         recipe=recipe.to_dict(),
+        grading=recipe.target_grading,
         seeds=[recipe.train.seed],
         versions={"drugmon": __version__, **{each: version(each) for each in LIBRARIES}},
         data=data,
@@ -120,23 +127,28 @@ def _manifest(
     )
 
 
-def _training(fit: Fit, measured: Measured) -> dict[str, Any]:
+def _training(fit: Fit, measured: Measured) -> TrainingRecord:
     """How it was trained; where several siblings were measured, the epochs are the first one's."""
     kept, sibling = measured.kept.record, measured.siblings[0]
     trainings = {id(each): each for each in (kept, *measured.siblings)}.values()
     trained, whole = kept.parameters
-    return {
-        "device": str(fit.compute),
-        "lora_layers": list(fit.lora_layers),
-        "measured_on": measured.held.name,
-        "measured_models": len(measured.siblings),
-        "rows_measured": sibling.examples,
-        "rows_kept": kept.examples,
-        "label_counts": kept.label_counts,
-        "best_epoch": sibling.outcome.best + 1,
-        "epochs": [asdict(epoch) for epoch in sibling.outcome.epochs],
-        "seconds": round(sum(each.seconds for each in trainings), 1),
-        "peak_memory": max(each.peak_memory for each in trainings),
-        "trainable_parameters": trained,
-        "all_parameters": whole,
-    }
+    return TrainingRecord(
+        device=str(fit.compute),
+        measured_on=measured.held.name,
+        lora_layers=list(fit.lora_layers),
+        trainable_parameters=trained,
+        all_parameters=whole,
+        seconds=round(sum(each.seconds for each in trainings), 1),
+        peak_memory=max(each.peak_memory for each in trainings),
+        measured_models=len(measured.siblings),
+        rows_measured=sibling.examples,
+        rows_kept=kept.examples,
+        rows_help=len(fit.helping) if fit.helping else 0,
+        help_epochs=fit.recipe.help.epochs if fit.helping else 0,
+        label_counts=LabelCounts(**kept.label_counts),
+        best_epoch=sibling.outcome.best + 1,
+        epochs=[
+            EpochRecord(each.loss, each.macro_f1, each.mean_macro_f1)
+            for each in sibling.outcome.epochs
+        ],
+    )

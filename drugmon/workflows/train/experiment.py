@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -13,12 +13,13 @@ from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import AdapterError, DrugmonError, TrainingDataError
+from drugmon.grading import GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.zero_shot import open_base
 from drugmon.models.bases.bases import resolve_base
 from drugmon.reports.comparison import Comparison
 from drugmon.training import recipe as recipes
-from drugmon.training.recipe import load_recipe
+from drugmon.training.recipe import load_recipe, recorded_recipe
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.training.reviews.split import split_rows
 from drugmon.training.trials.plan import Plan, PlannedStage
@@ -43,6 +44,7 @@ class ExperimentConfig:
     plan: Plan
     columns: Mapping[str, str] = field(default_factory=dict)
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    grading: GradingChoice = field(default_factory=GradingChoice)
     engine: EngineConfig = field(default_factory=EngineConfig)
 
 
@@ -69,9 +71,9 @@ def experiment(
         DrugmonError: the plan or source will not do, or no stage has a model.
     """
     plan = config.plan
-    labels = load_recipe(_first_recipe(plan), plan.settings).labels
+    grading = config.grading.over(load_recipe(_first_recipe(plan), plan.settings).grading)
     reviews = read_labelled(
-        plan.source, labels, overrides=config.columns, text_format=config.text_format
+        plan.source, grading, overrides=config.columns, text_format=config.text_format, warn=warn
     )
     shares = recipes.Split(dev=plan.split.dev, test=plan.split.test)
     split = split_rows(reviews.texts, reviews.strata, shares, plan.split.seed)
@@ -145,6 +147,7 @@ class _Stage:
                 settings,
                 columns=self._config.columns,
                 text_format=self._config.text_format,
+                grading=self._config.grading,
                 engine=self._config.engine,
             ),
             on_progress=lambda _stage, own: self._told(own.step, own.steps, f"loss {own.loss:.2f}"),
@@ -165,6 +168,7 @@ class _Stage:
                 settings,
                 columns=self._config.columns,
                 text_format=self._config.text_format,
+                grading=self._config.grading,
                 engine=self._config.engine,
             ),
             on_progress=lambda number, total, _settings, own: self._told(
@@ -176,10 +180,12 @@ class _Stage:
 
     def _made_before(self, folder: Path, settings: tuple[str, ...]) -> Adapter:
         """The adapter of an earlier run, if it is what this one would make."""
-        adapter, recipe = open_adapter(str(folder)), load_recipe(str(self._stage.recipe), settings)
-        wanted = json.loads(json.dumps(recipe.to_dict()))
-        same = adapter.manifest.data.get("fingerprint") == self._reviews.fingerprint()
-        if adapter.manifest.recipe != wanted or not same:
+        adapter = open_adapter(str(folder))
+        recipe = load_recipe(str(self._stage.recipe), settings).graded_by(self._config.grading)
+        made_by = recorded_recipe(adapter.manifest.recipe, str(folder))
+        data = adapter.manifest.data
+        same = data is not None and data.fingerprint == self._reviews.fingerprint()
+        if replace(made_by, sources=()) != recipe or not same:
             raise AdapterError(
                 f"{folder} was trained by another recipe or on other reviews; remove it, or name "
                 "another --out"

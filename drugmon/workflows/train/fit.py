@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from drugmon.config import EngineConfig
@@ -28,17 +31,17 @@ from drugmon.models.tokens.prepared import Prepared
 from drugmon.training.loop.checkpoint import Checkpoint, run_key
 from drugmon.training.loop.peak_memory import PeakMemory
 from drugmon.training.loop.progress import Progress
-from drugmon.training.loop.trainer import Trainer, seed_everything
+from drugmon.training.loop.trainer import Replay, Trainer, seed_everything
 from drugmon.training.loop.validation import accuracy, macro_f1, predict
 from drugmon.training.recipe import Recipe
 from drugmon.training.reviews.augment import Vary, augmented
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.training.reviews.examples import Examples, make_examples
-from drugmon.training.reviews.grades import level_labels
 from drugmon.training.reviews.masking import Masker, mask_of
 from drugmon.training.reviews.paraphrase import Paraphraser
 from drugmon.training.reviews.sampling import balanced_rows, class_weights, label_counts
 from drugmon.training.reviews.split import Rows
+from drugmon.training.sources import HELP
 from drugmon.workflows.train.fitted import FitRecord, Fitted
 
 
@@ -48,7 +51,8 @@ class Fit:
     Args:
         recipe: the configuration.
         base: the verified base.
-        reviews: all labelled reviews; each training takes some of their rows.
+        reviews: all reviews that are measured on; each training takes some of their rows.
+        helping: reviews that are only learned from, of the same targets; None: there are none.
         work: the folder of the checkpoints.
         engine: the device and threads to train with.
         on_progress: told the stage and where it is.
@@ -64,8 +68,9 @@ class Fit:
         engine: EngineConfig,
         on_progress: Callable[[str, Progress], None],
         warn: Callable[[str], None] = lambda _warning: None,
+        helping: LabelledReviews | None = None,
     ) -> None:
-        self.recipe, self.base, self.reviews = recipe, base, reviews
+        self.recipe, self.base, self.reviews, self.helping = recipe, base, reviews, helping
         self._work, self._on_progress, self._warn = work, on_progress, warn
         if engine.threads:
             torch.set_num_threads(engine.threads)
@@ -75,7 +80,7 @@ class Fit:
         keep_few_kernels()
         self._classifier = make_classifier(base, recipe.model.max_length, recipe.model.prompt)
         self.levels = (
-            {target: level_labels(target, recipe.labels) for target in reviews.targets}
+            {target: tuple(ladder.values()) for target, ladder in reviews.ladders.items()}
             if self._classifier.graded
             else dict.fromkeys(reviews.targets, LABELS)
         )
@@ -83,6 +88,7 @@ class Fit:
         self.lora_layers: tuple[str, ...] = ()
         """The layers that LoRA changes; known once a model was built."""
         self._prepared, self._examples = self._prepare(reviews)
+        self._help = self._prepare(helping) if helping else None
 
     def run(
         self, stage: str, train: Rows, dev: Rows | None, stop_after: int | None = None
@@ -99,20 +105,22 @@ class Fit:
         memory = PeakMemory(self.compute.device)
         keep_freed_memory()
         examples = self._learn_from(train)
-        key = self._key(train, dev, stop_after)
+        everything, replay = self._with_help(examples)
+        start = self._start
         model = self.build()
-        trainer = Trainer(
+        _load(model, start)
+        outcome = Trainer(
             model,
-            examples,
+            everything,
             self._examples.take(dev) if dev is not None else None,
             recipe,
             stop_after=stop_after,
             class_weights=class_weights(examples.labels, recipe.balance),
-            checkpoint=Checkpoint(self._work / f"{stage}.safetensors", key),
+            replay=replay,
+            checkpoint=self._checkpoint(stage, self._key(train, dev, stop_after)),
             progress=lambda progress: self._on_progress(stage, progress),
             warn=self._warn,
-        )
-        outcome = trainer.run()
+        ).run()
         counts = {
             "before": label_counts({t: reviews.labels[t][train] for t in examples.labels}),
             "after": label_counts(examples.labels),
@@ -130,11 +138,53 @@ class Fit:
         )
         return Fitted(model, lexical, record)
 
+    @cached_property
+    def _start(self) -> dict[str, torch.Tensor]:
+        """What every training begins with: the weights that the stage on help reviews gave.
+
+        Empty where there is no such stage. It is run once, whatever is held out afterwards: no help
+        review is a copy of one that is measured.
+        """
+        if self._help is None or not self.recipe.help.epochs:
+            return {}
+        settings, model, examples = self.recipe.help, self.build(), self._help[1]
+        trained = replace(
+            self.recipe.train,
+            epochs=settings.epochs,
+            learning_rate=settings.learning_rate,
+            head_learning_rate=settings.head_learning_rate,
+        )
+        Trainer(
+            model,
+            examples,
+            None,
+            replace(self.recipe, train=trained),
+            class_weights=class_weights(examples.labels, self.recipe.balance),
+            checkpoint=self._checkpoint(HELP, self._key(np.array([], np.int64), None, None)),
+            progress=lambda progress: self._on_progress(HELP, progress),
+            warn=self._warn,
+        ).run()
+        return {
+            name: parameter.detach().clone()
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad
+        }
+
+    def _with_help(self, examples: Examples) -> tuple[Examples, Replay | None]:
+        """The examples and, behind them, the help reviews that are replayed beside them."""
+        settings = self.recipe.help
+        if self._help is None or not settings.replay or not settings.replay_weight:
+            return examples, None
+        helping = self._help[1].weighing(settings.replay_weight)
+        return examples.joined(helping), Replay(len(examples), settings.replay)
+
+    def _checkpoint(self, stage: str, key: str) -> Checkpoint:
+        return Checkpoint(self._work / f"{stage}.safetensors", key)
+
     def _key(self, train: Rows, dev: Rows | None, stop_after: int | None) -> str:
         rows = [each.tolist() if each is not None else None for each in (train, dev)]
-        return run_key(
-            self.recipe, self.reviews.fingerprint(), self.base.sha256, str([*rows, stop_after])
-        )
+        data = [each.fingerprint() for each in (self.reviews, self.helping) if each]
+        return run_key(self.recipe, *data, self.base.sha256, str([*rows, stop_after]))
 
     def validate(self, model: ClassifierModel, rows: Rows) -> dict[str, dict[str, float]]:
         """Accuracy and macro-F1 of the model's most probable labels on some rows, per target."""
@@ -175,7 +225,8 @@ class Fit:
         prepared = self._classifier.prepare(reviews.texts)
         taught = reviews.levels if self._classifier.graded else reviews.labels
         levels = {target: taught[target] for target in labels}
-        return prepared, make_examples(prepared, self._classifier.collate, levels, labels)
+        collate = self._classifier.collate
+        return prepared, make_examples(prepared, collate, levels, labels, reviews.weights)
 
     def build(self) -> ClassifierModel:
         """The model as training starts with it.
@@ -215,12 +266,30 @@ class Fit:
     def _lexical(self, rows: Rows) -> LexicalModel | None:
         if not self.recipe.lexical.enabled:
             return None
+        tokens = [self._prepared.tokens[row] for row in rows]
+        labels = {target: labels[rows] for target, labels in self.reviews.labels.items()}
+        weights = self.reviews.weights_or_ones[rows]
+        if self._help and self.helping and self.recipe.help.lexical:
+            tokens += self._help[0].tokens
+            weights = np.concatenate([weights, self.helping.weights_or_ones])
+            labels = {
+                target: np.concatenate([own, self.helping.labels[target]])
+                for target, own in labels.items()
+            }
         return fit_lexical(
-            [self._prepared.tokens[row] for row in rows],
-            {target: labels[rows] for target, labels in self.reviews.labels.items()},
+            tokens,
+            labels,
+            weights=None if (weights == 1).all() else weights,
             min_df=self.recipe.lexical.min_df,
             c=self.recipe.lexical.c,
         )
+
+
+@torch.no_grad()
+def _load(model: ClassifierModel, weights: Mapping[str, torch.Tensor]) -> None:
+    parameters = dict(model.named_parameters())
+    for name, weight in weights.items():
+        parameters[name].copy_(weight)
 
 
 def _count_parameters(model: ClassifierModel) -> tuple[int, int]:

@@ -134,6 +134,7 @@ class HeldOut:
             drugs=reviews.context.get("drug"),
             conditions=reviews.context.get("condition"),
             ratings=reviews.context.get("rating"),
+            scale=reviews.scale,
             quality=self.qualities,
             texts=[tuple(map(clean, texts)) for texts in reviews.texts],
         )

@@ -95,6 +95,7 @@ def _check_room(fit: Fit, model: ClassifierModel, folder: Path) -> None:
     """Checkpoints stay until the end, as do the models of all stages and what is made of them."""
     recipe = fit.recipe
     stages = (recipe.split.folds or 1) + bool(recipe.split.folds or recipe.split.refit)
+    stages += bool(fit.helping and recipe.help.epochs)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     whole = recipe.train.method == "full"
     saved = sum(p.numel() for p in model.parameters()) if whole else trained

@@ -6,20 +6,24 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from drugmon.config import EngineConfig
 from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.errors import SinkError
+from drugmon.errors import SinkError, UsageError
+from drugmon.grading import GradingChoice
+from drugmon.labels import LABELS
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.statistics.quality import Quality
 from drugmon.training.loop.progress import Progress
 from drugmon.training.recipe import Recipe, load_recipe
-from drugmon.training.reviews.data_card import DataCard, read_data_card
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.training.reviews.gathered import gather
+from drugmon.training.reviews.sampling import label_counts
+from drugmon.training.sources import TARGET, Source
 from drugmon.workflows.train.adapter_folder import finished
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.measure import Bench, measure_in_turns, measure_once
@@ -33,10 +37,12 @@ OnProgress: TypeAlias = Callable[[str, Progress], None]
 class TrainConfig:
     """What to train on, how, and where to put the adapter.
 
-    With `hashes`, the adapter keeps a short hash of each review that it learned from.
+    `source` is a target, read as `columns`, `encoding` and `grading` say; `sources` tell for
+    themselves how they are read. Where neither names one, the recipe's sources are taken. With
+    `hashes`, the adapter keeps a short hash of each review that it learned from.
     """
 
-    source: str
+    source: str | None
     out: Path
     recipe: str = "minilm"
     settings: tuple[str, ...] = ()
@@ -45,6 +51,8 @@ class TrainConfig:
     hashes: bool = True
     columns: Mapping[str, str] = field(default_factory=dict)
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    grading: GradingChoice = field(default_factory=GradingChoice)
+    sources: tuple[Source, ...] = ()
     engine: EngineConfig = field(default_factory=EngineConfig)
 
 
@@ -77,18 +85,31 @@ def train(
         DrugmonError: any expected failure; what was trained so far is kept for the next run.
     """
     began = time.monotonic()
-    recipe = load_recipe(config.recipe, config.settings)
+    recipe = load_recipe(config.recipe, config.settings).graded_by(config.grading)
     _refuse_existing(config.out)
     base = check_base(recipe)
     check_writable(config.out)
-    unnamed = DataCard(Path(config.source).name)
-    card = read_data_card(config.data_card) if config.data_card else unnamed
-    reviews = _read(config.source, recipe, config)
-    evaluated = _read(config.eval_source, recipe, config) if config.eval_source else None
+    sources = chosen_sources(config, recipe)
+    if recipe.sources and sources != recipe.sources:
+        warn(f"recipe {recipe.name} names sources, but the command line's are taken instead")
+    evaluated = _evaluated(config, recipe, warn)
+    gathered = gather(sources, evaluated, warn)
+    for lack in lacking_labels(gathered.targets):
+        warn(lack)
+    recipe = replace(recipe, sources=sources)
     work = config.out.with_name(f".{config.out.name}.training")
     with locked(work):
         _refuse_existing(config.out)  # another process may have made it meanwhile
-        fit = Fit(recipe, base, reviews, work, config.engine, on_progress, warn)
+        fit = Fit(
+            recipe,
+            base,
+            gathered.targets,
+            work,
+            config.engine,
+            on_progress,
+            warn,
+            gathered.help,
+        )
         rehearse(fit, work / "rehearsal")
         measure = measure_in_turns if recipe.split.folds else measure_once
         measured = measure(Bench(fit, work, config.engine, warn), evaluated)
@@ -98,7 +119,7 @@ def train(
             config.out.name,
             fit,
             measured=measured,
-            card=card,
+            data=gathered.record(),
             command=_command(config),
             hashes=config.hashes,
         )
@@ -109,10 +130,57 @@ def train(
     return TrainResult(adapter, held.qualities, held.name, time.monotonic() - began)
 
 
-def _read(source: str, recipe: Recipe, config: TrainConfig) -> LabelledReviews:
+def chosen_sources(config: TrainConfig, recipe: Recipe) -> tuple[Source, ...]:
+    """Return what to learn from: what the command line names, else what the recipe does.
+
+    Raises:
+        UsageError: there is no source, or none that is a target.
+    """
+    named = config.sources
+    if config.source is not None:
+        target = Source(
+            path=config.source,
+            scale=recipe.rating.scale,
+            columns=config.columns,
+            labels=recipe.grading.to_dict(),
+            encoding=config.text_format.encoding or "",
+            quoting=config.text_format.quoting,
+            delimiter=config.text_format.delimiter or "",
+            card=str(config.data_card or ""),
+        )
+        named = (target, *named)
+    sources = named or recipe.sources
+    if not any(source.role == TARGET for source in sources):
+        raise UsageError(
+            "there are no reviews to be measured on: name SOURCE, or a target in [[source]] of the "
+            "recipe"
+        )
+    return sources
+
+
+def _evaluated(
+    config: TrainConfig, recipe: Recipe, warn: Callable[[str], None]
+) -> LabelledReviews | None:
+    if config.eval_source is None:
+        return None
     return read_labelled(
-        source, recipe.labels, overrides=config.columns, text_format=config.text_format
+        config.eval_source,
+        recipe.grading,
+        overrides=config.columns,
+        text_format=config.text_format,
+        warn=warn,
     )
+
+
+def lacking_labels(reviews: LabelledReviews) -> list[str]:
+    """Sentences on the labels that no training review has, so that no verdict will be right."""
+    return [
+        f"no training review is {label} on {target}: the adapter cannot learn that label, and its "
+        "figures do not show it; check the column, --rating-scale and --label"
+        for target, counts in label_counts(reviews.labels).items()
+        for label, count in zip(LABELS, counts, strict=True)
+        if not count
+    ]
 
 
 def _refuse_existing(out: Path) -> None:
@@ -123,14 +191,18 @@ def _refuse_existing(out: Path) -> None:
 def _command(config: TrainConfig) -> str:
     """The line that trains it again, without the paths of this machine."""
     recipe = Path(config.recipe).name if config.recipe.endswith(".toml") else config.recipe
-    words = ["drugmon", "train", Path(config.source).name, "--recipe", recipe]
-    words += ["--out", f"adapters/{config.out.name}"]
+    words = ["drugmon", "train"]
+    words += [Path(config.source).name] if config.source else []
+    for source in config.sources:
+        words += ["--source", source.to_text()]
+    words += ["--recipe", recipe, "--out", f"adapters/{config.out.name}"]
     for setting in config.settings:
         key, _, name = setting.partition("=")
         words += ["--set", f"{key}={Path(name).name}" if key == "base.name" else setting]
     for field_name, column in config.columns.items():
         words += ["--column", f"{field_name}={column}"]
     words += config.text_format.options()
+    words += config.grading.words_of_command()
     if config.eval_source:
         words += ["--eval", Path(config.eval_source).name]
     if config.data_card:

@@ -18,6 +18,7 @@ from drugmon.config import EngineConfig
 from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import DrugmonError, TrainingDataError
+from drugmon.grading import GradingChoice
 from drugmon.models.bases.bases import resolve_base
 from drugmon.training.loop.checkpoint import run_key
 from drugmon.training.loop.progress import Progress
@@ -47,6 +48,7 @@ class TuneConfig:
     prune: bool = True
     columns: Mapping[str, str] = field(default_factory=dict)
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    grading: GradingChoice = field(default_factory=GradingChoice)
     engine: EngineConfig = field(default_factory=EngineConfig)
 
 
@@ -81,10 +83,15 @@ def tune(
     Raises:
         DrugmonError: the recipe, source or search will not do, or no trial has finished.
     """
-    recipe = load_recipe(config.recipe, (*config.settings, _WITHOUT_LEXICAL))
+    settings = (*config.settings, _WITHOUT_LEXICAL)
+    recipe = load_recipe(config.recipe, settings).graded_by(config.grading)
     _check(config)
     reviews = read_labelled(
-        config.source, recipe.labels, overrides=config.columns, text_format=config.text_format
+        config.source,
+        recipe.grading,
+        overrides=config.columns,
+        text_format=config.text_format,
+        warn=warn,
     )
     split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
     key = run_key(recipe, reviews.fingerprint(), resolve_base(recipe.base.name).sha256)
@@ -108,6 +115,7 @@ def winner_command(config: TuneConfig, settings: Settings) -> str:
     for name, column in config.columns.items():
         words += ["--column", f"{name}={column}"]
     words += config.text_format.options()
+    words += config.grading.words_of_command()
     return shlex.join([*words, "--out", "adapters/best"])
 
 
@@ -149,7 +157,7 @@ def _check(config: TuneConfig) -> None:
 
 def _recipe(config: TuneConfig, settings: Settings) -> Recipe:
     texts = (*config.settings, *setting_texts(settings), _WITHOUT_LEXICAL)
-    return load_recipe(config.recipe, texts)
+    return load_recipe(config.recipe, texts).graded_by(config.grading)
 
 
 def _run(

@@ -166,4 +166,4 @@ def test_the_default_adapter_is_shipped_whole() -> None:
     shipped = open_adapter(DEFAULT_ADAPTER)
     shipped.verify()
     assert shipped.manifest.targets == TARGETS
-    assert shipped.manifest.metrics["overall"]["n"] > 0
+    assert shipped.manifest.metrics["overall"].n > 0

@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 
 from drugmon.errors import AdapterError
+from drugmon.grading import Grading, RatingScale
+from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.calibration import Calibration
 from drugmon.models.adapters.manifest import DIGEST_LENGTH, Manifest, read_manifest, with_files
+from drugmon.models.adapters.records import (
+    DataRecord,
+    EpochRecord,
+    SourceRecord,
+    TrainingRecord,
+)
+from drugmon.models.bases.bases import BaseIdentity
 from drugmon.models.files import MANIFEST
 
 LABELS = ["negative", "neutral", "positive"]
@@ -20,7 +29,7 @@ def _manifest() -> Manifest:
     return Manifest(
         name="mine",
         created_at="2026-01-01T00:00:00+00:00",
-        base={"name": "tiny", "sha256": "a" * 64, "tokenizer_sha256": "b" * 64},
+        base=BaseIdentity("tiny", "tiny", "a" * 64, "b" * 64, "bert", "MIT"),
         levels={"comments": LABELS, "overall": LABELS},
         max_length=64,
         calibration={
@@ -28,10 +37,13 @@ def _manifest() -> Manifest:
             for target in ("comments", "overall")
         },
         recipe={"lora": {"r": 4}},
+        grading=Grading().with_words({"good": "positive"}),
         seeds=[0],
         versions={"torch": "2"},
-        data={"rows": 3},
-        training={},
+        data=DataRecord(
+            "mine", "here", "MIT", 3, "ff", sources=(SourceRecord("mine", 3), SourceRecord("b", 2))
+        ),
+        training=TrainingRecord("cpu", "test split", 1, 2, 0.5, epochs=(EpochRecord(1.5),)),
         metrics={},
         files={"heads.safetensors": "c" * 64, "README.md": "d" * 64},
     )
@@ -58,8 +70,8 @@ def test_it_goes_there_and_back(manifest: Manifest, tmp_path: Path) -> None:
     [
         {"max_length": 65},
         {"levels": {"overall": LABELS}},
-        {"base": {"name": "tiny", "sha256": "e" * 64, "tokenizer_sha256": "b" * 64}},
-        {"base": {"name": "tiny", "sha256": "a" * 64, "tokenizer_sha256": "e" * 64}},
+        {"base": BaseIdentity("tiny", "tiny", "e" * 64, "b" * 64, "bert", "MIT")},
+        {"base": BaseIdentity("tiny", "tiny", "a" * 64, "e" * 64, "bert", "MIT")},
         {"recipe": {"lora": {"r": 8}}},
         {"files": {"heads.safetensors": "e" * 64}},
     ],
@@ -139,3 +151,26 @@ def test_a_rule_shows_in_the_identity_and_decides(manifest: Manifest) -> None:
     assert likeliest.calibrations()["overall"].offsets == (0.0, 0.0, 0.0)
     with pytest.raises(AdapterError, match="no decision rule 'luck'; there are balanced, likelies"):
         moved.under("luck")
+
+
+def test_a_manifest_of_an_earlier_version_is_read_as_it_was_meant() -> None:
+    """The shipped adapter: its grading stands in the recipe, its data name no single sources."""
+    manifest = open_adapter("minilm-druglib").manifest
+    assert manifest.grading.scale == RatingScale(1, 10)
+    assert manifest.grading == Grading()
+    assert manifest.base.name == "minilm"
+    assert manifest.data is not None
+    assert (manifest.data.rows, manifest.data.sources) == (3107, ())
+    assert manifest.training is not None
+    assert manifest.training.label_counts.before["overall"] == [661, 316, 2130]
+    assert [round(epoch.loss, 2) for epoch in manifest.training.epochs] == [6.15, 4.59, 3.22]
+    assert manifest.metrics["overall"].macro_f1.value is not None
+    written = json.loads(json.dumps(manifest.to_dict()))
+    assert Manifest.from_dict({**written}).digest == manifest.digest
+
+
+def test_keys_that_a_later_version_added_are_left_out(manifest: Manifest) -> None:
+    written = json.loads(json.dumps(manifest.to_dict()))
+    written["training"]["watts"] = 65
+    written["data"]["sources"][0]["colour"] = "red"
+    assert Manifest.from_dict(written).data == manifest.data

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_fetched_base_in_a_folder_is_named_by_its_hub_id_alone(
     base = resolve_base("flan-t5-base")
     assert (base.name, base.source) == ("flan-t5-base", "google/flan-t5-base")
     assert base.licence == "Apache-2.0"
-    assert base.identity()["sha256"] == weights_sha256(tiny_t5)
+    assert base.identity().sha256 == weights_sha256(tiny_t5)
 
 
 @pytest.mark.parametrize("name", ["flan-t5-base", "mpnet", f"org/name@{'0' * 40}"])
@@ -140,8 +141,8 @@ def test_base_of_an_adapter_that_is_nowhere_is_told_with_the_places_and_the_reme
     (copied / "tokenizer.json").write_text("{}", encoding="utf-8")
     copied.rename(copied.with_name("gone"))
     with pytest.raises(BaseModelError) as error:
-        resolve_base("copied", expected={**expected, "tokenizer_sha256": "0"}, path=str(copied))
-    assert f"base copied (weights of SHA-256 {expected['sha256'][:12]}...)" in str(error.value)
+        resolve_base("copied", expected=replace(expected, tokenizer_sha256="0"), path=str(copied))
+    assert f"base copied (weights of SHA-256 {expected.sha256[:12]}...)" in str(error.value)
     assert f"looked in {models}, " in str(error.value)
     assert "copy its folder, under any name, into the first of them" in str(error.value)
 

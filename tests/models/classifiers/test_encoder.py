@@ -10,12 +10,13 @@ import torch
 
 from drugmon.data.reviews import Texts
 from drugmon.errors import BaseModelError
-from drugmon.labels import LABEL_OF_LEVEL, TARGETS
+from drugmon.grading import Grading
+from drugmon.labels import TARGETS
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.classifiers.encoder import Encoder, EncoderModel
 from drugmon.models.tokens.inputs import collate
 
-RATINGS = tuple(LABEL_OF_LEVEL["rating"].values())
+RATINGS = tuple(Grading().rating.values())
 LEVELS = dict.fromkeys(TARGETS, RATINGS)
 REVIEWS = [
     Texts("useless", None, None, None),

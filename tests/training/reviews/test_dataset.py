@@ -11,7 +11,7 @@ import pytest
 
 from drugmon.data.reviews import Texts
 from drugmon.errors import TrainingDataError, UsageError
-from drugmon.labels import LABEL_OF_LEVEL
+from drugmon.grading import Grading
 from drugmon.training.reviews.dataset import LabelledReviews, has_text, read_labelled
 
 DRUGLIB = ["", "urlDrugName", "rating", "effectiveness", "sideEffects", "condition"]
@@ -33,7 +33,7 @@ def write(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> s
 
 
 def read(source: str, **more: dict[str, str]) -> LabelledReviews:
-    return read_labelled(source, LABEL_OF_LEVEL, **more)  # type: ignore[arg-type]
+    return read_labelled(source, Grading(), **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def test_the_columns_decide_what_is_taught(druglib: LabelledReviews) -> None:
 
 def test_what_is_left_out_is_counted_by_reason(druglib: LabelledReviews) -> None:
     assert druglib.left_out() == {
-        "benefits": {"no text": 2, "no effectiveness": 0},
-        "side_effects": {"no text": 1, "no side_effects_grade": 1},
-        "comments": {"no text": 1, "no rating": 1},
-        "overall": {"no text": 1, "no rating": 1},
+        "benefits": {"no text": 2, "no grade": 0},
+        "side_effects": {"no text": 1, "no grade": 1},
+        "comments": {"no text": 1, "no grade": 1},
+        "overall": {"no text": 1, "no grade": 1},
     }
 
 
@@ -71,7 +71,7 @@ def test_what_pandas_reads_as_missing_is_marked_and_can_be_left_out(
     kept = druglib.take(~druglib.missing_like_pandas)
     assert len(kept) == 1
     assert kept.texts == [druglib.texts[3]]
-    assert kept.left_out()["overall"] == {"no text": 1, "no rating": 0}
+    assert kept.left_out()["overall"] == {"no text": 1, "no grade": 0}
 
 
 def test_none_is_a_text(druglib: LabelledReviews) -> None:
@@ -111,7 +111,7 @@ def test_parquet_numbers_are_ratings_and_nulls_are_missing(tmp_path: Path) -> No
 
 def test_other_columns_and_labels_may_be_chosen(tmp_path: Path) -> None:
     source = write(tmp_path / "a.csv", ["pros", "stars"], [["good", "7"]])
-    mapping = {**LABEL_OF_LEVEL, "rating": {**LABEL_OF_LEVEL["rating"], "7": "neutral"}}
+    mapping = Grading({**Grading().rating, "7": "neutral"})
     reviews = read_labelled(source, mapping, overrides={"text": "pros", "rating": "stars"})
     assert reviews.labels["overall"].tolist() == [1]
 
@@ -121,8 +121,8 @@ def test_a_wrong_rating_is_named_with_file_row_and_column(tmp_path: Path) -> Non
     with pytest.raises(TrainingDataError) as caught:
         read(source)
     assert str(caught.value) == (
-        f"{source}, row 2, column 'rating': '11' is no rating; give a whole number from 1 to 10, "
-        "or leave the cell empty"
+        f"{source}, row 2, column 'rating': '11' is no rating from 1 to 10; give a number on that "
+        "scale, declare another one with --rating-scale LOW-HIGH, or leave the cell empty"
     )
 
 
@@ -143,7 +143,7 @@ def test_standard_input_is_refused() -> None:
 def test_the_fingerprint_follows_texts_levels_labels_and_order(tmp_path: Path) -> None:
     source = write(tmp_path / "a.csv", ["review", "rating"], [["good", "8"], ["bad", "2"]])
     reviews = read(source)
-    neutral = {**LABEL_OF_LEVEL, "rating": {**LABEL_OF_LEVEL["rating"], "8": "neutral"}}
+    neutral = Grading({**Grading().rating, "8": "neutral"})
     kept = {
         reviews.fingerprint(),
         reviews.take(np.array([1, 0])).fingerprint(),

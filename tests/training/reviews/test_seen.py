@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from drugmon.data.reviews import Texts
-from drugmon.labels import LABEL_OF_LEVEL
+from drugmon.grading import Grading
 from drugmon.models.files import SEEN
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.training.reviews.seen import count_seen, write_seen
@@ -12,7 +12,7 @@ NOTHING = Texts(None, " ", "", None)
 
 
 def reviews(labelled: Path) -> LabelledReviews:
-    return read_labelled(str(labelled), LABEL_OF_LEVEL)
+    return read_labelled(str(labelled), Grading())
 
 
 def test_each_review_is_told_again_and_no_other(labelled: Path, tmp_path: Path) -> None:

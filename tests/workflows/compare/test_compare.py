@@ -102,8 +102,9 @@ def test_training_is_told_from_the_manifest(run: Callable[..., Comparison], othe
     training = run().stages[1].training
     assert training is not None
     told = open_adapter(str(other)).manifest.training
-    assert training.trainable_parameters == told["trainable_parameters"]
-    assert [epoch.loss for epoch in training.epochs] == [each["loss"] for each in told["epochs"]]
+    assert told is not None
+    assert training.trainable_parameters == told.trainable_parameters
+    assert [epoch.loss for epoch in training.epochs] == [each.loss for each in told.epochs]
     before, after = training.before["overall"], training.after["overall"]
     assert before == [16, 16, 16]
     assert after == [30, 30, 30], "masked copies of neutral ones, oversampling of the others"

@@ -13,7 +13,8 @@ from sklearn import metrics
 
 from drugmon.config import EngineConfig
 from drugmon.errors import SinkError, TrainingDataError
-from drugmon.labels import LABEL_OF_LEVEL, LABELS, TARGETS
+from drugmon.grading import Grading, GradingChoice
+from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.manifest import read_manifest, with_files
 from drugmon.models.files import SEEN
@@ -62,7 +63,7 @@ def test_figures_are_scikit_learns(
     run: Callable[..., Evaluation], adapter: Path, graded: Path
 ) -> None:
     evaluation = run()
-    reviews = read_labelled(str(graded), LABEL_OF_LEVEL)
+    reviews = read_labelled(str(graded), Grading())
     scores = Engine(open_adapter(str(adapter)), EngineConfig(), pytest.fail).score(reviews.texts)
     assert set(evaluation.qualities) == set(TARGETS)
     for target, quality in evaluation.qualities.items():
@@ -90,8 +91,8 @@ def test_rows_left_out_are_counted_with_their_reason(run: Callable[..., Evaluati
     assert evaluation.rows == 24
     assert found == {
         ("benefits", "no text"): 1,
-        ("comments", "no rating"): 1,
-        ("overall", "no rating"): 1,
+        ("comments", "no grade"): 1,
+        ("overall", "no grade"): 1,
     }
     assert evaluation.qualities["benefits"].n == 23
     assert evaluation.qualities["side_effects"].n == 24
@@ -220,3 +221,37 @@ def test_adapter_without_hashes_tells_only_all_of_its_reviews(
         warnings: list[str] = []
         evaluate(EvaluateConfig(str(source), str(own)), warn=warnings.append)
         assert len(warnings) == told
+
+
+def lone(path: Path, column: str, *cells: str) -> Path:
+    """24 reviews of one text, with graded cells in turns."""
+    rows = [[cells[n % 3], f"{('useless', 'so so', 'wonderful')[n % 3]} {n}"] for n in range(24)]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([[column, "review"], *rows])
+    return path
+
+
+def test_stars_of_five_are_a_warning_and_right_once_declared(
+    run: Callable[..., Evaluation], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    stars = lone(tmp_path / "stars.csv", "rating", "1", "3", "5")
+    misread = run(source=stars, warn=told.append)
+    assert [each.support for each in misread.qualities["overall"].classes] == [16, 8, 0]
+    assert told == [
+        f"{stars}: all 24 ratings lie between 1 and 5, so that none is positive on the scale "
+        "1-10; declare the scale with --rating-scale 1-5 (or 1-10, if it is that)"
+    ]
+    declared = run(source=stars, warn=pytest.fail, grading=GradingChoice("1-5"))
+    assert [each.support for each in declared.qualities["overall"].classes] == [8, 8, 8]
+    with pytest.raises(TrainingDataError, match=r"row 3, column 'rating': '5' is no rating from 1"):
+        run(source=stars, grading=GradingChoice("1-3"))
+
+
+def test_labels_in_words_are_measured_on(run: Callable[..., Evaluation], tmp_path: Path) -> None:
+    words = lone(tmp_path / "words.csv", "Sentiment", "negative", "Neutral", "POSITIVE")
+    found = run(source=words, warn=pytest.fail).qualities["overall"]
+    assert [each.support for each in found.classes] == [8, 8, 8]
+    other = lone(tmp_path / "other.csv", "label", "0", "1", "2")
+    meaning = {"0": "negative", "1": "neutral", "2": "positive"}
+    assert run(source=other, grading=GradingChoice(words=meaning)).qualities["overall"] == found

@@ -27,7 +27,7 @@ SETTINGS = ("model.max_length=64", "train.epochs=1", "lexical.enabled=false", "l
 @pytest.fixture(name="reviews")
 def _reviews(labelled: Path) -> LabelledReviews:
     """78 reviews, of which only 8 are neutral."""
-    reviews = read_labelled(str(labelled), load_recipe("minilm").labels)
+    reviews = read_labelled(str(labelled), load_recipe("minilm").grading)
     neutral = np.flatnonzero(reviews.strata == 1)
     return reviews.take(np.setdiff1d(np.arange(len(reviews)), neutral[8:]))
 

@@ -154,7 +154,7 @@ def test_no_stage_sees_the_test_reviews(
     monkeypatch.setattr(Fit, "run", watched)
     monkeypatch.setattr(module, "compare_models", watched_compare)
     run("tiny-t5")
-    reviews = read_labelled(str(labelled), load_recipe("minilm").labels)
+    reviews = read_labelled(str(labelled), load_recipe("minilm").grading)
     seen = {reviews.texts[row] for rows in used for row in rows}
     assert len(measured) == 36
     assert not seen & set(measured)

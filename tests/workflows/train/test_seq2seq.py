@@ -55,7 +55,7 @@ REVIEWS = [
 
 
 def take(source: Path, count: int) -> LabelledReviews:
-    return read_labelled(str(source), load_recipe("minilm").labels).take(np.arange(count))
+    return read_labelled(str(source), load_recipe("minilm").grading).take(np.arange(count))
 
 
 def fit(work: Path, reviews: LabelledReviews, recipe: str, *settings: str) -> tuple[Fit, Fitted]:
@@ -173,8 +173,8 @@ def test_adapter_has_its_card_figures_and_files(t5: Path) -> None:
     }
     manifest = adapter.manifest
     assert manifest.levels == {target: list(LABELS) for target in TARGETS}
-    assert manifest.base["model_type"] == "t5"
-    assert manifest.metrics["overall"]["n"] == 36
+    assert manifest.base.model_type == "t5"
+    assert manifest.metrics["overall"].n == 36
     card = (t5 / CARD).read_text(encoding="utf-8")
     assert PROMPT.split("\n")[0] in card
     assert "A LoRA adapter of `tiny-t5`" in card

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from drugmon.errors import RecipeError, RunningError, SinkError, TrainingDataError
+from drugmon.grading import GradingChoice, RatingScale
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.files import CARD, HEADS, LEXICON, MANIFEST, REFERENCE, SEEN
 from drugmon.monitoring.profiles.profile import read_profile
@@ -77,13 +78,15 @@ def test_card_and_reference_tell_what_was_measured(adapter: Path) -> None:
     manifest = open_adapter(str(adapter)).manifest
     card = (adapter / CARD).read_text(encoding="utf-8")
     for target in manifest.targets:
-        accuracy = manifest.metrics[target]["accuracy"]["value"]
+        accuracy = manifest.metrics[target].accuracy.value
         assert f"{accuracy:.3f}" in card, target
     assert manifest.files[HEADS][:12] in card or manifest.files[HEADS] in card
     profile = read_profile(adapter / REFERENCE)
-    assert profile.n == manifest.metrics["overall"]["n"] == 36
-    assert manifest.data["rows"] == 120
-    assert manifest.training["measured_on"] == "test split"
+    assert profile.n == manifest.metrics["overall"].n == 36
+    assert manifest.data is not None
+    assert manifest.data.rows == 120
+    assert manifest.training is not None
+    assert manifest.training.measured_on == "test split"
 
 
 def test_no_text_of_a_review_is_kept(
@@ -120,8 +123,9 @@ def test_gradient_checkpointing_computes_the_same(fit: Callable[..., TrainResult
 
 def test_cost_of_training_is_recorded(adapter: Path) -> None:
     notes = open_adapter(str(adapter)).manifest.training
-    assert 2**27 < notes["peak_memory"] < 2**36, "bytes"
-    assert 0 < notes["trainable_parameters"] < notes["all_parameters"]
+    assert notes is not None
+    assert 2**27 < (notes.peak_memory or 0) < 2**36, "bytes"
+    assert 0 < notes.trainable_parameters < notes.all_parameters
 
 
 def test_interrupted_run_ends_where_an_uninterrupted_one_does(
@@ -187,7 +191,7 @@ def test_unknown_recipe_key_lists_the_valid_ones(fit: Callable[..., TrainResult]
         fit("mine", "lora.rank=8")
 
 
-@pytest.mark.parametrize("rating", ["11", "abc", "0", "7.5"])
+@pytest.mark.parametrize("rating", ["11", "abc", "0", "10.5"])
 def test_wrong_rating_is_named_with_its_place(
     fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path, rating: str
 ) -> None:
@@ -196,7 +200,7 @@ def test_wrong_rating_is_named_with_its_place(
     source = write(tmp_path / "wrong.csv", rows)
     with pytest.raises(
         TrainingDataError,
-        match=rf"wrong\.csv, row 17, column 'rating': {told} is no rating; give a whole number",
+        match=rf"wrong\.csv, row 17, column 'rating': {told} is no rating from 1 to 10; give",
     ):
         fit("mine", source=source)
 
@@ -204,7 +208,8 @@ def test_wrong_rating_is_named_with_its_place(
 def test_refit_learns_from_every_review(fit: Callable[..., TrainResult]) -> None:
     plain, refit = fit("plain"), fit("refit", "split.refit=true")
     notes = refit.adapter.manifest.training
-    assert (notes["rows_measured"], notes["rows_kept"]) == (48, 120)
+    assert notes is not None
+    assert (notes.rows_measured, notes.rows_kept) == (48, 120)
     both, dev = (each.adapter.manifest.calibrations() for each in (refit, plain))
     assert both != dev, "without a refit, nothing that is kept saw the test split"
     assert refit.qualities == plain.qualities, "the measured model is the same"
@@ -241,7 +246,8 @@ def test_evaluation_source_is_what_is_measured(
 def test_without_a_test_split_dev_measures_and_it_is_said(fit: Callable[..., TrainResult]) -> None:
     result = fit("mine", "split.test=0")
     assert result.measured_on == "dev, which also chose the epoch: optimistic"
-    assert result.adapter.manifest.training["measured_on"] == result.measured_on
+    assert result.adapter.manifest.training is not None
+    assert result.adapter.manifest.training.measured_on == result.measured_on
 
 
 def test_target_that_a_side_lacks_is_named(
@@ -290,6 +296,86 @@ def test_data_card_reaches_manifest_and_card(
     data_card = tmp_path / "data.toml"
     data_card.write_text('name = "Invented"\nlicence = "CC0-1.0"\n', encoding="utf-8")
     made = fit("mine", data_card=data_card).adapter
-    assert made.manifest.data["name"] == "Invented"
+    assert made.manifest.data is not None
+    assert made.manifest.data.name == "Invented"
     assert "CC0-1.0" in (made.folder / CARD).read_text(encoding="utf-8")
     assert json.loads((made.folder / MANIFEST).read_text(encoding="utf-8"))["digest"]
+
+
+def stars(rows: list[dict[str, str]], path: Path, scale: dict[str, str]) -> Path:
+    """The reviews with one text and their ratings on another scale."""
+    renamed = [{"review": row["commentsReview"], "rating": scale[row["rating"]]} for row in rows]
+    return write(path, renamed)
+
+
+OF_FIVE = {"2": "1", "5": "3", "9": "5"}
+
+
+def test_stars_of_five_end_a_training_that_takes_them_for_ten(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    source = stars(rows, tmp_path / "stars.csv", OF_FIVE)
+    with pytest.raises(
+        TrainingDataError,
+        match=r"stars\.csv: all 120 ratings lie between 1 and 5, .* --rating-scale 1-5 \(or 1-10",
+    ):
+        fit("mine", source=source)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_declared_scale_is_learned_and_kept(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    source = stars(rows, tmp_path / "stars.csv", OF_FIVE)
+    made = fit("mine", source=source, grading=GradingChoice("1-5")).adapter
+    assert made.manifest.levels["overall"] == [
+        *("negative", "negative", "neutral", "positive", "positive")
+    ]
+    assert made.manifest.grading.scale == RatingScale(1, 5)
+    assert made.manifest.training is not None
+    assert made.manifest.training.label_counts.before["overall"] == [16, 16, 16]
+    assert "--rating-scale 1-5" in (made.folder / CARD).read_text(encoding="utf-8")
+    ratings = read_profile(made.folder / REFERENCE).ratings
+    assert ratings is not None
+    assert list(ratings) == ["1", "2", "3", "4", "5", "other", "none"]
+
+
+def test_labels_in_words_are_learned(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    words = {"2": "bad", "5": "so so", "9": "good"}
+    labelled = [{"text": row["commentsReview"], "label": words[row["rating"]]} for row in rows]
+    source = write(tmp_path / "words.csv", labelled)
+    meaning = {"bad": "negative", "so so": "neutral", "good": "positive"}
+    made = fit("mine", source=source, grading=GradingChoice(words=meaning)).adapter
+    assert made.manifest.levels == {"overall": ["negative", "neutral", "positive"]}
+    assert made.manifest.grading.words["good"] == "positive"
+    with pytest.raises(TrainingDataError, match=r"row 1, column 'label': a value of 3 char"):
+        fit("other", source=source)
+
+
+def test_each_target_may_have_labels_of_its_own(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    label = {"2": "negative", "5": "neutral", "9": "positive"}
+    for row in rows:
+        row["benefits_label"] = row["tone"] = label[row["rating"]]
+        row["rating"] = row["effectiveness"] = ""
+    source = write(tmp_path / "own.csv", rows)
+    chosen = {"overall_label": "tone"}
+    made = fit("mine", source=source, columns=chosen).adapter
+    assert made.manifest.levels["benefits"] == ["negative", "neutral", "positive"]
+    assert len(made.manifest.levels["side_effects"]) == 5
+    assert made.manifest.levels["overall"] == ["negative", "neutral", "positive"]
+
+
+def test_a_label_that_no_review_has_is_told(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    source = stars(rows, tmp_path / "poor.csv", {"2": "2", "5": "9", "9": "9"})
+    fit("mine", source=source, warn=told.append)
+    assert [each for each in told if "no training review" in each] == [
+        "no training review is neutral on overall: the adapter cannot learn that label, and its "
+        "figures do not show it; check the column, --rating-scale and --label"
+    ]

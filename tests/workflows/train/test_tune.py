@@ -131,7 +131,7 @@ def test_the_test_split_is_never_looked_at(
     monkeypatch.setattr(Fit, "validate", watched_validate)
     run(Search((parse_trial("lora.r=2"),)))
     recipe = load_recipe("minilm", SETTINGS)
-    reviews = read_labelled(str(labelled), recipe.labels)
+    reviews = read_labelled(str(labelled), recipe.grading)
     split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
     assert len(used) == 3
     assert not set(split.test) & set(np.concatenate(used).tolist())

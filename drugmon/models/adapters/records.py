@@ -1,0 +1,123 @@
+"""What a manifest records of an adapter's training data and its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """One source of training reviews: how many rows, on which scale, what for, on what terms.
+
+    `role` is `target` (split, calibrated and measured on) or `help` (only learned from); `scale` is
+    "" where no rating teaches; `left_out` rows were copies of reviews that are measured.
+    """
+
+    name: str
+    rows: int
+    role: str = "target"
+    scale: str = ""
+    weight: float = 1.0
+    left_out: int = 0
+    source: str = "not stated"
+    licence: str = "not stated"
+    notes: str = ""
+    citation: str = ""
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The training data as a whole, and each source; `rows` and `fingerprint` are the targets'."""
+
+    name: str
+    source: str
+    licence: str
+    rows: int
+    fingerprint: str
+    notes: str = ""
+    citation: str = ""
+    sources: Sequence[SourceRecord] = ()
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> DataRecord:
+        """Return what a manifest says; one of an earlier version names no single sources."""
+        sources = [_of(SourceRecord, each) for each in record.get("sources", ())]
+        return _of(cls, {**record, "sources": tuple(sources)})
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """The mean loss of an epoch's batches; macro-F1 on dev per target and their mean, or none."""
+
+    loss: float
+    macro_f1: Mapping[str, float] = field(default_factory=dict)
+    mean_macro_f1: float | None = None
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """Per target how often each label occurs, `before` and `after` balancing and augmentation."""
+
+    before: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    after: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How an adapter was trained; where several models were measured, epochs are the first one's.
+
+    Attributes:
+        device: where, and in which number format.
+        measured_on: what the metrics are of.
+        trainable_parameters: how many were trained.
+        all_parameters: how many there are.
+        seconds: of all trainings together.
+        peak_memory: in bytes.
+        lora_layers: the layers that LoRA changes.
+        measured_models: how many models like it were measured.
+        rows_measured: examples in an epoch of the first of these.
+        rows_kept: examples in an epoch of the model that is kept.
+        rows_help: help reviews that it learned from beside them.
+        help_epochs: epochs of the first stage, on help reviews alone.
+        label_counts: of the model that is kept.
+        best_epoch: from 1.
+        epochs: all of them.
+    """
+
+    device: str
+    measured_on: str
+    trainable_parameters: int
+    all_parameters: int
+    seconds: float
+    peak_memory: int | None = None
+    lora_layers: Sequence[str] = ()
+    measured_models: int = 1
+    rows_measured: int = 0
+    rows_kept: int = 0
+    rows_help: int = 0
+    help_epochs: int = 0
+    label_counts: LabelCounts = field(default_factory=LabelCounts)
+    best_epoch: int | None = None
+    epochs: Sequence[EpochRecord] = ()
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> TrainingRecord:
+        """Return what a manifest says, of this or an earlier version."""
+        counts = _of(LabelCounts, record.get("label_counts", {}))
+        epochs = tuple(_of(EpochRecord, each) for each in record.get("epochs", ()))
+        return _of(cls, {**record, "label_counts": counts, "epochs": epochs})
+
+
+def to_dict(record: DataRecord | TrainingRecord | None) -> dict[str, Any]:
+    """Return what the manifest's JSON holds; nothing for what was not trained."""
+    return asdict(record) if record else {}
+
+
+def _of(kind: type[T], record: Mapping[str, Any]) -> T:
+    """Return a record of its known keys; those of a later version are left out."""
+    names = {spec.name for spec in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in record.items() if name in names})

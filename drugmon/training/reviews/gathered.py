@@ -1,0 +1,168 @@
+"""The reviews of all sources of a training: those that are measured on, and those that help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from drugmon.data.reviews import Texts, clean
+from drugmon.errors import TrainingDataError
+from drugmon.labels import TARGETS
+from drugmon.models.adapters.records import DataRecord, SourceRecord
+from drugmon.training.reviews.data_card import DataCard, read_data_card
+from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.training.sources import HELP, TARGET, Source
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """`targets` are split, calibrated and measured on; `help` is only learned from (or None).
+
+    What both teach is those that a target source teaches; `records` tell of every source.
+    """
+
+    targets: LabelledReviews
+    help: LabelledReviews | None
+    records: tuple[SourceRecord, ...]
+
+    def record(self) -> DataRecord:
+        """What the manifest tells of the data as a whole."""
+        return DataRecord(
+            name=_listed([each.name for each in self.records]),
+            source=_listed([each.source for each in self.records]),
+            licence=_listed([each.licence for each in self.records]),
+            rows=len(self.targets),
+            fingerprint=self.targets.fingerprint(),
+            notes=_listed([each.notes for each in self.records]),
+            citation=_listed([each.citation for each in self.records]),
+            sources=self.records,
+        )
+
+
+def gather(
+    sources: Sequence[Source],
+    measured: LabelledReviews | None,
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> Gathered:
+    """Read all `sources`; help reviews that are copies of reviews that are measured are left out.
+
+    Args:
+        sources: at least one of them a target.
+        measured: reviews that are measured as well, beside the targets.
+        warn: is told in one sentence what is not as it should be.
+
+    Raises:
+        DrugmonError: a source cannot be read, has a wrong grade, or teaches nothing; a card cannot
+            be read.
+    """
+    cards = [_card(source) for source in sources]
+    read = [_read(source, warn) for source in sources]
+    targets = _joined([own for own, of in zip(read, sources, strict=True) if of.role == TARGET])
+    copied = copy_keys(targets.texts) | (copy_keys(measured.texts) if measured else set())
+    helping, records = [], []
+    for source, card, reviews in zip(sources, cards, read, strict=True):
+        left_out = 0
+        if source.role == HELP:
+            kept = _without(_taught_as(targets, reviews, source), copied)
+            left_out = len(reviews) - len(kept)
+            helping.append(kept)
+        records.append(_record(source, card, reviews, left_out))
+    if out := sum(record.left_out for record in records):
+        warn(f"{out:,} help reviews are left out: they are copies of reviews that are measured")
+    whole = _concatenated(helping) if any(map(len, helping)) else None
+    return Gathered(targets, whole, tuple(records))
+
+
+def copy_keys(texts: Sequence[Texts]) -> set[str]:
+    """Return what is equal of copies: letters and digits of all texts together, whatever case."""
+    return {key for review in texts if (key := _key(review))}
+
+
+def _key(review: Texts) -> str:
+    whole = " ".join(filter(None, map(clean, review)))
+    return "".join(filter(str.isalnum, whole.casefold()))
+
+
+def _without(reviews: LabelledReviews, keys: set[str]) -> LabelledReviews:
+    kept = [_key(texts) not in keys for texts in reviews.texts]
+    return reviews.take(np.array(kept, dtype=bool))
+
+
+def _read(source: Source, warn: Callable[[str], None]) -> LabelledReviews:
+    reviews = read_labelled(
+        source.path,
+        source.grading,
+        overrides=source.columns,
+        text_format=source.text_format,
+        warn=warn,
+    )
+    if source.weight == 1:
+        return reviews
+    return replace(reviews, weights=np.full(len(reviews), source.weight, np.float32))
+
+
+def _joined(parts: Sequence[LabelledReviews]) -> LabelledReviews:
+    """All targets that one of `parts` teaches, each on the ladder of the first that does."""
+    ladders = {
+        target: next(part.ladders[target] for part in parts if target in part.ladders)
+        for target in TARGETS
+        if any(target in part.ladders for part in parts)
+    }
+    return _concatenated([part.on_ladders(ladders) for part in parts])
+
+
+def _concatenated(parts: Sequence[LabelledReviews]) -> LabelledReviews:
+    whole, *others = parts
+    for part in others:
+        whole = whole.joined(part)
+    return whole
+
+
+def _taught_as(
+    targets: LabelledReviews, reviews: LabelledReviews, source: Source
+) -> LabelledReviews:
+    """The reviews with the targets of `targets`; a lone text teaches comments as well, for it
+    stands in their place.
+
+    Raises:
+        TrainingDataError: they teach none of these targets.
+    """
+    own = reviews.on_ladders(targets.ladders)
+    if not any((labels >= 0).any() for labels in own.labels.values()):
+        raise TrainingDataError(
+            f"{source.path} does not help: it teaches {', '.join(reviews.targets)}, the target "
+            f"sources {', '.join(targets.targets)}"
+        )
+    if not {"comments", "overall"} <= own.labels.keys():
+        return own
+    lone = own.lone & (own.labels["comments"] < 0)
+    levels, labels = dict(own.levels), dict(own.labels)
+    labels["comments"] = np.where(lone, labels["overall"], labels["comments"])
+    if [*targets.ladders["comments"].items()] == [*targets.ladders["overall"].items()]:
+        levels["comments"] = np.where(lone, levels["overall"], levels["comments"])
+    return replace(own, levels=levels, labels=labels)
+
+
+def _card(source: Source) -> DataCard:
+    return read_data_card(Path(source.card)) if source.card else DataCard(source.title)
+
+
+def _record(
+    source: Source, card: DataCard, reviews: LabelledReviews, left_out: int
+) -> SourceRecord:
+    return SourceRecord(
+        **card.to_dict(),
+        rows=len(reviews) - left_out,
+        role=source.role,
+        scale=str(reviews.scale) if "rating" in reviews.context else "",
+        weight=source.weight,
+        left_out=left_out,
+    )
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """Each of `texts` once, in order."""
+    return "; ".join(filter(None, dict.fromkeys(texts)))
