@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from rich.console import Console
 
 from drugmon.cli.output import verdicts as cli_output
+from drugmon.cli.output.terminal import Screen
 from drugmon.data.verdicts.columns import make_verdicts
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import ASPECTS
@@ -91,7 +91,7 @@ def test_text_formats_are_shown_too(tmp_path: Path) -> None:
 
 def test_printed_table_has_no_texts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
-    monkeypatch.setattr(cli_output, "Console", lambda **_options: Console(file=out, width=120))
+    monkeypatch.setattr(cli_output, "console", lambda: Screen(file=out, width=120))
     cli_output.print_shown(show(path, limit=10))
     assert "secret" not in out.getvalue()
     assert "... and 20 more rows" in out.getvalue()
@@ -192,7 +192,7 @@ def test_of_one_text_only_the_overall_verdict_is_shown(
     assert list(shown.counts) == ["overall"]
     assert all(list(verdicts) == ["overall"] for verdicts in shown.verdicts)
     out = io.StringIO()
-    monkeypatch.setattr(cli_output, "Console", lambda **_options: Console(file=out, width=80))
+    monkeypatch.setattr(cli_output, "console", lambda: Screen(file=out, width=80))
     cli_output.print_shown(shown)
     assert "benefits" not in out.getvalue() and "overall" in out.getvalue()
 

@@ -124,7 +124,7 @@ def test_page_and_json_agree(run: Callable[..., Comparison], tmp_path: Path) -> 
                 assert shown in page
             for row in quality["confusion"]:
                 assert all(f"<b>{count}</b>" in page for count in row)
-    assert told["best"]["overall"] in {stage["title"] for stage in told["stages"]}
+    assert told["warnings"] and told["best"] == {}, "nothing is best that is not believed"
     assert not re.search(r"useless number|wonderful number", page), "no review text"
 
 
