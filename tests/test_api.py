@@ -32,6 +32,8 @@ METHODS = {
     "score": "(self, frame: 'Frame', *, columns: 'Mapping[str, str] | None' = None) -> 'Frame'",
     "predict": "(self, text: 'str | None' = None, *, benefits: 'str | None' = None, side_effects: "
     "'str | None' = None, comments: 'str | None' = None) -> 'dict[str, Verdict]'",
+    "explain": "(self, text: 'str | None' = None, *, benefits: 'str | None' = None, side_effects: "
+    "'str | None' = None, comments: 'str | None' = None) -> 'dict[str, Explanation]'",
     "predict_proba": "(self, texts: 'Sequence[str | None]', target: 'str' = 'overall') -> "
     "'npt.NDArray[np.float64]'",
     "close": "(self) -> 'None'",

@@ -15,7 +15,7 @@ from drugmon.cli.commands.experiments import compare, experiment, tune
 from drugmon.cli.commands.history import history
 from drugmon.cli.commands.nightly import demo, nightly
 from drugmon.cli.commands.report import report
-from drugmon.cli.commands.score import predict, sample, score, show
+from drugmon.cli.commands.score import explain, predict, sample, score, show
 from drugmon.cli.commands.train import evaluate, recipes, train
 
 SETTINGS = {
@@ -61,6 +61,7 @@ for command in (
     history,
     show,
     predict,
+    explain,
     evaluate,
     compare,
     train,

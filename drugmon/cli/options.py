@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -10,6 +11,7 @@ import click
 
 from drugmon.config import DEFAULT_ADAPTER, RULES, EngineConfig
 from drugmon.data.textformat import CHECKED, QUOTING, TextFormat
+from drugmon.labels import ASPECTS
 
 if TYPE_CHECKING:
     from drugmon.grading import GradingChoice
@@ -64,6 +66,27 @@ def engine_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def review_options(command: Command) -> Command:
+    """Add the texts of one review."""
+    for option in (
+        click.option("--text", help="A review in one piece; gives the overall verdict only."),
+        click.option("--comments", help="Anything else that was said."),
+        click.option("--side-effects", help="What else it did."),
+        click.option("--benefits", help="What the drug did for the reviewer."),
+    ):
+        command = option(command)
+    return command
+
+
+def asked(texts: dict[str, Any]) -> dict[str, Any]:
+    """The texts of `review_options`, asked for on a terminal where none is given."""
+    if any(texts.values()) or not sys.stdin.isatty():
+        return texts
+    for name in ASPECTS:
+        texts[name] = click.prompt(name.replace("_", " "), default="", show_default=False)
+    return texts
 
 
 def source_options(command: Command) -> Command:

@@ -1,1 +1,3 @@
-"""Scoring: the engine that turns reviews into verdicts, and the scorer that skips known ones."""
+"""Scoring: the engine that turns reviews into verdicts, the scorer that skips known ones, and
+which words moved a verdict.
+"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import numpy as np
@@ -22,8 +23,10 @@ from drugmon.errors import UsageError
 from drugmon.labels import ASPECTS, LABELS, TARGETS
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.models.files import CARD
+from drugmon.scoring.attribution import Attributor
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.scorer import Scorer
+from drugmon.workflows.explain import Explanation, explain
 from drugmon.workflows.predict import Verdict, check_has_text, verdicts_of
 
 if TYPE_CHECKING:
@@ -129,13 +132,35 @@ class Model(Closing):
         Raises:
             UsageError: there is no text, or a lone text beside others.
         """
-        if text is not None and any((benefits, side_effects, comments)):
-            raise UsageError("give the review as one text, or by its aspects, not both")
-        review = Texts(benefits, side_effects, comments, text)
-        check_has_text(review)
+        review = _review(text, benefits, side_effects, comments)
         with self._turn:
-            scores = self._engine.score([review])
-        return {verdict.target: verdict for verdict in verdicts_of(scores)}
+            return self._verdicts_of(review)
+
+    def explain(
+        self,
+        text: str | None = None,
+        *,
+        benefits: str | None = None,
+        side_effects: str | None = None,
+        comments: str | None = None,
+    ) -> dict[str, Explanation]:
+        """Which words moved each verdict of one review to its label, by target.
+
+        The first call loads the weights a second time, in float32 as gradients need them.
+
+        Raises:
+            UsageError: there is no text, or a lone text beside others.
+        """
+        review = _review(text, benefits, side_effects, comments)
+        with self._turn:
+            return explain(review, self._verdicts_of(review), self._attributor)
+
+    @cached_property
+    def _attributor(self) -> Attributor:
+        return Attributor(self._adapter)
+
+    def _verdicts_of(self, review: Texts) -> dict[str, Verdict]:
+        return {each.target: each for each in verdicts_of(self._engine.score([review]))}
 
     def predict_proba(
         self, texts: Sequence[str | None], target: str = "overall"
@@ -190,6 +215,21 @@ class Model(Closing):
                 for start in range(0, len(reviews), _ROWS)
             ]
         return pa.Table.from_batches(parts, VERDICT_SCHEMA)
+
+
+def _review(
+    text: str | None, benefits: str | None, side_effects: str | None, comments: str | None
+) -> Texts:
+    """One review.
+
+    Raises:
+        UsageError: there is no text, or a lone text beside others.
+    """
+    if text is not None and any((benefits, side_effects, comments)):
+        raise UsageError("give the review as one text, or by its aspects, not both")
+    review = Texts(benefits, side_effects, comments, text)
+    check_has_text(review)
+    return review
 
 
 def _names(frame: Any) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from drugmon.cli.options import (
+    asked,
     engine_config,
     engine_options,
     grading_choice,
@@ -16,6 +17,7 @@ from drugmon.cli.options import (
     listed,
     model_options,
     output_options,
+    review_options,
     source_options,
 )
 from drugmon.errors import DrugmonError
@@ -87,10 +89,7 @@ def score(as_json: bool, quiet: bool, **options: Any) -> int:
 
 
 @click.command()
-@click.option("--benefits", help="What the drug did for the reviewer.")
-@click.option("--side-effects", help="What else it did.")
-@click.option("--comments", help="Anything else that was said.")
-@click.option("--text", help="A review in one piece; gives the overall verdict only.")
+@review_options
 @model_options
 @engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
@@ -110,11 +109,35 @@ def predict(
     from drugmon.workflows.predict import predict as run
 
     engine = engine_config(options)
-    if not any(options.values()) and sys.stdin.isatty():
-        for name in ("benefits", "side_effects", "comments"):
-            options[name] = click.prompt(name.replace("_", " "), default="", show_default=False)
-    verdicts = run(Texts(**options), adapter, engine, base=base, rule=rule, warn=warn)
+    review = Texts(**asked(options))
+    verdicts = run(review, adapter, engine, base=base, rule=rule, warn=warn)
     output.print_verdicts(verdicts, as_json=as_json)
+
+
+@click.command()
+@review_options
+@model_options
+@engine_options
+@click.option("--json", "as_json", is_flag=True, help="Print every word's part as JSON.")
+def explain(
+    as_json: bool, adapter: str | None, base: str | None, rule: str | None, **options: Any
+) -> None:
+    """Show which words of one review moved each verdict to its label, and by how much.
+
+    Words are judged by integrated gradients: their parts add up to the label's probability less
+    that of a review in which nothing is said. Nothing of it is written anywhere.
+
+    \b
+    Example:
+      drugmon explain --benefits "No more headaches." --side-effects "Slept badly for a week."
+    """
+    from drugmon.cli.output.explanations import print_explanations
+    from drugmon.workflows.model import Model
+
+    engine = engine_config(options)
+    review = asked(options)
+    with Model(adapter, base=base, rule=rule, engine=engine) as model:
+        print_explanations(model.explain(**review), as_json=as_json)
 
 
 @click.command()

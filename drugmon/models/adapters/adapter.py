@@ -107,17 +107,30 @@ class Adapter:
         Raises:
             AdapterError, BaseModelError: the weights do not fit their base.
         """
-        from safetensors.torch import load_model
-
         from drugmon.models.kernels.ranges import load_ranges
 
         ranges = load_ranges(self.folder) if compute.int8 else None
         backbone = classifier.load_for_scoring(compute, self._merge, ranges)
+        return self._with_heads(classifier, backbone).to(compute.device)
+
+    def plain_model(self, classifier: Classifier) -> ClassifierModel:
+        """The same model as transformers has it, in float32 on the CPU: gradients go through it.
+
+        Raises:
+            AdapterError, BaseModelError: the weights do not fit their base.
+        """
+        backbone = classifier.load_backbone()
+        self._merge(backbone)
+        return self._with_heads(classifier, backbone)
+
+    def _with_heads(self, classifier: Classifier, backbone: nn.Module) -> ClassifierModel:
+        from safetensors.torch import load_model
+
         model = classifier.model(backbone, self.manifest.levels)
         if HEADS in self.manifest.files:
             # They are tiny and read by softmax: float32 costs nothing there.
             load_model(model.heads, str(self.folder / HEADS))
-        return model.to(compute.device).eval().requires_grad_(False)
+        return model.eval().requires_grad_(False)
 
     def lexical(self) -> LexicalModel | None:
         """The lexical model, where there is one.

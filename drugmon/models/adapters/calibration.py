@@ -56,6 +56,16 @@ class Calibration:
             scores = scores + self.lexical_weight * lexical
         return softmax(scores).astype(np.float32)
 
+    def mixture(self, target: str, every_aspect: bool) -> Combination:
+        """What judges `target`, in the one form that both ways of judging have.
+
+        `every_aspect` says whether the review has a text for every aspect.
+        """
+        if self.combination and every_aspect:
+            return self.combination
+        own = {target: (1 / self.temperature, self.lexical_weight)}
+        return Combination(own, self.bias, self.offsets)
+
     def decide(self, probabilities: Floats) -> npt.NDArray[np.int8]:
         """Label indices int8 (n,) from calibrated probabilities (n, 3)."""
         return decide(probabilities, self.offsets)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -14,7 +15,7 @@ from drugmon.labels import LABELS
 from drugmon.models.bases.bases import Base
 from drugmon.models.device import Compute
 from drugmon.models.kernels.ranges import Range
-from drugmon.models.tokens.prepared import Prepared
+from drugmon.models.tokens.prepared import Aspects, Prepared
 
 Levels = Mapping[str, Sequence[str]]
 """For each trained target, the label of each of its levels, worst level first."""
@@ -32,6 +33,15 @@ class Tokenizer(Protocol):
 
     def prepare(self, reviews: Sequence[Texts]) -> Prepared:
         """The items that the model reads of `reviews`."""
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """From where to where in a cleaned text each of its tokens stands."""
+
+    def sources(self, aspects: Aspects, target: str) -> npt.NDArray[np.int64]:
+        """Which token of the review stands at each position of the item that judges `target`.
+
+        Tokens are numbered through the three aspects; -1 is none of the review.
+        """
 
 
 class ClassifierModel(nn.Module):
@@ -74,6 +84,10 @@ class Classifier(Protocol):
     @property
     def tokenizer(self) -> Tokenizer:
         """What `prepare` goes through."""
+
+    @property
+    def pad_id(self) -> int:
+        """The token that stands for nothing."""
 
     @property
     def prompt(self) -> str | None:

@@ -61,6 +61,20 @@ class LexicalModel:
             found[target] = (likely - total).astype(np.float32)
         return found
 
+    def occurrences(self, review: Aspects) -> Occurrences:
+        """Where the n-grams of one review stand that the model knows."""
+        _, found = _ngrams([review])
+        texts = np.repeat(np.arange(len(review)), [len(ids) for ids in review])
+        single = np.arange(len(texts))
+        first = np.concatenate([single, np.flatnonzero(texts[:-1] == texts[1:])])
+        last = first + (np.arange(len(first)) >= len(texts))
+        features = _tfidf([review], self.keys, self.idf)
+        known = np.isin(found, self.keys[features.indices])
+        place = np.searchsorted(self.keys[features.indices], found[known])
+        return Occurrences(
+            features.indices, features.data, place, np.stack([first[known], last[known]], axis=1)
+        )
+
     def save(self, folder: Path) -> None:
         """Write `lexical.safetensors` in `folder`."""
         from safetensors.numpy import save_file
@@ -91,6 +105,31 @@ class LexicalModel:
             raise AdapterError(
                 f"{folder / LEXICON} lacks {error}: train the adapter again"
             ) from error
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """The n-grams of one review that the model knows.
+
+    `columns` int (k,) of the weights, ascending, and `values` float32 (k,), their features. Of o
+    occurrences, `ngram` int (o,) says of which of the k, and `tokens` int64 (o, 2) its first
+    and last token, numbered through the aspects.
+    """
+
+    columns: npt.NDArray[np.integer[Any]]
+    values: npt.NDArray[np.float32]
+    ngram: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int64]
+
+    def spread(self, parts: npt.NDArray[np.float64], tokens: int) -> npt.NDArray[np.float64]:
+        """From n-grams' parts (k,) to tokens' (tokens,).
+
+        An n-gram's part goes to its occurrences alike, and to both tokens of a pair alike.
+        """
+        share = parts / np.maximum(np.bincount(self.ngram, minlength=len(parts)), 1)
+        halves = np.repeat(share[self.ngram] / 2, 2)
+        found = np.bincount(self.tokens.ravel(), weights=halves, minlength=tokens)
+        return found.astype(np.float64)
 
 
 def fit_lexical(

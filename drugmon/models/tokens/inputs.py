@@ -107,6 +107,11 @@ class TextTokenizer:
         width = len(ASPECTS)
         return [ids[start : start + width] for start in range(0, len(ids), width)]
 
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """From where to where in a cleaned text each of its tokens stands."""
+        encoding = self._tokenizer.encode(_encodable(text), add_special_tokens=False)
+        return [(int(start), int(end)) for start, end in encoding.offsets]
+
 
 class ReviewTokenizer(TextTokenizer):
     """Turns reviews into `Encoded`, at most `max_length` tokens each."""
@@ -153,6 +158,21 @@ class ReviewTokenizer(TextTokenizer):
             ids += [*tokens[:share], self._last]
             segments += [number] * share + [0]
         return Encoded(np.array(ids, dtype=np.int64), np.array(segments, dtype=np.int8))
+
+    def sources(self, aspects: Sequence[Sequence[int]], target: str) -> npt.NDArray[np.int64]:
+        """Which token stands where in the one item that judges every target; -1 is a special one.
+
+        Tokens are numbered through the three aspects.
+        """
+        del target
+        segments = self.layout(aspects).segments
+        found = np.full(len(segments), -1, np.int64)
+        first = 0
+        for number, ids in enumerate(aspects, start=1):
+            places = np.flatnonzero(segments == number)
+            found[places] = first + np.arange(len(places))
+            first += len(ids)
+        return found
 
     def encode(self, reviews: Sequence[Texts]) -> list[Encoded]:
         """`layout` of the `tokens` of reviews."""

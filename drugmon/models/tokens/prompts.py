@@ -7,7 +7,7 @@ the texts are cut in fair shares. A review with a lone text has overall's prompt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -100,11 +100,26 @@ class PromptTokenizer(TextTokenizer):
             places[row, column] = numbers.setdefault(prompt, len(numbers))
         return Prepared(list(numbers), dict(zip(TARGETS, places.T, strict=True)), tokens)
 
+    def sources(self, aspects: Aspects, target: str) -> npt.NDArray[np.int64]:
+        """Which token stands where in the prompt of `target`; -1 is one of the instruction.
+
+        Tokens are numbered through the three aspects.
+        """
+        ends = np.cumsum([len(ids) for ids in aspects])
+        numbered = [
+            range(end - len(ids), end) for ids, end in zip(aspects, ends.tolist(), strict=True)
+        ]
+        before, after = ([-1] * len(ids) for ids in (self._before, self._after))
+        return np.array([*before, *self._read(numbered, target), *after], np.int64)
+
     def _prompt(self, aspects: Aspects, target: str) -> Ids:
+        return (*self._before, *self._read(aspects, target), *self._after)
+
+    def _read(self, aspects: Aspects, target: str) -> Iterator[int]:
+        """Of the aspects' tokens those that `target`'s prompt has room for."""
         own = [aspects[ASPECTS.index(target)]] if target in ASPECTS else aspects
         shares = share_budget([len(ids) for ids in own], self._room)
-        text = (token for ids, share in zip(own, shares, strict=True) for token in ids[:share])
-        return (*self._before, *text, *self._after)
+        return (token for ids, share in zip(own, shares, strict=True) for token in ids[:share])
 
     def _ids(self, text: str) -> Ids:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)

@@ -1,0 +1,63 @@
+"""What `drugmon explain` prints: the review with its telling words coloured, or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Final
+
+from rich.text import Text
+
+from drugmon.cli.output.terminal import console, print_json, text
+from drugmon.cli.output.verdicts import STYLES
+from drugmon.workflows.explain import Explanation
+
+TOLD: Final = 0.02
+"""Words that move less than so much of probability are left as they are."""
+
+_STRONG: Final = 0.1
+
+
+def print_explanations(explanations: Mapping[str, Explanation], *, as_json: bool) -> None:
+    """Each target's verdict, its review with marked words, and the words that tell most."""
+    if as_json:
+        return print_json({target: asdict(found) for target, found in explanations.items()})
+    screen = console()
+    for target, found in explanations.items():
+        screen.print(
+            f"{target}: {found.label} {found.probability:.0%}, "
+            f"{found.baseline:.0%} where nothing is said"
+        )
+        for field in found.texts:
+            screen.print(_marked(found, field))
+        screen.print(_strongest(found))
+        screen.print()
+    screen.print("bold: towards the label; underlined: against it; points of its probability")
+    return None
+
+
+def _marked(found: Explanation, field: str) -> Text:
+    """The text of a field, its words marked by what they add."""
+    line, end = Text(f"  {field}: ", style="dim"), 0
+    whole = found.texts[field]
+    for word in found.words:
+        if word.field == field:
+            line.append_text(text(whole[end : word.start]))
+            line.append_text(text(word.text, _style(found.label, word.push)))
+            end = word.end
+    return line
+
+
+def _style(label: str, push: float) -> str:
+    if abs(push) < TOLD:
+        return "not dim"
+    if push < 0:
+        return "not dim underline"
+    return f"not dim bold {STYLES[label]}" + (" reverse" if push >= _STRONG else "")
+
+
+def _strongest(found: Explanation) -> str:
+    ranked = found.strongest
+    told = [word for word in (*ranked[:5], *ranked[5:][-3:]) if abs(word.push) >= TOLD]
+    shown = (f"{word.text} {100 * word.push:+.0f}" for word in told)
+    return f"  points: {', '.join(shown) or 'no word moves it by much'}"

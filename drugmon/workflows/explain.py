@@ -1,0 +1,105 @@
+"""Explain: which words of a review moved each verdict to its label, and by how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from drugmon.data.reviews import Texts
+from drugmon.labels import LABELS
+from drugmon.scoring.attribution import Attribution, Attributor, Line
+from drugmon.scoring.words import ReviewWords, words_of
+from drugmon.workflows.predict import Verdict
+
+POINTS: Final = (16, 32, 64)
+"""Gradients along the line: more of them where the parts do not add up yet."""
+
+CLOSE: Final = 0.02
+"""Parts that add up to within so much of probability are close enough to be made to."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a review: where it stands in the cleaned text of `field`, and what it added.
+
+    `push` is in units of probability: .2 means that the label is 20 points likelier by this word.
+    """
+
+    field: str
+    start: int
+    end: int
+    text: str
+    push: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a target's verdict has its label.
+
+    Attributes:
+        probability: the label's calibrated probability, computed in float32.
+        baseline: its probability where nothing is said; `probability - baseline` is what the pushes
+            of all words add up to.
+        words: all words of the review, in reading order.
+        texts: the cleaned text by field, which the words' places are of.
+    """
+
+    target: str
+    label: str
+    probability: float
+    baseline: float
+    words: tuple[Word, ...]
+    texts: Mapping[str, str]
+
+    @property
+    def strongest(self) -> list[Word]:
+        """The words by what they added, largest first, those against the label last."""
+        return sorted(self.words, key=lambda word: -word.push)
+
+
+def explain(
+    review: Texts, verdicts: Mapping[str, Verdict], attributor: Attributor
+) -> dict[str, Explanation]:
+    """Explain the verdicts of one review, by target."""
+    words = words_of(review, attributor.classifier.tokenizer)
+    labels = {target: LABELS.index(verdict.label) for target, verdict in verdicts.items()}
+    return {
+        target: _explanation(words, target, LABELS[labels[target]], attribution)
+        for target, attribution in _attributions(attributor, review, labels).items()
+    }
+
+
+def _attributions(
+    attributor: Attributor, review: Texts, labels: Mapping[str, int]
+) -> dict[str, Attribution]:
+    found: dict[str, Attribution] = {}
+    left = dict(labels)
+    for points in POINTS:
+        found |= attributor.attribute(review, left, Line.gauss(points))
+        left = {target: label for target, label in left.items() if abs(found[target].rest) > CLOSE}
+        if not left:
+            break
+    return {target: found[target] for target in labels}
+
+
+def _explanation(
+    words: ReviewWords, target: str, label: str, attribution: Attribution
+) -> Explanation:
+    pushes = np.bincount(words.owners, attribution.tokens, len(words.spans)).astype(np.float64)
+    # What the integral leaves, a hundredth or two, goes to the words by what they move.
+    size = np.abs(pushes)
+    pushes += attribution.rest * size / max(float(size.sum()), 1e-12)
+    return Explanation(
+        target=target,
+        label=label,
+        probability=attribution.end,
+        baseline=attribution.start,
+        words=tuple(
+            Word(*span, words.texts[span.field][span.start : span.end], float(push))
+            for span, push in zip(words.spans, pushes, strict=True)
+        ),
+        texts=words.texts,
+    )
