@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from drugmon.errors import DrugmonError
+from drugmon.version import __version__
 
 if TYPE_CHECKING:
     from drugmon.workflows.model import Model
@@ -17,14 +18,13 @@ if TYPE_CHECKING:
     from drugmon.workflows.report.report import ReportResult
     from drugmon.workflows.score.score import ScoreResult
 
-__version__ = "0.1.0"
-
 __all__ = [
     "DrugmonError",
     "Model",
     "ReportResult",
     "ScoreResult",
     "Verdict",
+    "__version__",
     "load",
     "predict",
     "report",

@@ -8,7 +8,6 @@ import sys
 
 import click
 
-from drugmon import __version__
 from drugmon.cli.commands.adapters import adapters, doctor
 from drugmon.cli.commands.bases import bases
 from drugmon.cli.commands.experiments import compare, experiment, tune
@@ -17,6 +16,7 @@ from drugmon.cli.commands.nightly import demo, nightly
 from drugmon.cli.commands.report import report
 from drugmon.cli.commands.score import explain, predict, sample, score, show
 from drugmon.cli.commands.train import evaluate, recipes, train
+from drugmon.version import __version__
 
 SETTINGS = {
     "help_option_names": ["-h", "--help"],

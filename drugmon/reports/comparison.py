@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from drugmon import __version__
 from drugmon.labels import LABELS, TARGETS
 from drugmon.reports.pages import environment
 from drugmon.reports.plots.comparison_plots import (
@@ -18,6 +17,7 @@ from drugmon.reports.plots.comparison_plots import (
 )
 from drugmon.statistics.figures import Interval, Quality
 from drugmon.statistics.significance import Difference
+from drugmon.version import __version__
 
 COLUMNS = (
     ("accuracy", "Accuracy"),

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from drugmon import __version__
 from drugmon.labels import LABELS, TARGETS
 from drugmon.reports.pages import environment
 from drugmon.reports.quality_view import quality_view
 from drugmon.statistics.figures import Quality
+from drugmon.version import __version__
 
 METRICS = (
     ("accuracy", "Accuracy"),

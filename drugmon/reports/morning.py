@@ -9,7 +9,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import Final
 
-from drugmon import __version__
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.labels import LABELS
 from drugmon.monitoring.checks.summary import AREAS, Check, Status, Summary
@@ -21,6 +20,7 @@ from drugmon.reports.plots.histogram_plot import histogram_plots
 from drugmon.reports.plots.quality_plot import quality_sections
 from drugmon.reports.plots.share_bars import share_bars
 from drugmon.statistics.reliability import NORMAL_975
+from drugmon.version import __version__
 
 PAGE: Final = "index.html"
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from drugmon import __version__
 from drugmon.data.history.output import Output
 from drugmon.data.history.records import ReportRecord
 from drugmon.data.verdicts.atomic import replacing
@@ -19,6 +18,7 @@ from drugmon.reports.attempts import Attempt
 from drugmon.reports.pages import environment
 from drugmon.reports.plots.trend_charts import AbsentNight, TrendSection, trend_sections
 from drugmon.reports.timeline import Entry, Outcome, interval, timeline
+from drugmon.version import __version__
 
 INDEX: Final = "index.html"
 RECENT: Final = 60

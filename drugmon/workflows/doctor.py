@@ -10,13 +10,13 @@ from functools import partial
 from importlib.metadata import version
 from typing import Final
 
-from drugmon import __version__
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import DrugmonError
 from drugmon.models.adapters.adapter import adapter_folders, open_adapter
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.bases.folders import how_to_get, is_here
 from drugmon.models.bases.known import KNOWN_BASES
+from drugmon.version import __version__
 
 LIBRARIES: Final = (
     "torch",

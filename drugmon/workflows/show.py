@@ -18,7 +18,8 @@ from drugmon.data.selection import Selection
 from drugmon.data.sources import resolve_scored
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
-from drugmon.data.verdicts.scored import TEXTS, files_relation, table_relation
+from drugmon.data.verdicts.relations import files_relation, table_relation
+from drugmon.data.verdicts.scored import TEXTS
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import LABELS, TARGETS
 

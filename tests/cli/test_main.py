@@ -267,7 +267,7 @@ def test_every_end_has_its_line_and_code(
 
 
 def test_version_and_unknown_commands(drugmon: Command) -> None:
-    from drugmon import __version__
+    from drugmon.version import __version__
 
     assert drugmon("--version").out == f"{__version__}\n"
     unknown = drugmon("paint")

@@ -14,13 +14,13 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from drugmon import __version__
 from drugmon.data.duckdb.database import first_line, is_damage
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import home_of, stored_path
 from drugmon.data.queries import Sql, query, statement
 from drugmon.data.verdicts.atomic import sink_errors
 from drugmon.errors import DamagedError, SinkError, SourceError
+from drugmon.version import __version__
 
 SCHEMA: Final = "drugmon"
 LATEST: Final = 2

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import pyarrow.parquet as pq
 
 from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.duckdb.companion import VIEW
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
-from drugmon.data.formats import no_verdicts, read_scored
-from drugmon.data.queries import Sql, path_for_duckdb, statement
+from drugmon.data.formats import no_verdicts
+from drugmon.data.queries import Sql, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
+from drugmon.data.verdicts.relations import files_relation, literal, with_verdicts
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import ASPECTS
 from drugmon.wording import names_told
@@ -40,7 +40,6 @@ FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2199
 """What lies beyond these years is no date of a review: sql/scored.sql has the same."""
 
-_WINDOW: Final = 8192
 _ALL: Final = Sql("true")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -126,13 +125,13 @@ class Scored:
         """
         parts = []
         if since is not None:
-            parts.append(statement("scored_since", moment=_literal(since.isoformat())))
+            parts.append(statement("scored_since", moment=literal(since.isoformat())))
         if until is not None:
-            parts.append(statement("scored_until", moment=_literal(until.isoformat())))
+            parts.append(statement("scored_until", moment=literal(until.isoformat())))
         if spans is not None:
             between = [
                 statement(
-                    "scored_between", since=_literal(a.isoformat()), until=_literal(b.isoformat())
+                    "scored_between", since=literal(a.isoformat()), until=literal(b.isoformat())
                 )
                 for a, b in spans
             ]
@@ -185,38 +184,6 @@ def scored_files(
     return _scored(connection, relation, columns, reading, view=view, name=name, where=where)
 
 
-def files_relation(
-    connection: duckdb.DuckDBPyConnection,
-    sources: Sequence[FileSource],
-    text_format: TextFormat,
-    *,
-    aside: Path,
-    where: str,
-) -> tuple[Sql, Mapping[str, str]]:
-    """All columns of scored files, as a relation and as names with their types.
-
-    Args:
-        connection: where the relation is to be used.
-        sources: the files, one or more.
-        text_format: how those of text are read; they are laid down as Parquet.
-        aside: the folder for these.
-        where: what messages call the files.
-
-    Raises:
-        SourceError: a file cannot be read, or holds no verdicts.
-    """
-    paths = [_as_parquet(source, text_format, aside) for source in sources]
-    relation = Sql(statement("from_parquet", paths=_list(map(path_for_duckdb, paths))))
-    sql = statement("describe_parquet", paths=_list(map(path_for_duckdb, paths)))
-    try:
-        columns = {name: kind for name, kind, *_ in connection.execute(sql).fetchall()}
-    except duckdb.Error as error:
-        raise SourceError(f"{where}: cannot be read: {first_line(error)}") from error
-    if not set(VERDICT_COLUMNS) <= columns.keys():
-        raise no_verdicts(where)
-    return relation, columns
-
-
 def scored_table(
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -231,7 +198,7 @@ def scored_table(
         SourceError: there is no such table, or nothing scored it.
         UsageError: a named column is not there.
     """
-    relation = _with_verdicts(connection, table, where)
+    relation = with_verdicts(connection, table, where)
     reviews = _reviews_of(connection, Relation.find(connection, table, where))
     path = Sql(statement("select_path", relation=relation.path))
     scored = _scored(
@@ -253,46 +220,6 @@ def _reviews_of(connection: duckdb.DuckDBPyConnection, relation: Relation) -> Re
         path = (relation.catalog, relation.schema, relation.name[: -len(VIEW)])
         return Relation.at(connection, path) or relation
     return relation
-
-
-def table_relation(
-    connection: duckdb.DuckDBPyConnection, table: str, where: str
-) -> tuple[Sql, Mapping[str, str]]:
-    """All columns of a scored table, as a relation and as names with their types.
-
-    Raises:
-        SourceError: there is no such table, or nothing scored it.
-    """
-    relation = _with_verdicts(connection, table, where)
-    return Sql(statement("select_path", relation=relation.path)), relation.columns
-
-
-def _with_verdicts(connection: duckdb.DuckDBPyConnection, table: str, where: str) -> Relation:
-    """The table itself, or the view that joins it with its companion."""
-    relation = Relation.find(connection, table, where)
-    if set(VERDICT_COLUMNS) <= relation.columns.keys():
-        return relation
-    joined = Relation.at(connection, relation.sibling(VIEW))
-    if joined is None or not set(VERDICT_COLUMNS) <= joined.columns.keys():
-        raise no_verdicts(where)
-    return joined
-
-
-def _as_parquet(source: FileSource, text_format: TextFormat, aside: Path) -> Path:
-    if source.format == "parquet":
-        return source.path
-    path = aside / f"{len(list(aside.iterdir()))}.parquet"
-    writer = None
-    try:
-        for table in read_scored(source, text_format, _WINDOW):
-            writer = writer or pq.ParquetWriter(path, table.schema, compression="lz4")
-            writer.write_table(table.cast(writer.schema))
-    finally:
-        if writer is not None:
-            writer.close()
-    if writer is None:  # a header and no rows: a night without reviews
-        pq.write_table(VERDICT_SCHEMA.empty_table(), path)
-    return path
 
 
 def _scored(
@@ -381,12 +308,3 @@ def _by_columns(
         else:
             raise UsageError(f"--by {name}: {where} has no such column; it has {names_told(own)}")
     return chosen
-
-
-def _list(texts: Any) -> Sql:
-    return Sql(f"[{', '.join(_literal(text) for text in texts)}]")
-
-
-def _literal(text: str) -> Sql:
-    """Text as SQL: a view takes no bound values."""
-    return Sql("'" + text.replace("'", "''") + "'")

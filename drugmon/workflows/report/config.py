@@ -185,18 +185,9 @@ def report_config(
         fail_on: the areas that decide the status; None for what the gate's file says.
         gate: a TOML file of thresholds; None for the packaged ones.
         adapter: as in `ReportConfig`.
-        table: as the others down to `grading`, one of `ScoredSource`.
-        columns: likewise.
-        text_format: likewise.
-        date_column: likewise.
-        by: likewise.
-        history: likewise.
-        lock_timeout: likewise.
-        grading: likewise.
-        out: as the others down to `evidently`, one of `Pages`.
-        name: likewise.
-        keep: likewise.
-        evidently: likewise.
+        table, columns, text_format, date_column, by, history, lock_timeout, grading: of
+            `ScoredSource`.
+        out, name, keep, evidently: those of `Pages`.
         scored: `Scoring.runs`.
         failures: `Scoring.failures`.
         now: as in `ReportConfig`.

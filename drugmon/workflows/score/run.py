@@ -12,7 +12,6 @@ from typing import Final, Self
 
 import pyarrow as pa
 
-from drugmon import __version__
 from drugmon.data.history.files import sound_history
 from drugmon.data.history.output import Output
 from drugmon.data.history.records import RunRecord
@@ -25,6 +24,7 @@ from drugmon.errors import BusyError, SourceError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.manifest import Manifest
 from drugmon.scoring.scorer import Plan, Scorer, Tally
+from drugmon.version import __version__
 from drugmon.workflows.score.compute import LazyEngine
 from drugmon.workflows.score.fresh_rows import RunNumbers
 

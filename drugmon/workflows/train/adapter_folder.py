@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from drugmon import __version__
 from drugmon.labels import LABELS
 from drugmon.models.adapters.adapter import Adapter, folder_digests
 from drugmon.models.adapters.calibration import Calibration
@@ -24,6 +23,7 @@ from drugmon.monitoring.profiles.profile import write_profile
 from drugmon.reports.card import render_card
 from drugmon.statistics.figures import Quality
 from drugmon.training.reviews.seen import write_seen
+from drugmon.version import __version__
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.fitted import Models
 from drugmon.workflows.train.held_out import HeldOut, Measured
