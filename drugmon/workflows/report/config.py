@@ -176,38 +176,22 @@ def report_config(
     """Make the configuration from the words that a command line or a settings file has.
 
     Args:
-        source: `ScoredSource.path`.
-        reference: `adapter`, `previous:N`, or the path of scored reviews.
-        since: the first day or time of the window, ISO 8601; read in UTC where it has no zone.
-        until: the first day or time behind the window.
-        last: the window's length up to now, such as `7d`, `36h` or `2w`.
-        run: the id of a score run whose rows are meant, or `last`.
-        fail_on: the areas that decide the status; None for what the gate's file says.
-        gate: a TOML file of thresholds; None for the packaged ones.
-        adapter: as in `ReportConfig`.
-        table, columns, text_format, date_column, by, history, lock_timeout, grading: of
+        source, table, columns, text_format, date_column, by, history, lock_timeout, grading: of
             `ScoredSource`.
-        out, name, keep, evidently: those of `Pages`.
-        scored: `Scoring.runs`.
-        failures: `Scoring.failures`.
-        now: as in `ReportConfig`.
+        reference: `adapter`, `previous:N`, or the path of scored reviews.
+        since, until, last, run: the window, as `ask_window` takes it.
+        gate, fail_on: as `read_gate` takes them.
+        adapter, now: as in `ReportConfig`.
+        out, name, keep, evidently: of `Pages`.
+        scored, failures: `runs` and `failures` of `Scoring`.
 
     Raises:
         UsageError: an option cannot be, or two of them exclude each other.
         SettingsError: the gate's file will not do.
     """
+    described = (table, columns or {}, text_format, date_column, by, history, lock_timeout)
     return ReportConfig(
-        source=ScoredSource(
-            source,
-            table,
-            columns or {},
-            text_format,
-            date_column,
-            by,
-            history,
-            lock_timeout,
-            grading or GradingChoice(),
-        ),
+        source=ScoredSource(source, *described, grading or GradingChoice()),
         window=ask_window(since, until, last, run),
         reference=parse_reference(reference) if isinstance(reference, str) else reference,
         adapter=adapter,

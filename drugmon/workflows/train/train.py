@@ -101,14 +101,7 @@ def train(
     with locked(work):
         _refuse_existing(config.out)  # another process may have made it meanwhile
         fit = Fit(
-            recipe,
-            base,
-            gathered.targets,
-            work,
-            config.engine,
-            on_progress,
-            warn,
-            gathered.help,
+            recipe, base, gathered.targets, work, config.engine, on_progress, warn, gathered.help
         )
         rehearse(fit, work / "rehearsal")
         measure = measure_in_turns if recipe.split.folds else measure_once
