@@ -31,6 +31,7 @@ class Outcome(StrEnum):
     FAIL = "fail"
     UNJUDGED = "unjudged"
     UNCLEAR = "unclear"
+    BASELINE = "baseline taken"
     NO_REPORT = "no report"
     NOT_ENDED = "not ended"
     MISSING = "did not run"
@@ -40,7 +41,12 @@ class Outcome(StrEnum):
         """How it is coloured."""
         if self in (Outcome.NO_REPORT, Outcome.MISSING):
             return Status.FAIL
-        return Status.UNJUDGED if self is Outcome.NOT_ENDED else Status(self)
+        return Status.UNJUDGED if self in (Outcome.NOT_ENDED, Outcome.BASELINE) else Status(self)
+
+    @classmethod
+    def of(cls, status: str) -> Outcome:
+        """The outcome of a report that came to `status`."""
+        return cls(Status(status).words)
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def _of_report(report: ReportRecord) -> Entry:
     when = report.created_at.astimezone(UTC)
     return Entry(
         when,
-        Outcome(report.status),
+        Outcome.of(report.status),
         when,
         rows=report.rows,
         reasons=tuple(report.reasons),
@@ -134,7 +140,7 @@ def _with_attempt(entry: Entry, attempt: Attempt) -> Entry:
 def _of_attempt(attempt: Attempt) -> Entry:
     reasons = attempt.failures
     if attempt.status is not None:
-        outcome = Outcome(attempt.status)
+        outcome = Outcome.of(attempt.status)
     elif attempt.ended is not None:
         outcome = Outcome.NO_REPORT
     else:

@@ -24,7 +24,7 @@ STYLES: Final = {
 
 
 def print_report(result: ReportResult, *, as_json: bool, quiet: bool, explain: bool) -> None:
-    """The status and why; its last line begins with `drugmon report: pass`, `warn` or `fail`."""
+    """The status and why; its last line begins with `drugmon report: ` and the status."""
     summary = result.summary
     if as_json:
         return print_json({**summary.to_dict(), "page": str(result.page)})

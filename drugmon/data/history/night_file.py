@@ -17,7 +17,7 @@ from drugmon.data.history.database import path_from
 from drugmon.data.history.output import Output
 from drugmon.data.history.records import ReportRecord
 
-STATUSES: Final = frozenset({"unjudged", "pass", "warn", "fail"})
+STATUSES: Final = frozenset({"unjudged", "baseline-taken", "pass", "warn", "fail"})
 
 
 def write_night(record: ReportRecord, path: Path, out: Path) -> None:

@@ -33,14 +33,26 @@ HELD_OUT: Final = "held-out reviews"
 class Status(StrEnum):
     """What a check or a report came to, from best to worst.
 
-    A check is `unclear` where its effect is large enough for a warning, but may be chance.
+    A check is `unclear` where its effect is large enough for a warning, but may be chance. A report
+    is `baseline-taken` where its rows are what later ones compare with, and none came before.
     """
 
     UNJUDGED = "unjudged"
+    BASELINE = "baseline-taken"
     PASS = "pass"
     UNCLEAR = "unclear"
     WARN = "warn"
     FAIL = "fail"
+
+    @property
+    def words(self) -> str:
+        """How people read it."""
+        return self.replace("-", " ")
+
+    @property
+    def tone(self) -> Status:
+        """How it is coloured: what was not judged is grey, whatever the reason."""
+        return Status.UNJUDGED if self is Status.BASELINE else self
 
 
 @dataclass(frozen=True)
@@ -302,11 +314,14 @@ def worst(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=list(Status).index, default=Status.UNJUDGED)
 
 
-def verdict(checks: Sequence[Check], watched: Sequence[str]) -> Status:
+def verdict(
+    checks: Sequence[Check], watched: Sequence[str], *, baseline: bool = False
+) -> Status:
     """The status of a report: that of its worst check in a watched area.
 
     Where verdicts are watched and none of them could be judged, a night that ran in time is no
-    reason to say that it passes: it is `unjudged`.
+    reason to say that it passes: it is `unjudged`. Nor is it where there was nothing to compare
+    with, as these rows are the `baseline`.
     """
     statuses = {
         area: worst([check.status for check in checks if check.area == area]) for area in watched
@@ -314,6 +329,8 @@ def verdict(checks: Sequence[Check], watched: Sequence[str]) -> Status:
     status = worst(list(statuses.values()))
     if status is Status.UNCLEAR:
         status = Status.PASS
+    if baseline and status in (Status.PASS, Status.UNJUDGED):
+        return Status.BASELINE
     about_verdicts = [found for area, found in statuses.items() if area in ABOUT_VERDICTS]
     if status is Status.PASS and about_verdicts and worst(about_verdicts) is Status.UNJUDGED:
         return Status.UNJUDGED

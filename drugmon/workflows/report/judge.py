@@ -70,15 +70,18 @@ def _summarised(
     volume_finding, expected = volume(current.counted.profile.n, earlier, gate)
     before = [*failures(config.scoring.failures), _freshness(config, current, now), volume_finding]
     aspects = _aspects(config, current)
+    is_baseline = isinstance(reference, Missing) and reference.baseline
+    # A baseline is not held against the reviews that the adapter was tried on.
+    held_out = {} if is_baseline else current.held_out
     compared = compare(
-        current.counted, side, gate, aspects=aspects, held_out=current.held_out, before=before
+        current.counted, side, gate, aspects=aspects, held_out=held_out, before=before
     )
     summary = Summary(
         run_id=uuid.uuid4().hex[:12],
         created_at=now,
         source=name,
         adapter=current.identity,
-        status=verdict(compared.checks, gate.fail_on),
+        status=verdict(compared.checks, gate.fail_on, baseline=is_baseline),
         watched=gate.fail_on,
         alpha=gate.alpha,
         min_reviews=gate.min_reviews,
@@ -179,6 +182,8 @@ def _left_out(
         yield current.lacks_adapter
     if isinstance(reference, Missing):
         yield f"Nothing is compared: {reference.why}."
+        if reference.baseline:
+            yield "Baseline taken: the next reports of this source compare with these reviews."
     yield from counted.about_ratings
     if counted.undated and date_column:
         yield (

@@ -36,9 +36,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Missing:
-    """Nothing to compare with; `why` is the end of a sentence."""
+    """Nothing to compare with; `why` is the end of a sentence.
+
+    `baseline` says that the judged rows are the first of their source: later ones compare with
+    them.
+    """
 
     why: str
+    baseline: bool = False
 
 
 def find_reference(config: ReportConfig, source: Source, current: CurrentSide) -> Found | Missing:
@@ -113,7 +118,10 @@ def _of_runs(
     runs = runs_before(past, window, of_window, count)
     ids = tuple(dict.fromkeys(record.run_id for record in runs))
     if not ids:
-        return Missing("the history knows of no run of this source before those judged here")
+        return Missing(
+            "the history knows of no run of this source before those judged here",
+            baseline=bool(of_window and current.counted.profile.n),
+        )
     name = f"the {len(ids)} runs before" if len(ids) > 1 else f"run {ids[0]}"
     # The window may be wider than its runs: none of its rows is compared with itself.
     rows = source.all_rows.window("drugmon_reference", spans=spans_of(runs), without=current.rows)

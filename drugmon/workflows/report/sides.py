@@ -212,12 +212,16 @@ def find_current(
 
 
 def _window(config: ReportConfig, source: Source, now: datetime) -> Window:
-    """The window asked for; where it is compared with runs before, the last run's rows."""
+    """The window asked for; where it is compared with runs before, the last run's rows.
+
+    That is the last one that scored: after it others may have found nothing new.
+    """
     runs = source.past.runs
     by_scoring = config.source.date_column is None
     window = find_window(config.window, now, runs, by_scoring=by_scoring)
     if window.everything and isinstance(config.reference, Previous) and runs:
-        return Window(runs=find_run(LAST_RUN, runs))
+        scored = [run for run in runs if run.scored]
+        return Window(runs=find_run(LAST_RUN, scored or runs))
     return window
 
 
