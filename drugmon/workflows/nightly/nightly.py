@@ -81,6 +81,13 @@ class _Night:
         began, config = time.monotonic(), self._config
         names = tuple(task.name for task in config.tasks)
         state = NightState(config.state / f"{config.name}.night.json", datetime.now(UTC), names)
+        if state.set_aside:
+            _log.warning(
+                "%s.night.json was none that a night leaves and is now %s; the reports cover all "
+                "rows, as on a first night",
+                config.name,
+                state.set_aside,
+            )
         if state.unfinished:
             _log.warning("going on with the night of %s, which was cut off", state.unfinished)
         _log.info("night begins: %s", ", ".join(names))

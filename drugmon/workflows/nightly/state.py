@@ -8,14 +8,15 @@ day reports the day again instead of nothing.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+import os
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
-from drugmon.data.verdicts.atomic import replacing
+import msgspec
+
+from drugmon.data.verdicts.atomic import replacing, sink_errors
+from drugmon.data.verdicts.scored import FIRST_YEAR, LAST_YEAR
 from drugmon.errors import SettingsError
 from drugmon.monitoring.checks.summary import Status
 
@@ -35,8 +36,17 @@ class Window:
     day: str
     since: str | None
     page: str | None = None
-    status: str | None = None
+    status: Status | None = None
     rows: int | None = None
+
+
+@dataclass(frozen=True)
+class _State:
+    """The file: whether the night ended, when it began, and the windows by source."""
+
+    finished: bool
+    began: str | None
+    windows: dict[str, Window]
 
 
 class NightState:
@@ -44,21 +54,22 @@ class NightState:
 
     Args:
         path: the file; its folder exists. `unfinished` then tells when a killed night began, if
-            one did.
+            one did, and `set_aside` where an odd file went, if it was none that a night leaves.
         now: when this night begins, with a time zone.
         names: the sources of the job.
 
     Raises:
-        SettingsError: the file is damaged.
+        SettingsError: the file is there and cannot be read.
         SinkError: it cannot be written.
     """
 
     def __init__(self, path: Path, now: datetime, names: tuple[str, ...]) -> None:
         self._path, self._day = path, now.astimezone().date().isoformat()
-        earlier = _read(path)
-        self.unfinished: str | None = None if earlier["finished"] else earlier["began"]
+        self.set_aside: Path | None = None
+        earlier = self._earlier(now)
+        self.unfinished: str | None = None if earlier.finished else earlier.began
         self._began = self.unfinished or now.isoformat(timespec="seconds")
-        self._windows = {name: self._open(earlier["windows"].get(name), now) for name in names}
+        self._windows = {name: self._open(earlier.windows.get(name), now) for name in names}
         self._write(finished=False)
 
     def since(self, name: str) -> str | None:
@@ -70,7 +81,7 @@ class NightState:
         window = self._windows[name]
         if not self.unfinished or window.page is None:
             return None
-        return Path(window.page), Status(window.status or Status.UNJUDGED), window.rows
+        return Path(window.page), window.status or Status.UNJUDGED, window.rows
 
     def report(self, name: str, page: Path, status: Status, rows: int) -> None:
         """Keep that a source was reported."""
@@ -82,10 +93,21 @@ class NightState:
         """Keep that the night has ended, well or not: the next start is a new one."""
         self._write(finished=True)
 
-    def _open(self, earlier: Mapping[str, Any] | None, now: datetime) -> Window:
-        if earlier is None:
+    def _earlier(self, now: datetime) -> _State:
+        """What the last night left; what no night leaves is set aside, as nothing goes by it."""
+        try:
+            return _read(self._path)
+        except OSError as error:
+            raise SettingsError(f"{self._path}: cannot be read ({error.strerror})") from error
+        except ValueError:
+            aside = f"{self._path.name}.damaged-{now:%Y%m%dT%H%M%S}-{os.getpid()}"
+            with sink_errors(self._path):
+                self.set_aside = self._path.rename(self._path.with_name(aside))
+        return _State(finished=True, began=None, windows={})
+
+    def _open(self, window: Window | None, now: datetime) -> Window:
+        if window is None:
             return Window(self._day, None)
-        window = Window(**earlier)
         if window.day == self._day:
             # What a finished night of today reported is reported again.
             return window if self.unfinished else replace(window, page=None, status=None, rows=None)
@@ -94,21 +116,38 @@ class NightState:
         return Window(self._day, now.isoformat())
 
     def _write(self, *, finished: bool) -> None:
-        windows = {name: asdict(window) for name, window in self._windows.items()}
-        whole = {"finished": finished, "began": self._began, "windows": windows}
+        state = _State(finished=finished, began=self._began, windows=self._windows)
         with replacing(self._path) as temporary:
-            temporary.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+            temporary.write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _State:
+    """What the last night left.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is there, and no night left it.
+    """
     if not path.exists():
-        return {"finished": True, "began": None, "windows": {}}
+        return _State(finished=True, began=None, windows={})
     try:
-        whole: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for window in whole["windows"].values():
-            Window(**window)
-        return {name: whole[name] for name in ("finished", "began", "windows")}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise SettingsError(
-            f"{path}: not what a night left behind; remove it, and the next report covers all rows"
-        ) from error
+        state = msgspec.json.decode(path.read_bytes(), type=_State)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    for moment in (state.began, *(window.since for window in state.windows.values())):
+        if moment is not None:
+            _check_moment(moment)
+    for window in state.windows.values():
+        date.fromisoformat(window.day)
+        if (window.rows or 0) < 0 or "\0" in (window.page or ""):
+            raise ValueError("its rows or its page cannot be")
+    if not state.finished and state.began is None:
+        raise ValueError("a night that did not end began at no time")
+    return state
+
+
+def _check_moment(text: str) -> None:
+    """Raises ValueError where it is no time with a zone within the years that a report knows."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not FIRST_YEAR < moment.year < LAST_YEAR:
+        raise ValueError("a time without a zone, or of another age")

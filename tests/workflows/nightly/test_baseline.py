@@ -114,3 +114,19 @@ def test_with_the_adapters_reference_foreign_reviews_fail_at_once(
     settings = first.settings.read_text().replace("previous:7", "adapter")
     first.settings.write_text(settings)
     assert drugmon("nightly", first.settings).code == 4
+
+
+def test_an_odd_state_is_told_and_the_night_is_a_first_one(
+    drugmon: Command, first: FirstContact
+) -> None:
+    first.deliver(150)
+    state = first.folder / ".drugmon" / "job.night.json"
+    state.parent.mkdir()
+    state.write_text('{"finished": true, "began": null, "windows": {"posts": {"day": 5}}}')
+    done = drugmon("nightly", first.settings)
+    assert done.code == 0, done.err
+    (aside,) = first.folder.glob(".drugmon/job.night.json.damaged-*")
+    assert (
+        f"job.night.json was none that a night leaves and is now {aside}; the reports cover all "
+        "rows, as on a first night" in done.err
+    )

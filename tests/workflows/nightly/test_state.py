@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -76,10 +77,61 @@ def test_a_source_whose_report_failed_stays_owed(tmp_path: Path) -> None:
     assert begin(tmp_path, NIGHT + 3 * DAY).since("b") == (NIGHT + DAY).isoformat()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"finished": true, "began": null, "windows": 3}'])
-def test_a_damaged_file_is_told_with_the_remedy(tmp_path: Path, text: str) -> None:
-    (tmp_path / "night.json").write_text(text)
-    with pytest.raises(
-        SettingsError, match=r"night\.json: not what a night left behind; remove it"
-    ):
+def state_with(**window: object) -> str:
+    whole = {"day": "2026-01-09", "since": None, "page": "/a.html", "status": "warn", "rows": 5}
+    windows = {"a": whole | window}
+    return json.dumps({"finished": False, "began": NIGHT.isoformat(), "windows": windows})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"finished": true, "began": null, "windows": 3}',
+        '{"finished": true, "began": null, "windows": {"a": null}}',
+        '{"finished": true, "began": null, "windows": {"a": {}}}',
+        '{"finished": "no", "began": null, "windows": {}}',
+        '{"finished": false, "began": 7, "windows": {}}',
+        '{"finished": false, "began": "yesterday", "windows": {}}',
+        '{"finished": false, "began": null, "windows": {}}',
+        state_with(day=20260109),
+        state_with(day="the day before"),
+        state_with(since=7),
+        state_with(since="yesterday"),
+        state_with(since="2026-01-09T12:00:00"),
+        state_with(since="0001-01-01T00:00:00+00:00"),
+        state_with(since="9999-12-31T23:59:59-12:00"),
+        state_with(page=["/a.html"]),
+        state_with(page="/a\0.html"),
+        state_with(status="odd"),
+        state_with(status=3),
+        state_with(rows="5"),
+        state_with(rows=-5),
+        state_with(rows=1e300),
+        state_with(rows=True),
+    ],
+)
+def test_an_odd_file_is_set_aside_and_the_night_goes_on(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "night.json"
+    path.write_text(text)
+    state = begin(tmp_path, NIGHT + timedelta(hours=1))
+    assert state.set_aside is not None and state.set_aside.read_text() == text
+    assert state.set_aside.name.startswith("night.json.damaged-2026")
+    assert (state.unfinished, state.since("a"), state.reported("a")) == (None, None, None)
+    again = begin(tmp_path, NIGHT + timedelta(hours=2))
+    assert (again.set_aside, again.unfinished) == (None, (NIGHT + timedelta(hours=1)).isoformat())
+
+
+def test_what_a_night_leaves_is_not_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "night.json").write_text(state_with(of_a_later_version=1))
+    state = begin(tmp_path, NIGHT)
+    assert (state.set_aside, state.unfinished) == (None, NIGHT.isoformat())
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "night.json").mkdir()
+    with pytest.raises(SettingsError, match=r"night\.json: cannot be read \(Is a directory\)"):
         begin(tmp_path, NIGHT)
