@@ -12,7 +12,7 @@ from drugmon.cli.commands.adapters import adapters, doctor
 from drugmon.cli.commands.bases import bases
 from drugmon.cli.commands.experiments import compare, experiment, tune
 from drugmon.cli.commands.history import history
-from drugmon.cli.commands.nightly import demo, nightly
+from drugmon.cli.commands.nightly import demo, init, nightly
 from drugmon.cli.commands.report import report
 from drugmon.cli.commands.score import explain, predict, sample, score, show
 from drugmon.cli.commands.train import evaluate, recipes, train
@@ -57,6 +57,7 @@ def cli() -> None:
 for command in (
     score,
     report,
+    init,
     nightly,
     history,
     show,

@@ -110,7 +110,9 @@ def render_page(summary: Summary, analysts: Sequence[AnalystPage] = ()) -> str:
 
 def _title(summary: Summary) -> str:
     when = summary.created_at.astimezone(UTC)
-    return f"{summary.status.words.upper()}: {summary.source}, {when:%Y-%m-%d}, run {summary.run_id}"
+    return (
+        f"{summary.status.words.upper()}: {summary.source}, {when:%Y-%m-%d}, run {summary.run_id}"
+    )
 
 
 def _area(name: str, summary: Summary) -> Area:

@@ -1,4 +1,4 @@
-"""The commands of the nightly job: nightly, and demo, which shows a month of nights."""
+"""The commands of the nightly job: init, nightly, and demo, which shows a month of nights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,52 @@ from typing import Any
 
 import click
 
-from drugmon.cli.options import adapter_option, engine_config, engine_options, output_options
+from drugmon.cli.options import (
+    adapter_option,
+    engine_config,
+    engine_options,
+    output_options,
+    source_options,
+)
+
+
+@click.command()
+@click.argument("source")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("nightly.toml"),
+    help="Where the settings go; a file that is there is left alone.",
+)
+@adapter_option
+@click.option("--table", metavar="NAME", help="The table or view of a DuckDB database.")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    metavar="SECONDS",
+    help="How long to wait for a database that another process has open.",
+)
+@source_options
+@output_options
+def init(as_json: bool, quiet: bool, **options: Any) -> None:
+    """Look at a source of reviews, tell what it holds, and write settings for a nightly job.
+
+    SOURCE is a file, a glob, a folder, or a DuckDB database with --table. It is read and not
+    changed. Of its texts nothing is told but counts. The first night takes a baseline, with which
+    the next ones are compared.
+
+    \b
+    Example:
+      drugmon init reviews.parquet
+      drugmon nightly nightly.toml --check
+    """
+    from drugmon.cli.output.init import print_init
+    from drugmon.cli.output.terminal import warn
+    from drugmon.workflows.init import InitConfig
+    from drugmon.workflows.init import init as run
+
+    print_init(run(InitConfig(**options), warn=warn), as_json=as_json, quiet=quiet)
 
 
 @click.command()

@@ -86,7 +86,9 @@ def _nights_table(nights: Sequence[ReportRecord]) -> Table:
     table = Table("night, UTC", "verdict", "reviews", "why", header_style="bold", box=SIMPLE_HEAD)
     table.columns[2].justify = "right"
     for night in reversed(nights):
-        status = text(night.status.replace("-", " ").upper(), STATUS_STYLES.get(night.status, "dim"))
+        status = text(
+            night.status.replace("-", " ").upper(), STATUS_STYLES.get(night.status, "dim")
+        )
         reasons = night.reasons
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         why = text(f"{reasons[0]}{more}" if reasons else "")

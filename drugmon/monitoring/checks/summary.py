@@ -314,9 +314,7 @@ def worst(statuses: Sequence[Status]) -> Status:
     return max(statuses, key=list(Status).index, default=Status.UNJUDGED)
 
 
-def verdict(
-    checks: Sequence[Check], watched: Sequence[str], *, baseline: bool = False
-) -> Status:
+def verdict(checks: Sequence[Check], watched: Sequence[str], *, baseline: bool = False) -> Status:
     """The status of a report: that of its worst check in a watched area.
 
     Where verdicts are watched and none of them could be judged, a night that ran in time is no

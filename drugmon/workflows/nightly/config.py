@@ -124,9 +124,12 @@ def _check_notify(table: Mapping[str, Any], path: Path) -> None:
 
 
 def _path(folder: Path, written: str) -> Path:
-    """Raises SettingsError where the home that `~` or `~name` means is not known."""
+    """Raises SettingsError where the home that `~` or `~name` means is not known.
+
+    A file called `~x` is written `./~x`, as in a shell.
+    """
     try:
-        return folder / Path(written).expanduser()
+        return folder / (Path(written).expanduser() if written.startswith("~") else written)
     except RuntimeError as error:
         raise SettingsError(f"{written}: no home folder is known for it; write it out") from error
 

@@ -45,12 +45,12 @@ class _LogFile(RotatingFileHandler):
 
 
 @contextmanager
-def log_file(config: Log, folder: Path) -> Iterator[None]:
+def log_file(config: Log, path: Path) -> Iterator[None]:
     """Write what the night says to the log file, too.
 
     Args:
-        config: which file, and when it is rotated.
-        folder: what a relative path is relative to.
+        config: whether there is a file, and when it is rotated.
+        path: the file.
 
     Raises:
         SinkError: the file cannot be written.
@@ -60,7 +60,6 @@ def log_file(config: Log, folder: Path) -> Iterator[None]:
     if not config.file:
         yield
         return
-    path = folder / Path(config.file).expanduser()
     with sink_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = _LogFile(

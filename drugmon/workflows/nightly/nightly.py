@@ -46,7 +46,8 @@ def nightly(
     """
     lock = config.state / f"{config.name}.lock"
     busy = f"the job {config.name} is running; wait for it, or let job.lock_wait be longer"
-    with lock_file(lock, config.job.lock_wait, busy), log_file(config.log, config.folder):
+    log = config.path(config.log.file)
+    with lock_file(lock, config.job.lock_wait, busy), log_file(config.log, log):
         attempts = NightAttempts(config)
         attempts.begin()
         try:

@@ -71,8 +71,9 @@ def test_a_first_night_takes_the_baseline_and_the_next_compares_with_it(
     first.deliver(150)
     done = drugmon("nightly", first.settings)
     assert done.code == 0, done.err
-    assert "drugmon nightly: ok sources=1 failed=0 scored=150 reused=0 gate=baseline-taken " in (
-        done.out.splitlines()[-1]
+    assert (
+        "drugmon nightly: ok sources=1 failed=0 scored=150 reused=0 gate=baseline-taken "
+        in (done.out.splitlines()[-1])
     )
     page = first.page
     assert "<title>BASELINE TAKEN: posts" in page

@@ -16,6 +16,7 @@ from drugmon.data.sources import resolve_source
 from drugmon.errors import SettingsError
 from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.night_report import scored_source
+from drugmon.workflows.nightly.nightly import nightly
 from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
 from drugmon.workflows.score.score import ScoreConfig
 
@@ -231,3 +232,15 @@ def test_home_folders_are_meant_where_they_are_written(
     assert config.state == Path("/home/nobody/state")
     with pytest.raises(SettingsError, match="no home folder is known for it; write it out"):
         load(tmp_path, '[[source]]\nsource = "~no-such-user-here/r.csv"')
+
+
+def test_a_file_called_like_a_home_is_written_with_its_folder(tmp_path: Path) -> None:
+    (task,) = load(tmp_path, '[[source]]\nsource = "./~r.csv"\nout = "./~out/"').tasks
+    assert (task.score.source, task.score.out) == (f"{tmp_path}/~r.csv", f"{tmp_path}/~out/")
+
+
+def test_a_log_in_a_home_that_is_not_known_is_no_bug(tmp_path: Path) -> None:
+    more = '[log]\nfile = "~no-such-user-here/n.log"'
+    config = load(tmp_path, f'[[source]]\nsource = "r.csv"\n{more}')
+    with pytest.raises(SettingsError, match=r"~no-such-user-here/n\.log: no home folder is known"):
+        nightly(config, log_bug=lambda: "bug.log")

@@ -1,0 +1,277 @@
+"""What a source of reviews holds, in counts: nothing of a text, an id or a name is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import pyarrow as pa
+
+from drugmon.data.columns import FIELDS, ColumnMap, resolve_columns, texts_of
+from drugmon.data.duckdb.database import connect, in_memory
+from drugmon.data.duckdb.relation import Relation
+from drugmon.data.duckdb.snapshot import text_columns
+from drugmon.data.formats import open_reader, read_windows
+from drugmon.data.formats.parquet import ArrowRows
+from drugmon.data.language import LanguageHint
+from drugmon.data.queries import Sql, statement
+from drugmon.data.reviews import Rows, Texts, clean
+from drugmon.data.sources import FileSource
+from drugmon.data.textformat import TextFormat
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.grading import ENOUGH_RATINGS, TEN, RatingScale, doubt, rating_of
+
+_WINDOW_ROWS: Final = 8192
+_LANGUAGE_TEXTS: Final = 2000
+"""Reviews by which the language is told."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """How many rows have an id, and how many of those have one that an earlier row has."""
+
+    filled: int
+    repeated: int
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """How many numbers there are, from where to where, and how many cells hold something else."""
+
+    count: int
+    low: float
+    high: float
+    unreadable: int
+
+    @property
+    def scale(self) -> RatingScale | None:
+        """What they look like; None where they fit no usual scale, or there are too few to tell."""
+        if self.count < ENOUGH_RATINGS:
+            return None
+        likely = doubt(self.low, self.high, self.count, TEN)
+        inside = TEN.low <= self.low and self.high <= TEN.high
+        return likely or (TEN if inside else None)
+
+
+@dataclass(frozen=True)
+class Dates:
+    """How many cells are dates, the first and the last of them, and how many are something else."""
+
+    count: int
+    first: datetime | None
+    last: datetime | None
+    unreadable: int
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found in one source.
+
+    Attributes:
+        rows: of all files.
+        columns: which column holds what; of several files, in the first.
+        unread: the names of the other columns.
+        other_columns: files whose columns are called otherwise than those of the first.
+        without_text: rows that have no text, and get no verdict.
+        repeated: rows with the same texts as an earlier one.
+        ids: None, as the next two, where no column is called so.
+        language: what the texts are written in; None where that cannot be told.
+    """
+
+    rows: int
+    columns: ColumnMap
+    unread: tuple[str, ...]
+    other_columns: int
+    without_text: int
+    repeated: int
+    ids: Ids | None
+    ratings: Ratings | None
+    dates: Dates | None
+    language: str | None
+
+
+def survey_file(
+    survey: Surveyor, source: FileSource, overrides: Mapping[str, str], text_format: TextFormat
+) -> None:
+    """Read a file of reviews to its end.
+
+    Raises:
+        SourceError: it cannot be read, or has no text column.
+        UsageError: an override names no field or no column.
+    """
+    with open_reader(source, text_format) as reader:
+        columns = resolve_columns(reader.columns, overrides, reader.where)
+        survey.begin(columns, reader.columns)
+        for window in read_windows(reader, columns, _WINDOW_ROWS):
+            survey.add(window.rows, window.texts)
+
+
+def survey_table(
+    survey: Surveyor,
+    database: Path,
+    table: str,
+    overrides: Mapping[str, str],
+    lock_timeout: float,
+) -> None:
+    """Read the columns of a table that drugmon knows; the database is locked for writers meanwhile.
+
+    Raises:
+        SourceError: the database or the table cannot be read, or has no text column.
+        UsageError: an override names no field or no column.
+        BusyError: another process did not close the database in time.
+    """
+    where = f"{database}, table {table}"
+    with connect(database, read_only=True, lock_timeout=lock_timeout) as connection:
+        relation = Relation.find(connection, table, where)
+        own = [name for name in relation.columns if name not in VERDICT_COLUMNS]
+        text_columns(relation, overrides, where)
+        columns = resolve_columns(own, overrides, where)
+        survey.begin(columns, own)
+        read = [name for name in own if name in _names_of(columns)]
+        sql = statement("select_columns", relation=relation.path, columns=read)
+        start = 0
+        for batch in connection.sql(sql).to_arrow_reader(_WINDOW_ROWS):
+            rows = ArrowRows(pa.Table.from_batches([batch]))
+            survey.add(rows, texts_of(rows, columns, start, where))
+            start += len(rows)
+
+
+class Surveyor:
+    """Counts what windows of rows hold; to be closed, as a `with` does."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._dates = self._stack.enter_context(in_memory(None))
+        self._first: ColumnMap | None = None
+        self._columns = ColumnMap()
+        self._unread: tuple[str, ...] = ()
+        self._rows = self._without_text = self._repeated = self._others = 0
+        self._texts: set[bytes] = set()
+        self._ids: set[bytes] = set()
+        self._language = LanguageHint()
+        self._found_ids = Ids(0, 0)
+        self._found_ratings = Ratings(0, math.inf, -math.inf, 0)
+        self._found_dates = Dates(0, None, None, 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def begin(self, columns: ColumnMap, names: Sequence[str]) -> None:
+        """Go on to rows whose columns are `columns`, among all those called `names`."""
+        if self._first is None:
+            self._first = columns
+            self._unread = tuple(name for name in names if name not in _names_of(columns))
+        self._others += columns != self._first
+        self._columns = columns
+
+    def add(self, rows: Rows, texts: Sequence[Texts]) -> None:
+        """Count some rows and their texts."""
+        if self._rows < _LANGUAGE_TEXTS:
+            self._language.add(text for row in texts for text in row if text)
+        self._rows += len(rows)
+        self._add_texts(texts)
+        columns = self._columns
+        if columns.id is not None:
+            self._add_ids(rows.column(columns.id))
+        if columns.rating is not None:
+            self._add_ratings(rows.column(columns.rating))
+        if columns.date is not None:
+            self._add_dates(rows.column(columns.date))
+
+    def found(self) -> Survey:
+        """What was found so far."""
+        columns = self._first or ColumnMap()
+        return Survey(
+            rows=self._rows,
+            columns=columns,
+            unread=self._unread,
+            other_columns=self._others,
+            without_text=self._without_text,
+            repeated=self._repeated,
+            ids=None if columns.id is None else self._found_ids,
+            ratings=None if columns.rating is None else self._found_ratings,
+            dates=None if columns.date is None else self._found_dates,
+            language=self._language.language,
+        )
+
+    def _add_texts(self, texts: Sequence[Texts]) -> None:
+        for row in texts:
+            cleaned = [clean(text) or "" for text in row]
+            if not any(cleaned):
+                self._without_text += 1
+            else:
+                self._repeated += _is_known(self._texts, "\0".join(cleaned))
+
+    def _add_ids(self, cells: Sequence[object]) -> None:
+        filled = [str(cell) for cell in cells if cell is not None and str(cell).strip()]
+        repeated = sum(_is_known(self._ids, cell) for cell in filled)
+        own = self._found_ids
+        self._found_ids = Ids(own.filled + len(filled), own.repeated + repeated)
+
+    def _add_ratings(self, cells: Sequence[object]) -> None:
+        unreadable, numbers = 0, []
+        for cell in cells:
+            try:
+                number = rating_of(cell)
+            except (ValueError, TypeError, OverflowError):
+                unreadable += 1
+                continue
+            if number is not None and math.isfinite(number):
+                numbers.append(number)
+        own = self._found_ratings
+        self._found_ratings = Ratings(
+            own.count + len(numbers),
+            min(own.low, min(numbers, default=math.inf)),
+            max(own.high, max(numbers, default=-math.inf)),
+            own.unreadable + unreadable,
+        )
+
+    def _add_dates(self, cells: Sequence[object]) -> None:
+        """Read dates as a report does."""
+        texts = [None if cell is None else str(cell) for cell in cells]
+        self._dates.register("cells", pa.table({"cell": pa.array(texts, pa.string())}))
+        moment = Sql(statement("moment_of_text", column="cell", as_name="moment"))
+        sql = statement("span_of_cells", moment=moment)
+        ((first, last, count, filled),) = self._dates.execute(sql).fetchall()
+        own = self._found_dates
+        self._found_dates = Dates(
+            own.count + count,
+            min(filter(None, (own.first, first)), default=None),
+            max(filter(None, (own.last, last)), default=None),
+            own.unreadable + filled - count,
+        )
+
+
+def _names_of(columns: ColumnMap) -> Mapping[str, str]:
+    """The field by the column's name."""
+    return dict(_fields_of(columns))
+
+
+def _fields_of(columns: ColumnMap) -> Iterator[tuple[str, str]]:
+    for field in FIELDS:
+        name = getattr(columns, field)
+        if name is not None:
+            yield name, field
+
+
+def _is_known(digests: set[bytes], text: str) -> bool:
+    """Whether an equal text was asked for before; only its digest is kept."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).digest()
+    known = digest in digests
+    digests.add(digest)
+    return known
