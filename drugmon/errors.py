@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+NO_MEMORY: Final = (
+    "the memory is used up, or limited (ulimit -v, a container's limit); free some or allow more, "
+    "and run again"
+)
+_SAY_SO: Final = ("allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED", "failed to map segment")
+"""Words of torch's CPU allocator, C++, the CUDA libraries and the loader of libraries."""
+
 
 class DrugmonError(Exception):
     """An expected failure: the CLI prints the message and exits with `exit_code`."""
@@ -59,3 +68,9 @@ class TrainingDataError(DrugmonError):
 
 class DeviceError(DrugmonError):
     """The asked-for device or number format is not to be had."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, of whichever library, says that the memory is used up."""
+    of_a_kind = isinstance(error, MemoryError) or type(error).__name__.startswith("OutOfMemory")
+    return of_a_kind or any(words in str(error) for words in _SAY_SO)

@@ -13,7 +13,7 @@ import click
 
 from drugmon import signals
 from drugmon.cli.output.terminal import say
-from drugmon.errors import DrugmonError
+from drugmon.errors import NO_MEMORY, DrugmonError, is_out_of_memory
 from drugmon.signals import Terminated, install, passed_on
 
 OK, FAILED, BUG, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
@@ -63,6 +63,8 @@ def _failure(error: Exception) -> int:
         return _say(f"error: {where}{error.strerror or error}", FAILED)
     if isinstance(error, UnicodeEncodeError) and _is_undecoded(str(error.object)):
         return _say("error: a name is not UTF-8, which is needed here; rename it", FAILED)
+    if is_out_of_memory(error):
+        return _say(f"error: {NO_MEMORY}", FAILED)
     kind, log = type(error).__name__, log_bug()
     return _say(f"error: a bug in drugmon ({kind}); the details are in {log}", BUG)
 

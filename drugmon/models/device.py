@@ -104,15 +104,6 @@ def cpu_has_amx() -> bool:
     return internals.uses_amx()
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch or Python says that the memory is used up."""
-    # torch's CPU allocator, C++ and the CUDA libraries give a bare RuntimeError.
-    known = ("allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        part in str(error) for part in known
-    )
-
-
 def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Copy a tensor of the host to `device`; a GPU takes it while the host goes on."""
     if device.type == "cuda":

@@ -12,7 +12,7 @@ import torch
 
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
-from drugmon.errors import DeviceError, DrugmonError
+from drugmon.errors import DeviceError, DrugmonError, is_out_of_memory
 from drugmon.labels import LABELS
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.bases.bases import Base
@@ -20,7 +20,6 @@ from drugmon.models.classifiers.classifier import ClassifierModel
 from drugmon.models.device import (
     Compute,
     choose_compute,
-    is_out_of_memory,
     keep_freed_memory,
     release_freed_memory,
 )

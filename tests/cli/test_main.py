@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 import pytest
 
 from drugmon.cli import main as cli
@@ -238,6 +239,10 @@ def test_show_tells_what_is_wrong(drugmon: Command, place: Path) -> None:
         (Terminated(), 143, "terminated; the same command goes on"),
         (click.Abort(), 130, "interrupted"),
         (PermissionError(13, "Permission denied", "/x"), 1, "error: /x: Permission denied"),
+        (MemoryError("secret words"), 1, "error: the memory is used up, or limited (ulimit -v, "),
+        (ImportError("torch.so: failed to map segment"), 1, "error: the memory is used up"),
+        (duckdb.OutOfMemoryException("could not allocate"), 1, "error: the memory is used up"),
+        (RuntimeError("can't allocate memory: secret"), 1, "error: the memory is used up"),
         (ZeroDivisionError("secret words"), 3, "error: a bug in drugmon (ZeroDivisionError); "),
     ],
 )

@@ -13,7 +13,14 @@ from drugmon.wording import name_told
 
 Object = dict[str, Any]
 
-_UNFIT: Final = (pa.ArrowException, OverflowError, TypeError)
+_UNFIT: Final = (
+    pa.ArrowInvalid,
+    pa.ArrowTypeError,
+    pa.ArrowNotImplementedError,
+    pa.ArrowCapacityError,
+    OverflowError,
+    TypeError,
+)
 
 
 def parse_object(line: str, where: str) -> Object:

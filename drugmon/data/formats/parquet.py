@@ -20,7 +20,7 @@ from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA, cast_verdicts
-from drugmon.errors import SinkError, SourceError
+from drugmon.errors import SinkError, SourceError, is_out_of_memory
 from drugmon.wording import names_told
 
 _GROUP_ROWS = 1 << 16
@@ -187,6 +187,8 @@ class ParquetReader(Closing):
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> SourceError:
+        if is_out_of_memory(error):
+            raise error
         if isinstance(error, PermissionError | FileNotFoundError):
             return SourceError(f"{self.where}: cannot be read ({error.strerror})")
         return SourceError(

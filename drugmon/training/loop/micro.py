@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from drugmon.errors import DeviceError
-from drugmon.models.device import is_out_of_memory
+from drugmon.errors import DeviceError, is_out_of_memory
 from drugmon.models.tokens.inputs import token_batches
 
 Rows = NDArray[np.int64]

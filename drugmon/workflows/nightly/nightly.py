@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from drugmon import signals
 from drugmon.data.lock import lock_file
-from drugmon.errors import DrugmonError
+from drugmon.errors import NO_MEMORY, DrugmonError, is_out_of_memory
 from drugmon.workflows.nightly.attempts import NightAttempts
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.log import LAST, NAME, log_file
@@ -117,6 +117,8 @@ class _Night:
                 reason = str(error)
             elif isinstance(error, OSError):
                 reason = f"{error.filename or 'the system'}: {error.strerror or error}"
+            elif is_out_of_memory(error):
+                reason = NO_MEMORY
             else:
                 night.bug = True
                 kind, log = type(error).__name__, self._log_bug()

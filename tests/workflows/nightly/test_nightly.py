@@ -208,6 +208,13 @@ def test_a_bug_in_one_source_is_kept_and_told_without_its_values(
     assert "secret" not in job.log
 
 
+def test_used_up_memory_is_no_bug(job: Job, reports: Reports) -> None:
+    reports.ends = {"file": MemoryError("a secret review")}
+    assert job.run().exit_code == 1
+    assert "file was not reported: the memory is used up, or limited (ulimit -v, a" in job.log
+    assert "secret" not in job.log
+
+
 def test_reasons_stand_in_the_log(job: Job, reports: Reports) -> None:
     reports.ends = {"file": Status.FAIL}
     job.run()
