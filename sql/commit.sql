@@ -76,6 +76,14 @@ COMMENT ON VIEW {view} IS 'made by drugmon, definition {definition}';
 -- A verdict column in the table itself.
 ALTER TABLE {relation} ADD COLUMN IF NOT EXISTS {column} {type};
 
+-- name: drop_column
+-- A column of the table that is called like a verdict and is none.
+ALTER TABLE {relation} DROP COLUMN {column};
+
+-- name: clear_column
+-- The same, where its type is that of the verdict.
+UPDATE {relation} SET {column} = NULL;
+
 -- name: collect_stale
 -- The rows whose verdicts are not the staged ones, though their texts are those that were scored.
 -- Only few columns are made distinct, as most rows are not stale. The result is in the order of the

@@ -29,7 +29,8 @@ PUBLIC = {
     "score": "(source: 'str', **options: 'Any') -> 'ScoreResult'",
 }
 METHODS = {
-    "score": "(self, frame: 'Frame', *, columns: 'Mapping[str, str] | None' = None) -> 'Frame'",
+    "score": "(self, frame: 'Frame', *, columns: 'Mapping[str, str] | None' = None, "
+    "overwrite: 'bool' = False) -> 'Frame'",
     "predict": "(self, text: 'str | None' = None, *, benefits: 'str | None' = None, side_effects: "
     "'str | None' = None, comments: 'str | None' = None) -> 'dict[str, Verdict]'",
     "explain": "(self, text: 'str | None' = None, *, benefits: 'str | None' = None, side_effects: "
@@ -173,3 +174,17 @@ def test_python_m_drugmon_is_the_command() -> None:
     command = [sys.executable, "-m", "drugmon", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == drugmon.__version__
+
+
+def test_columns_of_the_users_own_are_refused(model: Model) -> None:
+    table = pa.table({"review": TEXTS, "overall_sentiment": ["mine"] * len(TEXTS)})
+    for frame in (table, table.to_pandas(), pl.DataFrame(table), table.to_reader()):
+        with pytest.raises(SourceError) as refused:
+            model.score(frame)
+        assert str(refused.value) == (
+            "the frame: has a column overall_sentiment of its own, which scoring would replace; "
+            "rename it, or let it go with overwrite=True"
+        )
+    replaced = model.score(table, overwrite=True)
+    assert replaced.schema.names == ["review", *VERDICT_COLUMNS]
+    assert model.score(replaced).schema.names == ["review", *VERDICT_COLUMNS]

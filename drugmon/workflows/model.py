@@ -17,7 +17,7 @@ from drugmon.config import EngineConfig
 from drugmon.data.columns import ColumnMap, resolve_columns, texts_of
 from drugmon.data.formats.parquet import ArrowRows
 from drugmon.data.reviews import Texts
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA, check_replaced
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import UsageError
 from drugmon.labels import ASPECTS, LABELS, TARGETS
@@ -98,7 +98,13 @@ class Model(Closing):
         """End what scoring has started."""
         self._engine.close()
 
-    def score(self, frame: Frame, *, columns: Mapping[str, str] | None = None) -> Frame:
+    def score(
+        self,
+        frame: Frame,
+        *,
+        columns: Mapping[str, str] | None = None,
+        overwrite: bool = False,
+    ) -> Frame:
         """Return the frame with its verdict columns behind; rows, order and index stay.
 
         Args:
@@ -106,16 +112,20 @@ class Model(Closing):
                 which is read and scored as the result is read.
             columns: column names by field, where the names do not tell, such as
                 `{"benefits": "pros"}`; fields are those of `--column`.
+            overwrite: columns of the frame's own may be called like verdicts; these are replaced.
 
         Raises:
             UsageError: it is no such frame, or `columns` names what is not there.
-            SourceError: no column holds texts.
+            SourceError: no column holds texts, or one would be replaced.
         """
         scored: Frame
+        streams = isinstance(frame, pa.RecordBatchReader)
+        names = frame.schema.names if streams else _names(frame)
+        check_replaced(names, _WHERE, overwrite=overwrite, option="overwrite=True")
         if isinstance(frame, pa.RecordBatchReader):
             scored = self._score_stream(frame, columns or {})
         else:
-            mapping = resolve_columns(_names(frame), columns or {}, _WHERE)
+            mapping = resolve_columns(names, columns or {}, _WHERE)
             scored = _beside(frame, self._verdicts(_text_columns(frame, mapping), mapping))
         return scored
 

@@ -29,6 +29,8 @@ def update_in_place(
 ) -> None:
     """Add the verdict columns where they lack and fill them, in the caller's transaction.
 
+    Columns of the user's own that are called so go: no row may keep what looks like its verdict.
+
     Args:
         connection: to the table's database.
         relation: the table that was scored.
@@ -38,7 +40,14 @@ def update_in_place(
     source = {"staged": path_for_duckdb(staged)}
     columns = list(VERDICT_COLUMNS)
     describe = statement("describe_staged", columns=columns)
+    made_by_drugmon = any(
+        name.startswith("drugmon_") for name in columns if name in relation.columns
+    )
     for name, kind, *_ in connection.execute(describe, source).fetchall():
+        if name in relation.columns and not made_by_drugmon:
+            # DuckDB drops no column of a table that has indexes, and so only where it has to be.
+            way = "clear_column" if relation.columns[name] == kind else "drop_column"
+            connection.execute(statement(way, relation=relation.path, column=name))
         add = statement("add_column", relation=relation.path, column=name, type=Sql(kind))
         connection.execute(add)
     sql = statement("collect_stale", relation=relation.path, columns=columns, key=key)

@@ -11,7 +11,7 @@ import duckdb
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.queries import Sql, statement
 from drugmon.errors import SourceError
-from drugmon.wording import names_told
+from drugmon.wording import name_told, names_told
 
 KEY: Final = "drugmon_key"
 """The column of the snapshot, of what is staged, and of the companion; always a VARCHAR."""
@@ -84,15 +84,18 @@ def _checked(
     name = names.get(id_column.lower())
     if name is None:
         raise SourceError(
-            f"{where}: no column {id_column} for --id; it has: {names_told(relation.columns)}"
+            f"{where}: no column {name_told(id_column)} for --id; it has: "
+            f"{names_told(relation.columns)}"
         )
     nulls, duplicates = _problems(connection, relation, name)
     if nulls:
-        raise SourceError(f"{where}: --id column {name} is null in {nulls:,} rows; choose another")
+        raise SourceError(
+            f"{where}: --id column {name_told(name)} is null in {nulls:,} rows; choose another"
+        )
     if duplicates:
         raise SourceError(
-            f"{where}: --id column {name} is not unique: {duplicates:,} values stand in several "
-            "rows; remove the duplicates or choose another column"
+            f"{where}: --id column {name_told(name)} is not unique: {duplicates:,} values stand in "
+            "several rows; remove the duplicates or choose another column"
         )
     return name
 

@@ -125,8 +125,7 @@ class Table:
         """
         with self._connect(read_only=True) as connection:
             relation = Relation.find(connection, self.name, self.where)
-            if not self._overwrite:
-                check_replaced(relation.columns, self.where)
+            check_replaced(relation.columns, self.where, overwrite=self._overwrite)
             texts = text_columns(relation, self._overrides, self.where)
             if self._in_place:
                 check_in_place(relation, self.where)

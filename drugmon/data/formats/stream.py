@@ -22,6 +22,7 @@ from drugmon.data.formats.jsonl import JsonRows, Record, lines_of, own_keys, own
 from drugmon.data.formats.objects import Object, infer_schema
 from drugmon.data.reviews import Rows, Window
 from drugmon.data.sources import FileSource, StandardInput
+from drugmon.data.verdicts.columns import check_replaced
 from drugmon.errors import SourceError
 
 _READ: Final = 1 << 20  # bytes asked for; a pipe gives what it has
@@ -52,7 +53,12 @@ def spooled(stream: BinaryIO, folder: Path) -> FileSource:
 
 
 def read_stream(
-    stream: BinaryIO, overrides: Mapping[str, str], encoding: str | None, size: int
+    stream: BinaryIO,
+    overrides: Mapping[str, str],
+    encoding: str | None,
+    size: int,
+    *,
+    overwrite: bool = False,
 ) -> Iterator[Window]:
     """Yield the rows of a growing stream of JSONL as they come, at most `size` at a time.
 
@@ -64,16 +70,17 @@ def read_stream(
         overrides: field to column name, from `--column`.
         encoding: a Python codec's name; None for UTF-8.
         size: the most rows in a window.
+        overwrite: keys of the user's own may be called like verdicts; these are left out.
 
     Raises:
-        SourceError: a line is no JSON object, or texts are missing or are no strings; the rows
-            before it are yielded first.
+        SourceError: a line is no JSON object, or texts are missing or are no strings, or a key is
+            called like a verdict; the rows before it are yielded first.
         UsageError: an override names a field or, when all is read, a column that is not there.
     """
     waiting: list[Rows] = []
     names: list[str] = []
     start = 0
-    for rows in _windows(stream, encoding or DEFAULT_ENCODING, size):
+    for rows in _windows(stream, encoding or DEFAULT_ENCODING, size, overwrite):
         names = list(rows.names)
         waiting.append(rows)
         enough = sum(map(len, waiting)) >= size
@@ -91,7 +98,7 @@ def _window(rows: Rows, columns: ColumnMap, start: int) -> Window:
     return Window(start, rows, texts_of(rows, columns, start, _WHERE))
 
 
-def _windows(stream: BinaryIO, encoding: str, size: int) -> Iterator[Rows]:
+def _windows(stream: BinaryIO, encoding: str, size: int, overwrite: bool) -> Iterator[Rows]:
     """Yield the rows that are there, at least one; a window ends before a row with a new key."""
     names: dict[str, None] = {}
     for batch in _batches(stream, encoding):
@@ -103,6 +110,7 @@ def _windows(stream: BinaryIO, encoding: str, size: int) -> Iterator[Rows]:
                         yield _rows(names, chunk[first:place])
                     first = place
                     names = {**names, **dict.fromkeys(row)}
+                    check_replaced(names, _WHERE, overwrite=overwrite)
             yield _rows(names, chunk[first:])
 
 

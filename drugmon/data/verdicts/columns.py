@@ -35,6 +35,8 @@ VERDICT_SCHEMA: Final = pa.schema(
 
 VERDICT_COLUMNS: Final[tuple[str, ...]] = tuple(VERDICT_SCHEMA.names)
 
+_VERDICTS: Final = frozenset(VERDICT_COLUMNS)
+
 
 def make_verdicts(
     labels: npt.NDArray[np.int8],
@@ -77,21 +79,32 @@ def make_verdicts(
     return pa.RecordBatch.from_arrays(columns, schema=VERDICT_SCHEMA)
 
 
-def check_replaced(names: Collection[str], where: str) -> None:
+def check_replaced(
+    names: Collection[str], where: str, *, overwrite: bool = False, option: str = "--overwrite"
+) -> None:
     """Refuse columns that are called like verdicts where nothing tells that drugmon made them.
 
     Args:
         names: all columns of the source.
         where: the source, for the message.
+        overwrite: these may be replaced, but for those whose names differ in case: SQL would take
+            them for verdicts, and other readers would not.
+        option: how the user allows it, for the message.
 
     Raises:
         SourceError: scoring would replace a column of the user's own, such as people's labels.
     """
+    for name in names:
+        if name not in _VERDICTS and name.lower() in _VERDICTS:
+            raise SourceError(
+                f"{where}: has a column {name}, which in SQL is the same as the verdict "
+                f"{name.lower()}; rename it"
+            )
     replaced = [name for name in VERDICT_COLUMNS if name in names]
-    if replaced and not any(name.startswith("drugmon_") for name in replaced):
+    if replaced and not overwrite and not any(name.startswith("drugmon_") for name in replaced):
         raise SourceError(
             f"{where}: has a column {replaced[0]} of its own, which scoring would replace; "
-            "rename it, or let it go with --overwrite"
+            f"rename it, or let it go with {option}"
         )
 
 

@@ -59,8 +59,7 @@ def score_file(
     """
     began = datetime.now(UTC)
     with open_reader(source, text_format) as reader:
-        if not run.overwrite:
-            check_replaced(reader.names, reader.where)
+        check_replaced(reader.names, reader.where, overwrite=run.overwrite)
         total = run.selection.size_of(reader.total)
         columns = _columns(reader, overrides)
         windows = _selected(reader, columns, run.selection)
@@ -111,11 +110,14 @@ def score_stream(
     scorer = run.scorer(where, None, Reuse([]))
     with contextlib.ExitStack() as stack:
         if run.selection.where is None:
-            growing = read_stream(stdin, overrides, text_format.encoding, WINDOW_ROWS)
+            growing = read_stream(
+                stdin, overrides, text_format.encoding, WINDOW_ROWS, overwrite=run.overwrite
+            )
             windows = select(growing, run.selection, where)
         else:
             source = spooled(stdin, stack.enter_context(folder_aside(None)))
             reader = stack.enter_context(open_reader(source, text_format))
+            check_replaced(reader.names, reader.where, overwrite=run.overwrite)
             columns = _columns(reader, overrides)
             windows = select(read_windows(reader, columns, WINDOW_ROWS), run.selection, where)
         if run.dry_run:

@@ -38,7 +38,7 @@ def test_odd_names_and_schemas(nights: Any, name: str, table: str, view: str) ->
 
 def test_the_view_has_the_tables_columns_and_then_the_verdicts(nights: Any) -> None:
     nights.sql(f"CREATE TABLE t AS FROM {REVIEWS} SELECT *, 'stale' AS overall_sentiment")
-    nights.score("t")
+    nights.score("t", overwrite=True)
     names = [row[0] for row in nights.sql("DESCRIBE t_scored")]
     assert names == ["id", "review", "kept", *VERDICT_COLUMNS]
 

@@ -56,12 +56,12 @@ def test_the_users_choice_comes_first(nights: Any) -> None:
 @pytest.mark.parametrize(
     ("rows", "id_column", "message"),
     [
-        ("(1, 'x')", "number", r"no column number for --id; it has: 'nr', 'review'$"),
-        ("(NULL, 'x')", "nr", r"--id column nr is null in 1 rows; choose another$"),
+        ("(1, 'x')", "number", r"no column 'number' for --id; it has: 'nr', 'review'$"),
+        ("(NULL, 'x')", "nr", r"--id column 'nr' is null in 1 rows; choose another$"),
         (
             "(4, 'x'), (4, 'y'), (3, 'x'), (3, 'z'), (2, ''), (2, ''), (1, ''), (1, '')",
             "nr",
-            r"--id column nr is not unique: 4 values stand in several rows; remove the duplicates",
+            r"--id column 'nr' is not unique: 4 values stand in several rows; remove the dupl",
         ),
     ],
 )
@@ -70,3 +70,19 @@ def test_an_id_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(SourceError, match=message):
         keys(nights, "nr INT, review TEXT", rows, id_column)
+
+
+def test_names_that_are_words_of_a_review_are_not_told(nights: Any) -> None:
+    """A csv without a header, read into a table, has the cells of its first row as names."""
+    text = "It made me ill, and I was not able to sleep"
+    for id_column in (text, "I felt very sick"):
+        nights.sql(f'CREATE OR REPLACE TABLE t ("{text}" INT, review TEXT)')
+        nights.sql("INSERT INTO t VALUES (NULL, 'x')")
+        with pytest.raises(SourceError) as caught:
+            Table(nights.database, "t", id_column=id_column).snapshot(
+                Selection(), nights.database.parent / "s.parquet"
+            )
+        told = str(caught.value)
+        assert "ill" not in told
+        assert "sick" not in told
+        assert "a column with a name of" in told

@@ -216,3 +216,30 @@ def test_a_column_of_the_users_own_is_refused(nights: Any, tmp_path: Path, in_pl
     with pytest.raises(SourceError, match="has a column overall_sentiment of its own"):
         copied(nights, tmp_path, name="t", in_place=in_place)
     assert len(copied(nights, tmp_path, name="t", in_place=in_place, overwrite=True)) == 1
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_column_that_sql_takes_for_a_verdict_is_refused(
+    nights: Any, tmp_path: Path, in_place: bool, overwrite: bool
+) -> None:
+    nights.sql("CREATE TABLE t AS SELECT 1 AS id, 'fine' AS review, 'mine' AS Overall_Sentiment")
+    with pytest.raises(SourceError, match="is the same as the verdict overall_sentiment; rename"):
+        copied(nights, tmp_path, name="t", in_place=in_place, overwrite=overwrite)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_own_column_of_another_type_is_replaced_where_it_may_be(
+    nights: Any, in_place: bool
+) -> None:
+    nights.sql(
+        "CREATE TABLE t AS SELECT id, 'fine' || id AS review, 7 AS overall_sentiment "
+        "FROM range(2) r(id)"
+    )
+    selection = Selection(where="id = 0")
+    nights.score("t", in_place=in_place, overwrite=True, selection=selection, full=False)
+    rows = {
+        True: "SELECT overall_sentiment, typeof(overall_sentiment) FROM t ORDER BY id",
+        False: "SELECT overall_sentiment, typeof(overall_sentiment) FROM t_scored ORDER BY id",
+    }
+    assert nights.sql(rows[in_place]) == [("positive", "VARCHAR"), (None, "VARCHAR")]

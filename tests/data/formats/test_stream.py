@@ -170,3 +170,14 @@ def test_a_spooled_stream_is_a_file_that_keeps_its_name(tmp_path: Path) -> None:
     source = spooled(io.BytesIO(b'{"review": "a"}\n'), tmp_path)
     assert source.name == "standard input"
     assert source.path.read_bytes() == b'{"review": "a"}\n'
+
+
+def test_a_key_that_is_called_like_a_verdict_is_refused() -> None:
+    rows = b'{"review": "a"}\n{"review": "b", "overall_sentiment": "mine"}\n'
+    done = []
+    with pytest.raises(SourceError, match="has a column overall_sentiment of its own"):
+        for window in read_stream(io.BytesIO(rows), {}, None, 10):
+            done += window.texts
+    assert [text.text for text in done] == ["a"]
+    windows = list(read_stream(io.BytesIO(rows), {}, None, 10, overwrite=True))
+    assert [text.text for window in windows for text in window.texts] == ["a", "b"]

@@ -104,3 +104,15 @@ def test_columns_of_the_users_own_are_refused() -> None:
         "a.csv: has a column overall_sentiment of its own, which scoring would replace; "
         "rename it, or let it go with --overwrite"
     )
+    check_replaced(["review", "overall_sentiment"], "a.csv", overwrite=True)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_columns_that_sql_takes_for_verdicts_are_refused(overwrite: bool) -> None:
+    for others in ((), VERDICT_COLUMNS):
+        with pytest.raises(SourceError) as refused:
+            check_replaced(["Overall_Sentiment", *others], "a.csv", overwrite=overwrite)
+        assert str(refused.value) == (
+            "a.csv: has a column Overall_Sentiment, which in SQL is the same as the verdict "
+            "overall_sentiment; rename it"
+        )
