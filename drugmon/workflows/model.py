@@ -119,8 +119,7 @@ class Model(Closing):
             SourceError: no column holds texts, or one would be replaced.
         """
         scored: Frame
-        streams = isinstance(frame, pa.RecordBatchReader)
-        names = frame.schema.names if streams else _names(frame)
+        names = _names(frame)
         check_replaced(names, _WHERE, overwrite=overwrite, option="overwrite=True")
         if isinstance(frame, pa.RecordBatchReader):
             scored = self._score_stream(frame, columns or {})
@@ -248,7 +247,7 @@ def _names(frame: Any) -> list[str]:
     Raises:
         UsageError: it is none that `Model.score` takes, or a name is no text.
     """
-    if isinstance(frame, pa.Table):
+    if isinstance(frame, pa.Table | pa.RecordBatchReader):
         return list(frame.schema.names)
     # Asked of the object: neither library is imported for who does not use it.
     if type(frame).__module__.partition(".")[0] not in ("polars", "pandas") or not hasattr(

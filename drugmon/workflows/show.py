@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from drugmon.data.queries import Sql, query, statement
 from drugmon.data.selection import Selection
 from drugmon.data.sources import resolve_scored
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
+from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.data.verdicts.relations import files_relation, table_relation
 from drugmon.data.verdicts.scored import TEXTS
@@ -128,7 +128,7 @@ def _opened(
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Mapping[str, str], str]]:
     """The source's rows as a table of a connection that reaches nothing else; columns by type."""
     with contextlib.ExitStack() as stack:
-        aside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drugmon-show-")))
+        aside = stack.enter_context(temporary_folder())
         if config.table is not None:
             database = Path(config.source)
             opened = connect(database, read_only=True, lock_timeout=config.lock_timeout)

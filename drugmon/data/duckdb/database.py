@@ -6,13 +6,14 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from drugmon.data.queries import query
+from drugmon.data.verdicts.atomic import folder_beside, sweep
 from drugmon.errors import BusyError, DamagedError, SinkError, SourceError
 from drugmon.signals import passed_on
 
@@ -122,19 +123,16 @@ def create(database: Path) -> None:
     Raises:
         SinkError: the folder or the file cannot be written.
     """
-    if database.exists():
-        return
-    aside = database.with_name(f".{database.name}.drugmon-{os.getpid()}.tmp")
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        aside.unlink(missing_ok=True)
-        duckdb.connect(aside.absolute()).close()
-        try:
-            os.link(aside, database)
-        except FileExistsError:
-            return  # another process has created it meanwhile
-        finally:
-            aside.unlink()
+        if database.exists():
+            sweep(database)
+            return
+        with folder_beside(database) as folder:
+            aside = (folder / database.name).absolute()
+            duckdb.connect(aside).close()
+            with suppress(FileExistsError):  # another process has created it meanwhile
+                os.link(aside, database)
     except (OSError, duckdb.IOException) as error:
         raise SinkError(f"{database}: cannot be created: {first_line(error)}") from error
 

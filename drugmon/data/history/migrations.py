@@ -6,7 +6,6 @@ once released. A database of a later version than this drugmon knows is left alo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ from drugmon.data.duckdb.database import first_line, is_damage
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import home_of, stored_path
 from drugmon.data.queries import Sql, query, statement
-from drugmon.data.verdicts.atomic import sink_errors
+from drugmon.data.verdicts.atomic import folder_beside, sink_errors
 from drugmon.errors import DamagedError, SinkError, SourceError
 from drugmon.version import __version__
 
@@ -92,10 +91,9 @@ def keep_copy(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
     if version in (None, LATEST) or not holds_nothing_else(connection):
         return
     path = database.with_name(f"{database.name}.version-{version}")
-    aside = path.with_name(f".{path.name}.drugmon-{os.getpid()}.tmp")
-    literal = Sql("'" + str(aside).replace("'", "''") + "'")
-    with sink_errors(path):
-        aside.unlink(missing_ok=True)
+    with sink_errors(path), folder_beside(path) as folder:
+        aside = folder / path.name
+        literal = Sql("'" + str(aside).replace("'", "''") + "'")
         # Through DuckDB: closing another handle to the file would let go of its lock.
         try:
             connection.execute(statement("attach_copy", path=literal))

@@ -14,6 +14,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,17 +74,36 @@ def building(folder: Path) -> Iterator[Path]:
     with sink_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder.parent, ".+")
-        aside = _name_beside(folder)
-        aside.mkdir()
-        lock = os.open(aside, os.O_RDONLY)
-        try:
-            _try_lock(lock)
+        with _locked_folder(folder, 0o777) as aside:
             yield aside
             aside.rename(folder)
             _flush(folder.parent)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-            os.close(lock)
+
+
+@contextmanager
+def folder_beside(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target` to build it in, which goes when the block ends.
+
+    What killed runs left for the same target is removed first.
+    """
+    sweep(target)
+    with _locked_folder(target, 0o700) as folder:
+        yield folder
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give an empty folder in the system's temporary folder, which goes when the block ends.
+
+    Only this user reads it: it is for review texts. Those that killed runs left are removed first.
+    """
+    with folder_beside(Path(tempfile.gettempdir()).absolute() / "texts") as folder:
+        yield folder
+
+
+def sweep(target: Path) -> None:
+    """Remove what killed runs of this user left half built beside `target`."""
+    _sweep(target.parent, re.escape(target.name), of_user=os.geteuid())
 
 
 @contextmanager
@@ -115,6 +135,28 @@ def sink_errors(target: Path) -> Iterator[None]:
 
 def _name_beside(target: Path) -> Path:
     return target.with_name(f".{target.name}.drugmon-{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+@contextmanager
+def _locked_folder(target: Path, mode: int) -> Iterator[Path]:
+    """Give an empty, locked folder beside `target`; it goes at the end unless it was renamed."""
+    while True:
+        folder = _name_beside(target)
+        folder.mkdir(mode=mode)
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY)
+            # Another run may just now take it for one that was left: it removes it, and another is
+            # made. A file system may have no locks.
+            with contextlib.suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                break
+            os.close(lock)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
 def _create_beside(target: Path) -> tuple[Path, int]:
@@ -170,13 +212,15 @@ def make_own_folder(folder: Path) -> None:
         )
 
 
-def _sweep(folder: Path, name: str) -> None:
+def _sweep(folder: Path, name: str, *, of_user: int | None = None) -> None:
     """Remove the temporaries that no process holds, of targets whose name matches the pattern."""
-    pattern = re.compile(rf"\.{name}\.drugmon-\d+-[0-9a-f]+\.tmp")
+    pattern = re.compile(rf"\.{name}\.drugmon-\d+(-[0-9a-f]+)?\.tmp")
     for path in folder.iterdir():
         if not pattern.fullmatch(path.name) or path.is_symlink():
             continue
         with contextlib.suppress(FileNotFoundError, PermissionError):
+            if of_user not in (None, path.lstat().st_uid):
+                continue
             lock = os.open(path, os.O_RDONLY)
             try:
                 if _try_lock(lock):

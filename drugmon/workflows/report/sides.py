@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.sources import FileSource, resolve_scored
+from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
 from drugmon.errors import AdapterError, BaseModelError, BusyError, DrugmonError
 from drugmon.grading import Grading, GradingChoice
@@ -115,7 +115,7 @@ def open_source(config: ScoredSource) -> Iterator[Source]:
     """
     reading = Reading(config.columns, config.date_column, config.by, config.text_format)
     with contextlib.ExitStack() as stack:
-        aside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drugmon-report-")))
+        aside = stack.enter_context(temporary_folder())
         if config.table is not None:
             database = Path(config.path)
             note = _update(database, config.lock_timeout)

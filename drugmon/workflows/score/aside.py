@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.journal import Journal
 from drugmon.wording import path_told
 
@@ -21,8 +21,8 @@ def folder_aside(journal: Journal | None) -> Iterator[Path]:
     whose folder's name is not UTF-8, which DuckDB could not open.
     """
     if journal is None or path_told(journal.aside) != str(journal.aside):
-        with tempfile.TemporaryDirectory(prefix="drugmon-") as name:
-            yield Path(name)
+        with temporary_folder() as folder:
+            yield folder
         return
     aside = journal.aside.absolute()  # Arrow takes a relative path with a colon for a URI
     shutil.rmtree(aside, ignore_errors=True)

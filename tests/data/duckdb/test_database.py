@@ -40,6 +40,19 @@ def test_a_database_comes_into_being_whole_and_once(tmp_path: Path) -> None:
     assert [path.name for path in database.parent.iterdir()] == ["a.duckdb"]
 
 
+def test_what_a_killed_run_left_of_a_database_is_swept(tmp_path: Path) -> None:
+    database = tmp_path / "a.duckdb"
+    names = (".a.duckdb.drugmon-17.tmp", ".a.duckdb.drugmon-17-0011aabb.tmp")
+    for name in names:  # the second as a folder, with a half database
+        (tmp_path / name).mkdir() if name is names[1] else (tmp_path / name).touch()
+    (tmp_path / names[1] / "a.duckdb").touch()
+    create(database)
+    assert list(tmp_path.iterdir()) == [database]
+    (tmp_path / names[0]).touch()  # killed when the database was whole already
+    create(database)
+    assert list(tmp_path.iterdir()) == [database]
+
+
 def test_a_database_that_cannot_be_created_is_a_sink_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SinkError, match=r"a\.duckdb: cannot be created: "):

@@ -5,13 +5,19 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drugmon.data.verdicts.atomic import building, make_own_folder, replacing
+from drugmon.data.verdicts.atomic import (
+    building,
+    make_own_folder,
+    replacing,
+    temporary_folder,
+)
 from drugmon.errors import SinkError
 
 
@@ -206,3 +212,41 @@ def test_a_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
 def test_a_folder_of_drugmons_own_is_closed_to_others(tmp_path: Path) -> None:
     make_own_folder(tmp_path / ".drugmon")
     assert (tmp_path / ".drugmon").stat().st_mode & 0o777 == 0o700
+
+
+def test_texts_that_a_killed_run_left_are_swept_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    script = (
+        "import sys, tempfile; from drugmon.data.verdicts.atomic import temporary_folder\n"
+        "tempfile.tempdir = sys.argv[1]\n"
+        "with temporary_folder() as aside:\n"
+        "    (aside / '0.parquet').write_text('a review'); print(flush=True); input()"
+    )
+    (tmp_path / ".texts.drugmon-1-00.tmp.kept").mkdir()
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        (left,) = tmp_path.glob(".texts.*.tmp")
+        assert stat.S_IMODE(left.stat().st_mode) == 0o700
+        with temporary_folder() as mine:
+            assert (left / "0.parquet").exists(), "its process lives"
+            assert stat.S_IMODE(mine.stat().st_mode) == 0o700
+        other.kill()
+        other.wait()
+        assert left.exists()
+        with temporary_folder():
+            assert not left.exists()
+    assert names(tmp_path) == [".texts.drugmon-1-00.tmp.kept"]
+
+
+def test_texts_of_other_users_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / ".texts.drugmon-1-00.tmp"
+    left.mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with temporary_folder():
+        pass
+    assert left.exists()
