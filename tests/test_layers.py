@@ -15,6 +15,7 @@ import drugmon
 PACKAGE = Path(drugmon.__file__).parent
 LAYERS = (
     ("cli", "__main__", "__init__"),
+    ("serving",),
     ("workflows",),
     ("reports",),
     ("monitoring",),
@@ -36,6 +37,12 @@ HOMES = {
     "peft": {"models", "scoring", "training", "workflows"},
     "evidently": {"reports"},
     "plotly": {"reports"},
+    "fastapi": {"serving"},
+    "starlette": {"serving"},
+    "uvicorn": {"serving"},
+    "pydantic": {"serving"},
+    "prometheus_client": {"serving"},
+    "gradio": {"serving"},
 }
 """Who may import a library at all, even inside a function."""
 

@@ -85,6 +85,11 @@ class Model(Closing):
         return path.read_text(encoding="utf-8") if path.is_file() else ""
 
     @property
+    def device(self) -> str:
+        """Where it computes: `cpu`, or `cuda` with a number."""
+        return str(self._engine.compute.device)
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """What it judges, in output order."""
         return self._adapter.manifest.targets
@@ -195,6 +200,12 @@ class Model(Closing):
             return np.empty((0, len(LABELS)))
         return scores.probabilities[:, TARGETS.index(target)].astype(np.float64)
 
+    def judge(self, reviews: Sequence[Texts]) -> pa.RecordBatch:
+        """The verdicts of reviews as columns: n rows of `VERDICT_SCHEMA`, n at least 1."""
+        with self._turn:
+            scorer = Scorer(self.identity, lambda: self._engine, Reuse([]))
+            return scorer.score(scorer.plan(reviews))
+
     def _score_stream(
         self, reader: pa.RecordBatchReader, columns: Mapping[str, str]
     ) -> pa.RecordBatchReader:
@@ -217,12 +228,8 @@ class Model(Closing):
     def _verdicts(self, table: pa.Table, mapping: ColumnMap) -> pa.Table:
         """Verdicts of a table's rows, n rows of `VERDICT_SCHEMA`."""
         reviews = texts_of(ArrowRows(table), mapping, 0, _WHERE)
-        with self._turn:
-            scorer = Scorer(self.identity, lambda: self._engine, Reuse([]))
-            parts = [
-                scorer.score(scorer.plan(reviews[start : start + _ROWS]))
-                for start in range(0, len(reviews), _ROWS)
-            ]
+        starts = range(0, len(reviews), _ROWS)
+        parts = [self.judge(reviews[start : start + _ROWS]) for start in starts]
         return pa.Table.from_batches(parts, VERDICT_SCHEMA)
 
 

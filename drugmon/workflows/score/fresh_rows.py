@@ -79,7 +79,7 @@ class FreshRows(Closing):
             column = getattr(self._columns, name) if self._columns else None
             cells = [None] * len(texts) if column is None else rows.column(column)
             columns[name] = [None if cell is None else str(cell) for cell in cells]
-        made = [pa.array(map(_encodable, columns[name]), pa.string()) for name in CONTEXT]
+        made = [pa.array(map(encodable, columns[name]), pa.string()) for name in CONTEXT]
         kept = verdicts.filter(fresh)
         self._scored += kept.num_rows - kept.column("overall_sentiment").null_count
         batch = pa.RecordBatch.from_arrays([*made, *kept.columns], schema=_SCHEMA)
@@ -127,6 +127,6 @@ def _targets(profile: Profile) -> dict[str, RunTarget]:
     return targets
 
 
-def _encodable(cell: str | None) -> str | None:
-    """Lone surrogates, which JSON may hold, have no UTF-8 form."""
+def encodable(cell: str | None) -> str | None:
+    """Return the text as UTF-8 can hold it: lone surrogates, which JSON may have, it cannot."""
     return None if cell is None else cell.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,85 @@
+"""What the doors share: the model, the queue before it, the numbers, and the record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from drugmon.serving.service.batcher import BATCH_TOKENS, Batcher
+from drugmon.serving.service.config import ServiceConfig
+from drugmon.serving.service.metrics import Metrics
+from drugmon.serving.service.problems import Problem
+from drugmon.serving.service.recorder import Recorder
+from drugmon.serving.service.schemas import Review
+from drugmon.serving.service.tokens import Tokens
+
+if TYPE_CHECKING:
+    from drugmon.workflows.model import Model
+
+
+class Service:
+    """A model that requests share.
+
+    Args:
+        model: what scores.
+        config: how the service is set up.
+
+    Raises:
+        SettingsError: the tokens cannot be read.
+        SinkError, BusyError: what is to be recorded into cannot be written.
+    """
+
+    def __init__(self, model: Model, config: ServiceConfig) -> None:
+        self.model, self.config = model, config
+        self.tokens = Tokens(config.tokens) if config.tokens else None
+        self.recorder = Recorder(config.record, config.record_texts) if config.record else None
+        self.metrics = Metrics(
+            model.identity,
+            lambda: self.batcher.waiting,
+            lambda: self.recorder.dropped if self.recorder else 0,
+        )
+        self.batcher = Batcher(
+            model.judge,
+            batch_tokens=BATCH_TOKENS[model.device.partition(":")[0]],
+            max_wait=config.max_wait,
+            max_queue=config.max_queue,
+            on_batch=self.metrics.batch,
+        )
+        self.draining = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin to compute; needs the event loop."""
+        self.batcher.start()
+        if self.recorder:
+            self.recorder.start()
+
+    async def stop(self) -> None:
+        """End, and keep what is to be kept."""
+        await self.batcher.stop()
+        if self.recorder:
+            await asyncio.to_thread(self.recorder.close)
+
+    def check_texts(self, reviews: Sequence[Review]) -> None:
+        """Refuse texts that are too long.
+
+        Raises:
+            Problem: one of them is.
+        """
+        most = self.config.max_text
+        for number, review in enumerate(reviews):
+            longest = max(len(text or "") for text in review.texts)
+            if longest > most:
+                place = f"reviews[{number}]: " if len(reviews) > 1 else ""
+                raise Problem(
+                    413,
+                    "text-too-long",
+                    f"{place}a text has {longest:,} characters and at most {most:,} are taken; "
+                    "the model reads the beginning of a text, so that you can cut it",
+                )
+
+    def answered(self, review: Review, row: dict[str, Any]) -> dict[str, Any]:
+        """The answer for a review, its id before its verdict; recorded where that is asked."""
+        if self.recorder:
+            self.recorder.add(review, row)
+        return {"id": review.id, **row} if review.id is not None else dict(row)

@@ -1,0 +1,236 @@
+"""The doors of the service: what goes in, what comes out, and what bad input is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from drugmon.data.reviews import Texts
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.workflows.model import Model
+
+Make = Callable[..., TestClient]
+JSON = {"content-type": "application/json"}
+SECRET = "zyzzyva"
+"""A word of a review that must stand in no answer, log or number."""
+
+
+def test_one_review_gets_the_fields_of_the_scored_columns(client: Make, model: Model) -> None:
+    answer = client().post("/v1/score", json={"id": 7, "benefits": "good", "side_effects": "bad"})
+    assert (answer.status_code, answer.json()["adapter"]) == (200, model.identity)
+    (row,) = answer.json()["reviews"]
+    assert list(row) == ["id", *VERDICT_COLUMNS]
+    assert row["id"] == 7
+    verdicts = model.predict(benefits="good", side_effects="bad")
+    for target, verdict in verdicts.items():
+        assert row[f"{target}_sentiment"] == verdict.label
+        assert row[f"{target}_confidence"] == pytest.approx(verdict.confidence, abs=1e-4)
+    assert row["comments_sentiment"] is None and row["comments_p_neutral"] is None
+
+
+def test_several_reviews_keep_their_order_and_ids(client: Make) -> None:
+    reviews = [{"id": f"r{n}", "text": "good " * (n % 50)} for n in range(200)]
+    answers = client().post("/v1/score", json={"reviews": reviews}).json()["reviews"]
+    assert [answer["id"] for answer in answers] == [review["id"] for review in reviews]
+    empty = [answer["id"] for answer in answers if answer["overall_sentiment"] is None]
+    assert empty == ["r0", "r50", "r100", "r150"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        ({"id": 1}, 422, "there is no text: give benefits, side_effects, comments or text"),
+        ({"benefits": 3}, 422, "benefits: Input should be a valid string"),
+        (
+            {"text": "a", "comments": "b"},
+            422,
+            "give the review as one text, or by its aspects, not both",
+        ),
+        (
+            {"reviews": [{"text": "a"}, {"text": "b", "foo": 1}]},
+            422,
+            "reviews[1]: there is no such key: 'foo'; a review has benefits, side_effects, "
+            "comments or text, and may have id, drug, condition and rating",
+        ),
+        (
+            [],
+            422,
+            "the body is no JSON object; send one, with the header Content-Type: application/json",
+        ),
+        ({"reviews": {}}, 422, "reviews: Input should be a valid list"),
+        ({"text": "a", "id": True}, 422, None),
+        ({"text": "a", "rating": 11}, 422, "rating: Input should be less than or equal to 10"),
+        (
+            {"text": "x" * 1_000_001},
+            413,
+            "a text has 1,000,001 characters and at most 50,000 are taken; the model reads the "
+            "beginning of a text, so that you can cut it",
+        ),
+        (
+            {"reviews": [{"text": "x"}] * 10_000},
+            413,
+            "a request has at most 1,000 reviews and this one 10,000; send several, or use "
+            "/v1/score/stream",
+        ),
+    ],
+)
+def test_bad_input_is_told_what_is_wrong(
+    client: Make, body: object, status: int, detail: str | None
+) -> None:
+    answer = client().post("/v1/score", json=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert set(answer.json()) == {"type", "title", "status", "detail"}
+    assert answer.json()["status"] == status
+    if detail is not None:
+        assert answer.json()["detail"] == detail
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b'{"text": "x", "rating": NaN}', 422, "rating: Input should be a finite number"),
+        (b'{"text": NaN}', 422, "text: Input should be a valid string"),
+        (b'{"text": "x", "rating": 1e999}', 422, "rating: Input should be a finite number"),
+        (b'{"text": "x"', 422, "this is no JSON: Expecting ',' delimiter"),
+        (b'{"text": "\xff"}', 400, "the body cannot be read as JSON in UTF-8"),
+        (b"[" * 100_000, 400, "the body cannot be read as JSON in UTF-8"),
+        (b"", 422, None),
+    ],
+)
+def test_bytes_that_are_no_review(
+    client: Make, body: bytes, status: int, detail: str | None
+) -> None:
+    answer = client().post("/v1/score", content=body, headers=JSON)
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        status,
+        "application/problem+json",
+    )
+    if detail is not None:
+        assert answer.json()["detail"] == detail
+
+
+def test_lone_surrogates_are_scored(client: Make) -> None:
+    answer = client().post("/v1/score", content=b'{"text": "\\ud800 good"}', headers=JSON)
+    assert answer.status_code == 200
+
+
+def test_a_body_over_the_limit_is_not_read(client: Make) -> None:
+    make = client(max_body=100)
+    detail = "a request has at most 100 bytes; send several, or use /v1/score/stream"
+    for body in ({"text": "x" * 200}, None):
+        content = iter([b'{"text": "', b"x" * 200, b'"}'])
+        answer = (
+            make.post("/v1/score", json=body)
+            if body
+            else make.post("/v1/score", content=content, headers=JSON)
+        )
+        assert (answer.status_code, answer.json()["detail"]) == (413, detail)
+
+
+def test_a_full_queue_says_when_to_come_again(client: Make) -> None:
+    make = client(max_queue=10, max_reviews=10)
+    make.app.state.service.batcher.waiting = 5  # type: ignore[attr-defined]
+    answer = make.post("/v1/score", json={"reviews": [{"text": "x"}] * 6})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    assert answer.json()["detail"] == (
+        "5 reviews wait already and 10 may; send these again in 1 s, or use /v1/score/stream, "
+        "which waits for room"
+    )
+
+
+def test_tokens(client: Make, tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    path.write_text("# of the team\n0123456789abcdef\nfedcba9876543210\n", encoding="utf-8")
+    make = client(tokens=path)
+    assert make.get("/healthz").status_code == 200
+    for path_, headers in (
+        ("/v1/adapters", {}),
+        ("/metrics", {}),
+        ("/nowhere", {}),
+        ("/v1/adapters", {"authorization": "Bearer wrong"}),
+        ("/v1/adapters", {"authorization": "Basic 0123456789abcdef"}),
+        ("/v1/adapters", {"authorization": "Bearer "}),
+    ):
+        answer = make.get(path_, headers=headers)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert answer.json()["detail"] == (
+            "send a token that the service knows, as the header Authorization: Bearer TOKEN"
+        )
+    good = {"authorization": "bearer fedcba9876543210"}
+    assert make.get("/v1/adapters", headers=good).status_code == 200
+
+
+def test_state_and_adapters(client: Make, model: Model) -> None:
+    make = client()
+    assert make.get("/readyz").json() == {"status": "ready"}
+    found = make.get("/v1/adapters").json()
+    assert (found["serving"], found["targets"]) == (model.identity, list(model.targets))
+    shipped = {adapter["name"]: adapter for adapter in found["installed"]}
+    assert shipped["minilm-druglib"]["targets"] == list(model.targets)
+    make.app.state.service.draining.set()  # type: ignore[attr-defined]
+    assert make.get("/readyz").json()["detail"] == "the service is going down; ask another one"
+
+
+def test_metrics_count_what_was_done(client: Make) -> None:
+    make = client()
+    make.post("/v1/score", json={"reviews": [{"text": "good"}, {"text": "bad"}, {"text": ""}]})
+    make.post("/v1/score", json={"id": SECRET})
+    make.get(f"/{SECRET}")
+    text = make.get("/metrics").text
+    for line in (
+        'drugmon_requests_total{path="/v1/score",status="200"} 1.0',
+        'drugmon_requests_total{path="/v1/score",status="422"} 1.0',
+        'drugmon_requests_total{path="other",status="404"} 1.0',
+        "drugmon_reviews_total 3.0",
+        'drugmon_labels_total{label="none",target="overall"} 1.0',
+        "drugmon_queue_reviews 0.0",
+        "drugmon_batch_reviews_count 1.0",
+        "drugmon_batch_seconds_count 1.0",
+        'drugmon_request_seconds_count{path="/v1/score"} 2.0',
+    ):
+        assert f"{line}\n" in text
+    assert SECRET not in text
+
+
+def test_a_bug_tells_where_and_no_text(
+    client: Make, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make = client()
+
+    def judge(reviews: list[Texts]) -> None:
+        raise ValueError(f"cannot judge {reviews[0].text}")
+
+    make.app.state.service.batcher._judge = judge  # type: ignore[attr-defined]
+    with caplog.at_level(logging.DEBUG):
+        answer = make.post("/v1/score", json={"text": SECRET})
+    assert answer.status_code == 500
+    detail = "a bug in drugmon (ValueError); the service's log has the place"
+    assert answer.json()["detail"] == detail
+    assert "a bug in drugmon (ValueError) at " in caplog.text
+    assert SECRET not in caplog.text + "".join(capfd.readouterr()) + answer.text
+
+
+def test_unknown_paths_and_methods(client: Make) -> None:
+    make = client()
+    assert make.get("/docs").status_code == 404  # they would load scripts from elsewhere
+    answer = make.get("/v1/score")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["detail"] == "this path takes another method; /openapi.json tells which"
+
+
+def test_the_description_has_examples_that_work(client: Make) -> None:
+    make = client()
+    described = make.get("/openapi.json").json()["paths"]
+    assert set(described) >= {"/v1/score", "/v1/score/stream", "/v1/adapters", "/metrics"}
+    body = described["/v1/score"]["post"]["requestBody"]["content"]["application/json"]
+    assert set(body["examples"]) == {"one", "many"}
+    for example in body["examples"].values():
+        answer = make.post("/v1/score", json=example["value"])
+        assert answer.status_code == 200
+    shown = make.get("/openapi.json").json()["components"]["schemas"]["Scores"]["examples"][0]
+    assert set(shown["reviews"][0]) == set(answer.json()["reviews"][0])
