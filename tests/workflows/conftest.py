@@ -159,7 +159,7 @@ def _score(adapter: Path) -> Callable[..., Any]:
     from drugmon.workflows.score.score import ScoreConfig, score
 
     def run(source: object, **options: Any) -> Any:
-        warn = options.pop("warn", lambda _warning: None)
-        return score(ScoreConfig(str(source), adapter=str(adapter), **options), warn=warn)
+        told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
+        return score(ScoreConfig(str(source), adapter=str(adapter), **options), **told)
 
     return run

@@ -12,7 +12,7 @@ from drugmon.data.columns import ColumnMap, texts_of
 from drugmon.data.formats.delimited import DelimitedReader, DelimitedWriter
 from drugmon.data.formats.interface import Reader, Writer
 from drugmon.data.formats.jsonl import JsonlReader, JsonlWriter
-from drugmon.data.formats.parquet import ParquetReader, ParquetWriter
+from drugmon.data.formats.parquet import ParquetReader, ParquetWriter, count_rows
 from drugmon.data.formats.stream import StreamWriter, read_stream, spooled
 from drugmon.data.formats.textfile import open_text
 from drugmon.data.reviews import Window
@@ -23,6 +23,7 @@ from drugmon.errors import SourceError
 __all__ = [
     "Reader",
     "Writer",
+    "known_rows",
     "no_verdicts",
     "open_reader",
     "open_stream_writer",
@@ -58,6 +59,11 @@ def open_reader(source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMA
     reader = _READERS[source.format](source, text_format)
     reader.survey()
     return reader
+
+
+def known_rows(source: FileSource) -> int | None:
+    """Return how many rows a file has; None where that takes reading it, or it cannot be read."""
+    return count_rows(source.path) if source.format == "parquet" else None
 
 
 def open_writer(path: Path, format: str, compression: str | None, like: Reader) -> Writer:

@@ -64,6 +64,44 @@ class Span:
         return cls(began, min(began, journal.since(max(finished, default=None)) or began))
 
 
+class OverallProgress:
+    """Progress over several files as if they were one.
+
+    Args:
+        to_come: the number of rows of each file that are taken, None where that is unknown.
+        on_progress: called with where all of it is; the total is unknown while that of a file is.
+    """
+
+    def __init__(
+        self, to_come: Iterable[int | None], on_progress: Callable[[Progress], None]
+    ) -> None:
+        self._to_come = list(to_come)
+        self._on_progress = on_progress
+        self._done = self._scored = 0
+        self._current = Progress("", 0, 0, 0)
+
+    def begin(self, source: str) -> None:
+        """Go on with the next file."""
+        self._current = Progress(source, 0, self._to_come.pop(0), 0)
+
+    def update(self, progress: Progress) -> None:
+        """Take the progress of the current file, and tell that of all."""
+        self._current = progress
+        totals = [self._done, progress.total, *self._to_come]
+        known = [rows for rows in totals if rows is not None]
+        done, scored = self._done + progress.done, self._scored + progress.scored
+        total = sum(known) if len(known) == len(totals) else None
+        self._on_progress(Progress(progress.source, done, total, scored))
+
+    def end(self, tally: Tally | None) -> None:
+        """Count what was done with the current file; None where it failed."""
+        now = self._current
+        if tally is not None:
+            self.update(Progress(now.source, tally.total, tally.total, tally.scored))
+        self._done += self._current.done
+        self._scored += self._current.scored
+
+
 @dataclass(frozen=True)
 class ScoreRun:
     """One run over one or more sources."""

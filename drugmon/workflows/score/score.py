@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypedDict
 
 from drugmon.config import EngineConfig
 from drugmon.data.duckdb.tables import Table
+from drugmon.data.formats import known_rows
 from drugmon.data.selection import Selection
-from drugmon.data.sources import StandardInput, make_out_folder, output_paths, resolve_source
+from drugmon.data.sources import (
+    FileSource,
+    StandardInput,
+    make_out_folder,
+    output_paths,
+    resolve_source,
+)
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
 from drugmon.grading import GradingChoice
@@ -20,7 +27,7 @@ from drugmon.scoring.scorer import Tally
 from drugmon.wording import path_told
 from drugmon.workflows.score.compute import LazyEngine
 from drugmon.workflows.score.files import score_file, score_stream
-from drugmon.workflows.score.run import Progress, ScoreRun
+from drugmon.workflows.score.run import OverallProgress, Progress, ScoreRun
 from drugmon.workflows.score.table import score_table
 
 
@@ -184,6 +191,13 @@ def _score_sources(
         if stdin is None or stdout is None:
             raise UsageError("standard input or output is closed; open both, or name files")
         return {"standard output": score_stream(run, stdin, stdout, **reading)}, []
+    return _score_files(config, run, sources, reading)
+
+
+def _score_files(
+    config: ScoreConfig, run: ScoreRun, sources: Sequence[FileSource], reading: _Reading
+) -> tuple[dict[str, Tally], list[str]]:
+    """The same for files, one after the other."""
     targets = output_paths(sources, config.out, config.in_place)
     _refuse_shrinking(config, targets)
     if not config.dry_run:
@@ -191,12 +205,19 @@ def _score_sources(
     to: _Recording = {"history": config.history, "lock_timeout": config.lock_timeout}
     done: dict[str, Tally] = {}
     failures = []
+    rows = [run.selection.size_of(known_rows(source)) for source in sources]
+    overall = OverallProgress(rows, run.on_progress)
+    run = replace(run, on_progress=overall.update)
     for source, target in zip(sources, targets, strict=True):
+        overall.begin(source.name)
         try:
-            done[path_told(target)] = score_file(run, source, target, **to, **reading)
+            tally = score_file(run, source, target, **to, **reading)
+            done[path_told(target)] = tally
+            overall.end(tally)
         except (SourceError, SinkError, UsageError, BusyError) as error:
             if len(sources) == 1:
                 raise
+            overall.end(None)
             failures.append(str(error))  # a bad file does not keep those after it from a verdict
     if not done:
         raise SourceError(f"none of {len(sources)} files was scored: {'; '.join(failures)}")

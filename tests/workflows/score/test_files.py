@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,6 +15,7 @@ from drugmon.data.history.places import history_of
 from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SinkError, SourceError, UsageError
+from drugmon.workflows.score.run import Progress
 
 Any_ = Callable[..., Any]
 
@@ -283,3 +285,30 @@ def test_compressed_files_stay_compressed(tmp_path: Path, score: Any_) -> None:
     score(tmp_path / "r.csv.gz")
     scored = gzip.decompress((tmp_path / "r.scored.csv.gz").read_bytes())
     assert scored.startswith(b"id,benefits,benefits_sentiment,")
+
+
+def test_the_progress_over_several_files_is_one(
+    tmp_path: Path, reviews: Any_, to_csv: Any_, score: Any_
+) -> None:
+    for number, rows in enumerate((10, 20, 30)):
+        table = pa.Table.from_pylist(reviews(rows))
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+    (tmp_path / "1a.parquet").write_text("no parquet")
+    told: list[Progress] = []
+    for _ in range(2):  # the second time there is nothing to score
+        told.clear()
+        result = score(tmp_path, on_progress=told.append)
+        assert len(result.failures) == 1
+        places = [progress.done for progress in told]
+        assert places == sorted(places)
+        assert {progress.total for progress in told if progress.source.endswith("2.parquet")} == {
+            60
+        }
+        assert (told[-1].done, told[-1].total, told[-1].scored) == (60, 60, result.scored)
+    to_csv(tmp_path / "3.csv", reviews(40))
+    told.clear()
+    score(tmp_path, on_progress=told.append)
+    totals = [progress.total for progress in told]
+    assert totals[0] is None, "the rows of a csv are not counted before it comes"
+    assert totals[-1] == told[-1].done == 100
+    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
