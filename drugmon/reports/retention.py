@@ -14,6 +14,9 @@ SUMMARY: Final = "summary.json"
 NIGHT: Final = "night.json"
 """What the index of all reports takes of one."""
 
+UNRECORDED: Final = "unrecorded"
+"""A file that lies in the folder of a report until the history has the report."""
+
 PAGES: Final = ("index.html", "drift.html", "quality.html")
 
 _NAME: Final = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]+")
@@ -39,7 +42,7 @@ def prune(out: Path, source: str, keep: int, output: Output | None = None) -> li
     reports = sorted((created, folder) for folder, created in of_source.items())
     gone = [folder for _, folder in reports[: max(0, len(reports) - keep)]]
     for folder in gone:
-        for name in (*PAGES, NIGHT, SUMMARY):
+        for name in (*PAGES, NIGHT, UNRECORDED, SUMMARY):
             (folder / name).unlink(missing_ok=True)
         if not any(folder.iterdir()):
             folder.rmdir()

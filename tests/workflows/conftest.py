@@ -17,7 +17,7 @@ import pytest
 
 ASPECTS = ("benefits", "side_effects", "comments")
 FORKER = """
-import contextlib, json, os, signal, sys
+import contextlib, functools, importlib, json, os, signal, sys
 from drugmon.cli import main as cli
 from drugmon.cli import errors as cli_errors
 from drugmon.cli.output import nightly as cli_nightly_output
@@ -36,12 +36,35 @@ report.AnalystProcess = contextlib.nullcontext  # they take seconds, and are tes
 report.write_analyst_pages = lambda *_given: ()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 print("ready", flush=True)
+
+
+def die_at(point):
+    # Kill this process when it comes to `module:name[.name]:before` or `:after` the call.
+    module, name, when = point.split(":")
+    owner = importlib.import_module(module)
+    *owners, name = name.split(".")
+    for each in owners:
+        owner = getattr(owner, each)
+    real = getattr(owner, name)
+
+    @functools.wraps(real)
+    def dying(*given, **named):
+        if when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        done = real(*given, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, dying)
+
+
 for line in sys.stdin:
-    arguments, log = json.loads(line)
+    arguments, log, point = json.loads(line)
     child = os.fork()
     if not child:
         for stream in (1, 2):
             os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        if point:
+            die_at(point)
         sys.argv = ["drugmon", *arguments]
         os._exit(cli_errors.run(cli.cli))
     print(child, flush=True)
@@ -67,11 +90,15 @@ class Forker:
         )
         assert self._line() == "ready"
 
-    def start(self, *arguments: object) -> int:
-        """Start a command line and return its process id; what it prints is in `log`."""
+    def start(self, *arguments: object, die_at: str | None = None) -> int:
+        """Start a command line and return its process id; what it prints is in `log`.
+
+        `die_at` is where it kills itself: `module:name:before` or `:after` a call of that name.
+        """
         self.log.write_text("")
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([list(map(str, arguments)), str(self.log)]) + "\n")
+        line = json.dumps([list(map(str, arguments)), str(self.log), die_at])
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         return int(self._line())
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from drugmon.data.history.database import path_from
 from drugmon.data.history.output import Output
 from drugmon.data.history.records import ReportRecord
 
-STATUSES: Final = frozenset({"unjudged", "baseline-taken", "pass", "warn", "fail"})
+STATUSES: Final = frozenset({"unjudged", "baseline-taken", "pass", "unclear", "warn", "fail"})
 
 
 def write_night(record: ReportRecord, path: Path, out: Path) -> None:
@@ -30,8 +31,17 @@ def write_night(record: ReportRecord, path: Path, out: Path) -> None:
     if output is not None:
         relative = os.path.relpath(output.path, os.path.realpath(out))
         output = Output(Path(relative), output.schema, output.table)
-    text = msgspec.json.encode(replace(record, output=output), enc_hook=str)
+    text = msgspec.json.encode(replace(record, output=output), enc_hook=_encodable)
     path.write_bytes(msgspec.json.format(text, indent=1) + b"\n")
+
+
+def _encodable(value: object) -> object:
+    """What msgspec does not know: paths, and the numbers of numpy."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"{type(value)} in the record of a report")
 
 
 def read_night(path: Path, out: Path) -> ReportRecord:

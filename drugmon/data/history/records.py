@@ -114,7 +114,7 @@ class ReportRecord:
         created_at: when it was made, with a time zone.
         source: what people call what was judged.
         adapter: `name@digest` of what had scored most rows.
-        status: `pass`, `warn`, `fail`, `unjudged` or `baseline-taken`.
+        status: `pass`, `unclear`, `warn`, `fail`, `unjudged` or `baseline-taken`.
         reasons: the sentences behind a status that is not `pass`.
         page: the name of its folder within the folder of all reports.
         reference: the name of what was compared with; None without one.

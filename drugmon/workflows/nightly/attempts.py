@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from drugmon.data.history.files import read_history
+from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord
 from drugmon.errors import DrugmonError
@@ -81,7 +82,7 @@ class NightAttempts:
 def _nights_of(tasks: Sequence[Task]) -> list[ReportRecord]:
     """The reports in the histories of `tasks`, as far as those can be read without waiting."""
     by_id: dict[str, ReportRecord] = {}
-    for database in dict.fromkeys(map(_history_of, tasks)):
+    for database in dict.fromkeys(map(history_of_task, tasks)):
         try:
             nights = read_history(database, lock_timeout=0).reports
         except (DrugmonError, OSError):
@@ -90,7 +91,14 @@ def _nights_of(tasks: Sequence[Task]) -> list[ReportRecord]:
     return list(by_id.values())
 
 
-def _history_of(task: Task) -> Path:
+def history_of_task(task: Task) -> Path:
+    """Where the reports of a source are recorded."""
     if task.score.table:
         return Path(task.score.source)
     return task.score.history or history_of(Path(scored_source(task.score)))
+
+
+def output_of(task: Task) -> str:
+    """What the scoring of a source writes, in one line; a table is called as the settings do."""
+    output = Output.of_file(scored_source(task.score))
+    return str(replace(output, table=task.score.table.lower())) if task.score.table else str(output)

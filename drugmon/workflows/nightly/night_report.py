@@ -17,7 +17,7 @@ _SCORED_FILES = "*.scored.*"
 
 
 def night_report_config(
-    config: NightlyConfig, task: Task, night: SourceNight, since: str | None
+    config: NightlyConfig, task: Task, night: SourceNight, since: str | None, report_id: str
 ) -> ReportConfig:
     """Return what to report of `task`.
 
@@ -26,6 +26,7 @@ def night_report_config(
         task: the source.
         night: how its scoring went.
         since: where its window begins; None for all rows.
+        report_id: of the report.
     """
     scored, settings = task.score, task.report
     span = settings.window if settings.window not in ("new", "all") else None
@@ -50,6 +51,7 @@ def night_report_config(
         lock_timeout=scored.lock_timeout,
         scored=(night.score.run_id,) if night.score else (),
         failures=tuple(night.failures),
+        report_id=report_id,
     )
 
 

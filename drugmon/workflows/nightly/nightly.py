@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from drugmon import signals
 from drugmon.data.lock import lock_file
 from drugmon.errors import NO_MEMORY, DrugmonError, is_out_of_memory
-from drugmon.workflows.nightly.attempts import NightAttempts
+from drugmon.workflows.nightly.attempts import NightAttempts, history_of_task, output_of
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.log import LAST, NAME, log_file
 from drugmon.workflows.nightly.night_report import night_report_config
 from drugmon.workflows.nightly.notify import News, notify
 from drugmon.workflows.nightly.result import NightResult, SourceNight
-from drugmon.workflows.nightly.state import NightState
+from drugmon.workflows.nightly.state import NightState, Watched
+from drugmon.workflows.report.folder import record_pages
 from drugmon.workflows.report.report import report
 from drugmon.workflows.score.run import Progress
 from drugmon.workflows.score.score import score
@@ -80,8 +81,11 @@ class _Night:
     def run(self) -> NightResult:
         """Score all, report all."""
         began, config = time.monotonic(), self._config
-        names = tuple(task.name for task in config.tasks)
-        state = NightState(config.state / f"{config.name}.night.json", datetime.now(UTC), names)
+        sources = {
+            task.name: Watched(output_of(task), config.path(task.report.out))
+            for task in config.tasks
+        }
+        state = NightState(config.state / f"{config.name}.night.json", datetime.now(UTC), sources)
         if state.set_aside:
             _log.warning(
                 "%s.night.json was none that a night leaves and is now %s; the reports cover all "
@@ -91,9 +95,9 @@ class _Night:
             )
         if state.unfinished:
             _log.warning("going on with the night of %s, which was cut off", state.unfinished)
-        _log.info("night begins: %s", ", ".join(names))
+        _log.info("night begins: %s", ", ".join(sources))
         _tell(config, News("start"))
-        nights = [SourceNight(name) for name in names]
+        nights = [SourceNight(name) for name in sources]
         for task, night in zip(config.tasks, nights, strict=True):
             with self._keeping(night, "scored"):
                 self._score(task, night)
@@ -143,15 +147,23 @@ class _Night:
         )
 
     def _report(self, task: Task, night: SourceNight, state: NightState) -> None:
+        def warn(warning: str) -> None:
+            _log.warning("%s: %s", night.name, warning)
+
         earlier = state.reported(night.name)
         if earlier is not None and night.score and not night.score.scored:
             night.page, night.status, night.rows = earlier
             _log.info("%s: was reported before the night was cut off", night.name)
+            record_pages(
+                self._config.path(task.report.out),
+                history_of_task(task),
+                lambda record: record.source == task.name,
+                task.score.lock_timeout,
+                warn,
+            )
             return
-        result = report(
-            night_report_config(self._config, task, night, state.since(night.name)),
-            warn=lambda warning: _log.warning("%s: %s", night.name, warning),
-        )
+        since, report_id = state.since(night.name), state.begin_report(night.name)
+        result = report(night_report_config(self._config, task, night, since, report_id), warn=warn)
         night.page, night.status = result.page, result.summary.status
         night.rows = result.summary.volume.rows
         state.report(night.name, night.page, night.status, night.rows)

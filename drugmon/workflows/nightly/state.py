@@ -9,6 +9,8 @@ day reports the day again instead of nothing.
 from __future__ import annotations
 
 import os
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from drugmon.data.verdicts.atomic import replacing, sink_errors
 from drugmon.data.verdicts.scored import FIRST_YEAR, LAST_YEAR
 from drugmon.errors import SettingsError
 from drugmon.monitoring.checks.summary import Status
+from drugmon.workflows.report.folder import page_of
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,28 @@ class Window:
     Attributes:
         day: the night's local date, ISO 8601.
         since: rows scored from then on are meant, ISO 8601; None for all rows.
-        page: the report's page; None as long as there is none.
+        output: what the source's scoring writes.
+        report_id: the report's; None before its making has begun.
+        page: its page; None as long as there is none.
         status: what the report came to.
         rows: how many reviews it judges.
     """
 
     day: str
     since: str | None
+    output: str | None = None
+    report_id: str | None = None
     page: str | None = None
     status: Status | None = None
     rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A source of a job: what its scoring writes, in one line, and the folder of its reports."""
+
+    output: str
+    out: Path
 
 
 @dataclass(frozen=True)
@@ -56,20 +71,25 @@ class NightState:
         path: the file; its folder exists. `unfinished` then tells when a killed night began, if
             one did, and `set_aside` where an odd file went, if it was none that a night leaves.
         now: when this night begins, with a time zone.
-        names: the sources of the job.
+        sources: those of the job, by name. A report whose page lies in the folder was made, even
+            if the night was cut off before that could be kept here; a name that is now given to
+            something else begins anew.
 
     Raises:
         SettingsError: the file is there and cannot be read.
         SinkError: it cannot be written.
     """
 
-    def __init__(self, path: Path, now: datetime, names: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, now: datetime, sources: Mapping[str, Watched]) -> None:
         self._path, self._day = path, now.astimezone().date().isoformat()
         self.set_aside: Path | None = None
         earlier = self._earlier(now)
         self.unfinished: str | None = None if earlier.finished else earlier.began
         self._began = self.unfinished or now.isoformat(timespec="seconds")
-        self._windows = {name: self._open(earlier.windows.get(name), now) for name in names}
+        self._windows = {
+            name: self._open(earlier.windows.get(name), now, source)
+            for name, source in sources.items()
+        }
         self._write(finished=False)
 
     def since(self, name: str) -> str | None:
@@ -82,6 +102,13 @@ class NightState:
         if not self.unfinished or window.page is None:
             return None
         return Path(window.page), window.status or Status.UNJUDGED, window.rows
+
+    def begin_report(self, name: str) -> str:
+        """Keep that a source is being reported, and return the id of its report."""
+        report_id = uuid.uuid4().hex[:12]
+        self._windows[name] = replace(self._windows[name], report_id=report_id)
+        self._write(finished=False)
+        return report_id
 
     def report(self, name: str, page: Path, status: Status, rows: int) -> None:
         """Keep that a source was reported."""
@@ -105,20 +132,32 @@ class NightState:
                 self.set_aside = self._path.rename(self._path.with_name(aside))
         return _State(finished=True, began=None, windows={})
 
-    def _open(self, window: Window | None, now: datetime) -> Window:
-        if window is None:
-            return Window(self._day, None)
+    def _open(self, earlier: Window | None, now: datetime, source: Watched) -> Window:
+        if earlier is None or (earlier.output or source.output) != source.output:
+            return Window(self._day, None, source.output)
+        window = _with_page(replace(earlier, output=source.output), source.out)
         if window.day == self._day:
             # What a finished night of today reported is reported again.
-            return window if self.unfinished else replace(window, page=None, status=None, rows=None)
+            return window if self.unfinished else Window(window.day, window.since, window.output)
         if window.page is None:
             return replace(window, day=self._day)
-        return Window(self._day, now.isoformat())
+        return Window(self._day, now.isoformat(), source.output)
 
     def _write(self, *, finished: bool) -> None:
         state = _State(finished=finished, began=self._began, windows=self._windows)
         with replacing(self._path) as temporary:
             temporary.write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
+
+
+def _with_page(window: Window, out: Path) -> Window:
+    """The window with the page of its report, where that was made and not kept."""
+    if window.page is not None or window.report_id is None:
+        return window
+    record = page_of(out, window.report_id)
+    if record is None:
+        return window
+    page = out / record.page / "index.html"
+    return replace(window, page=str(page), status=Status(record.status), rows=record.rows)
 
 
 def _read(path: Path) -> _State:

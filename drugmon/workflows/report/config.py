@@ -134,6 +134,7 @@ class ReportConfig:
         pages: where the pages go.
         scoring: what is known of the scoring before.
         now: the time to judge freshness and a window's length by; None for the clock's.
+        report_id: of the report, where somebody has to know it before; None for a new one.
     """
 
     source: ScoredSource
@@ -144,6 +145,7 @@ class ReportConfig:
     pages: Pages = field(default_factory=Pages)
     scoring: Scoring = field(default_factory=Scoring)
     now: datetime | None = None
+    report_id: str | None = None
 
 
 def report_config(
@@ -172,6 +174,7 @@ def report_config(
     scored: tuple[str, ...] = (),
     failures: tuple[str, ...] = (),
     now: datetime | None = None,
+    report_id: str | None = None,
 ) -> ReportConfig:
     """Make the configuration from the words that a command line or a settings file has.
 
@@ -181,7 +184,7 @@ def report_config(
         reference: `adapter`, `previous:N`, or the path of scored reviews.
         since, until, last, run: the window, as `ask_window` takes it.
         gate, fail_on: as `read_gate` takes them.
-        adapter, now: as in `ReportConfig`.
+        adapter, now, report_id: as in `ReportConfig`.
         out, name, keep, evidently: of `Pages`.
         scored, failures: `runs` and `failures` of `Scoring`.
 
@@ -199,4 +202,5 @@ def report_config(
         pages=Pages(out, name, keep, evidently),
         scoring=Scoring(scored, failures),
         now=now,
+        report_id=report_id,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from drugmon.data.history.files import record_report
 from drugmon.data.history.night_file import read_night, write_night
 from drugmon.data.history.output import Output
 from drugmon.data.history.records import ReportRecord
@@ -22,7 +24,7 @@ from drugmon.monitoring.checks.summary import Summary
 from drugmon.monitoring.profiles.aggregate import label_of
 from drugmon.monitoring.profiles.reference import Profile
 from drugmon.reports.attempts import Attempt, read_attempts
-from drugmon.reports.retention import NIGHT, SUMMARY
+from drugmon.reports.retention import NIGHT, SUMMARY, UNRECORDED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +65,47 @@ def write_report_page(
         text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
         (aside / SUMMARY).write_text(text + "\n", encoding="utf-8")
         write_night(report_record(summary, folder.name, output), aside / NIGHT, out)
+        (aside / UNRECORDED).touch()
     return folder / "index.html"
+
+
+def record_pages(
+    out: Path,
+    database: Path,
+    is_ours: Callable[[ReportRecord], bool],
+    lock_timeout: float,
+    warn: Callable[[str], None],
+) -> None:
+    """Record the reports in `out` that no history has yet: the newest, and those of killed runs.
+
+    Args:
+        out: the folder of all reports.
+        database: the history that takes them.
+        is_ours: whether a report belongs there.
+        lock_timeout: seconds to wait while another process has the history open.
+        warn: told of what cannot be read, and of a damaged history.
+
+    Raises:
+        SinkError, SourceError, BusyError: as `record_report`; the next call records them.
+    """
+    for marker in sorted(out.glob(f"*/{UNRECORDED}")):
+        night = marker.with_name(NIGHT)
+        try:
+            record = read_night(night, out)
+        except (OSError, ValueError):
+            warn(f"{night}: not what a report left there, so that no history has it; remove it")
+            continue
+        if is_ours(record) and record.page == marker.parent.name:
+            record_report(record, database, lock_timeout, warn=warn)
+            marker.unlink(missing_ok=True)
+
+
+def page_of(out: Path, report_id: str) -> ReportRecord | None:
+    """The record of the report with this id whose page lies in `out`; None where there is none."""
+    for night in out.glob(f"????-??-??-{escape(report_id)}/{NIGHT}"):
+        with contextlib.suppress(OSError, ValueError):
+            return read_night(night, out)
+    return None
 
 
 def write_report_index(

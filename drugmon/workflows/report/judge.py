@@ -77,7 +77,7 @@ def _summarised(
         current.counted, side, gate, aspects=aspects, held_out=held_out, before=before
     )
     summary = Summary(
-        run_id=uuid.uuid4().hex[:12],
+        run_id=config.report_id or uuid.uuid4().hex[:12],
         created_at=now,
         source=name,
         adapter=current.identity,

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drugmon.data.history.files import read_history, record_report
+from drugmon.data.history.files import read_history
 from drugmon.data.history.output import Output
 from drugmon.errors import DrugmonError
-from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Status, Summary
 from drugmon.reports.analysts.pages import write_analyst_pages
 from drugmon.reports.analysts.process import AnalystProcess
 from drugmon.reports.retention import prune
 from drugmon.workflows.report.config import Pages, ReportConfig
-from drugmon.workflows.report.folder import sample_sides, write_report_index, write_report_page
+from drugmon.workflows.report.folder import (
+    record_pages,
+    sample_sides,
+    write_report_index,
+    write_report_page,
+)
 from drugmon.workflows.report.judge import judge
 from drugmon.workflows.report.sides import open_source
 
@@ -72,8 +76,14 @@ def report(
         page = write_report_page(judged.summary, source.output, pages.out, sample, write_analysts)
     database, note = source.past.database, source.past.note
     try:
-        record = report_record(judged.summary, page.parent.name, source.output)
-        record_report(record, database, config.source.lock_timeout, warn=warn)
+        subject = (judged.summary.source, source.output)
+        record_pages(
+            pages.out,
+            database,
+            lambda record: record.subject == subject,
+            config.source.lock_timeout,
+            warn,
+        )
         nights = read_history(database, config.source.lock_timeout).reports
     except DrugmonError as error:
         warn(f"the report is not in the history: {error}")

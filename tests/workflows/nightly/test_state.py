@@ -10,14 +10,15 @@ import pytest
 
 from drugmon.errors import SettingsError
 from drugmon.monitoring.checks.summary import Status
-from drugmon.workflows.nightly.state import NightState
+from drugmon.workflows.nightly.state import NightState, Watched
 
 NIGHT = datetime(2026, 1, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
 def begin(folder: Path, now: datetime) -> NightState:
-    return NightState(folder / "night.json", now, ("a", "b"))
+    sources = {name: Watched(f"/{name}.csv", folder / "reports") for name in ("a", "b")}
+    return NightState(folder / "night.json", now, sources)
 
 
 def report(state: NightState, *names: str) -> None:
@@ -135,3 +136,12 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "night.json").mkdir()
     with pytest.raises(SettingsError, match=r"night\.json: cannot be read \(Is a directory\)"):
         begin(tmp_path, NIGHT)
+
+
+def test_a_name_that_is_given_to_something_else_begins_anew(tmp_path: Path) -> None:
+    first = begin(tmp_path, NIGHT)
+    report(first, "a", "b")
+    first.finish()
+    sources = {"a": Watched("/elsewhere.csv", tmp_path), "b": Watched("/b.csv", tmp_path)}
+    second = NightState(tmp_path / "night.json", NIGHT + DAY, sources)
+    assert (second.since("a"), second.since("b")) == (None, (NIGHT + DAY).isoformat())
