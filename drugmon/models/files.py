@@ -20,5 +20,10 @@ RANGES: Final = "ranges.safetensors"
 """The range of the inputs of every layer that can compute in int8."""
 
 REFERENCE: Final = "reference.json"
+"""The profile of held-out reviews, whose labels the balanced rule decided."""
+
+REFERENCE_OF_LIKELIEST: Final = "reference-likeliest.json"
+"""The same with the likeliest labels; adapters of before the rule lack it."""
+
 SEEN: Final = "training-reviews.txt"
 """A short hash of every review that it learned from, unless they were left out."""

@@ -50,13 +50,18 @@ class WeakLabel(NamedTuple):
     support: int
 
 
-def render_card(manifest: Mapping[str, Any], qualities: Mapping[str, Quality], command: str) -> str:
+def render_card(
+    manifest: Mapping[str, Any],
+    qualities: Mapping[str, Quality],
+    command: str,
+    likeliest: Mapping[str, Quality] | None = None,
+) -> str:
     """The card as Markdown with front matter for model hubs.
 
     `manifest` is an adapter's, with the `digests` of its files; `qualities` are those of its
-    held-out reviews by target; `command` is the line that trains the adapter again. The adapter
-    goes under its base's licence. Text from the manifest is written so that it cannot add to the
-    card's structure.
+    held-out reviews by target, and `likeliest` those of the likeliest labels; `command` is the line
+    that trains the adapter again. The adapter goes under its base's licence. Text from the manifest
+    is written so that it cannot add to the card's structure.
 
     Raises jinja2.UndefinedError where `manifest` lacks a key that the card needs.
     """
@@ -66,6 +71,7 @@ def render_card(manifest: Mapping[str, Any], qualities: Mapping[str, Quality], c
         .render(
             manifest=manifest,
             qualities=qualities,
+            likeliest=likeliest or {},
             command=command,
             metrics=METRICS,
             undefined=UNDEFINED,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from drugmon.checked import check_keys, checked, one_of, optional, parse_toml, within
+from drugmon.config import DEFAULT_RULE, RULES
 from drugmon.errors import RecipeError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.labels import LABELS, TARGETS
@@ -147,17 +148,22 @@ class Augment:
 class Split:
     """Which reviews are held out, to choose the epoch, to calibrate and to measure.
 
-    With `folds` 0 the shares `dev` and `test`: dev chooses the epoch, test is only measured; with
-    `refit`, train again on all reviews for as many epochs, and calibrate on dev and test; that is
-    what is kept. Without it, what is kept never saw test. With `folds` K of 2 or more every review
-    is held out once, by one of K models that run all epochs; then one is trained on all reviews,
-    and kept.
+    With `folds` 0 the shares `dev`, which chooses the epoch, and `test`, which is only measured;
+    with `refit`, what is kept was trained again on all reviews, else it never saw test. With
+    `folds` K >= 2 each review is held out once by one of K models; one more learns from all.
     """
 
     dev: float = within(0.1, 0.001, 0.5)
     test: float = within(0.1, 0, 0.5)
     refit: bool = False
     folds: int = within(0, 0, 50)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What decides labels where nobody asks for a rule; the adapter carries both."""
+
+    rule: str = one_of(DEFAULT_RULE, RULES)
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,7 @@ class Recipe:
     split: Split = field(default_factory=Split)
     help: Help = field(default_factory=Help)
     rating: Rating = field(default_factory=Rating)
+    decision: Decision = field(default_factory=Decision)
     grading: Grading = field(default_factory=Grading)
     sources: tuple[Source, ...] = ()
 
@@ -226,10 +233,9 @@ class Recipe:
         return {k: v for k, v in self.to_dict().items() if k not in _BESIDE_WEIGHTS}
 
 
-_BESIDE_WEIGHTS: Final = ("name", "description", "lexical", "split")
-_SECTIONS: Final[Mapping[str, type[Any]]] = {
-    kind.__name__.lower(): kind
-    for kind in (Base, Lora, Model, Lexical, Train, Loss, Balance, Augment, Split, Help, Rating)
+_BESIDE_WEIGHTS: Final = ("name", "description", "lexical", "split", "decision")
+_SECTIONS: Final[Mapping[str, Any]] = {
+    spec.name: spec.default_factory for spec in fields(Recipe)[2:-2]
 }
 
 

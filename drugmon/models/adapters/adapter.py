@@ -14,7 +14,16 @@ from drugmon.errors import AdapterError
 from drugmon.models.adapters.manifest import Manifest, read_manifest
 from drugmon.models.bases.bases import Base, resolve_base
 from drugmon.models.bases.weights import file_sha256
-from drugmon.models.files import CHECKPOINT, HEADS, LEXICON, LORA_CONFIG, MANIFEST, RANGES
+from drugmon.models.files import (
+    CHECKPOINT,
+    HEADS,
+    LEXICON,
+    LORA_CONFIG,
+    MANIFEST,
+    RANGES,
+    REFERENCE,
+    REFERENCE_OF_LIKELIEST,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,6 +49,13 @@ class Adapter:
     def under(self, rule: str | None) -> Adapter:
         """The same adapter deciding by `rule`; None leaves its own. See `Manifest.under`."""
         return replace(self, manifest=self.manifest.under(rule))
+
+    @property
+    def reference(self) -> Path | None:
+        """The profile of held-out reviews under its rule; None where it was trained without one."""
+        likeliest = self.manifest.rule == "likeliest"
+        path = self.folder / (REFERENCE_OF_LIKELIEST if likeliest else REFERENCE)
+        return path if path.is_file() else None
 
     @property
     def is_checkpoint(self) -> bool:

@@ -36,7 +36,8 @@ class Manifest:
         recipe: the whole recipe, to be read and to be trained by again.
         grading: what the graded columns of its target reviews mean.
         files: SHA-256 of every other file of the folder.
-        metrics: per target, the quality on held-out reviews.
+        metrics: per target, the quality on held-out reviews, by the balanced rule.
+        metrics_likeliest: likewise by the likeliest label; empty in adapters of before the rule.
         rule: the decision rule, one of `RULES`: in the file the one to use where none is asked for.
         data: the training data; None where nothing was trained, as is `training`.
     """
@@ -54,6 +55,7 @@ class Manifest:
     data: DataRecord | None
     training: TrainingRecord | None
     metrics: Mapping[str, Quality]
+    metrics_likeliest: Mapping[str, Quality] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     prompt: str | None = None
     rule: str = DEFAULT_RULE
@@ -116,7 +118,8 @@ class Manifest:
             "grading": self.grading.to_dict(),
             "data": to_dict(self.data),
             "training": to_dict(self.training),
-            "metrics": {target: quality.to_dict() for target, quality in self.metrics.items()},
+            "metrics": _as_dicts(self.metrics),
+            "metrics_likeliest": _as_dicts(self.metrics_likeliest),
         }
 
     @classmethod
@@ -136,7 +139,8 @@ class Manifest:
                 "grading": Grading.from_dict(grading),
                 "data": DataRecord.from_dict(data) if data else None,
                 "training": TrainingRecord.from_dict(training) if training else None,
-                "metrics": {t: Quality.from_dict(own) for t, own in content["metrics"].items()},
+                "metrics": _qualities(content["metrics"]),
+                "metrics_likeliest": _qualities(content.get("metrics_likeliest", {})),
             }
         )
 
@@ -145,6 +149,19 @@ class Manifest:
         content = {"digest": self.digest, "targets": list(self.targets), **self.to_dict()}
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _as_dicts(qualities: Mapping[str, Quality]) -> dict[str, Any]:
+    return {target: quality.to_dict() for target, quality in qualities.items()}
+
+
+def _qualities(content: Mapping[str, Any]) -> dict[str, Quality]:
+    return {target: Quality.from_dict(values) for target, values in content.items()}
+
+
+def rule_of(identity: str) -> str:
+    """The decision rule that `name@digest` or `name@digest+rule` names."""
+    return identity.rpartition("@")[2].partition(RULE_MARK)[2] or DEFAULT_RULE
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -109,7 +109,8 @@ class TrainingRecord:
         """Return what a manifest says, of this or an earlier version."""
         counts = _of(LabelCounts, record.get("label_counts", {}))
         epochs = tuple(_of(EpochRecord, each) for each in record.get("epochs", ()))
-        return _of(cls, {**record, "label_counts": counts, "epochs": epochs})
+        layers = tuple(record.get("lora_layers", ()))
+        return _of(cls, {**record, "label_counts": counts, "epochs": epochs, "lora_layers": layers})
 
 
 def to_dict(record: DataRecord | TrainingRecord | None) -> dict[str, Any]:

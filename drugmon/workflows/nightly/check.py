@@ -12,7 +12,6 @@ from typing import Final
 from drugmon.data.sources import StandardInput, resolve_scored, resolve_source
 from drugmon.errors import DrugmonError, SinkError, SourceError
 from drugmon.models.adapters.adapter import open_adapter
-from drugmon.models.files import REFERENCE
 from drugmon.monitoring.checks.gate import read_gate
 from drugmon.workflows.nightly.config import NightlyConfig, Task, reference_of
 from drugmon.workflows.nightly.night_report import scored_source
@@ -97,7 +96,7 @@ def _reference(config: NightlyConfig, task: Task) -> str:
     if isinstance(reference, Files):
         return f"{len(resolve_scored(reference.path))} scored files, {reference.path}"
     adapter = open_adapter(task.score.adapter or "")
-    if not (adapter.folder / REFERENCE).is_file():
+    if adapter.under(task.score.rule).reference is None:
         raise SourceError(f"{adapter.manifest.identity} has no profile of held-out reviews")
     return "the adapter's held-out reviews"
 

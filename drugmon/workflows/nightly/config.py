@@ -220,6 +220,7 @@ def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str
         return ScoreConfig(
             source=_source_in(folder, source.source),
             adapter=_adapter(source.adapter, folder),
+            rule=source.rule or None,
             out=_as_folder(_path(folder, source.out), source.out) if source.out else None,
             in_place=source.in_place,
             overwrite=source.overwrite,

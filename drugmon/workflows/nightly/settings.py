@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drugmon.checked import one_of, optional, within
-from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.config import DEFAULT_ADAPTER, RULES, EngineConfig
 from drugmon.data.textformat import CHECKED, QUOTING
 from drugmon.workflows.report.config import OF_ADAPTER
 
@@ -89,6 +89,7 @@ class Source:
     table: str = optional()
     id: str = optional()
     adapter: str = DEFAULT_ADAPTER
+    rule: str = one_of("", ("", *RULES))
     columns: Mapping[str, str] = field(default_factory=dict)
     where: str = optional()
     encoding: str = optional()

@@ -14,7 +14,6 @@ from drugmon.data.sources import resolve_scored
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.errors import UsageError
 from drugmon.models.adapters.adapter import Adapter
-from drugmon.models.files import REFERENCE
 from drugmon.monitoring.checks.compare import ReferenceSide
 from drugmon.monitoring.checks.summary import HELD_OUT
 from drugmon.monitoring.profiles.aggregate import count_scored
@@ -64,7 +63,12 @@ def find_reference(config: ReportConfig, source: Source, current: CurrentSide) -
 def _of_adapter(adapter: Adapter | None) -> Found | Missing:
     if adapter is None:
         return Missing("there is no adapter whose reference would serve")
-    profile = read_profile(adapter.folder / REFERENCE)
+    if adapter.reference is None:
+        return Missing(
+            f"{adapter.manifest.name} keeps no profile of {adapter.manifest.rule} labels: compare "
+            "with runs before (--reference previous:7), or train it again"
+        )
+    profile = read_profile(adapter.reference)
     if not profile.n:
         return Missing(f"the reference of {adapter.manifest.name} was made of no review")
     name = f"{HELD_OUT} of {adapter.manifest.name}"

@@ -23,7 +23,7 @@ from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_t
 from drugmon.errors import AdapterError, BaseModelError, BusyError, DrugmonError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
-from drugmon.models.files import REFERENCE
+from drugmon.models.adapters.manifest import rule_of
 from drugmon.models.tokens.vocabulary import Vocabulary
 from drugmon.monitoring.profiles.aggregate import Counted, count_scored
 from drugmon.monitoring.profiles.profile import read_profile
@@ -145,14 +145,14 @@ def find_adapter(
     Raises:
         AdapterError: the one that was asked for cannot be opened.
     """
+    identity = next(iter(adapters), "")
     if asked is not None:
-        return open_adapter(asked), None
+        return open_adapter(asked).under(rule_of(identity)), None
     if not adapters:
         return None, "No row names the adapter that judged it."
-    identity = next(iter(adapters))
     name = identity.partition("@")[0]
     try:
-        adapter = open_adapter(name)
+        adapter = open_adapter(name).under(rule_of(identity))
     except AdapterError as error:
         return None, f"The adapter of these verdicts, {identity}, is not at hand ({error})."
     if adapter.manifest.identity != identity:
@@ -244,7 +244,7 @@ def _runs_behind(
 
 
 def _reference_of(adapter: Adapter) -> Mapping[str, Quality]:
-    return read_profile(adapter.folder / REFERENCE).quality
+    return {} if adapter.reference is None else read_profile(adapter.reference).quality
 
 
 def _update(database: Path, lock_timeout: float) -> str | None:

@@ -18,7 +18,7 @@ from drugmon.models.adapters.records import (
     LabelCounts,
     TrainingRecord,
 )
-from drugmon.models.files import CARD, REFERENCE
+from drugmon.models.files import CARD, REFERENCE, REFERENCE_OF_LIKELIEST
 from drugmon.monitoring.profiles.profile import write_profile
 from drugmon.reports.card import render_card
 from drugmon.statistics.figures import Quality
@@ -56,6 +56,7 @@ def finished(
     held = measured.held
     measured.kept.save(folder, fit.base)
     write_profile(held.profile(), folder / REFERENCE)
+    write_profile(held.profile("likeliest"), folder / REFERENCE_OF_LIKELIEST)
     errors = held.calibration_errors()
     learned = fit.reviews.take(measured.kept.record.learned)
     if hashes:
@@ -68,7 +69,8 @@ def finished(
         {target: {**c.to_dict(), **errors[target]} for target, c in held.calibrations.items()},
         data=data,
         training=_training(fit, measured),
-        metrics=held.qualities,
+        metrics=held.qualities(),
+        metrics_likeliest=held.qualities("likeliest"),
     )
     write_ranges(_sealed(folder, manifest), learned.texts)
     _write_card(folder, manifest, held, command)
@@ -90,7 +92,9 @@ def _write_card(folder: Path, manifest: Manifest, held: HeldOut, command: str) -
         "targets": list(described.targets),
         "digests": described.files,
     }
-    (folder / CARD).write_text(render_card(facts, held.qualities, command), encoding="utf-8")
+    (folder / CARD).write_text(
+        render_card(facts, held.qualities(), command, held.qualities("likeliest")), encoding="utf-8"
+    )
 
 
 def _sealed(folder: Path, manifest: Manifest) -> Adapter:
@@ -107,6 +111,7 @@ def _manifest(
     data: DataRecord | None,
     training: TrainingRecord | None,
     metrics: Mapping[str, Quality],
+    metrics_likeliest: Mapping[str, Quality] | None = None,
 ) -> Manifest:
     recipe = fit.recipe
     return Manifest(
@@ -123,6 +128,8 @@ def _manifest(
         data=data,
         training=training,
         metrics=metrics,
+        metrics_likeliest=metrics_likeliest or {},
+        rule=recipe.decision.rule,
         prompt=fit.prompt,
     )
 
@@ -135,7 +142,7 @@ def _training(fit: Fit, measured: Measured) -> TrainingRecord:
     return TrainingRecord(
         device=str(fit.compute),
         measured_on=measured.held.name,
-        lora_layers=list(fit.lora_layers),
+        lora_layers=tuple(fit.lora_layers),
         trainable_parameters=trained,
         all_parameters=whole,
         seconds=round(sum(each.seconds for each in trainings), 1),

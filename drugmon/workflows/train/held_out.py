@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drugmon.config import DEFAULT_RULE
 from drugmon.data.reviews import clean, with_text
 from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.adapters.calibration import Calibration, fit_calibration
@@ -88,11 +89,20 @@ class HeldOut:
     def _of_round(self) -> list[dict[str, Calibration]]:
         return [_fit(each.fitting, self.seed) for each in self.rounds]
 
+    def qualities(self, rule: str = DEFAULT_RULE) -> dict[str, Quality]:
+        """The quality of each target, its labels decided by `rule`."""
+        if rule not in self._qualities:
+            self._qualities[rule] = self._measure(rule)
+        return self._qualities[rule]
+
     @cached_property
-    def qualities(self) -> dict[str, Quality]:
-        """The quality of each target."""
+    def _qualities(self) -> dict[str, dict[str, Quality]]:
+        """By rule, what was measured already: the intervals take a while."""
+        return {}
+
+    def _measure(self, rule: str) -> dict[str, Quality]:
         scores = [
-            each.measuring.scores(calibrations)
+            each.measuring.scores(_deciding(calibrations, rule))
             for each, calibrations in zip(self.rounds, self._of_round, strict=True)
         ]
         return measure_scores(joined(scores), self.reviews)
@@ -120,10 +130,12 @@ class HeldOut:
             }
         return found
 
-    def profile(self) -> Profile:
-        """The reference profile: verdicts and inputs of what is measured, without any text."""
+    def profile(self, rule: str = DEFAULT_RULE) -> Profile:
+        """The reference profile: verdicts by `rule` and inputs of what is measured, no text."""
         reviews = self.reviews
-        scores = joined([each.measuring.scores(self.calibrations) for each in self.rounds])
+        scores = joined(
+            [each.measuring.scores(_deciding(self.calibrations, rule)) for each in self.rounds]
+        )
         return build_profile(
             scores.labels,
             scores.probabilities,
@@ -135,7 +147,7 @@ class HeldOut:
             conditions=reviews.context.get("condition"),
             ratings=reviews.context.get("rating"),
             scale=reviews.scale,
-            quality=self.qualities,
+            quality=self.qualities(rule),
             texts=[tuple(map(clean, texts)) for texts in reviews.texts],
         )
 
@@ -150,6 +162,12 @@ class Measured:
     kept: Fitted
     siblings: Sequence[FitRecord]
     held: HeldOut
+
+
+def _deciding(calibrations: Calibrations, rule: str) -> Calibrations:
+    if rule == DEFAULT_RULE:
+        return calibrations
+    return {target: calibration.likeliest() for target, calibration in calibrations.items()}
 
 
 def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Any, Any, Any]:

@@ -120,7 +120,7 @@ def train(
         shutil.rmtree(work)
     adapter = open_adapter(str(config.out))
     held = measured.held
-    return TrainResult(adapter, held.qualities, held.name, time.monotonic() - began)
+    return TrainResult(adapter, held.qualities(), held.name, time.monotonic() - began)
 
 
 def chosen_sources(config: TrainConfig, recipe: Recipe) -> tuple[Source, ...]:

@@ -11,7 +11,13 @@ from drugmon.errors import AdapterError
 from drugmon.grading import Grading, RatingScale
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.calibration import Calibration
-from drugmon.models.adapters.manifest import DIGEST_LENGTH, Manifest, read_manifest, with_files
+from drugmon.models.adapters.manifest import (
+    DIGEST_LENGTH,
+    Manifest,
+    read_manifest,
+    rule_of,
+    with_files,
+)
 from drugmon.models.adapters.records import (
     DataRecord,
     EpochRecord,
@@ -146,6 +152,8 @@ def test_a_rule_shows_in_the_identity_and_decides(manifest: Manifest) -> None:
     likeliest = moved.under("likeliest")
     assert likeliest.digest == moved.digest
     assert likeliest.identity == f"mine@{moved.digest}+likeliest"
+    assert rule_of(likeliest.identity) == "likeliest"
+    assert rule_of(moved.identity) == rule_of("") == "balanced"
     assert moved.under("balanced").identity == moved.under(None).identity == moved.identity
     assert moved.calibrations()["overall"].offsets == (0.0, 1.0, 0.0)
     assert likeliest.calibrations()["overall"].offsets == (0.0, 0.0, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -22,9 +23,12 @@ from drugmon.data.history.places import history_of
 from drugmon.errors import SourceError, UsageError
 from drugmon.grading import GradingChoice
 from drugmon.labels import TARGETS
+from drugmon.models.files import REFERENCE_OF_LIKELIEST
 from drugmon.monitoring.checks.summary import Check, Status
+from drugmon.monitoring.profiles.profile import read_profile
 from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import ReportResult, report
+from drugmon.workflows.score.score import ScoreConfig, score
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 Make = Callable[..., pa.Table]
@@ -568,3 +572,28 @@ def test_labels_in_words_are_what_quality_is_measured_on(
 
     assert measured(found).n == 200
     assert measured(found).accuracy.value == measured(ten).accuracy.value
+
+
+def test_rows_of_the_likeliest_rule_meet_a_reference_of_that_rule(
+    tmp_path: Path, adapter: Path, labelled: Path
+) -> None:
+    source = tmp_path / labelled.name
+    source.write_bytes(labelled.read_bytes())
+    (scored,) = score(ScoreConfig(str(source), adapter=str(adapter), rule="likeliest")).outputs
+    judged = report(
+        report_config(scored, adapter=str(adapter), out=tmp_path / "pages", evidently=False)
+    ).summary
+    assert judged.adapter.endswith("+likeliest")
+    assert judged.reference is not None
+    kept = read_profile(adapter / REFERENCE_OF_LIKELIEST).targets["overall"].counts
+    (balance,) = [each for each in judged.balance if each.target == "overall"]
+    shown = {share.label: share.reference_count for share in balance.shares}
+    assert {label: shown[label] for label in kept} == dict(kept)
+
+    older = tmp_path / "older"
+    shutil.copytree(adapter, older)
+    (older / REFERENCE_OF_LIKELIEST).unlink()
+    without = report(
+        report_config(scored, adapter=str(older), out=tmp_path / "pages", evidently=False)
+    ).summary
+    assert without.reference is None
