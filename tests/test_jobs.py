@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -136,3 +137,41 @@ def test_the_cron_jobs_settings_write_to_its_claim_only(tmp_path: Path) -> None:
     written = [config.state, config.pages, Path(config.tasks[0].score.source)]
     assert all(path.is_relative_to("/data") for path in written)
     assert config.log.file == ""
+
+
+@pytest.mark.parametrize("name", ["airflow_dag.py", "dagster_asset.py", "dbt_model.py"])
+def test_orchestrators_files_are_python_and_told_of(name: str) -> None:
+    tree = ast.parse((JOBS / name).read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert f"`{name}`" in (JOBS / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_dbt_model_scores_what_it_is_given(
+    monkeypatch: pytest.MonkeyPatch, adapter: Path
+) -> None:
+    import duckdb
+
+    import drugmon
+
+    load = drugmon.load
+    monkeypatch.setattr(drugmon, "load", lambda _name: load(str(adapter), device="cpu"))
+    scope: dict[str, Any] = {}
+    exec((JOBS / "dbt_model.py").read_text(encoding="utf-8"), scope)
+
+    class Dbt:
+        def config(self, **_settings: object) -> None: ...
+
+        def ref(self, _name: str) -> Any:
+            return duckdb.sql("SELECT 1 AS id, 'good' AS review")
+
+    table = scope["model"](Dbt(), None)
+    assert table.num_rows == 1
+    assert table["overall_sentiment"][0].as_py() in ("negative", "neutral", "positive")
+
+
+def test_the_image_is_not_roots_and_is_asked_how_it_is() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    first = [line.split()[0] for line in lines if line and line[0].isupper()]
+    assert first.count("FROM") == 2
+    assert {"USER", "HEALTHCHECK", "ENTRYPOINT"} <= set(first[first.index("FROM", 2) :])
+    assert "USER 10001" in lines

@@ -15,7 +15,7 @@ from drugmon.cli.commands.history import history
 from drugmon.cli.commands.nightly import demo, init, nightly
 from drugmon.cli.commands.report import report
 from drugmon.cli.commands.score import explain, predict, sample, score, show
-from drugmon.cli.commands.serve import serve
+from drugmon.cli.commands.serve import completion, serve
 from drugmon.cli.commands.train import evaluate, recipes, train
 from drugmon.version import __version__
 
@@ -73,6 +73,7 @@ for command in (
     adapters,
     bases,
     serve,
+    completion,
     sample,
     demo,
     doctor,

@@ -1,4 +1,4 @@
-"""The commands that open doors: serve."""
+"""The commands that open doors: serve, and completion for the shell."""
 
 from __future__ import annotations
 
@@ -85,6 +85,28 @@ def serve(adapter: str | None, base: str | None, rule: str | None, **options: An
     engine = engine_config(options)
     config = ServiceConfig(**options)
     run(config, adapter, engine, base=base, rule=rule, on_listening=_say)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what makes a shell complete the words of drugmon.
+
+    \b
+    Example:
+      drugmon completion bash >> ~/.bashrc
+      drugmon completion zsh >> ~/.zshrc
+      drugmon completion fish > ~/.config/fish/completions/drugmon.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    root = context.find_root().command
+    # Not `source()`, which asks a bash on this machine for its version.
+    made = kind(root, {}, "drugmon", "_DRUGMON_COMPLETE")
+    click.echo(made.source_template % made.source_vars())
 
 
 def _say(address: str, identity: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any, Final, cast
 
 from fastapi import APIRouter, Body, FastAPI
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from drugmon.data.reviews import clean
 from drugmon.models.adapters.adapter import Adapter, list_adapters
 from drugmon.serving.service import metrics, problems
 from drugmon.serving.service.door import STREAM, Door
@@ -22,11 +24,14 @@ from drugmon.serving.service.schemas import (
     EXAMPLE,
     AdapterInfo,
     Adapters,
+    Explanations,
     ProblemDetails,
+    Review,
     Reviews,
     ScoreBody,
     Scores,
     State,
+    Why,
 )
 from drugmon.serving.service.service import Service
 from drugmon.serving.service.stream import MEDIA_TYPE, ScoreStream
@@ -94,6 +99,20 @@ async def stream(request: Request) -> Response:
     A line that is no review is answered in its place, with its number and what is wrong.
     """
     return ScoreStream(_service(request))
+
+
+@router.post("/v1/explain", responses=_problems(400, 401, 413, 422, 429))
+async def explain(request: Request, review: Review) -> Explanations:
+    """Which words of one review moved each verdict to its label, and by how much."""
+    service = _service(request)
+    service.check_texts([review])
+    if not any(map(clean, review.texts)):
+        raise Problem(422, "invalid-review", "all texts are empty: there is nothing to explain")
+    found = await service.explain(review.texts)
+    return Explanations(
+        adapter=service.model.identity,
+        explanations={target: Why(**asdict(why)) for target, why in found.items()},
+    )
 
 
 @router.get("/v1/adapters", responses=_problems(401))

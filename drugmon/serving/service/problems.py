@@ -15,7 +15,7 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from drugmon.errors import DrugmonError
+from drugmon.errors import DrugmonError, UsageError
 from drugmon.wording import name_told
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -71,6 +71,8 @@ def problem_from(error: Exception) -> Problem:
     """What a client is told of any error; of a bug, the log has the place."""
     if isinstance(error, HTTPException):
         return problem_of(error)
+    if isinstance(error, UsageError):
+        return Problem(422, "invalid-review", str(error))
     if isinstance(error, DrugmonError):
         return Problem(503, "cannot-score", str(error))
     # Where it happened, and not what it says: an error may hold a review's words.

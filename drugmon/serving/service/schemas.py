@@ -98,6 +98,32 @@ class Scores(BaseModel):
     )
 
 
+class Push(BaseModel):
+    """A word, where it stands in the cleaned text of `field`, and what it added to the label."""
+
+    field: str
+    start: int
+    end: int
+    text: str
+    push: float = Field(description="in units of probability")
+
+
+class Why(BaseModel):
+    """Why a verdict has its label: the pushes add up to `probability - baseline`."""
+
+    label: str
+    probability: float
+    baseline: float = Field(description="the label's probability where nothing is said")
+    words: list[Push]
+
+
+class Explanations(BaseModel):
+    """The words of one review that moved its verdicts, by target."""
+
+    adapter: str
+    explanations: dict[str, Why]
+
+
 class AdapterInfo(BaseModel):
     """An adapter that is installed."""
 

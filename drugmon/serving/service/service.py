@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from drugmon.serving.service.batcher import BATCH_TOKENS, Batcher
 from drugmon.serving.service.config import ServiceConfig
@@ -15,7 +15,12 @@ from drugmon.serving.service.schemas import Review
 from drugmon.serving.service.tokens import Tokens
 
 if TYPE_CHECKING:
+    from drugmon.data.reviews import Texts
+    from drugmon.workflows.explain import Explanation
     from drugmon.workflows.model import Model
+
+MOST_EXPLAINED: Final = 4
+"""Explanations at a time: each takes as long as many verdicts."""
 
 
 class Service:
@@ -47,6 +52,27 @@ class Service:
             on_batch=self.metrics.batch,
         )
         self.draining = asyncio.Event()
+        self._explaining = 0
+
+    async def explain(self, texts: Texts) -> dict[str, Explanation]:
+        """Which words moved the verdicts of one review; it takes turns with scoring.
+
+        Raises:
+            Problem: too many wait for theirs.
+        """
+        if self._explaining >= MOST_EXPLAINED:
+            raise Problem(
+                429,
+                "queue-full",
+                f"{MOST_EXPLAINED} explanations are under way; ask again in 2 s",
+                {"Retry-After": "2"},
+            )
+        self._explaining += 1
+        try:
+            given = {name: text for name, text in texts._asdict().items() if text}
+            return await asyncio.to_thread(self.model.explain, **given)
+        finally:
+            self._explaining -= 1
 
     def start(self) -> None:
         """Begin to compute; needs the event loop."""

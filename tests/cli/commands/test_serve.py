@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,3 +91,30 @@ def test_tokens_that_protect_nothing(
     done = drugmon("serve", "--port", 0, "--adapter", adapter, "--tokens", path)
     assert done.code == 1
     assert says in done.err and "short" not in done.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_of_its_shell(drugmon: Drugmon, shell: str) -> None:
+    done = drugmon("completion", shell)
+    assert done.code == 0
+    assert f"_DRUGMON_COMPLETE={shell}_complete" in done.out
+    if shutil.which(shell):
+        checked = subprocess.run([shell, "-n"], input=done.out, text=True, check=False)
+        assert checked.returncode == 0
+
+
+def test_a_shell_is_told_the_commands() -> None:
+    environment = {
+        **os.environ,
+        "_DRUGMON_COMPLETE": "bash_complete",
+        "COMP_WORDS": "drugmon se",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from drugmon.cli.main import main; main()"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "plain,serve" in done.stdout.split()

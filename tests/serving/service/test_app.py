@@ -234,3 +234,21 @@ def test_the_description_has_examples_that_work(client: Make) -> None:
         assert answer.status_code == 200
     shown = make.get("/openapi.json").json()["components"]["schemas"]["Scores"]["examples"][0]
     assert set(shown["reviews"][0]) == set(answer.json()["reviews"][0])
+
+
+def test_explanations_add_up(client: Make) -> None:
+    make = client()
+    answer = make.post("/v1/explain", json={"benefits": "good and wonderful"})
+    assert answer.status_code == 200
+    found = answer.json()["explanations"]
+    assert set(found) == {"benefits", "overall"}
+    for why in found.values():
+        pushed = sum(word["push"] for word in why["words"])
+        assert pushed == pytest.approx(why["probability"] - why["baseline"], abs=1e-3)
+        assert [word["text"] for word in why["words"]] == ["good", "and", "wonderful"]
+    answer = make.post("/v1/explain", json={"text": "  "})
+    detail = "all texts are empty: there is nothing to explain"
+    assert (answer.status_code, answer.json()["detail"]) == (422, detail)
+    make.app.state.service._explaining = 4  # type: ignore[attr-defined]
+    answer = make.post("/v1/explain", json={"text": "good"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")

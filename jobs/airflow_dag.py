@@ -1,0 +1,25 @@
+"""Every night at half past two: drugmon as a DAG of Airflow 2.9 or newer. Change the two paths."""
+
+from datetime import datetime, timedelta
+
+from airflow.decorators import dag
+from airflow.operators.bash import BashOperator
+
+DRUGMON = "/opt/drugmon/.venv/bin/drugmon"
+SETTINGS = "/srv/reviews/nightly.toml"
+
+
+@dag(
+    schedule="30 2 * * *",
+    start_date=datetime(2026, 1, 1),
+    catchup=False,  # a run judges what is there, not a day of the past
+    max_active_runs=1,
+    default_args={"retries": 1, "retry_delay": timedelta(minutes=10)},
+    tags=["drugmon"],
+)
+def drugmon_nightly():
+    """Score what is new, judge it, and fail where a gate fails."""
+    BashOperator(task_id="nightly", bash_command=f"{DRUGMON} nightly {SETTINGS}")
+
+
+drugmon_nightly()
