@@ -17,6 +17,7 @@ from drugmon.cli.commands.report import report
 from drugmon.cli.commands.score import explain, predict, sample, score, show
 from drugmon.cli.commands.serve import completion, serve
 from drugmon.cli.commands.train import evaluate, recipes, train
+from drugmon.cli.commands.ui import ui
 from drugmon.version import __version__
 
 SETTINGS = {
@@ -77,6 +78,7 @@ for command in (
     sample,
     demo,
     doctor,
+    ui,
 ):
     cli.add_command(command)
 

@@ -65,7 +65,7 @@ class Model(Closing):
     ) -> None:
         self._adapter = open_model(adapter, base, rule)
         self._engine = Engine(self._adapter, engine or EngineConfig(), _warn)
-        self._turn = threading.Lock()
+        self._turn, self._explaining = threading.Lock(), threading.Lock()
 
     def __repr__(self) -> str:
         return f"<drugmon.Model {self.identity} on {self._engine.compute}>"
@@ -167,7 +167,9 @@ class Model(Closing):
         """
         review = _review(text, benefits, side_effects, comments)
         with self._turn:
-            return explain(review, self._verdicts_of(review), self._attributor)
+            verdicts = self._verdicts_of(review)
+        with self._explaining:  # which takes seconds, and has weights of its own
+            return explain(review, verdicts, self._attributor)
 
     @cached_property
     def _attributor(self) -> Attributor:

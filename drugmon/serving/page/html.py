@@ -1,0 +1,164 @@
+"""What the page shows of verdicts, words and files, as HTML; everything from data is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Final
+
+from drugmon.labels import LABELS
+from drugmon.workflows.explain import Explanation, Word
+from drugmon.workflows.predict import Verdict
+from drugmon.workflows.show import Shown
+from drugmon.workflows.upload import Recognised
+
+TITLES: Final = {
+    "benefits": "Benefits",
+    "side_effects": "Side effects",
+    "comments": "Comments",
+    "overall": "Overall",
+    "text": "The review",
+}
+_TOLD: Final = 0.02
+_STRONG: Final = 0.1
+_EXCERPT: Final = 160
+
+
+def verdicts(found: Mapping[str, Verdict], identity: str, rule: str) -> str:
+    """Each target's verdict with bars, overall first, and which adapter judged."""
+    order = sorted(found, key=lambda target: target != "overall")
+    cards = "".join(_card(found[target], rule) for target in order)
+    return (
+        f'<div class="dm-cards" role="status" aria-live="polite">{cards}</div>'
+        f'<p class="dm-small">Judged by <code>{escape(identity)}</code>; probabilities are '
+        "calibrated.</p>"
+    )
+
+
+def _card(verdict: Verdict, rule: str) -> str:
+    bars = "".join(
+        f'<div class="dm-bar dm-{label}"><span>{label}</span>'
+        f'<span class="dm-track" aria-hidden="true"><span style="width:{share:.1%}"></span></span>'
+        f"<span>{share:.0%}</span></div>"
+        for label, share in verdict.probabilities.items()
+    )
+    note = ""
+    if verdict.likeliest != verdict.label:
+        note = (
+            f'<p class="dm-note">The {rule} rule says <b>{verdict.label}</b> although '
+            f"<b>{verdict.likeliest}</b> has the longer bar: it weighs labels so that rare ones "
+            "are found too. The rule “likeliest” goes by the bars.</p>"
+        )
+    return (
+        f'<section class="dm-card"><h3>{TITLES[verdict.target]}: '
+        f'<span class="dm-label dm-{verdict.label}">{verdict.label}</span> '
+        f"<small>{verdict.confidence:.0%}</small></h3>{bars}{note}</section>"
+    )
+
+
+def explanation(found: Explanation) -> str:
+    """The review with the words marked that moved a verdict, and those that moved it most."""
+    texts = "".join(
+        f"<p><b>{TITLES[field]}.</b> {_marked(found, field)}</p>" for field in found.texts
+    )
+    ranked = found.strongest
+    told = [word for word in (*ranked[:5], *ranked[5:][-3:]) if abs(word.push) >= _TOLD]
+    words = ", ".join(f"{escape(word.text)}&nbsp;{100 * word.push:+.0f}" for word in told)
+    return (
+        f'<section class="dm-card dm-words"><h3>Why {TITLES[found.target].lower()} is '
+        f"{found.label}</h3>{texts}<p>Points of probability: "
+        f"{words or 'no word moves it by much'}.</p>"
+        f'<p class="dm-small">{found.label} has {found.baseline:.0%} where nothing is said and '
+        f"{found.probability:.0%} here; what all words add is the difference. Marked words speak "
+        "for the label, underlined ones against it.</p></section>"
+    )
+
+
+def _marked(found: Explanation, field: str) -> str:
+    whole, parts, end = found.texts[field], [], 0
+    for word in found.words:
+        if word.field == field:
+            parts += [escape(whole[end : word.start]), _word(word, found.label)]
+            end = word.end
+    return "".join(parts)
+
+
+def _word(word: Word, label: str) -> str:
+    text = escape(word.text)
+    if abs(word.push) < _TOLD:
+        return text
+    points = f'title="{100 * word.push:+.0f} points"'
+    if word.push < 0:
+        return f"<u {points}>{text}</u>"
+    strong = " dm-strong" if word.push >= _STRONG else ""
+    return f'<mark class="dm-{label}{strong}" {points}>{text}</mark>'
+
+
+def problem(sentence: str) -> str:
+    """What is wrong and what to do."""
+    return f'<p class="dm-note dm-wrong" role="alert">{escape(sentence)}</p>'
+
+
+def hint(sentence: str) -> str:
+    """A sentence in small letters."""
+    return f'<p class="dm-small" role="status">{escape(sentence)}</p>'
+
+
+def progress(done: int, total: int) -> str:
+    """How far scoring is."""
+    return (
+        f'<label class="dm-progress">Scored {done:,} of {total:,} rows '
+        f'<progress max="{max(total, 1)}" value="{done}"></progress></label>'
+    )
+
+
+def recognised(found: Recognised) -> str:
+    """Rows, and which column was read as what."""
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(field.replace('_', ' '))}</th><td>{escape(name)}</td></tr>"
+        for field, name in found.columns.items()
+    )
+    return (
+        f'<section class="dm-card" role="status"><h3>{found.rows:,} rows</h3><table>'
+        f"<caption>Which column is read as what</caption>{rows}</table></section>"
+    )
+
+
+def summary(shown: Shown) -> str:
+    """Class balance, and the least certain rows."""
+    heads = "".join(f"<th scope='col'>{label}</th>" for label in LABELS)
+    balance = "".join(
+        f"<tr><th scope='row'>{TITLES[target]}</th>"
+        + "".join(f"<td>{_share(counts[label], sum(counts.values()))}</td>" for label in LABELS)
+        + "</tr>"
+        for target, counts in shown.counts.items()
+    )
+    return (
+        '<section class="dm-card" role="status"><h3>Class balance</h3><div class="dm-wide">'
+        f"<table><thead><tr><td></td>{heads}</tr></thead><tbody>{balance}</tbody></table></div>"
+        f"</section>{_least_certain(shown)}"
+    )
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count:,} ({count / max(total, 1):.0%})"
+
+
+def _least_certain(shown: Shown) -> str:
+    names = list(shown.context)
+    heads = "".join(f"<th scope='col'>{escape(name)}</th>" for name in ("overall", *names))
+    rows = []
+    for number, by_target in enumerate(shown.verdicts):
+        label, confidence = by_target["overall"] or ("", 0.0)
+        cells = "".join(f"<td>{_cell(shown.context[name][number])}</td>" for name in names)
+        rows.append(f"<tr><td>{label}&nbsp;{confidence:.0%}</td>{cells}</tr>")
+    return (
+        '<section class="dm-card"><h3>The least certain rows</h3><div class="dm-wide">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        "</section>"
+    )
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return escape(text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…")

@@ -1,0 +1,75 @@
+"""The models that the page can judge with: what there is, loaded when it is first chosen."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final
+
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.errors import BaseModelError
+from drugmon.models.adapters.adapter import Adapter, list_adapters
+from drugmon.models.adapters.zero_shot import open_base
+from drugmon.workflows.model import Model
+
+ZERO_SHOT: Final = "flan-t5-base"
+"""A base that the page offers by itself, where it is there."""
+
+_KEPT: Final = 2
+
+
+class Models:
+    """Models by name and rule; the last two that were used stay loaded.
+
+    Args:
+        first: what is chosen at first; None is the default adapter.
+        engine: how to compute.
+    """
+
+    def __init__(self, first: str | None, engine: EngineConfig) -> None:
+        self.first = first or DEFAULT_ADAPTER
+        self._engine = engine
+        self._loaded: OrderedDict[tuple[str, str], Model] = OrderedDict()
+        self._turn = threading.Lock()
+        there = [each.folder.name for each in list_adapters() if isinstance(each, Adapter)]
+        self._bases = [ZERO_SHOT] if _is_there(ZERO_SHOT) else []
+        names = dict.fromkeys([self.first, *there, *self._bases])
+        # A folder is shown by its name.
+        self.choices = [(Path(name).name, name) for name in names]
+
+    def get(self, name: str, rule: str) -> Model:
+        """The model, loaded.
+
+        Raises:
+            DrugmonError: it is none of `choices`, or cannot be loaded.
+        """
+        with self._turn:
+            key = (name, rule)
+            if key not in self._loaded:
+                base = name if self.is_base(name) else None
+                adapter = None if base else name
+                self._loaded[key] = Model(adapter, base=base, rule=rule, engine=self._engine)
+            self._loaded.move_to_end(key)
+            while len(self._loaded) > _KEPT:
+                self._loaded.popitem(last=False)[1].close()
+            return self._loaded[key]
+
+    def is_base(self, name: str) -> bool:
+        """Whether it judges by itself, without an adapter."""
+        return name in self._bases
+
+    def close(self) -> None:
+        """End what scoring has started."""
+        with self._turn:
+            for model in self._loaded.values():
+                model.close()
+            self._loaded.clear()
+
+
+def _is_there(base: str) -> bool:
+    try:
+        open_base(base)
+    except BaseModelError:
+        return False
+    return True

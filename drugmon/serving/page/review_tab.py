@@ -1,0 +1,92 @@
+"""The tab for one review: type, and see verdicts and the words behind them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import gradio as gr
+
+from drugmon.config import RULES
+from drugmon.errors import DrugmonError
+from drugmon.serving.page import html
+from drugmon.serving.page.models import Models
+
+LONGEST: Final = 20_000
+"""Characters of one box; far more than the models read."""
+
+EXAMPLES: Final = (
+    ("A good one", "No more headaches since the first week.", "None at all.", "I recommend it."),
+    ("A bad one", "It did nothing for me.", "Awful nausea, I could not sleep.", "Never again."),
+    ("A mixed one", "The pain is a bit better.", "Dry mouth and some dizziness.", "Not sure yet."),
+)
+_EMPTY: Final = "Type into a box, or take an example; verdicts come as you type."
+
+
+def review_tab(models: Models) -> None:
+    """Build the tab inside a `gr.Blocks`."""
+    with gr.Row():
+        chosen = gr.Dropdown(models.choices, value=models.first, label="Adapter or base")
+        rule = gr.Radio(list(RULES), value=RULES[0], label="Decision rule")
+    with gr.Row():
+        boxes = [
+            gr.Textbox(
+                label=label, lines=3, max_length=LONGEST, elem_id=f"dm-{name}", min_width=240
+            )
+            for name, label in (
+                ("benefits", "What the drug did for you (benefits)"),
+                ("side-effects", "What else it did (side effects)"),
+                ("comments", "Anything else (comments)"),
+            )
+        ]
+    with gr.Row():
+        buttons = [gr.Button(f"Example: {title}", size="sm") for title, *_ in EXAMPLES]
+        clear = gr.Button("Clear", size="sm")
+    told = gr.HTML(html.hint(_EMPTY), elem_id="dm-verdicts")
+    why = gr.HTML("", elem_id="dm-why")
+    inputs: list[Any] = [chosen, rule, *boxes]
+
+    def judge(name: str, rule: str, *texts: str) -> str:
+        return _judge(models, name, rule, texts)
+
+    def explain(name: str, rule: str, *texts: str) -> str:
+        return _explain(models, name, rule, texts)
+
+    changed = [component.change for component in inputs]
+    # Of what is typed while one is computed, only the last is computed next.
+    last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
+    gr.on(changed, judge, inputs, told, concurrency_id="judge", **last)
+    gr.on(changed, explain, inputs, why, concurrency_id="explain", **last)
+    for button, (_, *texts) in zip(buttons, EXAMPLES, strict=True):
+        button.click(lambda texts=texts: texts, None, boxes, show_progress="hidden")
+    clear.click(lambda: [""] * len(boxes), None, boxes, show_progress="hidden")
+
+
+def _judge(models: Models, name: str, rule: str, texts: tuple[str, ...]) -> str:
+    review = _named(texts)
+    if not review:
+        return html.hint(_EMPTY)
+    try:
+        model = models.get(name, rule)
+        return html.verdicts(model.predict(**review), model.identity, rule)
+    except DrugmonError as error:
+        return html.problem(str(error))
+
+
+def _explain(models: Models, name: str, rule: str, texts: tuple[str, ...]) -> str:
+    review = _named(texts)
+    if not review:
+        return ""
+    try:
+        found = models.get(name, rule).explain(**review)
+    except DrugmonError:
+        return ""  # the verdicts' place tells it
+    order = sorted(found, key=lambda target: target != "overall")
+    first, *others = (html.explanation(found[target]) for target in order)
+    more = "".join(others)
+    return first + (f"<details><summary>Why each aspect</summary>{more}</details>" if more else "")
+
+
+def _named(texts: tuple[str, ...]) -> dict[str, str]:
+    """The texts that are there, by field."""
+    named = zip(("benefits", "side_effects", "comments"), texts, strict=True)
+    return {field: text for field, text in named if text and text.strip()}
