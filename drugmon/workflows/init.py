@@ -122,6 +122,7 @@ _SETTINGS: Final = """\
 reference = {reference}
 # window = "new"           # the rows scored since the last night; "7d" for the last seven days
 # date_column = {date}     # what dates a row in a window such as 7d; "" for the time of scoring
+# evidently = true         # pages for analysts, some 7 MB a report; false leaves them out
 # keep = 90                # so many reports stay
 
 [notify]

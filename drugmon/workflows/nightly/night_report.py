@@ -42,6 +42,7 @@ def night_report_config(
         out=config.path(settings.out),
         name=task.name,
         keep=settings.keep,
+        evidently=settings.evidently,
         fail_on=settings.fail_on or None,
         gate=config.path(settings.gate) if settings.gate else None,
         history=scored.history,

@@ -74,6 +74,7 @@ class Report:
     fail_on: tuple[str, ...] = optional(())
     gate: str = optional()
     keep: int = within(90, 1, 100_000)
+    evidently: bool = True
 
 
 @dataclass(frozen=True)

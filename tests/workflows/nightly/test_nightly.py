@@ -274,6 +274,16 @@ def test_a_window_that_is_a_span_goes_by_the_date_column(
     assert (asked.reference, asked.gate.alpha) == (Previous(7), 0.01)
 
 
+@pytest.mark.parametrize("evidently", [True, False])
+def test_reports_can_do_without_evidentlys_pages(
+    job: Job, reports: Reports, adapter: Path, evidently: bool
+) -> None:
+    more = "" if evidently else "[report]\nevidently = false\n"
+    job.write('[[source]]\nsource = "file.csv"\n', adapter=adapter, more=more)
+    job.run()
+    assert reports.asked[0].pages.evidently is evidently
+
+
 def test_the_log_is_rotated(job: Job, adapter: Path) -> None:
     more = "[log]\nmax_mb = 0.001\nkeep = 2\n"
     job.write('[[source]]\nsource = "file.csv"\n', adapter=adapter, more=more)
