@@ -23,8 +23,6 @@ def print_trials(result: TuneResult, *, as_json: bool, quiet: bool) -> None:
     """The trials, the best one marked, and the command that trains it."""
     from drugmon.workflows.train.tune import to_rows
 
-    best = result.best.measured
-    assert best is not None
     if as_json:
         return print_json({"trials": to_rows(result), "command": result.command})
     if quiet:
@@ -44,12 +42,21 @@ def print_trials(result: TuneResult, *, as_json: bool, quiet: bool) -> None:
     for trial in result.trials:
         if trial.reason:
             screen.print(text(f"trial {trial.number + 1} {trial.state}: {trial.reason}"))
-    screen.print("Chosen by macro-F1 on dev; this trains the best:")
-    say(result.command)
+    if result.command is not None:
+        screen.print("Chosen by macro-F1 on dev; this trains the best:")
+        say(result.command)
+    else:
+        tied = " and ".join(str(trial.number + 1) for trial in result.highest)
+        say(
+            f"Trials {tied} tie on dev: none is the best. Tell them apart by what they cost, by "
+            "more reviews, or with drugmon compare on others."
+        )
     done = sum(trial.state == "done" for trial in result.trials)
+    best = "none" if result.best is None else result.best.number + 1
+    top = result.highest[0].measured
     say(
-        f"drugmon tune: ok trials={len(result.trials)} done={done} "
-        f"best={result.best.number + 1} dev_macro_f1={best.dev_macro_f1:.3f}"
+        f"drugmon tune: ok trials={len(result.trials)} done={done} best={best}"
+        + (f" dev_macro_f1={top.dev_macro_f1:.3f}" if top else "")
     )
     return None
 

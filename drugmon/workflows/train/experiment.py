@@ -155,7 +155,10 @@ class _Stage:
         ).adapter
 
     def _best_settings(self, settings: tuple[str, ...]) -> tuple[str, ...]:
-        """What does best on dev of the stage's trials; those that are done are not run again."""
+        """What does best on dev of the stage's trials, of several that tie the first.
+
+        Those that are done are not run again.
+        """
         stage = self._stage
         assert stage.recipe is not None
         assert stage.trials is not None
@@ -176,7 +179,13 @@ class _Stage:
             ),
             warn=self._warn,
         )
-        return setting_texts(result.best.settings)
+        first = result.highest[0]
+        if result.best is None:
+            self._warn(
+                f"{stage.title}: {len(result.highest)} trials tie on dev, none is the best; the "
+                f"first of them, {first.number + 1}, is trained"
+            )
+        return setting_texts(first.settings)
 
     def _made_before(self, folder: Path, settings: tuple[str, ...]) -> Adapter:
         """The adapter of an earlier run, if it is what this one would make."""

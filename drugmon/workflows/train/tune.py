@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
@@ -54,11 +55,19 @@ class TuneConfig:
 
 @dataclass(frozen=True)
 class TuneResult:
-    """All trials so far, the best of them by dev macro-F1, and the command that trains it."""
+    """All trials so far, those with the highest dev macro-F1, and the command that trains the best.
+
+    Where several trials are `highest`, none is the best, and there is no command.
+    """
 
     trials: tuple[TrialResult, ...]
-    best: TrialResult
-    command: str
+    highest: tuple[TrialResult, ...]
+    command: str | None
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The one trial with the highest dev macro-F1; None where several tie."""
+        return self.highest[0] if len(self.highest) == 1 else None
 
 
 class _PrunedError(Exception):
@@ -104,7 +113,10 @@ def tune(
             told = partial(on_progress, total - trials.left(), total)
             _run(config, reviews, split, trials, own, told, warn)
         results = tuple(trials.results())
-    return TuneResult(results, best := _best(results), winner_command(config, best.settings))
+    highest = _highest(results)
+    # Which of several that tie is trained is for a person to say, not for their order.
+    command = winner_command(config, highest[0].settings) if len(highest) == 1 else None
+    return TuneResult(results, highest, command)
 
 
 def winner_command(config: TuneConfig, settings: Settings) -> str:
@@ -222,10 +234,16 @@ def _measure(
     )
 
 
-def _best(results: tuple[TrialResult, ...]) -> TrialResult:
+def _highest(results: tuple[TrialResult, ...]) -> tuple[TrialResult, ...]:
+    """The finished trials with the highest dev macro-F1: one, or several that tie.
+
+    Raises:
+        TrainingDataError: none has finished.
+    """
     done = [(own.measured.dev_macro_f1, own) for own in results if own.measured]
     if done:
-        return max(done, key=lambda each: each[0])[1]
+        top = max(score for score, _ in done)
+        return tuple(own for score, own in done if math.isclose(score, top, abs_tol=1e-9))
     failed = [own.reason for own in results if own.reason]
     raise TrainingDataError(
         f"none of {len(results)} trials has finished"

@@ -59,12 +59,16 @@ def test_tune_compare_and_use_the_winner(drugmon: Command, place: Path) -> None:
     with (place / "trials.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["lora.r"] for row in rows] == ["2", "4", "8"]
-    assert [row["best"] for row in rows].count("True") == 1
+    # So small a model may come to the same figures in all trials: then none is the best.
+    tied = "best=none" in lines[-1]
+    assert [row["best"] for row in rows].count("True") == (not tied)
     told = json.loads(drugmon("tune", *words, *SHARES, *CPU, "--json").out)
     assert [str(row["dev_macro_f1"]) for row in told["trials"]] == [r["dev_macro_f1"] for r in rows]
-    assert told["command"] == lines[-2]
+    assert told["command"] == (None if tied else lines[-2])
 
-    trained = drugmon(*shlex.split(told["command"])[1:], *CPU)
+    by_hand = ("train", "reviews.csv", "--recipe", "flan-t5-lora-800", *QUICK)
+    command = [*by_hand, "--out", "adapters/best"] if tied else shlex.split(lines[-2])[1:]
+    trained = drugmon(*command, *CPU)
     assert trained.code == 0, trained.err
     compared = ("reviews.csv", "--base", "tiny-t5", "--adapter", "adapters/best", *CPU)
     shown = drugmon("compare", *compared, "--html", "compare.html")

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from drugmon.cli.output.experiments import print_trials
 from drugmon.config import EngineConfig
 from drugmon.errors import BusyError, RecipeError, TrainingDataError, UsageError
 from drugmon.training.loop.progress import Progress
@@ -19,6 +21,7 @@ from drugmon.training.recipe import load_recipe
 from drugmon.training.reviews.dataset import read_labelled
 from drugmon.training.reviews.split import split_rows
 from drugmon.training.trials.search import Search, Settings, parse_grid, parse_ranges, parse_trial
+from drugmon.training.trials.trials import Measured
 from drugmon.workflows.train import tune as module
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.tune import TuneConfig, TuneResult, to_rows, tune
@@ -76,6 +79,7 @@ def test_a_grid_is_tried_whole_and_the_best_on_dev_wins(run: Callable[..., TuneR
     ]
     scores = [trial.measured.dev_macro_f1 for trial in result.trials if trial.measured]
     assert len(scores) == 4
+    assert result.best is not None and result.command is not None
     assert result.best.measured is not None
     assert result.best.measured.dev_macro_f1 == max(scores)
     words = shlex.split(result.command)
@@ -109,7 +113,7 @@ def test_the_reports_four_trials(run: Callable[..., TuneResult]) -> None:
     tried = [tuple(trial.settings.values()) for trial in result.trials]
     assert tried == [(8, 16, 0.05), (8, 32, 0.1), (16, 32, 0.05), (16, 64, 0.1)]
     rows = to_rows(result)
-    assert [row["best"] for row in rows].count(True) == 1
+    assert [row["best"] for row in rows].count(True) == (len(result.highest) == 1)
     assert list(rows[0])[:5] == ["trial", "lora.r", "lora.alpha", "lora.dropout", "state"]
 
 
@@ -189,6 +193,29 @@ def test_a_bug_in_one_trial_is_no_end_either(
     monkeypatch.setattr(module, "_measure", measure)
     mended = run(Search(parse_grid(["lora.r=2,4"])))
     assert {trial.state for trial in mended.trials} == {"done"}, "the same command tries it again"
+
+
+def test_a_tie_has_no_best(
+    run: Callable[..., TuneResult],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measured = Measured(0.5, 0.8, 0.625, {}, 1, 1, 10, 100, 1.0, 10**8)
+    scores = {2: 0.5, 4: 0.625, 8: 0.625}
+    monkeypatch.setattr(
+        module,
+        "_measure",
+        lambda recipe, *_rest: replace(measured, dev_macro_f1=scores[recipe.lora.r]),
+    )
+    result = run(Search(parse_grid(["lora.r=2,4,8"])))
+    assert (result.best, result.command) == (None, None)
+    assert [trial.number + 1 for trial in result.highest] == [2, 3]
+    assert not any(row["best"] for row in to_rows(result))
+    print_trials(result, as_json=False, quiet=False)
+    told = capsys.readouterr().out
+    assert "Trials 2 and 3 tie on dev: none is the best." in told
+    assert told.splitlines()[-1] == "drugmon tune: ok trials=3 done=3 best=none dev_macro_f1=0.625"
+    assert "drugmon train" not in told
 
 
 def test_no_finished_trial_is_an_error(run: Callable[..., TuneResult]) -> None:
