@@ -54,7 +54,8 @@ class Review(BaseModel):
         given = self.model_fields_set & {*ASPECTS, "text"}
         if not given:
             raise ValueError("there is no text: give benefits, side_effects, comments or text")
-        if "text" in given and len(given) > 1 and self.text is not None:
+        aspects = [getattr(self, aspect) for aspect in ASPECTS]
+        if self.text is not None and any(aspects):
             raise ValueError("give the review as one text, or by its aspects, not both")
         return self
 

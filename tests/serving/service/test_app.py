@@ -114,6 +114,11 @@ def test_bytes_that_are_no_review(
         assert answer.json()["detail"] == detail
 
 
+def test_keys_without_texts_do_no_harm(client: Make) -> None:
+    body = {"text": "good", "benefits": None, "side_effects": "", "drug": None, "id": None}
+    assert client().post("/v1/score", json=body).status_code == 200
+
+
 def test_lone_surrogates_are_scored(client: Make) -> None:
     answer = client().post("/v1/score", content=b'{"text": "\\ud800 good"}', headers=JSON)
     assert answer.status_code == 200
