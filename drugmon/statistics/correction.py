@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 
 def adjust(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -15,21 +16,9 @@ def adjust(p_values: ArrayLike) -> NDArray[np.float64]:
     nothing changed, that bound is also the chance of rejecting anything at all.
     """
     values = np.asarray(p_values, dtype=np.float64)
-    k = len(values)
-    order = np.argsort(values)
-    stepped = values[order] * k / np.arange(1, k + 1)
-    result = np.empty(k)
-    result[order] = np.minimum(1.0, np.minimum.accumulate(stepped[::-1])[::-1])
-    return result
-
-
-def simes(p_values: ArrayLike) -> float:
-    """P-value that none of several null hypotheses is false; 1 where there is none.
-
-    R. J. Simes, "An improved Bonferroni procedure for multiple tests of significance" (1986).
-    """
-    values = np.asarray(p_values, dtype=np.float64)
-    return float(adjust(values).min(initial=1.0))
+    if not values.size:
+        return values
+    return np.asarray(stats.false_discovery_control(values, method="bh"), dtype=np.float64)
 
 
 def combine(p_values: Sequence[float]) -> float:

@@ -4,18 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from drugmon.statistics.correction import adjust, combine, simes
+from drugmon.statistics.correction import adjust, combine
 
 
 def test_adjusted_values_are_benjamini_and_hochbergs() -> None:
     values = [0.04, 0.001, 0.5, 0.02, 0.9]
-    assert adjust(values) == pytest.approx(stats.false_discovery_control(values, method="bh"))
+    assert adjust(values) == pytest.approx([0.2 / 3, 0.005, 0.625, 0.05, 0.9])
     assert len(adjust([])) == 0
 
 
 def test_several_tests_make_one() -> None:
-    assert simes([0.01, 0.02, 0.03]) == pytest.approx(0.03)
-    assert simes([]) == combine([]) == 1.0
+    assert combine([]) == 1.0
     assert combine([0.01, 0.01, 0.01]) == pytest.approx(0.01)
     assert combine([0.001, 1.0]) == pytest.approx(0.002, rel=0.05)
 

@@ -76,10 +76,6 @@ class Checkpoint:
             )
         return tensors, json.loads(metadata["state"])
 
-    def remove(self) -> None:
-        """Remove the file, once what it led to is kept elsewhere."""
-        self.path.unlink(missing_ok=True)
-
 
 def flatten(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return `tensors` with `prefix:` before each name."""

@@ -24,11 +24,6 @@ class Split(NamedTuple):
     test: Rows
 
     @property
-    def held_out(self) -> Rows:
-        """Dev and test together, ascending."""
-        return np.sort(np.concatenate([self.dev, self.test]))
-
-    @property
     def everything(self) -> Rows:
         """All rows, ascending."""
         return np.sort(np.concatenate(self))

@@ -22,7 +22,7 @@ def test_it_gives_back_what_was_saved_last(tmp_path: Path) -> None:
     assert tensors["a"].tolist() == [0, 1, 2]
     assert torch.equal(tensors["b"], torch.get_rng_state())
     assert [path.name for path in checkpoint.path.parent.iterdir()] == ["run.safetensors"]
-    checkpoint.remove()
+    checkpoint.path.unlink()
     assert checkpoint.load() is None
 
 
