@@ -81,7 +81,7 @@ def print_training(result: TrainResult, *, as_json: bool, quiet: bool) -> None:
         )
     say(
         f"drugmon train: ok adapter={manifest.identity} folder={result.adapter.folder} "
-        f"macro_f1={_mean_macro_f1(result.qualities):.3f} seconds={result.seconds:.0f}"
+        f"{_macro_f1_of(result.qualities)} seconds={result.seconds:.0f}"
     )
     return None
 
@@ -103,7 +103,7 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> N
         screen.print(f"left out of {where}: {part.rows:,} reviews, {part.reason}")
     say(
         f"drugmon evaluate: ok adapter={evaluation.adapter} rows={evaluation.rows} "
-        f"macro_f1={_mean_macro_f1(evaluation.qualities):.3f}"
+        f"{_macro_f1_of(evaluation.qualities)}"
     )
     return None
 
@@ -265,9 +265,13 @@ def _interval(interval: Interval) -> str:
     return f"{interval.value:.3f} ({interval.low:.3f}-{interval.high:.3f})"
 
 
-def _mean_macro_f1(qualities: Mapping[str, Quality]) -> float:
-    known = [q.macro_f1.value for q in qualities.values() if q.macro_f1.value is not None]
-    return sum(known) / len(known) if known else float("nan")
+def _macro_f1_of(qualities: Mapping[str, Quality]) -> str:
+    """Each target's macro-F1 by name, as `drugmon compare` tells it, so that both agree."""
+    return " ".join(
+        f"{target}_macro_f1={quality.macro_f1.value:.3f}"
+        for target, quality in qualities.items()
+        if quality.macro_f1.value is not None
+    )
 
 
 def _verdict(verdict: tuple[str, float] | None) -> Text:
