@@ -225,9 +225,9 @@ def none() -> Summary:
         "Reviews this night",
         Status.FAIL,
         "No reviews at all; nights before had 160 to 260.",
-        (-1.0, -1.0, -1.0),
-        (0.5, 0.8),
-        statistic="change in rows",
+        (0.0, 0.0, 0.0),
+        (0.5, 0.25),
+        statistic="share of the usual number of reviews",
     )
     unjudged = [
         replace(

@@ -97,7 +97,7 @@ def test_nothing_to_score_is_no_failure(engine: Engine) -> None:
 
 
 def test_strange_texts_are_scored(engine: Engine) -> None:
-    strange = ["\ud800", "\U0001f600\U0001f600", "\0", "<b>&amp;</b>", "x" * 50_000]
+    strange = ["\ud800", "\U0001f600\U0001f600", "a\0b", "<b>&amp;</b>", "x" * 50_000]
     scores = engine.score([Texts(text, None, None, None) for text in strange])
     assert (scores.labels[:, [0, 3]] >= 0).all()
 

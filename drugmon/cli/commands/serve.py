@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from drugmon.cli.options import engine_config, engine_options, model_options
+from drugmon.cli.output.terminal import say, say_verbatim
 from drugmon.errors import UsageError
 
 _UNITS = {"ms": 0.001, "s": 1.0}
@@ -106,11 +107,11 @@ def completion(context: click.Context, shell: str) -> None:
     root = context.find_root().command
     # Not `source()`, which asks a bash on this machine for its version.
     made = kind(root, {}, "drugmon", "_DRUGMON_COMPLETE")
-    click.echo(made.source_template % made.source_vars())
+    say_verbatim(made.source_template % made.source_vars())
 
 
 def _say(address: str, identity: str) -> None:
-    click.echo(f"drugmon: {identity} listens on {address}", err=True)
+    say(f"drugmon: {identity} listens on {address}", err=True)
 
 
 def _seconds(text: str) -> float:

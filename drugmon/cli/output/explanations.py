@@ -38,7 +38,7 @@ def print_explanations(explanations: Mapping[str, Explanation], *, as_json: bool
 
 def _marked(found: Explanation, field: str) -> Text:
     """The text of a field, its words marked by what they add."""
-    line, end = Text(f"  {field}: ", style="dim"), 0
+    line, end = text(f"  {field}: ", style="dim"), 0
     whole = found.texts[field]
     for word in found.words:
         if word.field == field:

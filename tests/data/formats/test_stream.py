@@ -106,7 +106,7 @@ def test_a_column_counts_from_the_row_that_has_it_first() -> None:
         Texts(None, None, None, None),
         Texts(None, None, None, "b"),
         Texts("d", None, None, None),
-        Texts(None, None, None, None),
+        Texts(None, None, None, "e"),  # a row by what it has: this one is a lone text
     ]
 
 

@@ -32,11 +32,15 @@ from drugmon.models.files import (
     MANIFEST,
     RANGES,
     REFERENCE,
+    REFERENCE_OF_LIKELIEST,
     SEEN,
 )
 from drugmon.models.tokens.inputs import collate
 
-FILES = {LORA_CONFIG, LORA_WEIGHTS, HEADS, LEXICON, RANGES, REFERENCE, SEEN, CARD, MANIFEST}
+FILES = {
+    *(LORA_CONFIG, LORA_WEIGHTS, HEADS, LEXICON, RANGES),
+    *(REFERENCE, REFERENCE_OF_LIKELIEST, SEEN, CARD, MANIFEST),
+}
 
 
 @pytest.fixture(name="copied")

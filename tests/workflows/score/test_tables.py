@@ -100,7 +100,7 @@ def test_rows_that_are_gone_leave_the_companion(owner: Owner, score: Any_) -> No
         ({"table": "nosuch"}, "no such table or view; there are: main.reviews"),
         (
             {"id_column": "nosuch"},
-            "no column nosuch for --id; it has: 'id', 'benefits', 'side_",
+            "no column 'nosuch' for --id; it has: 'id', 'benefits', 'side_",
         ),
     ],
 )

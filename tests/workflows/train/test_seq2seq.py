@@ -30,6 +30,7 @@ from drugmon.models.files import (
     LORA_WEIGHTS,
     MANIFEST,
     REFERENCE,
+    REFERENCE_OF_LIKELIEST,
     SEEN,
 )
 from drugmon.models.tokens.prompts import PROMPT
@@ -169,7 +170,7 @@ def test_adapter_has_its_card_figures_and_files(t5: Path) -> None:
     adapter.verify()
     assert {path.name for path in t5.iterdir()} == {
         *(LORA_CONFIG, LORA_WEIGHTS, LEXICON),
-        *(REFERENCE, SEEN, CARD, MANIFEST),
+        *(REFERENCE, REFERENCE_OF_LIKELIEST, SEEN, CARD, MANIFEST),
     }
     manifest = adapter.manifest
     assert manifest.levels == {target: list(LABELS) for target in TARGETS}
