@@ -39,8 +39,12 @@ def prune(out: Path, source: str, keep: int, output: Output | None = None) -> li
         OSError: a file cannot be removed.
     """
     of_source = _reports(out, source, output)
-    reports = sorted((created, folder) for folder, created in of_source.items())
-    gone = [folder for _, folder in reports[: max(0, len(reports) - keep)]]
+    # A summary tells seconds: of two reports within one, the file system knows the later.
+    reports = sorted(
+        (created, (folder / SUMMARY).stat().st_mtime_ns, folder)
+        for folder, created in of_source.items()
+    )
+    gone = [folder for *_, folder in reports[: max(0, len(reports) - keep)]]
     for folder in gone:
         for name in (*PAGES, NIGHT, UNRECORDED, SUMMARY):
             (folder / name).unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from drugmon.cli.options import engine_config, engine_options, model_options
-from drugmon.cli.output.terminal import say, say_verbatim
 from drugmon.errors import UsageError
 
 _UNITS = {"ms": 0.001, "s": 1.0}
@@ -107,10 +106,14 @@ def completion(context: click.Context, shell: str) -> None:
     root = context.find_root().command
     # Not `source()`, which asks a bash on this machine for its version.
     made = kind(root, {}, "drugmon", "_DRUGMON_COMPLETE")
+    from drugmon.cli.output.terminal import say_verbatim
+
     say_verbatim(made.source_template % made.source_vars())
 
 
 def _say(address: str, identity: str) -> None:
+    from drugmon.cli.output.terminal import say
+
     say(f"drugmon: {identity} listens on {address}", err=True)
 
 
