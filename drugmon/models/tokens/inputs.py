@@ -22,6 +22,7 @@ from drugmon.models.tokens.prepared import Prepared
 
 if TYPE_CHECKING:
     import torch
+    from tokenizers import Tokenizer
 
 PAD_STEP: Final = 8
 """Batches are padded to multiples of it. So the same shapes come again, and with them what the
@@ -74,6 +75,24 @@ def share_budget(lengths: Sequence[int], budget: int) -> list[int]:
     return shares
 
 
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of the base in `folder`, without its own truncation and padding.
+
+    Raises:
+        BaseModelError: its `tokenizer.json` cannot be read.
+    """
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise BaseModelError(f"cannot read {path}: {error}") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 class TextTokenizer:
     """The tokenizer of a base, without its own truncation and padding."""
 
@@ -83,14 +102,7 @@ class TextTokenizer:
         Raises:
             BaseModelError: it cannot be read.
         """
-        from tokenizers import Tokenizer
-
-        try:
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # tokenizers raises bare Exception
-            raise BaseModelError(f"cannot read {folder / 'tokenizer.json'}: {error}") from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = read_tokenizer(folder)
 
     @property
     def vocabulary(self) -> int:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
-from drugmon.errors import BaseModelError
+from drugmon.models.tokens.inputs import read_tokenizer
 
 
 class Vocabulary:
@@ -19,12 +17,7 @@ class Vocabulary:
         Raises:
             BaseModelError: it cannot be read.
         """
-        try:
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # tokenizers raises bare Exception
-            raise BaseModelError(f"cannot read {folder / 'tokenizer.json'}: {error}") from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+        self._tokenizer = read_tokenizer(folder)
         self._known: dict[str, bool] = {}
 
     def unknown_shares(self, reviews: Iterable[set[str]]) -> list[float]:
