@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from drugmon import signals
-from drugmon.cli.output.terminal import say
+from drugmon.cli.output.lines import say
 from drugmon.errors import NO_MEMORY, DrugmonError, is_out_of_memory
 from drugmon.signals import Terminated, install, passed_on
 

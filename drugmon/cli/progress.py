@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from drugmon.cli.output.terminal import Screen, say
+from drugmon.cli.output.lines import say
+from drugmon.cli.output.terminal import Screen
 from drugmon.wording import one_line
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ def verify_adapter(name: str) -> None:
     Example:
       drugmon adapters verify minilm-druglib
     """
-    from drugmon.cli.output.terminal import say
+    from drugmon.cli.output.lines import say
     from drugmon.models.adapters.adapter import open_adapter
 
     adapter = open_adapter(name)

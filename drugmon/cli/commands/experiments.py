@@ -86,7 +86,7 @@ def tune(as_json: bool, quiet: bool, csv: Path | None, **options: Any) -> None:
       drugmon tune reviews.tsv --out trials --grid lora.r=8,16 --grid lora.alpha=16,32,64
     """
     from drugmon.cli.output import experiments as output
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import trial_progress
     from drugmon.workflows.train.tune import TuneConfig
     from drugmon.workflows.train.tune import tune as run
@@ -162,7 +162,7 @@ def compare(as_json: bool, quiet: bool, **options: Any) -> None:
       drugmon compare held-out.tsv --adapter adapters/a --adapter adapters/b --html compare.html
     """
     from drugmon.cli.output import experiments as output
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import work_progress
     from drugmon.workflows.compare.compare import CompareConfig, compare_sources
 
@@ -214,7 +214,7 @@ def experiment(
       drugmon experiment jobs/experiment.toml --source reviews.tsv --out experiment
     """
     from drugmon.cli.output import experiments as output
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import work_progress
     from drugmon.training.trials.plan import read_plan
     from drugmon.workflows.train.experiment import ExperimentConfig

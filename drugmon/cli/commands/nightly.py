@@ -48,7 +48,7 @@ def init(as_json: bool, quiet: bool, **options: Any) -> None:
       drugmon nightly nightly.toml --check
     """
     from drugmon.cli.output.init import print_init
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.workflows.init import InitConfig
     from drugmon.workflows.init import init as run
 
@@ -119,7 +119,7 @@ def demo(folder: Path, quiet: bool, nights: int, adapter: str, **options: Any) -
     from datetime import UTC, datetime, timedelta
 
     from drugmon.cli.output import nightly as output
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import demo_progress
     from drugmon.workflows.demo import DemoConfig
     from drugmon.workflows.demo import demo as run

@@ -88,8 +88,8 @@ def report(as_json: bool, quiet: bool, explain: bool, **options: Any) -> int:
       drugmon report reviews.duckdb --table reviews --last 7d --fail-on drift,quality
       drugmon report reviews.scored.parquet --reference previous:7 --explain
     """
+    from drugmon.cli.output.lines import warn
     from drugmon.cli.output.report import print_report
-    from drugmon.cli.output.terminal import warn
     from drugmon.cli.progress import steps_progress
     from drugmon.workflows.report.config import report_config
     from drugmon.workflows.report.report import report as run

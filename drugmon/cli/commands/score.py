@@ -68,7 +68,7 @@ def score(as_json: bool, quiet: bool, **options: Any) -> int:
       drugmon score reviews.duckdb --table reviews
     """
     from drugmon.cli.output import verdicts as output
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import rows_progress
     from drugmon.workflows.score.score import ScoreConfig
     from drugmon.workflows.score.score import score as run
@@ -104,7 +104,7 @@ def predict(
       drugmon predict --base flan-t5-base --benefits "No more headaches."
     """
     from drugmon.cli.output import verdicts as output
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.data.reviews import Texts
     from drugmon.workflows.predict import predict as run
 
@@ -197,7 +197,7 @@ def sample(path: Path) -> None:
     Example:
       drugmon sample reviews.parquet
     """
-    from drugmon.cli.output.terminal import say
+    from drugmon.cli.output.lines import say
     from drugmon.data.sample import write_sample
 
     say(f"{path}: {write_sample(path)} invented reviews")

@@ -106,13 +106,13 @@ def completion(context: click.Context, shell: str) -> None:
     root = context.find_root().command
     # Not `source()`, which asks a bash on this machine for its version.
     made = kind(root, {}, "drugmon", "_DRUGMON_COMPLETE")
-    from drugmon.cli.output.terminal import say_verbatim
+    from drugmon.cli.output.lines import say_verbatim
 
     say_verbatim(made.source_template % made.source_vars())
 
 
 def _say(address: str, identity: str) -> None:
-    from drugmon.cli.output.terminal import say
+    from drugmon.cli.output.lines import say
 
     say(f"drugmon: {identity} listens on {address}", err=True)
 

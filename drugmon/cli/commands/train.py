@@ -79,7 +79,7 @@ def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **optio
       drugmon train reviews.tsv --source stars.csv,role=help,scale=1-5 --out adapters/mine
     """
     from drugmon.cli.output import verdicts as output
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import training_progress
     from drugmon.workflows.train.train import TrainConfig
     from drugmon.workflows.train.train import train as run
@@ -126,7 +126,7 @@ def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
       drugmon evaluate held-out.tsv --base flan-t5-base
     """
     from drugmon.cli.output import verdicts as output
-    from drugmon.cli.output.terminal import warn
+    from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import count_progress
     from drugmon.workflows.compare.evaluate import EvaluateConfig
     from drugmon.workflows.compare.evaluate import evaluate as run
@@ -152,7 +152,7 @@ def list_recipes() -> None:
     Example:
       drugmon recipes list
     """
-    from drugmon.cli.output.terminal import say
+    from drugmon.cli.output.lines import say
     from drugmon.training.recipe import list_recipes as find
     from drugmon.training.recipe import load_recipe
 
@@ -169,7 +169,7 @@ def show_recipe(name: str) -> None:
     Example:
       drugmon recipes show minilm > mine.toml
     """
-    from drugmon.cli.output.terminal import say_verbatim
+    from drugmon.cli.output.lines import say_verbatim
     from drugmon.training.recipe import load_recipe, recipe_path
 
     load_recipe(name)  # what is no recipe is not shown as one

@@ -43,7 +43,7 @@ def ui(max_megabytes: int, **options: Any) -> None:
       drugmon ui
       drugmon ui --reports reports/
     """
-    from drugmon.cli.output.terminal import say
+    from drugmon.cli.output.lines import say
     from drugmon.serving.page.config import PageConfig
     from drugmon.serving.page.serve import serve
 

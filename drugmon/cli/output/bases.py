@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from drugmon.cli.output.terminal import console, print_json, say
+from drugmon.cli.output.lines import print_json, say
+from drugmon.cli.output.terminal import console
 
 if TYPE_CHECKING:
     from drugmon.models.bases.bases import Base

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Column, Table
 
-from drugmon.cli.output.terminal import console, print_json, say, text, write_csv_rows
+from drugmon.cli.output.lines import print_json, say, write_csv_rows
+from drugmon.cli.output.terminal import console, text
 from drugmon.data.verdicts.atomic import replacing
 
 if TYPE_CHECKING:

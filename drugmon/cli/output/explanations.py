@@ -8,7 +8,8 @@ from typing import Final
 
 from rich.text import Text
 
-from drugmon.cli.output.terminal import console, print_json, text
+from drugmon.cli.output.lines import print_json
+from drugmon.cli.output.terminal import console, text
 from drugmon.cli.output.verdicts import STYLES
 from drugmon.workflows.explain import Explanation
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from drugmon.cli.output.terminal import console, print_json, text, write_csv_rows
+from drugmon.cli.output.lines import print_json, write_csv_rows
+from drugmon.cli.output.terminal import console, text
 from drugmon.labels import LABELS, TARGETS
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from drugmon.cli.output.terminal import console, print_json, say, text
+from drugmon.cli.output.lines import print_json, say
+from drugmon.cli.output.terminal import console, text
 
 if TYPE_CHECKING:
     from drugmon.workflows.demo import DemoResult

@@ -8,7 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from drugmon.cli.output.terminal import Screen, console, print_json, say, text
+from drugmon.cli.output.lines import print_json, say
+from drugmon.cli.output.terminal import Screen, console, text
 
 if TYPE_CHECKING:
     from drugmon.monitoring.checks.summary import Check, Summary

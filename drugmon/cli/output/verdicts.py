@@ -10,7 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from drugmon.cli.output.terminal import console, print_json, print_markdown, say, text, warn
+from drugmon.cli.output.lines import print_json, say, warn
+from drugmon.cli.output.terminal import console, print_markdown, text
 from drugmon.labels import LABELS
 
 if TYPE_CHECKING:
