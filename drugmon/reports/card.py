@@ -55,13 +55,15 @@ def render_card(
     qualities: Mapping[str, Quality],
     command: str,
     likeliest: Mapping[str, Quality] | None = None,
+    lone: Mapping[str, Quality] | None = None,
 ) -> str:
     """The card as Markdown with front matter for model hubs.
 
     `manifest` is an adapter's, with the `digests` of its files; `qualities` are those of its
-    held-out reviews by target, and `likeliest` those of the likeliest labels; `command` is the line
-    that trains the adapter again. The adapter goes under its base's licence. Text from the manifest
-    is written so that it cannot add to the card's structure.
+    held-out reviews by target, and `likeliest` those of the likeliest labels; `lone` has those of
+    overall on lone texts by rule; `command` is the line that trains the adapter again. The adapter
+    goes under its base's licence. Text from the manifest is written so that it cannot add to the
+    card's structure.
 
     Raises jinja2.UndefinedError where `manifest` lacks a key that the card needs.
     """
@@ -72,6 +74,7 @@ def render_card(
             manifest=manifest,
             qualities=qualities,
             likeliest=likeliest or {},
+            lone=lone or {},
             command=command,
             metrics=METRICS,
             undefined=UNDEFINED,

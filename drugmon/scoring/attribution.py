@@ -27,6 +27,7 @@ from torch.nn.functional import logsigmoid
 from drugmon.data.reviews import Texts, with_text
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.adapter import Adapter
+from drugmon.models.adapters.calibration import Form
 from drugmon.models.adapters.combination import Combination
 from drugmon.models.classifiers.classifier import Batch
 from drugmon.models.classifiers.lexical import Occurrences
@@ -170,7 +171,7 @@ class Attributor:
             occurrences=occurrences,
             features=torch.from_numpy(occurrences.values) if occurrences else torch.zeros(0),
             mixtures={
-                target: calibration.mixture(target, bool(there.all()))
+                target: calibration.mixture(target, Form.of(there))
                 for target, calibration in self._calibrations.items()
                 if there[TARGETS.index(target)]
             },

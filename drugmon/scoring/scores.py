@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from drugmon.data.reviews import Texts, with_text
-from drugmon.labels import LABELS, TARGETS
+from drugmon.labels import ASPECTS, LABELS, TARGETS
 from drugmon.models.adapters.calibration import Calibration
+from drugmon.models.adapters.combination import Combination
 
 Floats = npt.NDArray[np.float32]
 
@@ -32,6 +33,14 @@ class Evidence:
         """Both models' for some rows (indices or a mask)."""
         lexical = self.lexical[target][rows] if self.lexical else None
         return self.model[target][rows], lexical
+
+    def take(self, rows: npt.NDArray[Any]) -> Evidence:
+        """That of some rows (indices or a mask)."""
+        model, lexical = (
+            {target: own[rows] for target, own in models.items()} if models else None
+            for models in (self.model, self.lexical)
+        )
+        return Evidence(model or {}, lexical)
 
     def experts(self, rows: npt.NDArray[Any]) -> dict[str, list[Floats]]:
         """Every target's of some rows, as a combination weighs them."""
@@ -65,15 +74,22 @@ def judge(
     there = with_text(reviews)
     labels = np.full((len(reviews), len(TARGETS)), NO_VERDICT, dtype=np.int8)
     probabilities = np.full((len(reviews), len(TARGETS), len(LABELS)), np.nan, np.float32)
+    every_aspect: npt.NDArray[np.bool_] = np.asarray(there.all(axis=1))
+    lone = there[:, -1] & ~there[:, : len(ASPECTS)].any(axis=1)
     for target, calibration in calibrations.items():
         column = TARGETS.index(target)
-        rows = there[:, column]
-        calibrated = calibration.probabilities(*evidence.of(target, rows))
-        probabilities[rows, column] = calibrated
-        labels[rows, column] = calibration.decide(calibrated)
-        if calibration.combination:
-            rows = np.asarray(there.all(axis=1))
-            calibrated = calibration.combination.probabilities(evidence.experts(rows))
-            probabilities[rows, column] = calibrated
-            labels[rows, column] = calibration.combination.decide(calibrated)
+        ways: list[tuple[npt.NDArray[np.bool_], Combination | None]] = [
+            (every_aspect, calibration.combination),
+            (lone, calibration.lone),
+        ]
+        left = there[:, column].copy()
+        for rows, special in ways:
+            if special:
+                calibrated = special.probabilities(evidence.experts(rows))
+                probabilities[rows, column] = calibrated
+                labels[rows, column] = special.decide(calibrated)
+                left &= ~rows
+        calibrated = calibration.probabilities(*evidence.of(target, left))
+        probabilities[left, column] = calibrated
+        labels[left, column] = calibration.decide(calibrated)
     return Scores(labels, probabilities)

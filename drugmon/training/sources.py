@@ -18,6 +18,9 @@ TARGET: Final = "target"
 HELP: Final = "help"
 ROLES: Final = (TARGET, HELP)
 
+_NUMBERS: Final = ("weight", "held_out")
+_PLAIN: Final = ("name", "role", *_NUMBERS, "scale", "encoding", "quoting", "delimiter")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -28,6 +31,8 @@ class Source:
         name: what card and messages call it; "" for the file's name.
         role: `target` reviews are split, calibrated and measured on; `help` is only learned from.
         weight: what the loss of one of its reviews is multiplied by.
+        held_out: of a help source, the share of its lone texts that is not learned from: on these
+            the verdicts of lone texts are calibrated and measured.
         scale: of its ratings, such as "1-5"; "" for 1-10 unless the ratings look otherwise.
         columns: column names by field, as `--column` gives them.
         labels: the labels of its levels and words where they differ: `rating.7 = "neutral"`,
@@ -40,6 +45,7 @@ class Source:
     name: str = optional()
     role: str = one_of(TARGET, ROLES)
     weight: float = within(1.0, 0.0001, 1000)
+    held_out: float = within(0.0, 0, 0.9)
     scale: str = optional()
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict, metadata={"optional": True})
@@ -74,7 +80,7 @@ class Source:
     def to_text(self) -> str:
         """Return what `parse_source` reads, the files without their folders."""
         parts = [Path(self.path).name]
-        for name in ("name", "role", "weight", "scale", "encoding", "quoting", "delimiter"):
+        for name in _PLAIN:
             value = getattr(self, name)
             if value != getattr(Source(), name):
                 parts.append(f"{name}={value}")
@@ -112,7 +118,7 @@ def make_sources(tables: object, where: str, folder: Path | None) -> tuple[Sourc
         if not source.path:
             raise RecipeError(f'{own} has no path; give path = "reviews.tsv"')
         check_keys(dict(source.columns), FIELDS, f"{own}.columns", RecipeError)
-        grading_of(source.scale, source.labels, own)
+        _check_settings(source, own)
         sources.append(_beside(source, folder) if folder else source)
     if sources and not any(source.role == TARGET for source in sources):
         raise RecipeError(
@@ -142,10 +148,10 @@ def parse_source(text: str) -> Source:
         elif key in ("columns", "labels", "path"):
             raise UsageError(f"--source {text}: give fields such as rating=NAME, not {key}")
         else:
-            table[key] = _number(value) if key == "weight" else value
+            table[key] = _number(value) if key in _NUMBERS else value
     try:
         source = checked(Source, table, f"--source {path}", RecipeError)
-        grading_of(source.scale, source.labels, f"--source {path}")
+        _check_settings(source, f"--source {path}")
     except RecipeError as error:
         raise UsageError(str(error)) from error
     if not source.path:
@@ -180,6 +186,16 @@ def grading_of(scale: str, labels: object, where: str) -> Grading:
                 )
             whole[column][fold_word(level) if column == "words" else level] = label
     return replace(Grading.from_dict(whole), declared=grading.declared)
+
+
+def _check_settings(source: Source, where: str) -> None:
+    """What the values of several keys have to fit together."""
+    grading_of(source.scale, source.labels, where)
+    if source.held_out and source.role == TARGET:
+        raise RecipeError(
+            f"{where}: held_out is for help sources; which target reviews are held out is said by "
+            "the recipe's [split]"
+        )
 
 
 def _beside(source: Source, folder: Path) -> Source:

@@ -68,3 +68,12 @@ def test_a_combination_judges_reviews_that_have_a_text_for_every_aspect() -> Non
     assert scores.labels[:, 3].tolist() == [2, 2, -1, 0]
     assert np.array_equal(scores.probabilities[:3], before.probabilities[:3], equal_nan=True)
     np.testing.assert_allclose(scores.probabilities.sum(axis=2)[3], 1, rtol=1e-6)
+
+
+def test_a_lone_text_is_judged_by_what_was_fitted_on_lone_texts() -> None:
+    negative = POSITIVE[:, ::-1].copy()
+    evidence = Evidence({**dict.fromkeys(TARGETS, POSITIVE), "comments": negative}, None)
+    lone = Combination({"comments": (2.0, 0.0), "overall": (1.0, 0.0)}, (0, 0, 0), (0, 0, 0))
+    calibrations = {**dict.fromkeys(TARGETS, Calibration()), "overall": Calibration(lone=lone)}
+    scores = judge(REVIEWS, evidence, calibrations)
+    assert scores.labels.tolist() == [[2, -1, -1, 2], [-1, -1, -1, 0], [-1] * 4, [2, 2, 0, 2]]

@@ -60,6 +60,11 @@ def test_a_recipe_names_its_sources_beside_it(tmp_path: Path) -> None:
         (('{rating = "', '{stars = "'), r"source 2\.columns has no key 'stars'; valid keys: ben"),
         (('path = "druglib.tsv"', ""), r'source 1 has no path; give path = "reviews\.tsv"'),
         (("weight = 0.5", "wait = 1"), "has no key 'wait'; valid keys: path, name, role, weight"),
+        (
+            ("weight = 0.5", "held_out = 1"),
+            r"source 2\.held_out = 1\.0 will not do: give a number from 0",
+        ),
+        (('path = "druglib.tsv"', 'path = "a"\nheld_out = 0.2'), "source 1: held_out is for help"),
         (("card", 'role = "help"\ncard'), 'every source has role = "help"; one must be a target'),
     ],
 )
@@ -69,12 +74,14 @@ def test_mistakes_in_a_source_are_named(tmp_path: Path, change: tuple[str, str],
 
 
 def test_a_source_of_the_command_line() -> None:
-    text = "a.csv,role=help,weight=.5,scale=1-5,rating=stars,label.good=positive,card=a.toml"
+    text = "a.csv,role=help,weight=.5,held_out=.2,scale=1-5,rating=stars,label.good=positive"
+    text += ",card=a.toml"
     source = parse_source(text)
     assert source == Source(
         path="a.csv",
         role="help",
         weight=0.5,
+        held_out=0.2,
         scale="1-5",
         columns={"rating": "stars"},
         labels={"words": {"good": "positive"}},
@@ -90,6 +97,7 @@ def test_a_source_of_the_command_line() -> None:
         ("a.csv,role", "'role' is not of the form KEY=VALUE"),
         ("a.csv,roll=help", "has no key 'roll'; valid keys: path, name, role"),
         ("a.csv,weight=much", "weight = 'much' will not do: give a number from"),
+        ("a.csv,held_out=.2", "held_out is for help sources; which target reviews are held out"),
         ("a.csv,scale=five", "rating scale 'five' will not do"),
         ("a.csv,label.good=great", "labels.words.good = 'great' will not do: give one of neg"),
         (",role=help", "begins with the path of the reviews"),

@@ -14,11 +14,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from drugmon.labels import ASPECTS
 from drugmon.models.adapters.combination import Combination
 from drugmon.models.adapters.decision import (
     NO_OFFSETS,
@@ -31,6 +33,23 @@ from drugmon.models.adapters.decision import (
     triple,
 )
 
+_SPECIAL: Final = ("combination", "lone")
+
+
+class Form(Enum):
+    """Which texts a review has, as far as calibrations tell them apart."""
+
+    EVERY_ASPECT = "a text for every aspect"
+    SOME = "texts of some aspects"
+    LONE = "a lone text"
+
+    @classmethod
+    def of(cls, with_text: npt.NDArray[np.bool_]) -> Form:
+        """The form of a review, from which targets have a text (4,)."""
+        if with_text.all():
+            return cls.EVERY_ASPECT
+        return cls.SOME if with_text[: len(ASPECTS)].any() else cls.LONE
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -38,7 +57,8 @@ class Calibration:
 
     Probabilities are softmax(encoder / temperature + lexical_weight * lexical + bias), both inputs
     log-probabilities; the label is where log-probability + `offsets` is largest. Overall may have a
-    `combination`, which judges the reviews that have a text for every aspect.
+    `combination`, which judges the reviews that have a text for every aspect, and one for `lone`
+    texts.
     """
 
     temperature: float = 1.0
@@ -46,6 +66,7 @@ class Calibration:
     bias: Triple = (0.0, 0.0, 0.0)
     offsets: Triple = (0.0, 0.0, 0.0)
     combination: Combination | None = None
+    lone: Combination | None = None
 
     def probabilities(
         self, encoder: Floats, lexical: Floats | None = None
@@ -56,15 +77,16 @@ class Calibration:
             scores = scores + self.lexical_weight * lexical
         return softmax(scores).astype(np.float32)
 
-    def mixture(self, target: str, every_aspect: bool) -> Combination:
-        """What judges `target`, in the one form that both ways of judging have.
-
-        `every_aspect` says whether the review has a text for every aspect.
-        """
-        if self.combination and every_aspect:
-            return self.combination
+    def mixture(self, target: str, form: Form) -> Combination:
+        """What judges `target` of a review of that form, as all ways of judging can be written."""
+        if special := self.special(form):
+            return special
         own = {target: (1 / self.temperature, self.lexical_weight)}
         return Combination(own, self.bias, self.offsets)
+
+    def special(self, form: Form) -> Combination | None:
+        """What judges reviews of that form in place of the target's own evidence, if anything."""
+        return {Form.EVERY_ASPECT: self.combination, Form.LONE: self.lone}.get(form)
 
     def decide(self, probabilities: Floats) -> npt.NDArray[np.int8]:
         """Label indices int8 (n,) from calibrated probabilities (n, 3)."""
@@ -72,25 +94,30 @@ class Calibration:
 
     def likeliest(self) -> Calibration:
         """The same probabilities; the largest gives the label."""
-        combination = self.combination.likeliest() if self.combination else None
-        return dataclasses.replace(self, offsets=NO_OFFSETS, combination=combination)
+        return dataclasses.replace(
+            self,
+            offsets=NO_OFFSETS,
+            combination=self.combination.likeliest() if self.combination else None,
+            lone=self.lone.likeliest() if self.lone else None,
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        own = asdict(dataclasses.replace(self, combination=None))
-        del own["combination"]
-        return own | ({"combination": self.combination.to_dict()} if self.combination else {})
+        """For the manifest; without what is not there."""
+        whole = asdict(self)
+        for name in _SPECIAL:
+            special: Combination | None = getattr(self, name)
+            whole[name] = special.to_dict() if special else None
+        return {name: value for name, value in whole.items() if value is not None}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
         """From the manifest; other keys are ignored."""
-        combination = values.get("combination")
         return cls(
             temperature=float(values["temperature"]),
             lexical_weight=float(values["lexical_weight"]),
             bias=triple(values["bias"]),
             offsets=triple(values["offsets"]),
-            combination=Combination.from_dict(combination) if combination else None,
+            **{name: Combination.from_dict(values[name]) for name in _SPECIAL if values.get(name)},
         )
 
 

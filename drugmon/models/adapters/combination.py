@@ -1,9 +1,9 @@
 """The overall verdict from the evidence of all targets: what is said of each aspect tells on it.
 
 A product of experts as in `calibration`, over the encoder's and the lexical model's
-log-probabilities of every target, each with a weight of its own that is never negative: stacking
-(Breiman, "Stacked Regressions", 1996) on held-out reviews. It judges reviews in which every aspect
-has a text; the others are judged by overall's own evidence alone.
+log-probabilities of several targets, each with a weight of its own that is never negative: stacking
+(Breiman, "Stacked Regressions", 1996) on held-out reviews. One is fitted for reviews in which every
+aspect has a text, and one for lone texts; the others are judged by overall's own evidence alone.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Combination:
 def fit_combination(
     evidence: Mapping[str, Sequence[Floats]], labels: Labels, *, seed: int
 ) -> Combination | None:
-    """Fit on held-out reviews that have a text for every aspect; None where they are too few.
+    """Fit on held-out reviews of one form; None where they are too few.
 
     Args:
         evidence: see `Combination.probabilities`.

@@ -38,6 +38,8 @@ class Manifest:
         files: SHA-256 of every other file of the folder.
         metrics: per target, the quality on held-out reviews, by the balanced rule.
         metrics_likeliest: likewise by the likeliest label; empty in adapters of before the rule.
+        metrics_lone: by decision rule, the quality of overall on held-out lone texts; empty where
+            none were held out.
         rule: the decision rule, one of `RULES`: in the file the one to use where none is asked for.
         data: the training data; None where nothing was trained, as is `training`.
     """
@@ -56,6 +58,7 @@ class Manifest:
     training: TrainingRecord | None
     metrics: Mapping[str, Quality]
     metrics_likeliest: Mapping[str, Quality] = field(default_factory=dict)
+    metrics_lone: Mapping[str, Quality] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     prompt: str | None = None
     rule: str = DEFAULT_RULE
@@ -120,6 +123,7 @@ class Manifest:
             "training": to_dict(self.training),
             "metrics": _as_dicts(self.metrics),
             "metrics_likeliest": _as_dicts(self.metrics_likeliest),
+            "metrics_lone": _as_dicts(self.metrics_lone),
         }
 
     @classmethod
@@ -141,6 +145,7 @@ class Manifest:
                 "training": TrainingRecord.from_dict(training) if training else None,
                 "metrics": _qualities(content["metrics"]),
                 "metrics_likeliest": _qualities(content.get("metrics_likeliest", {})),
+                "metrics_lone": _qualities(content.get("metrics_lone", {})),
             }
         )
 
@@ -152,11 +157,11 @@ class Manifest:
 
 
 def _as_dicts(qualities: Mapping[str, Quality]) -> dict[str, Any]:
-    return {target: quality.to_dict() for target, quality in qualities.items()}
+    return {name: quality.to_dict() for name, quality in qualities.items()}
 
 
 def _qualities(content: Mapping[str, Any]) -> dict[str, Quality]:
-    return {target: Quality.from_dict(values) for target, values in content.items()}
+    return {name: Quality.from_dict(values) for name, values in content.items()}
 
 
 def rule_of(identity: str) -> str:

@@ -14,7 +14,8 @@ class SourceRecord:
     """One source of training reviews: how many rows, on which scale, what for, on what terms.
 
     `role` is `target` (split, calibrated and measured on) or `help` (only learned from); `scale` is
-    "" where no rating teaches; `left_out` rows were copies of reviews that are measured.
+    "" where no rating teaches; `left_out` rows were copies of reviews that are measured, `held_out`
+    are those that verdicts of lone texts were calibrated and measured on.
     """
 
     name: str
@@ -23,6 +24,7 @@ class SourceRecord:
     scale: str = ""
     weight: float = 1.0
     left_out: int = 0
+    held_out: int = 0
     source: str = "not stated"
     licence: str = "not stated"
     notes: str = ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import TrainingDataError
@@ -14,6 +16,7 @@ from drugmon.labels import TARGETS
 from drugmon.models.adapters.records import DataRecord, SourceRecord
 from drugmon.training.reviews.data_card import DataCard, read_data_card
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.training.reviews.grades import MISSING
 from drugmon.training.sources import HELP, TARGET, Source
 
 
@@ -21,12 +24,14 @@ from drugmon.training.sources import HELP, TARGET, Source
 class Gathered:
     """`targets` are split, calibrated and measured on; `help` is only learned from (or None).
 
-    What both teach is those that a target source teaches; `records` tell of every source.
+    `lone` are the lone texts of help sources that were held out (or None). What all teach is those
+    targets that a target source teaches; `records` tell of every source.
     """
 
     targets: LabelledReviews
     help: LabelledReviews | None
     records: tuple[SourceRecord, ...]
+    lone: LabelledReviews | None = None
 
     def record(self) -> DataRecord:
         """What the manifest tells of the data as a whole."""
@@ -49,6 +54,9 @@ def gather(
 ) -> Gathered:
     """Read all `sources`; help reviews that are copies of reviews that are measured are left out.
 
+    Which lone texts are held out follows from a hash of each, so that the same ones are whatever
+    else is in the file, and copies of them are not learned from either.
+
     Args:
         sources: at least one of them a target.
         measured: reviews that are measured as well, beside the targets.
@@ -62,18 +70,26 @@ def gather(
     read = [_read(source, warn) for source in sources]
     targets = _joined([own for own, of in zip(read, sources, strict=True) if of.role == TARGET])
     copied = copy_keys(targets.texts) | (copy_keys(measured.texts) if measured else set())
-    helping, records = [], []
-    for source, card, reviews in zip(sources, cards, read, strict=True):
-        left_out = 0
-        if source.role == HELP:
-            kept = _without(_taught_as(targets, reviews, source), copied)
-            left_out = len(reviews) - len(kept)
-            helping.append(kept)
-        records.append(_record(source, card, reviews, left_out))
+    helping = {
+        place: _without(_taught_as(targets, read[place], source), copied)
+        for place, source in enumerate(sources)
+        if source.role == HELP
+    }
+    drawn = {
+        place: reviews.take(_drawn(reviews, sources[place].held_out))
+        for place, reviews in helping.items()
+    }
+    held = set().union(*(copy_keys(reviews.texts) for reviews in drawn.values()))
+    kept = {place: _without(reviews, held) for place, reviews in helping.items()}
+    records = tuple(
+        _record(source, cards[place], read[place], kept.get(place), drawn.get(place))
+        for place, source in enumerate(sources)
+    )
     if out := sum(record.left_out for record in records):
         warn(f"{out:,} help reviews are left out: they are copies of reviews that are measured")
-    whole = _concatenated(helping) if any(map(len, helping)) else None
-    return Gathered(targets, whole, tuple(records))
+    return Gathered(
+        targets, _whole([*kept.values()]), records, _overall_only(_whole([*drawn.values()]))
+    )
 
 
 def copy_keys(texts: Sequence[Texts]) -> set[str]:
@@ -84,6 +100,32 @@ def copy_keys(texts: Sequence[Texts]) -> set[str]:
 def _key(review: Texts) -> str:
     whole = " ".join(filter(None, map(clean, review)))
     return "".join(filter(str.isalnum, whole.casefold()))
+
+
+def _drawn(reviews: LabelledReviews, share: float) -> NDArray[np.bool_]:
+    """Of the lone texts that have a label of overall, those whose hash falls below `share`."""
+    drawn = np.array([share > 0 and _fraction(texts) < share for texts in reviews.texts], bool)
+    labels = reviews.labels.get("overall", np.full(len(reviews), MISSING))
+    return np.asarray(drawn & reviews.lone & (labels != MISSING))
+
+
+def _fraction(review: Texts) -> float:
+    """A number of [0, 1) that copies share."""
+    key = _key(review).encode("utf-8", "surrogatepass")
+    digest = blake2b(key, digest_size=8, person=b"drugmon-held-out").digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _overall_only(reviews: LabelledReviews | None) -> LabelledReviews | None:
+    """The same reviews without labels of aspects: a lone text has a verdict of overall alone."""
+    if reviews is None:
+        return None
+    return replace(
+        reviews,
+        levels={"overall": reviews.levels["overall"]},
+        labels={"overall": reviews.labels["overall"]},
+        ladders={"overall": reviews.ladders["overall"]},
+    )
 
 
 def _without(reviews: LabelledReviews, keys: set[str]) -> LabelledReviews:
@@ -112,6 +154,11 @@ def _joined(parts: Sequence[LabelledReviews]) -> LabelledReviews:
         if any(target in part.ladders for part in parts)
     }
     return _concatenated([part.on_ladders(ladders) for part in parts])
+
+
+def _whole(parts: Sequence[LabelledReviews]) -> LabelledReviews | None:
+    """All of `parts`, None where they have no review."""
+    return _concatenated(parts) if any(map(len, parts)) else None
 
 
 def _concatenated(parts: Sequence[LabelledReviews]) -> LabelledReviews:
@@ -151,15 +198,23 @@ def _card(source: Source) -> DataCard:
 
 
 def _record(
-    source: Source, card: DataCard, reviews: LabelledReviews, left_out: int
+    source: Source,
+    card: DataCard,
+    reviews: LabelledReviews,
+    kept: LabelledReviews | None,
+    drawn: LabelledReviews | None,
 ) -> SourceRecord:
+    """`reviews` as they were read; of a help source those `kept` and those `drawn`."""
+    rows = len(reviews if kept is None else kept)
+    held_out = 0 if drawn is None else len(drawn)
     return SourceRecord(
         **card.to_dict(),
-        rows=len(reviews) - left_out,
+        rows=rows,
         role=source.role,
         scale=str(reviews.scale) if "rating" in reviews.context else "",
         weight=source.weight,
-        left_out=left_out,
+        left_out=len(reviews) - rows - held_out,
+        held_out=held_out,
     )
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from drugmon.config import RULES
 from drugmon.labels import LABELS
 from drugmon.models.adapters.adapter import Adapter, folder_digests
 from drugmon.models.adapters.calibration import Calibration
@@ -57,7 +58,6 @@ def finished(
     measured.kept.save(folder, fit.base)
     write_profile(held.profile(), folder / REFERENCE)
     write_profile(held.profile("likeliest"), folder / REFERENCE_OF_LIKELIEST)
-    errors = held.calibration_errors()
     learned = fit.reviews.take(measured.kept.record.learned)
     if hashes:
         write_seen(
@@ -66,11 +66,14 @@ def finished(
     manifest = _manifest(
         name,
         fit,
-        {target: {**c.to_dict(), **errors[target]} for target, c in held.calibrations.items()},
+        _calibrations(measured),
         data=data,
         training=_training(fit, measured),
         metrics=held.qualities(),
         metrics_likeliest=held.qualities("likeliest"),
+        metrics_lone={rule: measured.lone.qualities(rule)["overall"] for rule in RULES}
+        if measured.lone
+        else {},
     )
     write_ranges(_sealed(folder, manifest), learned.texts)
     _write_card(folder, manifest, held, command)
@@ -78,6 +81,17 @@ def finished(
     for path in folder.rglob("*"):  # safetensors makes files that only their owner reads
         path.chmod(0o755 if path.is_dir() else 0o644)
     return adapter
+
+
+def _calibrations(measured: Measured) -> dict[str, dict[str, Any]]:
+    """What the manifest says of each target's calibration, with its errors on held-out reviews."""
+    errors = measured.held.calibration_errors()
+    told = {
+        target: {**c.to_dict(), **errors[target]} for target, c in measured.calibrations.items()
+    }
+    if measured.lone:
+        told["overall"]["lone"] |= measured.lone.calibration_errors()["overall"]
+    return told
 
 
 def _write_card(folder: Path, manifest: Manifest, held: HeldOut, command: str) -> None:
@@ -93,7 +107,14 @@ def _write_card(folder: Path, manifest: Manifest, held: HeldOut, command: str) -
         "digests": described.files,
     }
     (folder / CARD).write_text(
-        render_card(facts, held.qualities(), command, held.qualities("likeliest")), encoding="utf-8"
+        render_card(
+            facts,
+            held.qualities(),
+            command,
+            held.qualities("likeliest"),
+            described.metrics_lone,
+        ),
+        encoding="utf-8",
     )
 
 
@@ -112,6 +133,7 @@ def _manifest(
     training: TrainingRecord | None,
     metrics: Mapping[str, Quality],
     metrics_likeliest: Mapping[str, Quality] | None = None,
+    metrics_lone: Mapping[str, Quality] | None = None,
 ) -> Manifest:
     recipe = fit.recipe
     return Manifest(
@@ -129,6 +151,7 @@ def _manifest(
         training=training,
         metrics=metrics,
         metrics_likeliest=metrics_likeliest or {},
+        metrics_lone=metrics_lone or {},
         rule=recipe.decision.rule,
         prompt=fit.prompt,
     )

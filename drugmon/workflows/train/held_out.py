@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,23 @@ from drugmon.config import DEFAULT_RULE
 from drugmon.data.reviews import clean, with_text
 from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.adapters.calibration import Calibration, fit_calibration
-from drugmon.models.adapters.combination import Combination, fit_combination
+from drugmon.models.adapters.combination import FEWEST, Combination, fit_combination
 from drugmon.monitoring.profiles.profile import Profile, build_profile, text_lengths
 from drugmon.scoring.scores import Evidence, Scores, joined, judge
 from drugmon.statistics.quality import Quality
 from drugmon.statistics.reliability import calibration_error, top_label
 from drugmon.training.reviews.dataset import LabelledReviews
+from drugmon.training.reviews.split import fold_rows
 from drugmon.workflows.compare.evaluate import measure_scores
 from drugmon.workflows.train.fitted import FitRecord, Fitted
 
 Array = NDArray[np.int64]
 Calibrations = Mapping[str, Calibration]
+
+LONE_TARGETS: Final = ("comments", "overall")
+"""Whose evidence tells on a lone text."""
+
+_LONE_FOLDS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,17 @@ class Part:
     reviews: LabelledReviews
     evidence: Evidence
 
+    def take(self, rows: Array) -> Part:
+        """The reviews at `rows`."""
+        return Part(self.reviews.take(rows), self.evidence.take(rows))
+
     def scores(self, calibrations: Calibrations) -> Scores:
         """Their verdicts."""
         return judge(self.reviews.texts, self.evidence, calibrations)
+
+
+FitCalibrations: TypeAlias = Callable[[Sequence[Part], int], dict[str, Calibration]]
+"""Calibrations by target, from parts and a seed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,7 @@ class HeldOut:
 
     The figures of a part come from a calibration that never saw it. With `refit`, the adapter keeps
     one that is fitted on all parts: more reviews, and nothing is measured after it. Without, it is
-    just what was measured.
+    just what was measured. `fit` makes a calibration per target from parts.
     """
 
     name: str
@@ -61,6 +75,7 @@ class HeldOut:
     rounds: Sequence[Round]
     seed: int
     refit: bool = True
+    fit: FitCalibrations = field(default_factory=lambda: fit_targets)
 
     @classmethod
     def once(
@@ -74,8 +89,23 @@ class HeldOut:
         cls, name: str, reviews: LabelledReviews, parts: Sequence[Part], seed: int
     ) -> HeldOut:
         """Each part of `reviews`, in their order, is measured once, and calibrates the others."""
-        rounds = [Round([p for p in parts if p is not part], part) for part in parts]
-        return cls(name, reviews, rounds, seed)
+        return cls(name, reviews, _turns(parts), seed)
+
+    @classmethod
+    def lone_texts(cls, part: Part, seed: int) -> HeldOut | None:
+        """Lone texts that the model never saw, calibrated and measured in turns among themselves.
+
+        None where they are too few.
+        """
+        if len(part.reviews) < FEWEST * _LONE_FOLDS / (_LONE_FOLDS - 1):
+            return None
+        folds = fold_rows(part.reviews.texts, part.reviews.strata, _LONE_FOLDS, seed)
+        parts = [part.take(rows) for rows in folds]
+        reviews = part.reviews.take(np.concatenate(folds))
+        name = (
+            f"lone texts that no model had seen, calibrated by the other {_LONE_FOLDS - 1} fifths"
+        )
+        return cls(name, reviews, _turns(parts), seed, fit=fit_lone)
 
     @cached_property
     def calibrations(self) -> dict[str, Calibration]:
@@ -83,11 +113,11 @@ class HeldOut:
         first = self.rounds[0]
         if not self.refit or any(part is first.measuring for part in first.fitting):
             return self._of_round[0]
-        return _fit([*first.fitting, first.measuring], self.seed)
+        return self.fit([*first.fitting, first.measuring], self.seed)
 
     @cached_property
     def _of_round(self) -> list[dict[str, Calibration]]:
-        return [_fit(each.fitting, self.seed) for each in self.rounds]
+        return [self.fit(each.fitting, self.seed) for each in self.rounds]
 
     def qualities(self, rule: str = DEFAULT_RULE) -> dict[str, Quality]:
         """The quality of each target, its labels decided by `rule`."""
@@ -156,12 +186,23 @@ class HeldOut:
 class Measured:
     """`kept` is what the adapter holds; the figures of `held` are those of the `siblings`.
 
-    Siblings are the trainings of models like it on fewer reviews, or of `kept` itself.
+    Siblings are the trainings of models like it on fewer reviews, or of `kept` itself. `lone` are
+    lone texts that `kept` never saw.
     """
 
     kept: Fitted
     siblings: Sequence[FitRecord]
     held: HeldOut
+    lone: HeldOut | None = None
+
+    @property
+    def calibrations(self) -> dict[str, Calibration]:
+        """The calibration of each target that the adapter keeps."""
+        kept = self.held.calibrations
+        if self.lone is None:
+            return kept
+        lone = self.lone.calibrations["overall"].lone
+        return {**kept, "overall": replace(kept["overall"], lone=lone)}
 
 
 def _deciding(calibrations: Calibrations, rule: str) -> Calibrations:
@@ -178,7 +219,12 @@ def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Any, Any
     return before.astype(np.float64), after.astype(np.float64), labels
 
 
-def _fit(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
+def _turns(parts: Sequence[Part]) -> list[Round]:
+    return [Round([p for p in parts if p is not part], part) for part in parts]
+
+
+def fit_targets(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
+    """Fit every target; overall also from the evidence of all, where each aspect has a text."""
     found = {}
     for target in parts[0].evidence.model:
         rows, labels = zip(*(_labelled(part, target) for part in parts), strict=True)
@@ -195,17 +241,34 @@ def _fit(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
     return found
 
 
+def fit_lone(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
+    """Fit overall on lone texts.
+
+    Such a text stands where comments do, so what is read from that segment tells on it as well.
+    """
+    rows = [_labelled(part, "overall")[0] for part in parts]
+    return {"overall": Calibration(lone=_fit_experts(parts, rows, LONE_TARGETS, seed))}
+
+
 def _combination(parts: Sequence[Part], seed: int) -> Combination | None:
     """Fitted on the reviews that it is to judge: those with a text for every aspect."""
-    experts: list[dict[str, list[Any]]] = []
-    labels = []
-    for part in parts:
-        rows, _ = _labelled(part, "overall")
-        rows = rows[with_text(part.reviews.texts)[rows].all(axis=1)]
-        experts.append(part.evidence.experts(rows))
-        labels.append(part.reviews.labels["overall"][rows])
+    labelled = [_labelled(part, "overall")[0] for part in parts]
+    rows = [
+        own[with_text(part.reviews.texts)[own].all(axis=1)]
+        for part, own in zip(parts, labelled, strict=True)
+    ]
+    return _fit_experts(parts, rows, TARGETS, seed)
+
+
+def _fit_experts(
+    parts: Sequence[Part], rows: Sequence[Array], targets: Sequence[str], seed: int
+) -> Combination | None:
+    """Overall from the evidence of `targets`, fitted on some rows of each part."""
+    pairs = list(zip(parts, rows, strict=True))
+    experts = [part.evidence.experts(own) for part, own in pairs]
+    labels = [part.reviews.labels["overall"][own] for part, own in pairs]
     evidence = {}
-    for target in experts[0]:
+    for target in filter(experts[0].__contains__, targets):
         by_model = zip(*(own[target] for own in experts), strict=True)
         evidence[target] = [np.concatenate(each) for each in by_model]
     return fit_combination(evidence, np.concatenate(labels), seed=seed)

@@ -27,12 +27,21 @@ class Bench:
     work: Path
     engine: EngineConfig
     warn: Callable[[str], None]
+    lone_texts: LabelledReviews | None = None
 
     def part(self, stage: str, fitted: Fitted, reviews: LabelledReviews) -> Part:
         """What `fitted` says of `reviews`."""
         adapter = provisional(self.work / stage, self.fit, fitted)
         engine = Engine(adapter, self.engine, self.warn, self.fit.base)
         return Part(reviews, engine.evidence(reviews.texts))
+
+    def lone(self, stage: str, kept: Fitted) -> HeldOut | None:
+        """The lone texts of help sources that were held out, judged by the model that is kept."""
+        if self.lone_texts is None or "overall" not in kept.model.levels:
+            return None
+        return HeldOut.lone_texts(
+            self.part(stage, kept, self.lone_texts), self.fit.recipe.train.seed
+        )
 
 
 def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
@@ -57,7 +66,7 @@ def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     if test is None:
         name = "dev, which also chose the epoch: optimistic"
     held = HeldOut.once(name, [dev], test or dev, recipe.train.seed, recipe.split.refit)
-    return Measured(kept, [measured.record], held)
+    return Measured(kept, [measured.record], held, bench.lone("kept", kept))
 
 
 def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
@@ -89,7 +98,7 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
             parts,
             seed,
         )
-    return Measured(kept, siblings, held)
+    return Measured(kept, siblings, held, bench.lone("refit", kept))
 
 
 def _check_labels(reviews: LabelledReviews, sides: Sequence[tuple[Rows, str]], remedy: str) -> None:

@@ -105,7 +105,7 @@ def train(
         )
         rehearse(fit, work / "rehearsal")
         measure = measure_in_turns if recipe.split.folds else measure_once
-        measured = measure(Bench(fit, work, config.engine, warn), evaluated)
+        measured = measure(Bench(fit, work, config.engine, warn, gathered.lone), evaluated)
         made = work / "adapter"
         finished(
             made,

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
 
-from drugmon.models.adapters.calibration import Calibration, fit_calibration
+from drugmon.models.adapters.calibration import Calibration, Form, fit_calibration
 from drugmon.models.adapters.combination import Combination
 from drugmon.statistics.reliability import calibration_error, top_label
 
@@ -160,8 +164,31 @@ def test_offsets_are_the_mean_of_every_resamples_best() -> None:
     np.testing.assert_allclose(fitted.offsets, np.mean(best, axis=0), atol=0.02)
 
 
-def test_combination_is_kept_and_noted_only_where_there_is_one() -> None:
-    combination = Combination({"overall": (1.0, 0.5)}, (0.1, 0.2, 0.0), (0.0, 1.0, 0.0))
-    calibration = Calibration(combination=combination)
+SPECIAL = Combination({"overall": (1.0, 0.5)}, (0.1, 0.2, 0.0), (0.0, 1.0, 0.0))
+
+
+@pytest.mark.parametrize("name", ["combination", "lone"])
+def test_what_judges_a_form_is_kept_and_noted_only_where_there_is_one(name: str) -> None:
+    special: dict[str, Any] = {name: SPECIAL}
+    calibration = Calibration(**special)
     assert Calibration.from_dict(calibration.to_dict()) == calibration
-    assert "combination" not in Calibration().to_dict(), "older adapters keep their digest"
+    assert name not in Calibration().to_dict(), "older adapters keep their digest"
+    assert getattr(calibration.likeliest(), name) == SPECIAL.likeliest()
+
+
+@pytest.mark.parametrize(
+    ("with_text", "form"),
+    [
+        ([True, True, True, True], Form.EVERY_ASPECT),
+        ([False, True, False, True], Form.SOME),
+        ([False, False, False, True], Form.LONE),
+    ],
+)
+def test_each_form_has_what_judges_it(with_text: list[bool], form: Form) -> None:
+    other = replace(SPECIAL, bias=(0.0, 0.0, 0.0))
+    calibration = Calibration(temperature=2.0, combination=SPECIAL, lone=other)
+    assert Form.of(np.array(with_text)) is form
+    expected = {Form.EVERY_ASPECT: SPECIAL, Form.LONE: other}.get(
+        form, Combination({"overall": (0.5, 0.0)}, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    )
+    assert calibration.mixture("overall", form) == expected

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,45 @@ def test_help_that_teaches_something_else_is_refused(stars: Source, tmp_path: Pa
         TrainingDataError, match=r"a\.csv does not help: it teaches benefits, the target sources o"
     ):
         gather([lone, Source(path=aspect, role="help")], None)
+
+
+def lone_texts(path: Path, *more: str) -> Source:
+    rows = [f"{1 + 8 * (n % 2)}|it was number {n}" for n in range(200)]
+    columns = {"rating": "stars"}
+    return Source(write(path, "stars|review", *rows, *more), role="help", columns=columns)
+
+
+def test_held_out_lone_texts_are_the_same_whatever_else_is_there(
+    target: Source, tmp_path: Path
+) -> None:
+    source = replace(lone_texts(tmp_path / "lone.csv"), held_out=0.25)
+    gathered, helping = helped(target, source)
+    assert gathered.lone is not None
+    drawn = {texts.text for texts in gathered.lone.texts}
+    assert 30 < len(drawn) < 70
+    assert gathered.lone.targets == ("overall",)
+    assert drawn.isdisjoint(texts.text for texts in helping.texts)
+    assert len(drawn) + len(helping) == 200
+    assert (gathered.records[1].rows, gathered.records[1].held_out) == (len(helping), len(drawn))
+
+    longer = replace(lone_texts(tmp_path / "longer.csv", "9|one more"), held_out=0.25)
+    again = helped(target, longer)[0].lone
+    assert again is not None
+    assert drawn <= {texts.text for texts in again.texts} <= drawn | {"one more"}
+
+
+def test_copies_of_held_out_texts_are_not_learned_from(target: Source, tmp_path: Path) -> None:
+    held = replace(lone_texts(tmp_path / "lone.csv"), held_out=0.5)
+    gathered, helping = helped(target, held, lone_texts(tmp_path / "copies.csv"))
+    assert gathered.lone is not None
+    drawn = {texts.text for texts in gathered.lone.texts}
+    assert drawn.isdisjoint(texts.text for texts in helping.texts)
+    assert len(helping) == 2 * (200 - len(drawn))
+    assert gathered.records[2].left_out == len(drawn)
+
+
+def test_reviews_of_aspects_are_not_held_out_of_help(target: Source, tmp_path: Path) -> None:
+    path = write(tmp_path / "more.csv", "rating|benefits", *(f"9|good {n}" for n in range(20)))
+    gathered, helping = helped(target, Source(path, role="help", held_out=0.9))
+    assert gathered.lone is None
+    assert len(helping) == 20

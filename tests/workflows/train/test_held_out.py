@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.scoring.scores import Evidence
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.workflows.compare.evaluate import measure_scores
-from drugmon.workflows.train.held_out import HeldOut, Part
+from drugmon.workflows.train.fitted import Fitted
+from drugmon.workflows.train.held_out import HeldOut, Measured, Part
 
 JUDGED = ("benefits", "overall")
 
@@ -158,3 +159,32 @@ def test_overall_is_combined_where_all_targets_are_known() -> None:
     expected = combination.probabilities(parts[0].evidence.experts(np.arange(250)))
     assert np.array_equal(judged, expected)
     assert judged.shape[1] == len(LABELS)
+
+
+def lone(n: int, seed: int) -> Part:
+    part = make_part(n, seed, targets=("overall",), judged=("comments", "overall"))
+    texts = [Texts(None, None, None, f"text {row}") for row in range(n)]
+    return replace(part, reviews=replace(part.reviews, texts=texts))
+
+
+def test_lone_texts_are_calibrated_and_measured_in_turns(held: HeldOut) -> None:
+    told = HeldOut.lone_texts(lone(600, 3), seed=0)
+    assert told is not None
+    assert len(told.reviews) == 600
+    assert {len(turn.measuring.reviews) for turn in told.rounds} == {120}
+    errors = told.calibration_errors()["overall"]
+    assert errors["ece_after"] is not None
+    assert errors["ece_before"] is not None
+    assert errors["ece_after"] < errors["ece_before"]
+    assert told.qualities()["overall"].ece.value == pytest.approx(errors["ece_after"])
+    assert told.qualities()["overall"].n == 600
+
+    kept = Measured(cast(Fitted, None), [], held, told).calibrations
+    assert kept["benefits"] == held.calibrations["benefits"]
+    assert replace(kept["overall"], lone=None) == held.calibrations["overall"]
+    assert kept["overall"].lone == told.calibrations["overall"].lone is not None
+
+
+def test_a_few_lone_texts_give_no_calibration() -> None:
+    assert HeldOut.lone_texts(lone(374, 3), seed=0) is None
+    assert HeldOut.lone_texts(lone(375, 3), seed=0) is not None

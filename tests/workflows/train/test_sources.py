@@ -26,7 +26,8 @@ SETTINGS = (
     "lexical.min_df=1",
     "split.folds=2",
 )
-IN_STAGES = ("help.epochs=1", "help.replay=0.25", "help.replay_weight=0.5")
+MIXED = ("help.epochs=0", "help.replay=1", "help.lexical=false")
+IN_STAGES = ("help.epochs=1", "help.lexical=false", "help.replay=0.25", "help.replay_weight=0.5")
 HELP_ROWS = 40
 
 
@@ -71,7 +72,7 @@ def test_help_is_mixed_in_and_never_measured(
     fit: Callable[..., TrainResult], stars: Source
 ) -> None:
     watch = Watch()
-    result = fit("mixed", sources=(stars,), on_progress=watch)
+    result = fit("mixed", *MIXED, sources=(stars,), on_progress=watch)
     assert watch.steps == {"fold-1": 7, "fold-2": 7, "refit": 10}, "60 (120) and 40 reviews by 16"
     assert result.qualities["overall"].n == 120
     manifest = result.adapter.manifest
@@ -84,7 +85,7 @@ def test_help_is_mixed_in_and_never_measured(
     assert (manifest.training.rows_help, manifest.training.help_epochs) == (HELP_ROWS, 0)
     assert manifest.grading.scale.high == 10
     card = (result.adapter.folder / CARD).read_text(encoding="utf-8")
-    assert "| stars.csv (not stated) | help | 40 | 0 | 1-5 | 0.5 | not stated |" in card
+    assert "| stars.csv (not stated) | help | 40 | 0 | 0 | 1-5 | 0.5 | not stated |" in card
     assert "--source stars.csv,role=help,weight=0.5,scale=1-5,rating=stars" in card
     seen = (result.adapter.folder / SEEN).read_text(encoding="ascii").split()
     assert len(seen) == 160
@@ -114,6 +115,33 @@ def test_without_replay_help_is_only_where_training_starts(
     settings = ("help.epochs=1", "help.replay=0", "help.lexical=true", "split.folds=0")
     fit("first", *settings, sources=(stars,), on_progress=watch)
     assert watch.steps == {"help": 3, "measured": 6, "refit": 8}
+
+
+def test_lone_texts_that_are_held_out_get_a_calibration_of_their_own(
+    fit: Callable[..., TrainResult], tmp_path: Path
+) -> None:
+    path = tmp_path / "lone.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        words = {1: "useless and awful", 5: "mixed feelings", 9: "wonderful, recommended"}
+        writer.writerow(["rating", "review"])
+        writer.writerows([rating, f"{words[rating]} x{n}"] for n in range(170) for rating in words)
+    source = Source(path=str(path), role="help", held_out=0.8)
+    made = fit("lone", "split.folds=0", sources=(source,)).adapter
+    assert made.manifest.data is not None
+    held_out = made.manifest.data.sources[1].held_out
+    assert 375 <= held_out <= 440
+    overall = made.manifest.calibrations()["overall"]
+    assert overall.lone is not None
+    assert set(overall.lone.weights) == {"comments", "overall"}
+    assert {rule: own.n for rule, own in made.manifest.metrics_lone.items()} == {
+        "balanced": held_out,
+        "likeliest": held_out,
+    }
+    card = (made.folder / CARD).read_text(encoding="utf-8")
+    assert f"| `balanced` | {held_out} |" in card
+    assert "| Overall of a lone text |" in card
+    assert "held_out=0.8" in card
 
 
 def test_sources_of_the_recipe_are_taken_where_the_command_line_names_none(
