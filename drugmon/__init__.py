@@ -112,7 +112,7 @@ def score(source: str, **options: Any) -> ScoreResult:
 
     Args:
         source: what to score.
-        options: those of the command, as `drugmon.workflows.score.score.ScoreConfig` names them:
+        options: those of the command, as `drugmon.workflows.score.config.ScoreConfig` names them:
             `out`, `in_place`, `table`, `id_column`, `adapter`, `columns`, `where`, ...
 
     Raises:
@@ -126,10 +126,11 @@ def score(source: str, **options: Any) -> ScoreResult:
         >>> result.scored, result.empty
         (1, 1)
     """
-    from drugmon.workflows.score.score import ScoreConfig
+    from drugmon.options import build
+    from drugmon.workflows.score.config import ScoreConfig
     from drugmon.workflows.score.score import score as run
 
-    return run(ScoreConfig(source, **options))
+    return run(build(ScoreConfig, source=source, **options))
 
 
 def report(source: str, **options: Any) -> ReportResult:
@@ -137,8 +138,8 @@ def report(source: str, **options: Any) -> ReportResult:
 
     Args:
         source: a scored file, or a database with `table`.
-        options: those of the command, as `drugmon.workflows.report.config.report_config` names
-            them: `table`, `since`, `last`, `reference`, `out`, ...
+        options: those of the command, as `drugmon.workflows.report.options.ReportOptions`
+            names them: `table`, `since`, `last`, `reference`, `out`, ...
 
     Returns:
         `summary` holds all numbers of the report as typed objects, `page` is the page's path.

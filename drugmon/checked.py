@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
+from math import inf
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from drugmon.errors import DrugmonError, SettingsError
+from drugmon.options import Option, options_of
 
 T = TypeVar("T")
 _SHOWN: Final = 80
 _EXACT: Final = 2**53
+_UNSET: Final = ("", 0, ())
+"""What a settings file says where nothing is set: TOML has no null."""
 
 
 def within(default: float, low: float, high: float) -> Any:
@@ -87,23 +92,100 @@ def checked(
         SettingsError, or what `error` says: `table` is no table, or a key is unknown or its value
             of a wrong type or range.
     """
-    specs = {spec.name: spec for spec in fields(kind)}  # type: ignore[arg-type]
-    values = check_keys(table, specs, where, error)
-    return kind(**{key: _value(specs[key], value, where, error) for key, value in values.items()})
+    keys = {spec.name: _key_of(spec) for spec in fields(kind)}  # type: ignore[arg-type]
+    values = check_keys(table, keys, where, error)
+    return kind(**{name: _value(keys[name], value, where, error) for name, value in values.items()})
 
 
-def _value(spec: Field[Any], value: object, where: str, error: type[DrugmonError]) -> object:
-    kind = type(_default(spec))
-    if kind is tuple and isinstance(value, str):
+def checked_options(
+    kind: type, table: object, where: str, error: type[DrugmonError] = SettingsError
+) -> dict[str, Any]:
+    """Return the values of options from a TOML `table`, for `drugmon.options.build`.
+
+    Args:
+        kind: the dataclass that declares them; those with a key may be in the table.
+        table: what TOML says.
+        where: the table, for messages.
+        error: what to raise.
+
+    Returns:
+        By the options' names; those that are left out, or say "not set", are not in it. Paths are
+        texts, as they are written.
+
+    Raises:
+        SettingsError, or what `error` says: as `checked`.
+    """
+    options = keys_of(kind)
+    values = check_keys(table, options, where, error)
+    found = {}
+    for name, value in values.items():
+        option = options[name]
+        value = _value(_key_of_option(option), value, where, error)
+        if option.default is not None or value not in _UNSET:
+            found[option.name] = value
+    return found
+
+
+def keys_of(kind: type) -> dict[str, Option]:
+    """Return the options of a dataclass and its groups that settings files know, by their keys."""
+    return {option.key: option for option in options_of(kind) if option.key is not None}
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What the value of a key may be."""
+
+    name: str
+    kind: type
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    may_be_empty: bool = False
+    unset: str | None = None
+    is_secret: bool = False
+
+
+def _key_of(spec: Field[Any]) -> _Key:
+    default = spec.default if spec.default_factory is MISSING else spec.default_factory()
+    told = spec.metadata
+    ranges = (told.get("low"), told.get("high"))
+    return _Key(
+        spec.name,
+        type(default),
+        told.get("choices", ()),
+        *ranges,
+        may_be_empty="optional" in told,
+        is_secret="secret" in told,
+    )
+
+
+def _key_of_option(option: Option) -> _Key:
+    return _Key(
+        option.key or option.name,
+        str if option.kind is Path else option.kind,
+        option.choices,
+        option.low,
+        option.high,
+        may_be_empty=not option.default and option.kind is not dict,
+        unset=option.unset if option.default is None else None,
+    )
+
+
+def _value(key: _Key, value: object, where: str, error: type[DrugmonError]) -> object:
+    if key.kind is tuple and isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
-    if kind is tuple and isinstance(value, list) and all(isinstance(part, str) for part in value):
+    if (
+        key.kind is tuple
+        and isinstance(value, list)
+        and all(isinstance(part, str) for part in value)
+    ):
         value = tuple(filter(None, value))
-    elif kind is float and type(value) is int and abs(value) < _EXACT:
+    elif key.kind is float and type(value) is int and abs(value) < _EXACT:
         value = float(value)
-    if type(value) is not kind or _has_nul(value) or not _allowed(spec, value):
+    if type(value) is not key.kind or _has_nul(value) or not _allowed(key, value):
         nul = ", without the character NUL" if _has_nul(value) else ""
-        told = "" if "secret" in spec.metadata else f" = {shown(value)}"
-        raise error(f"{where}.{spec.name}{told} will not do: give {_wanted(spec)}{nul}")
+        told = "" if key.is_secret else f" = {shown(value)}"
+        raise error(f"{where}.{key.name}{told} will not do: give {_wanted(key)}{nul}")
     return value
 
 
@@ -115,28 +197,27 @@ def _has_nul(value: object) -> bool:
     return any(isinstance(text, str) and "\0" in text for text in texts)
 
 
-def _default(spec: Field[Any]) -> object:
-    return spec.default if spec.default_factory is MISSING else spec.default_factory()
-
-
-def _allowed(spec: Field[Any], value: Any) -> bool:
-    if "choices" in spec.metadata:
-        return value in spec.metadata["choices"]
-    if "low" in spec.metadata:
-        return bool(spec.metadata["low"] <= value <= spec.metadata["high"])
-    if "optional" in spec.metadata:
+def _allowed(key: _Key, value: Any) -> bool:
+    if key.unset is not None and value in _UNSET:
+        return True
+    if key.choices:
+        return value in key.choices
+    if key.low is not None or key.high is not None:
+        low, high = -inf if key.low is None else key.low, inf if key.high is None else key.high
+        return bool(low <= value <= high)
+    if key.may_be_empty:
         return True
     if isinstance(value, Mapping):
         return all(isinstance(text, str) and text for text in value.values())
     return isinstance(value, bool) or bool(value)
 
 
-def _wanted(spec: Field[Any]) -> str:
-    if "choices" in spec.metadata:
-        return "one of " + ", ".join(spec.metadata["choices"])
-    default = _default(spec)
-    if "low" in spec.metadata:
-        noun = "a whole number" if isinstance(default, int) else "a number"
-        return f"{noun} from {spec.metadata['low']} to {spec.metadata['high']}"
+def _wanted(key: _Key) -> str:
+    if key.choices:
+        return "one of " + ", ".join(key.choices)
+    if key.low is not None:
+        noun = "a whole number" if key.kind is int else "a number"
+        unset = "" if key.unset is None else f", or 0 for {key.unset}"
+        return f"{noun} from {key.low} to {key.high}{unset}"
     wanted = {bool: "true or false", tuple: "a list of texts", dict: "a table of texts"}
-    return wanted.get(type(default), "a text")
+    return wanted.get(key.kind, "a text")

@@ -14,6 +14,7 @@ from typing import Final
 
 from drugmon.errors import UsageError
 from drugmon.labels import EFFECTIVENESS_LEVELS, LABELS, SIDE_EFFECT_LEVELS
+from drugmon.options import option
 
 MOST_LEVELS: Final = 1001
 """A scale with more is taken for a typing error."""
@@ -159,8 +160,21 @@ class Grading:
 class GradingChoice:
     """What a user says of the graded columns of a source: their scale, and the labels of words."""
 
-    rating_scale: str | None = None
-    words: Mapping[str, str] = field(default_factory=dict)
+    rating_scale: str | None = option(
+        None,
+        "The scale of the ratings, such as 1-5.",
+        kind=str,
+        metavar="LOW-HIGH",
+        unset="1-10, or the adapter's",
+        key="rating_scale",
+    )
+    words: Mapping[str, str] = option(
+        {},
+        "What a word in a column of labels means, such as good=positive; may be repeated.",
+        flag="--label",
+        metavar="WORD=LABEL",
+        key="labels",
+    )
 
     def __post_init__(self) -> None:
         self.over(Grading())

@@ -25,7 +25,10 @@ LAYERS = (
     ("data",),
     ("statistics",),
     ("grading",),
-    ("labels", "config", "checked", "closing", "errors", "signals", "version", "wording"),
+    (
+        *("labels", "config", "checked", "closing", "errors", "options", "signals", "version"),
+        "wording",
+    ),
 )
 """Top to bottom. A module imports from its own layer and from those below it."""
 

@@ -1,133 +1,114 @@
-"""Options that several commands share."""
+"""Flags of what `drugmon.options` declares, and options that only the command line has."""
 
 from __future__ import annotations
 
 import functools
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import click
 
-from drugmon.config import DEFAULT_ADAPTER, RULES, EngineConfig
-from drugmon.data.textformat import CHECKED, QUOTING, TextFormat
 from drugmon.labels import ASPECTS
-
-if TYPE_CHECKING:
-    from drugmon.grading import GradingChoice
+from drugmon.options import NO_FLAG, Option, build, names_of, option, options_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-adapter_option = click.option(
-    "--adapter", default=DEFAULT_ADAPTER, help="A shipped adapter, or a folder."
-)
+
+@dataclass(frozen=True)
+class ReviewOptions:
+    """The texts of one review."""
+
+    benefits: str | None = option(None, "What the drug did for the reviewer.", kind=str)
+    side_effects: str | None = option(None, "What else it did.", kind=str)
+    comments: str | None = option(None, "Anything else that was said.", kind=str)
+    text: str | None = option(
+        None, "A review in one piece; gives the overall verdict only.", kind=str
+    )
+
+    def asked(self) -> ReviewOptions:
+        """The texts; asked for on a terminal where none is given."""
+        if any(asdict(self).values()) or not sys.stdin.isatty():
+            return self
+        texts = {
+            name: click.prompt(name.replace("_", " "), default="", show_default=False)
+            for name in ASPECTS
+        }
+        return ReviewOptions(**texts)
 
 
-def model_options(command: Command) -> Command:
-    """Add the options of what scores: an adapter, or a base by itself, and how it decides."""
-    for option in (
-        click.option(
-            "--rule",
-            type=click.Choice(RULES),
-            help="What decides the label: balanced is fair to the rare neutral, likeliest takes "
-            "the largest probability and is right most often.  [default: the adapter's own]",
-        ),
-        click.option(
-            "--base",
-            metavar="NAME",
-            help="Score with a base by itself (zero-shot): flan-t5-base, a folder, or a hub id.",
-        ),
-        click.option(
-            "--adapter", help=f"A shipped adapter, or a folder.  [default: {DEFAULT_ADAPTER}]"
-        ),
-    ):
-        command = option(command)
-    return command
+def takes(**kinds: type) -> Callable[[Command], Command]:
+    """Add the options that dataclasses declare, and call the command with one of each.
+
+    Args:
+        kinds: the dataclasses, by the names of the command's arguments that they become. What they
+            need beyond options, such as a source, comes from the command's own arguments.
+    """
+
+    def add(command: Command) -> Command:
+        @functools.wraps(command)
+        def called(*args: Any, **given: Any) -> Any:
+            made: dict[str, Any] = {}
+            for name, kind in kinds.items():
+                own = {key: given.pop(key) for key in names_of(kind) if key in given}
+                made[name] = build(kind, **own)
+            return command(*args, **made, **given)
+
+        for declared in reversed([each for kind in kinds.values() for each in options_of(kind)]):
+            if declared.flag != NO_FLAG:
+                called = _click_option(declared)(called)
+        return cast(Command, called)
+
+    return add
 
 
-def engine_options(command: Command) -> Command:
-    """Add the options of where and how to compute."""
-    for option in (
-        click.option(
-            "--batch-tokens",
-            type=click.IntRange(min=64),
-            help="Tokens in one batch.  [default: by device]",
-        ),
-        click.option(
-            "--threads", type=click.IntRange(min=1), help="CPU threads.  [default: all cores]"
-        ),
-        click.option(
-            "--dtype",
-            type=click.Choice(["auto", "fp32", "bf16", "int8"]),
-            default="auto",
-            help="Number format; auto is the fastest that the hardware multiplies.",
-        ),
-        click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N."),
-    ):
-        command = option(command)
-    return command
+def _click_option(declared: Option) -> Callable[[Command], Command]:
+    """What click shows and parses of a declared option."""
+    unset = f"  [default: {declared.unset}]" if declared.unset else ""
+    details: dict[str, Any] = {"help": f"{declared.help}{unset}", "metavar": declared.metavar}
+    if declared.kind is bool:
+        return click.option(declared.flag, declared.name, is_flag=True, **details)
+    if declared.kind is dict:
+        details["callback"] = functools.partial(_pairs, form=declared.metavar or "")
+        return click.option(declared.flag, declared.name, multiple=True, **details)
+    if declared.parse is not None:
+        details |= {"callback": functools.partial(_parsed, parse=declared.parse)}
+        return click.option(declared.flag, declared.name, default=declared.written, **details)
+    if declared.is_repeated:
+        details["multiple"] = True
+    elif declared.kind is tuple:
+        details["callback"] = _listed
+    if declared.default is not None and not declared.is_repeated:
+        default = declared.default
+        details["default"] = ",".join(default) if declared.kind is tuple else default
+    return click.option(declared.flag, declared.name, type=_click_type(declared), **details)
 
 
-def review_options(command: Command) -> Command:
-    """Add the texts of one review."""
-    for option in (
-        click.option("--text", help="A review in one piece; gives the overall verdict only."),
-        click.option("--comments", help="Anything else that was said."),
-        click.option("--side-effects", help="What else it did."),
-        click.option("--benefits", help="What the drug did for the reviewer."),
-    ):
-        command = option(command)
-    return command
+def _click_type(declared: Option) -> Any:
+    if declared.choices:
+        return click.Choice(declared.choices)
+    if declared.kind in (int, float) and (declared.low, declared.high) != (None, None):
+        range_of: Any = click.IntRange if declared.kind is int else click.FloatRange
+        return range_of(min=declared.low, max=declared.high)
+    if declared.kind is Path:
+        whole = declared.is_folder
+        return click.Path(dir_okay=whole, file_okay=not whole, path_type=Path)
+    return None if declared.kind is tuple else declared.kind
 
 
-def asked(texts: dict[str, Any]) -> dict[str, Any]:
-    """The texts of `review_options`, asked for on a terminal where none is given."""
-    if any(texts.values()) or not sys.stdin.isatty():
-        return texts
-    for name in ASPECTS:
-        texts[name] = click.prompt(name.replace("_", " "), default="", show_default=False)
-    return texts
+def _parsed(
+    _context: click.Context, _option: click.Parameter, value: str, parse: Callable[[str], Any]
+) -> Any:
+    """The callback of an option that is written otherwise than it is kept."""
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
-def source_options(command: Command) -> Command:
-    """Add the options of how to read a source; `command` is called with a `text_format`."""
-
-    @functools.wraps(command)
-    def read(*args: Any, encoding: str, quoting: str, delimiter: str, **options: Any) -> Any:
-        text_format = TextFormat(encoding, quoting, delimiter)
-        return command(*args, text_format=text_format, **options)
-
-    return _with_source_options(cast(Command, read))
-
-
-def _with_source_options(command: Command) -> Command:
-    for option in (
-        click.option(
-            "--quoting",
-            type=click.Choice(QUOTING),
-            default=CHECKED,
-            help="What quotes mean in csv and tsv: none reads them as text.",
-        ),
-        click.option(
-            "--delimiter",
-            metavar="CHARACTER",
-            help="What separates cells, such as ';' or tab.  [default: , in csv, tab in tsv]",
-        ),
-        click.option("--encoding", help="Encoding of text files.  [default: recognised UTF-8/16]"),
-        click.option(
-            "--column",
-            "columns",
-            multiple=True,
-            metavar="FIELD=NAME",
-            callback=_pairs,
-            help="Which column holds a field, such as benefits=pros; may be repeated.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def listed(
+def _listed(
     _context: click.Context, _option: click.Parameter, value: str | None
 ) -> tuple[str, ...] | None:
     """The callback of an option that takes several names with commas between."""
@@ -136,61 +117,22 @@ def listed(
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def grading_options(command: Command) -> Command:
-    """Add the options of what the graded columns of a source mean."""
-    for option in (
-        click.option(
-            "--label",
-            "words",
-            multiple=True,
-            metavar="WORD=LABEL",
-            callback=_words,
-            help="What a word in a column of labels means, such as good=positive; may be repeated.",
-        ),
-        click.option(
-            "--rating-scale",
-            metavar="LOW-HIGH",
-            help="The scale of the ratings, such as 1-5.  [default: 1-10, or the adapter's]",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 def output_options(command: Command) -> Command:
     """Add the options of what to print."""
-    for option in (
+    for added in (
         click.option("--quiet", "-q", is_flag=True, help="Print errors only."),
         click.option("--json", "as_json", is_flag=True, help="Print one machine-readable summary."),
     ):
-        command = option(command)
+        command = added(command)
     return command
 
 
-def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
-    return _split_pairs(values, "FIELD=NAME")
-
-
-def _words(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
-    return _split_pairs(values, "WORD=LABEL")
-
-
-def _split_pairs(values: tuple[str, ...], form: str) -> dict[str, str]:
+def _pairs(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...], form: str
+) -> dict[str, str]:
+    """The callback of an option that is repeated with a pair each."""
     pairs = [value.partition("=") for value in values]
     for value, (field, equals, name) in zip(values, pairs, strict=True):
         if not (field and equals and name):
             raise click.BadParameter(f"{value!r} is not of the form {form}")
     return {field: name for field, _, name in pairs}
-
-
-def grading_choice(options: dict[str, Any]) -> GradingChoice:
-    """Take the grading's options out of a command's."""
-    from drugmon.grading import GradingChoice
-
-    return GradingChoice(options.pop("rating_scale"), options.pop("words"))
-
-
-def engine_config(options: dict[str, Any]) -> EngineConfig:
-    """Take the engine's options out of a command's."""
-    names = ("device", "dtype", "threads", "batch_tokens")
-    return EngineConfig(**{name: options.pop(name) for name in names})

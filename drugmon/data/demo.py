@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from drugmon.config import DEMO_NIGHTS
 from drugmon.data.sample import SAMPLE_SCHEMA
 from drugmon.labels import ASPECTS, LABELS, TARGETS
 
-NIGHTS: Final = 30
 REFERENCE_DAYS: Final = 10
 """Days of usual reviews before the first night, which the nights are compared with."""
 
@@ -55,16 +55,16 @@ _SILENT: Final = {"benefits": 0.03, "side_effects": 0.05, "comments": 0.2}
 
 @dataclass(frozen=True)
 class Day:
-    """One day; `night` counts up to `NIGHTS`, and is 0 or less for the days of the reference."""
+    """One day; `night` counts up to `DEMO_NIGHTS`, 0 or less are the days of the reference."""
 
     night: int
     date: date
 
 
 def demo_days(last: date) -> list[Day]:
-    """The days of the reference and of `NIGHTS` nights, of which `last` is the newest."""
-    nights = range(1 - REFERENCE_DAYS, NIGHTS + 1)
-    return [Day(night, last - timedelta(days=NIGHTS - night)) for night in nights]
+    """The days of the reference and of `DEMO_NIGHTS` nights, of which `last` is the newest."""
+    nights = range(1 - REFERENCE_DAYS, DEMO_NIGHTS + 1)
+    return [Day(night, last - timedelta(days=DEMO_NIGHTS - night)) for night in nights]
 
 
 def demo_reviews(days: Iterable[Day]) -> pa.Table:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from drugmon.data.encoding import known_encoding
 from drugmon.errors import UsageError
+from drugmon.options import option
 
 if TYPE_CHECKING:
     from drugmon.data.sources import FileSource
@@ -39,9 +40,27 @@ class TextFormat:
         UsageError: a value will not do.
     """
 
-    encoding: str | None = None
-    quoting: str = CHECKED
-    delimiter: str | None = None
+    encoding: str | None = option(
+        None,
+        "Encoding of text files.",
+        kind=str,
+        unset="recognised UTF-8/16",
+        key="encoding",
+    )
+    quoting: str = option(
+        CHECKED,
+        "What quotes mean in csv and tsv: none reads them as text.",
+        choices=QUOTING,
+        key="quoting",
+    )
+    delimiter: str | None = option(
+        None,
+        "What separates cells, such as ';' or tab.",
+        kind=str,
+        metavar="CHARACTER",
+        unset=", in csv, tab in tsv",
+        key="delimiter",
+    )
 
     def __post_init__(self) -> None:
         if self.encoding is not None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from drugmon.closing import Closing
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.errors import DeviceError, DrugmonError, is_out_of_memory
@@ -46,7 +47,7 @@ LARGEST_KEPT: Final = 2**25
 """Bytes of a tensor whose memory is kept; the scores of attention are held below it."""
 
 
-class Engine:
+class Engine(Closing):
     """An adapter on a device. Its weights are loaded by the thread that first scores.
 
     Args:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
 import pyarrow.parquet as pq
 
-from drugmon.config import DEFAULT_ADAPTER, EngineConfig
-from drugmon.data.demo import NIGHTS, Day, demo_days, demo_reviews
+from drugmon.config import DEMO_NIGHTS, ModelOptions
+from drugmon.data.demo import Day, demo_days, demo_reviews
 from drugmon.data.verdicts.atomic import sink_errors
-from drugmon.errors import SinkError, UsageError
+from drugmon.errors import SinkError
 from drugmon.monitoring.checks.summary import Status
+from drugmon.workflows.configs import DemoConfig
 from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import ReportResult, report
+from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.run import Progress
-from drugmon.workflows.score.score import ScoreConfig, score
+from drugmon.workflows.score.score import score
 
 _NIGHTS_FILE: Final = "invented-reviews"
 _REFERENCE_FILE: Final = "invented-reference"
@@ -32,24 +34,6 @@ No person wrote these reviews, and no drug did what they say. They are there to 
 reports look like; {reports}/index.html is the page to open.
 """
 _REPORTED_AT: Final = time(3, 15, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class DemoConfig:
-    """Where the demo goes, how many of its nights are reported (the newest), and how to score.
-
-    Raises:
-        UsageError: `nights` is out of range.
-    """
-
-    folder: Path
-    nights: int = NIGHTS
-    adapter: str = DEFAULT_ADAPTER
-    engine: EngineConfig = field(default_factory=EngineConfig)
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.nights <= NIGHTS:
-            raise UsageError(f"--nights {self.nights}: give 1 to {NIGHTS}")
 
 
 @dataclass(frozen=True)
@@ -89,12 +73,12 @@ def demo(
         aside.mkdir(parents=True)
         try:
             days = demo_days(last)
-            nights = [day for day in days if day.night > NIGHTS - config.nights]
+            nights = [day for day in days if day.night > DEMO_NIGHTS - config.nights]
             reference = [day for day in days if day.night <= 0]
             for name, of in ((_REFERENCE_FILE, reference), (_NIGHTS_FILE, nights)):
                 path = aside / f"{name}.parquet"
                 pq.write_table(demo_reviews(of), path)
-                scoring = ScoreConfig(str(path), config.adapter, engine=config.engine)
+                scoring = ScoreConfig(str(path), ModelOptions(config.adapter), engine=config.engine)
                 score(scoring, on_progress=on_progress, warn=warn)
             statuses = []
             for done, day in enumerate(nights, start=1):
@@ -124,7 +108,7 @@ def _report(folder: Path, day: Day, adapter: str, warn: Callable[[str], None]) -
             name=_NAME,
             now=datetime.combine(next_day, _REPORTED_AT),
             # evidently takes longer than all the rest: the page of the newest night has it.
-            evidently=day.night == NIGHTS,
+            evidently=day.night == DEMO_NIGHTS,
         ),
         warn=warn,
     )

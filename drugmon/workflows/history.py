@@ -13,19 +13,7 @@ from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.sources import FileSource, output_path
 from drugmon.errors import SourceError
-
-
-@dataclass(frozen=True)
-class HistoryConfig:
-    """Whose history: a scored file or its source, a folder, a history file, or a database.
-
-    `table` keeps what concerns one table, `limit` the newest runs and nights.
-    """
-
-    path: Path = Path()
-    table: str | None = None
-    limit: int | None = None
-    lock_timeout: float = 30.0
+from drugmon.workflows.configs import HistoryConfig
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,7 @@ def history(config: HistoryConfig) -> History:
         raise SourceError(
             f"{database}: no history; drugmon score makes one beside its output, or name another"
         )
-    recorded = read_history(database, config.lock_timeout)
+    recorded = read_history(database, config.database.lock_timeout)
     runs, nights = list(recorded.runs), list(recorded.reports)
     outputs = _outputs(config, database)
     if outputs is not None:
@@ -63,7 +51,7 @@ def history(config: HistoryConfig) -> History:
             or (night.output is None and not run_ids.isdisjoint(night.scored_runs))
         ]
     if not runs and not nights:
-        what = f" of {config.table or config.path.name}" if outputs is not None else ""
+        what = f" of {config.database.table or config.path.name}" if outputs is not None else ""
         raise SourceError(f"{database}: no run or report{what} is recorded there")
     newest = slice(-config.limit if config.limit else None, None)
     return History(database, tuple(runs[newest]), tuple(nights[newest]))
@@ -77,8 +65,8 @@ def _database(path: Path) -> Path:
 
 def _outputs(config: HistoryConfig, database: Path) -> set[Output] | None:
     """What a run or a report may be of; None where all are meant."""
-    if config.table:
-        return {_table(config.table, database, config.lock_timeout)}
+    if config.database.table:
+        return {_table(config.database.table, database, config.database.lock_timeout)}
     if not _is_file_of_reviews(config.path) or config.path.is_dir():
         return None
     scored = output_path(FileSource.of(config.path), None, in_place=False)

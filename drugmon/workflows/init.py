@@ -6,8 +6,8 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,36 +21,12 @@ from drugmon.errors import SinkError, SourceError, UsageError
 from drugmon.grading import TEN
 from drugmon.labels import ASPECTS
 from drugmon.wording import is_name
+from drugmon.workflows.configs import InitConfig
 
 REFERENCE: Final = "previous:7"
 """What the job compares with: its own earlier runs, of which the first is the baseline."""
 
 _LIKE_RATINGS: Final = re.compile("rating|stars?|score|grade", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class InitConfig:
-    """What to look at, how to read it, and where the settings go.
-
-    Raises:
-        UsageError: options that do not fit together.
-    """
-
-    source: str
-    out: Path = Path("nightly.toml")
-    adapter: str = DEFAULT_ADAPTER
-    table: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    text_format: TextFormat = DEFAULT_TEXT_FORMAT
-    lock_timeout: float = 30.0
-
-    def __post_init__(self) -> None:
-        if self.source == "-":
-            raise UsageError("a nightly job needs files or a table, not standard input")
-        if self.table and self.text_format != DEFAULT_TEXT_FORMAT:
-            raise UsageError(
-                "--encoding, --quoting and --delimiter are for text files; leave out --table"
-            )
 
 
 @dataclass(frozen=True)
@@ -133,30 +109,38 @@ reference = {reference}
 def _source_lines(config: InitConfig) -> list[str]:
     folder = config.out.absolute().parent
     lines = [f"source = {_toml(_relative(config.source, folder))}"]
-    if config.table:
-        lines.append(f"table = {_toml(config.table)}")
+    if config.database.table:
+        lines.append(f"table = {_toml(config.database.table)}")
     if config.adapter != DEFAULT_ADAPTER:
         is_folder = Path(config.adapter).is_dir()
         adapter = _relative(config.adapter, folder) if is_folder else config.adapter
         lines.append(f"adapter = {_toml(adapter)}")
-    if config.columns:
-        pairs = ", ".join(f"{name} = {_toml(column)}" for name, column in config.columns.items())
+    if config.reading.columns:
+        pairs = ", ".join(
+            f"{name} = {_toml(column)}" for name, column in config.reading.columns.items()
+        )
         lines.append(f"columns = {{ {pairs} }}")
-    return [*lines, *_format_lines(config.text_format)]
+    return [*lines, *_format_lines(config.reading.text_format)]
 
 
 def _survey(config: InitConfig, warn: Callable[[str], None]) -> tuple[Survey, int]:
     with Surveyor() as surveyor:
-        if config.table:
+        if config.database.table:
             database = Path(config.source)
-            survey_table(surveyor, database, config.table, config.columns, config.lock_timeout)
+            survey_table(
+                surveyor,
+                database,
+                config.database.table,
+                config.reading.columns,
+                config.database.lock_timeout,
+            )
             return surveyor.found(), 0
         sources = resolve_source(config.source)
         assert not isinstance(sources, StandardInput)
         failures = []
         for source in sources:
             try:
-                survey_file(surveyor, source, config.columns, config.text_format)
+                survey_file(surveyor, source, config.reading.columns, config.reading.text_format)
             except SourceError as error:
                 failures.append(error)
                 if len(sources) > 1:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from drugmon.closing import Closing
-from drugmon.config import EngineConfig
+from drugmon.config import EngineConfig, ModelOptions
 from drugmon.data.columns import ColumnMap, resolve_columns, texts_of
 from drugmon.data.formats.parquet import ArrowRows
 from drugmon.data.reviews import Texts
@@ -63,7 +63,7 @@ class Model(Closing):
         rule: str | None = None,
         engine: EngineConfig | None = None,
     ) -> None:
-        self._adapter = open_model(adapter, base, rule)
+        self._adapter = open_model(ModelOptions(adapter, base, rule))
         self._engine = Engine(self._adapter, engine or EngineConfig(), _warn)
         self._turn, self._explaining = threading.Lock(), threading.Lock()
 

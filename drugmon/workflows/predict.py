@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drugmon.config import EngineConfig
+from drugmon.config import EngineConfig, ModelOptions
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import UsageError
 from drugmon.labels import LABELS, TARGETS
@@ -31,24 +31,26 @@ class Verdict:
 
 def predict(
     texts: Texts,
-    adapter: str | None,
-    engine: EngineConfig,
+    model: ModelOptions,
+    config: EngineConfig,
     *,
-    base: str | None = None,
-    rule: str | None = None,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> list[Verdict]:
-    """The verdicts of the targets that have a text, in output order, by an adapter or by a base.
+    """The verdicts of the targets that have a text, in output order.
 
-    `rule` decides the labels, None is the adapter's own.
+    Args:
+        texts: the review.
+        model: what scores, and how it decides.
+        config: how to compute.
+        warn: told where the batches had to shrink.
 
     Raises:
         UsageError: there is no text at all.
         DrugmonError: the adapter cannot be used.
     """
     check_has_text(texts)
-    scores = Engine(open_model(adapter, base, rule), engine, warn).score([texts])
-    return verdicts_of(scores)
+    with Engine(open_model(model), config, warn) as engine:
+        return verdicts_of(engine.score([texts]))
 
 
 def check_has_text(texts: Texts) -> None:

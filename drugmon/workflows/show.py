@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,15 +13,14 @@ import duckdb
 from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.duckdb.database import close_off, connect, first_line, in_memory
 from drugmon.data.queries import Sql, query, statement
-from drugmon.data.selection import Selection
 from drugmon.data.sources import resolve_scored
-from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.data.verdicts.relations import files_relation, table_relation
 from drugmon.data.verdicts.scored import TEXTS
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import LABELS, TARGETS
+from drugmon.workflows.configs import ShowConfig
 
 CONTEXT: Final = ("id", "drug", "rating")
 """What tells rows apart, where no other columns are asked for."""
@@ -29,41 +28,6 @@ CONTEXT: Final = ("id", "drug", "rating")
 _SHOWN: Final = "drugmon_shown"
 _CHOSEN: Final = "drugmon_chosen"
 _VIEW: Final = "drugmon_chosen_rows"
-
-
-@dataclass(frozen=True)
-class ShowConfig:
-    """Which rows of what are shown.
-
-    Attributes:
-        source: a scored file, a glob or folder of them, or a database with `table`.
-        table: the scored table; its companion is joined.
-        where: an SQL condition over the source's columns and those of the verdicts.
-        sort: columns to sort by; one that begins with a minus sign falls.
-        columns: columns to show beside the verdicts; None for id, drug and rating.
-        texts: whether columns of texts may be shown; without `columns` they all are.
-        limit: so many rows, at most.
-        fields: column names by field, as for scoring.
-        text_format: of text files.
-        lock_timeout: seconds to wait for a database that another process has open.
-
-    Raises:
-        UsageError: the condition is none, or the limit is below 1.
-    """
-
-    source: str
-    table: str | None = None
-    where: str | None = None
-    sort: tuple[str, ...] = ()
-    columns: tuple[str, ...] | None = None
-    texts: bool = False
-    limit: int = 20
-    fields: Mapping[str, str] = field(default_factory=dict)
-    text_format: TextFormat = DEFAULT_TEXT_FORMAT
-    lock_timeout: float = 30.0
-
-    def __post_init__(self) -> None:
-        Selection(self.where, self.limit)
 
 
 @dataclass(frozen=True)
@@ -92,7 +56,7 @@ def show(config: ShowConfig) -> Shown:
     with _opened(config) as (connection, columns, where):
         found = resolve_columns(
             [name for name in columns if name not in VERDICT_COLUMNS],
-            config.fields,
+            config.reading.columns,
             where,
             need_text=False,
         )
@@ -119,7 +83,7 @@ def found_names(shown: Sequence[str], found: ColumnMap, config: ShowConfig) -> I
     """What columns are called on the screen: by meaning, but for those that were asked for."""
     meaning = {getattr(found, name): name for name in CONTEXT if getattr(found, name) is not None}
     for column in shown:
-        yield column if config.columns is not None else meaning.get(column, column)
+        yield column if config.shown_columns is not None else meaning.get(column, column)
 
 
 @contextlib.contextmanager
@@ -129,18 +93,18 @@ def _opened(
     """The source's rows as a table of a connection that reaches nothing else; columns by type."""
     with contextlib.ExitStack() as stack:
         aside = stack.enter_context(temporary_folder())
-        if config.table is not None:
+        if config.database.table is not None:
             database = Path(config.source)
-            opened = connect(database, read_only=True, lock_timeout=config.lock_timeout)
+            opened = connect(database, read_only=True, lock_timeout=config.database.lock_timeout)
             connection = stack.enter_context(opened)
-            where = f"{database}, table {config.table}"
-            relation, columns = table_relation(connection, config.table, where)
+            where = f"{database}, table {config.database.table}"
+            relation, columns = table_relation(connection, config.database.table, where)
         else:
             files = resolve_scored(config.source)
             connection = stack.enter_context(in_memory(aside / "spill"))
             where = files[0].name if len(files) == 1 else f"{files[0].path.parent} and its files"
             relation, columns = files_relation(
-                connection, files, config.text_format, aside=aside, where=where
+                connection, files, config.reading.text_format, aside=aside, where=where
             )
         try:
             connection.execute(statement("keep_shown", shown=_SHOWN, relation=relation))
@@ -159,10 +123,10 @@ def _columns(
         UsageError: one is not there, or holds texts that were not asked for.
     """
     texts = [name for field in TEXTS if (name := getattr(found, field)) is not None]
-    if config.columns is None:
+    if config.shown_columns is None:
         context = [name for field in CONTEXT if (name := getattr(found, field)) is not None]
         return [*context, *(texts if config.texts else ())]
-    chosen = [_column(name, columns, "--columns", where) for name in config.columns]
+    chosen = [_column(name, columns, "--columns", where) for name in config.shown_columns]
     for name in chosen:
         if name in texts and not config.texts:
             raise UsageError(

@@ -10,7 +10,8 @@ from drugmon.data.columns import resolve_columns
 from drugmon.data.formats import open_reader, read_windows
 from drugmon.data.sources import FileSource
 from drugmon.errors import SourceError
-from drugmon.workflows.show import ShowConfig, Shown, show
+from drugmon.workflows.configs import ShowConfig
+from drugmon.workflows.show import Shown, show
 
 _ROWS: Final = 8_192
 

@@ -183,10 +183,13 @@ def _files() -> Callable[[Path], set[str]]:
 @pytest.fixture(name="score")
 def _score(adapter: Path) -> Callable[..., Any]:
     """Scores a source with the tiny adapter: `score(path, out=...)`."""
-    from drugmon.workflows.score.score import ScoreConfig, score
+    from drugmon.options import build
+    from drugmon.workflows.score.config import ScoreConfig
+    from drugmon.workflows.score.score import score
 
     def run(source: object, **options: Any) -> Any:
         told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
-        return score(ScoreConfig(str(source), adapter=str(adapter), **options), **told)
+        config = build(ScoreConfig, source=str(source), adapter=str(adapter), **options)
+        return score(config, **told)
 
     return run

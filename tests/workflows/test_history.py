@@ -15,8 +15,10 @@ from drugmon.data.history.records import RunRecord, RunTarget
 from drugmon.errors import SourceError
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Side, Status, Summary, Volume
+from drugmon.options import build
 from drugmon.statistics.figures import Interval
-from drugmon.workflows.history import History, HistoryConfig, history
+from drugmon.workflows.configs import HistoryConfig
+from drugmon.workflows.history import History, history
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TARGET = RunTarget("overall", 1, 2, 3, 4, 0.5, 0.2, 0.3, 0.5)
@@ -78,24 +80,24 @@ OWN = ["reviews0", "reviews1", "reviews2"]
     "name", ["reviews.csv", "reviews.scored.csv", "./reviews.csv"], ids=["source", "output", "dot"]
 )
 def test_a_file_has_its_own_history(recorded: Path, name: str) -> None:
-    found = history(HistoryConfig(recorded / name))
+    found = history(build(HistoryConfig, path=recorded / name))
     assert ids(found) == (OWN, OWN)
     assert found.database == recorded / ".drugmon" / "history.duckdb"
 
 
 @pytest.mark.parametrize("path", ["", ".drugmon/history.duckdb"], ids=["folder", "database"])
 def test_a_folder_has_the_history_of_all(recorded: Path, path: str) -> None:
-    runs, nights = ids(history(HistoryConfig(recorded / path)))
+    runs, nights = ids(history(build(HistoryConfig, path=recorded / path)))
     assert sorted(runs) == sorted(nights) == ["other0", "other1", "other2", *OWN]
 
 
 def test_the_newest_are_kept(recorded: Path) -> None:
-    found = history(HistoryConfig(recorded / "reviews.csv", limit=2))
+    found = history(build(HistoryConfig, path=recorded / "reviews.csv", limit=2))
     assert ids(found) == (OWN[1:], OWN[1:])
 
 
 def test_runs_have_their_numbers(recorded: Path) -> None:
-    run = history(HistoryConfig(recorded / "reviews.csv")).runs[0]
+    run = history(build(HistoryConfig, path=recorded / "reviews.csv")).runs[0]
     assert run.targets["overall"].negative == 1
 
 
@@ -118,7 +120,7 @@ def test_a_table_has_its_own_history(tmp_path: Path, name: str, run: str) -> Non
         output = Output.of_table(database, schema, table)
         summary = replace(SUMMARY, run_id=table if table == "gone" else schema, source=output.name)
         record_report(report_record(summary, summary.run_id, output), database)
-    assert ids(history(HistoryConfig(database, table=name))) == ([], [run])
+    assert ids(history(build(HistoryConfig, path=database, table=name))) == ([], [run])
 
 
 def test_a_name_that_several_schemas_have_is_refused(tmp_path: Path) -> None:
@@ -129,7 +131,7 @@ def test_a_name_that_several_schemas_have_is_refused(tmp_path: Path) -> None:
             "CREATE TABLE a.reviews (i INT); CREATE TABLE b.reviews (i INT)"
         )
     with pytest.raises(SourceError, match=r"choose one of: a\.reviews, b\.reviews"):
-        history(HistoryConfig(database, table="reviews"))
+        history(build(HistoryConfig, path=database, table="reviews"))
 
 
 def test_files_of_one_name_in_one_history_are_told_apart(tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_files_of_one_name_in_one_history_are_told_apart(tmp_path: Path) -> None
         record_report(report_record(summary, folder, output), database)
     (tmp_path / "x" / ".drugmon").mkdir()
     (tmp_path / "x" / ".drugmon" / "history.duckdb").symlink_to(database)
-    assert ids(history(HistoryConfig(tmp_path / "x" / "reviews.csv"))) == ([], ["x"])
+    assert ids(history(build(HistoryConfig, path=tmp_path / "x" / "reviews.csv"))) == ([], ["x"])
 
 
 def test_a_night_under_another_name_is_known_by_what_was_judged_or_scored(recorded: Path) -> None:
@@ -156,7 +158,7 @@ def test_a_night_under_another_name_is_known_by_what_was_judged_or_scored(record
     record("other", "other.scored.csv", (OWN[0],))
     record("old", None, (OWN[0],))
     record("old other", None, ("elsewhere",))
-    nights = ids(history(HistoryConfig(recorded / "reviews.csv")))[1]
+    nights = ids(history(build(HistoryConfig, path=recorded / "reviews.csv")))[1]
     assert {"named", "other", "old", "old other"} & set(nights) == {"named", "old"}
 
 
@@ -166,13 +168,13 @@ def test_what_is_not_recorded_is_said(
     empty = tmp_path_factory.mktemp("empty")
     wrong: dict[str, Callable[[], History]] = {
         r"history\.duckdb: no history; drugmon score makes one": lambda: history(
-            HistoryConfig(empty)
+            build(HistoryConfig, path=empty)
         ),
         r"no run or report of absent\.csv is recorded": lambda: history(
-            HistoryConfig(recorded / "absent.csv")
+            build(HistoryConfig, path=recorded / "absent.csv")
         ),
         "no run or report of reviews is recorded": lambda: history(
-            HistoryConfig(recorded, table="reviews")
+            build(HistoryConfig, path=recorded, table="reviews")
         ),
     }
     for message, call in wrong.items():

@@ -11,7 +11,9 @@ import pytest
 
 from drugmon.data.history.files import read_history
 from drugmon.data.history.output import Output
-from drugmon.workflows.history import HistoryConfig, history
+from drugmon.options import build
+from drugmon.workflows.configs import HistoryConfig
+from drugmon.workflows.history import history
 from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import ReportResult, report
 
@@ -111,12 +113,12 @@ def test_freshness_and_expected_volume_are_of_the_one_that_is_judged(alike: Alik
 def test_each_has_its_own_history(alike: Alike) -> None:
     alike.report("a")
     if alike.kind == "tables":
-        config = HistoryConfig(alike.database, table="A.REVIEWS")
+        config = build(HistoryConfig, path=alike.database, table="A.REVIEWS")
     else:
         place = alike.folder / "a" / ".drugmon"
         place.mkdir()
         (place / "history.duckdb").symlink_to(alike.database)
-        config = HistoryConfig(alike.folder / "a" / "reviews.csv")
+        config = build(HistoryConfig, path=alike.folder / "a" / "reviews.csv")
     found = history(config)
     assert [run.total for run in found.runs] == list(NIGHTS["a"])
     assert len(found.nights) == 1

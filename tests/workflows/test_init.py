@@ -65,7 +65,7 @@ def test_it_tells_what_it_found_and_writes_settings(drugmon: Command, here: Path
     (task,) = config.tasks
     assert task.score.source == str(here / "posts.csv")
     assert task.score.grading.rating_scale == "1-5"
-    assert parse_reference(task.report.reference) == Previous(7)
+    assert parse_reference(task.report.judgement.reference) == Previous(7)
 
 
 def test_settings_that_are_there_are_left_alone(drugmon: Command, here: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_table_is_read_and_not_changed(drugmon: Command, here: Path) -> None:
     }  # fmt: skip
     assert found["dates"]["first"] == "2026-01-01T00:00:00+00:00"
     assert found["next"] == "drugmon nightly job.toml --check"
-    assert load_nightly(here / "job.toml").tasks[0].score.table == "posts"
+    assert load_nightly(here / "job.toml").tasks[0].score.database.table == "posts"
     assert (here / "w.duckdb").read_bytes() == before
 
 

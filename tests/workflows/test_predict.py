@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from drugmon.config import EngineConfig
+from drugmon.config import EngineConfig, ModelOptions
 from drugmon.data.reviews import Texts
 from drugmon.errors import AdapterError, UsageError
 from drugmon.labels import LABELS, TARGETS
@@ -12,7 +12,9 @@ from drugmon.workflows.predict import predict
 
 
 def test_every_text_gets_its_verdict(adapter: Path) -> None:
-    verdicts = predict(Texts("wonderful", "none", "ok", None), str(adapter), EngineConfig())
+    verdicts = predict(
+        Texts("wonderful", "none", "ok", None), ModelOptions(str(adapter)), EngineConfig()
+    )
     assert tuple(verdict.target for verdict in verdicts) == TARGETS
     for verdict in verdicts:
         assert tuple(verdict.probabilities) == LABELS
@@ -21,18 +23,18 @@ def test_every_text_gets_its_verdict(adapter: Path) -> None:
 
 
 def test_only_what_there_is_is_judged(adapter: Path) -> None:
-    lone = predict(Texts(None, None, None, "wonderful"), str(adapter), EngineConfig())
+    lone = predict(Texts(None, None, None, "wonderful"), ModelOptions(str(adapter)), EngineConfig())
     assert [verdict.target for verdict in lone] == ["overall"]
-    one = predict(Texts("wonderful", " ", None, None), str(adapter), EngineConfig())
+    one = predict(Texts("wonderful", " ", None, None), ModelOptions(str(adapter)), EngineConfig())
     assert [verdict.target for verdict in one] == ["benefits", "overall"]
 
 
 @pytest.mark.parametrize("text", [None, "", "  \n", "&nbsp;"])
 def test_review_without_text_names_the_options(text: str | None) -> None:
     with pytest.raises(UsageError, match="no text: give --benefits, --side-effects, --comments or"):
-        predict(Texts(text, text, text, text), "never opened", EngineConfig())
+        predict(Texts(text, text, text, text), ModelOptions("never opened"), EngineConfig())
 
 
 def test_unknown_adapter_is_told() -> None:
     with pytest.raises(AdapterError, match="no adapter 'nope'"):
-        predict(Texts("a", None, None, None), "nope", EngineConfig())
+        predict(Texts("a", None, None, None), ModelOptions("nope"), EngineConfig())

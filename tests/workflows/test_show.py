@@ -19,7 +19,9 @@ from drugmon.cli.output.terminal import Screen
 from drugmon.data.verdicts.columns import make_verdicts
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import ASPECTS
-from drugmon.workflows.show import ShowConfig, Shown
+from drugmon.options import build
+from drugmon.workflows.configs import ShowConfig
+from drugmon.workflows.show import Shown
 from drugmon.workflows.show import show as show_rows
 
 Write = Callable[..., Path]
@@ -28,7 +30,7 @@ WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 def show(path: Path, **options: Any) -> Shown:
     """What is shown of a source."""
-    return show_rows(ShowConfig(str(path), **options))
+    return show_rows(build(ShowConfig, source=str(path), **options))
 
 
 def scored(rows: int, text_column: str = "comments") -> pa.Table:

@@ -7,15 +7,11 @@ from typing import Any
 
 import click
 
-from drugmon.cli.options import (
-    engine_config,
-    engine_options,
-    grading_choice,
-    grading_options,
-    output_options,
-    source_options,
-)
-from drugmon.config import RULES
+from drugmon.cli.options import output_options, takes
+from drugmon.config import EngineConfig
+from drugmon.data.options import SourceOptions
+from drugmon.grading import GradingChoice
+from drugmon.workflows.compare.config import CompareConfig
 
 
 @click.command()
@@ -71,11 +67,17 @@ from drugmon.config import RULES
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the table of trials as CSV.",
 )
-@source_options
-@grading_options
-@engine_options
+@takes(reading=SourceOptions, grading=GradingChoice, engine=EngineConfig)
 @output_options
-def tune(as_json: bool, quiet: bool, csv: Path | None, **options: Any) -> None:
+def tune(
+    reading: SourceOptions,
+    grading: GradingChoice,
+    engine: EngineConfig,
+    as_json: bool,
+    quiet: bool,
+    csv: Path | None,
+    **given: Any,
+) -> None:
     """Train one recipe with many settings and tell which does best on dev.
 
     The test split is left alone: it is for the winner. What was tried is kept in the folder; the
@@ -91,9 +93,13 @@ def tune(as_json: bool, quiet: bool, csv: Path | None, **options: Any) -> None:
     from drugmon.workflows.train.tune import TuneConfig
     from drugmon.workflows.train.tune import tune as run
 
-    search = _search(options)
     config = TuneConfig(
-        search=search, engine=engine_config(options), grading=grading_choice(options), **options
+        search=_search(given),
+        columns=reading.columns,
+        text_format=reading.text_format,
+        grading=grading,
+        engine=engine,
+        **given,
     )
     with trial_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=warn)
@@ -121,36 +127,9 @@ def _search(options: dict[str, Any]) -> Any:
 
 @click.command()
 @click.argument("source")
-@click.option(
-    "--rule",
-    "rules",
-    multiple=True,
-    type=click.Choice(RULES),
-    help="Measure every model under this decision rule; may be repeated.",
-)
-@click.option(
-    "--adapter",
-    "adapters",
-    multiple=True,
-    help="A shipped adapter, or a folder; may be repeated.",
-)
-@click.option(
-    "--base",
-    "bases",
-    multiple=True,
-    metavar="NAME",
-    help="A base by itself (zero-shot): flan-t5-base, a folder, or a hub id; may be repeated.",
-)
-@click.option(
-    "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the comparison as a page that opens offline.",
-)
-@source_options
-@grading_options
-@engine_options
+@takes(config=CompareConfig)
 @output_options
-def compare(as_json: bool, quiet: bool, **options: Any) -> None:
+def compare(config: CompareConfig, as_json: bool, quiet: bool) -> None:
     """Compare models on the same labelled reviews.
 
     Tells for each its figures with 95 % intervals, whether it differs from the first by more than
@@ -164,11 +143,8 @@ def compare(as_json: bool, quiet: bool, **options: Any) -> None:
     from drugmon.cli.output import experiments as output
     from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import work_progress
-    from drugmon.workflows.compare.compare import CompareConfig, compare_sources
+    from drugmon.workflows.compare.compare import compare_sources
 
-    config = CompareConfig(
-        engine=engine_config(options), grading=grading_choice(options), **options
-    )
     with work_progress(quiet) as progress:
         comparison = compare_sources(config, on_progress=progress, warn=warn)
     output.print_comparison(comparison, as_json=as_json, quiet=quiet)
@@ -190,11 +166,12 @@ def compare(as_json: bool, quiet: bool, **options: Any) -> None:
     metavar="KEY=VALUE",
     help="Change one key of every stage's recipe; may be repeated.",
 )
-@source_options
-@grading_options
-@engine_options
+@takes(reading=SourceOptions, grading=GradingChoice, engine=EngineConfig)
 @output_options
 def experiment(
+    reading: SourceOptions,
+    grading: GradingChoice,
+    engine: EngineConfig,
     as_json: bool,
     quiet: bool,
     plan: Path,
@@ -202,7 +179,6 @@ def experiment(
     out: Path | None,
     base: str | None,
     settings: tuple[str, ...],
-    **options: Any,
 ) -> None:
     """Train every stage of an experiment and compare them on held-out reviews.
 
@@ -221,9 +197,7 @@ def experiment(
     from drugmon.workflows.train.experiment import experiment as run
 
     read = read_plan(plan, source=source, out=out, base=base, settings=settings)
-    config = ExperimentConfig(
-        read, engine=engine_config(options), grading=grading_choice(options), **options
-    )
+    config = ExperimentConfig(read, reading.columns, reading.text_format, grading, engine)
     with work_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=warn)
     output.print_experiment(result, as_json=as_json, quiet=quiet)

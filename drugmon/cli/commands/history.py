@@ -6,31 +6,17 @@ from pathlib import Path
 
 import click
 
+from drugmon.cli.options import takes
+from drugmon.workflows.configs import HistoryConfig
+
 
 @click.command()
 @click.argument("path", default=".", type=click.Path(path_type=Path))
-@click.option("--table", metavar="NAME", help="Only what concerns this table.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=30, help="How many nights and runs, the newest."
-)
+@takes(config=HistoryConfig)
 @click.option("--runs", "runs_only", is_flag=True, help="Only the score runs, no reports.")
 @click.option("--json", "as_json", is_flag=True, help="Print every number as JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line of CSV a night, or a run.")
-@click.option(
-    "--lock-timeout",
-    type=click.FloatRange(min=0),
-    default=30.0,
-    help="Seconds to wait while another process has the database open.",
-)
-def history(
-    path: Path,
-    table: str | None,
-    limit: int,
-    runs_only: bool,
-    as_json: bool,
-    as_csv: bool,
-    lock_timeout: float,
-) -> None:
+def history(config: HistoryConfig, runs_only: bool, as_json: bool, as_csv: bool) -> None:
     """Show past nights and score runs, with a sparkline of every number.
 
     PATH is a scored file or its source, a folder, a history file, or a database.
@@ -42,12 +28,11 @@ def history(
     """
     from drugmon.cli.output import history as output
     from drugmon.errors import UsageError
-    from drugmon.workflows.history import HistoryConfig
     from drugmon.workflows.history import history as read
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other; leave out one of them")
-    found = read(HistoryConfig(path, table, limit, lock_timeout))
+    found = read(config)
     if as_json:
         output.print_history_json(found, runs_only=runs_only)
     elif as_csv:

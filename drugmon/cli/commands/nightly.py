@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from drugmon.cli.options import (
-    adapter_option,
-    engine_config,
-    engine_options,
-    output_options,
-    source_options,
-)
+from drugmon.cli.options import output_options, takes
+from drugmon.workflows.configs import DemoConfig, InitConfig
 
 
 @click.command()
 @click.argument("source")
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("nightly.toml"),
-    help="Where the settings go; a file that is there is left alone.",
-)
-@adapter_option
-@click.option("--table", metavar="NAME", help="The table or view of a DuckDB database.")
-@click.option(
-    "--lock-timeout",
-    type=click.FloatRange(min=0),
-    default=30.0,
-    metavar="SECONDS",
-    help="How long to wait for a database that another process has open.",
-)
-@source_options
+@takes(config=InitConfig)
 @output_options
-def init(as_json: bool, quiet: bool, **options: Any) -> None:
+def init(config: InitConfig, as_json: bool, quiet: bool) -> None:
     """Look at a source of reviews, tell what it holds, and write settings for a nightly job.
 
     SOURCE is a file, a glob, a folder, or a DuckDB database with --table. It is read and not
@@ -49,10 +28,9 @@ def init(as_json: bool, quiet: bool, **options: Any) -> None:
     """
     from drugmon.cli.output.init import print_init
     from drugmon.cli.output.lines import warn
-    from drugmon.workflows.init import InitConfig
     from drugmon.workflows.init import init as run
 
-    print_init(run(InitConfig(**options), warn=warn), as_json=as_json, quiet=quiet)
+    print_init(run(config, warn=warn), as_json=as_json, quiet=quiet)
 
 
 @click.command()
@@ -100,11 +78,9 @@ def nightly(settings: Path, as_json: bool, quiet: bool, check_only: bool) -> int
 @click.argument(
     "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("drugmon-demo")
 )
-@click.option("--nights", type=click.IntRange(1, 30), default=30, help="How many nights.")
-@adapter_option
-@engine_options
+@takes(config=DemoConfig)
 @click.option("--quiet", "-q", is_flag=True, help="Print errors only.")
-def demo(folder: Path, quiet: bool, nights: int, adapter: str, **options: Any) -> None:
+def demo(config: DemoConfig, quiet: bool) -> None:
     """Make a month of nights from invented reviews, to see what the reports look like.
 
     FOLDER gets the reviews, their verdicts, a page per night and the index of all. The shifts in
@@ -121,10 +97,8 @@ def demo(folder: Path, quiet: bool, nights: int, adapter: str, **options: Any) -
     from drugmon.cli.output import nightly as output
     from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import demo_progress
-    from drugmon.workflows.demo import DemoConfig
     from drugmon.workflows.demo import demo as run
 
-    config = DemoConfig(folder, nights, adapter, engine_config(options))
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     with demo_progress(quiet) as (scored, reported):
         result = run(config, last=yesterday, on_progress=scored, on_night=reported, warn=warn)

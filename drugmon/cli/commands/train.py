@@ -7,15 +7,11 @@ from typing import Any
 
 import click
 
-from drugmon.cli.options import (
-    engine_config,
-    engine_options,
-    grading_choice,
-    grading_options,
-    model_options,
-    output_options,
-    source_options,
-)
+from drugmon.cli.options import output_options, takes
+from drugmon.config import EngineConfig
+from drugmon.data.options import SourceOptions
+from drugmon.grading import GradingChoice
+from drugmon.workflows.compare.config import EvaluateConfig
 
 
 def _sources(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
@@ -61,11 +57,19 @@ def _sources(_context: click.Context, _option: click.Parameter, values: tuple[st
     is_flag=True,
     help="Keep no short hashes of the training reviews, by which evaluate tells them again.",
 )
-@source_options
-@grading_options
-@engine_options
+@takes(reading=SourceOptions, grading=GradingChoice, engine=EngineConfig)
 @output_options
-def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **options: Any) -> None:
+def train(
+    reading: SourceOptions,
+    grading: GradingChoice,
+    engine: EngineConfig,
+    as_json: bool,
+    quiet: bool,
+    seed: int | None,
+    no_hashes: bool,
+    settings: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Train an adapter on labelled reviews.
 
     Labels come from the columns rating, effectiveness and sideEffects, as far as SOURCE has them,
@@ -85,12 +89,15 @@ def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **optio
     from drugmon.workflows.train.train import train as run
 
     if seed is not None:
-        options["settings"] += (f"train.seed={seed}",)
+        settings += (f"train.seed={seed}",)
     config = TrainConfig(
-        engine=engine_config(options),
-        grading=grading_choice(options),
+        settings=settings,
+        columns=reading.columns,
+        text_format=reading.text_format,
+        grading=grading,
+        engine=engine,
         hashes=not no_hashes,
-        **options,
+        **given,
     )
     with training_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=warn)
@@ -99,22 +106,9 @@ def train(as_json: bool, quiet: bool, seed: int | None, no_hashes: bool, **optio
 
 @click.command()
 @click.argument("source")
-@model_options
-@click.option(
-    "--drop-missing-like-pandas",
-    is_flag=True,
-    help="Leave out rows with a cell that pandas reads as missing, as published figures did.",
-)
-@click.option(
-    "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the figures as a page that opens offline.",
-)
-@source_options
-@grading_options
-@engine_options
+@takes(config=EvaluateConfig)
 @output_options
-def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
+def evaluate(config: EvaluateConfig, as_json: bool, quiet: bool) -> None:
     """Compare an adapter's or a base's verdicts with the grades of labelled reviews.
 
     Prints accuracy, precision, recall and F1 per target with 95 % bootstrap intervals, the
@@ -128,12 +122,8 @@ def evaluate(as_json: bool, quiet: bool, **options: Any) -> None:
     from drugmon.cli.output import verdicts as output
     from drugmon.cli.output.lines import warn
     from drugmon.cli.progress import count_progress
-    from drugmon.workflows.compare.evaluate import EvaluateConfig
     from drugmon.workflows.compare.evaluate import evaluate as run
 
-    config = EvaluateConfig(
-        engine=engine_config(options), grading=grading_choice(options), **options
-    )
     with count_progress(quiet, "evaluating") as progress:
         evaluation = run(config, on_progress=progress, warn=warn)
     output.print_evaluation(evaluation, as_json=as_json, quiet=quiet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from drugmon.config import DEFAULT_ADAPTER
+from drugmon.config import DEFAULT_ADAPTER, ModelOptions
 from drugmon.errors import BaseModelError, UsageError
 from drugmon.grading import Grading
 from drugmon.labels import LABELS, TARGETS
@@ -18,21 +18,20 @@ MAX_LENGTH: Final = 512
 """Tokens of a prompt: what T5 was trained on."""
 
 
-def open_model(adapter: str | None, base: str | None, rule: str | None = None) -> Adapter:
+def open_model(options: ModelOptions) -> Adapter:
     """What scores: the adapter, or the base by itself, or the default adapter.
-
-    `rule` is a decision rule, None for the adapter's own.
 
     Raises:
         UsageError: both are named.
         AdapterError, BaseModelError: it is not to be had.
     """
-    if adapter and base:
+    if options.adapter and options.base:
         raise UsageError(
             "--base scores with a base by itself, without an adapter; name one of them"
         )
-    model = open_base(base) if base else open_adapter(adapter or DEFAULT_ADAPTER)
-    return model.under(rule)
+    if options.base:
+        return open_base(options.base).under(options.rule)
+    return open_adapter(options.adapter or DEFAULT_ADAPTER).under(options.rule)
 
 
 def open_base(name: str) -> Adapter:

@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from drugmon.config import EngineConfig
 from drugmon.errors import UsageError
+from drugmon.options import group, option
 
 
 @dataclass(frozen=True)
 class PageConfig:
     """What the page shows, where it listens, and what it takes.
 
-    Attributes:
-        host, port: where it listens; other machines reach it with an `auth_file` only.
-        auth_file: `name:password` lines of who may see it.
-        root_path: the path below which a proxy shows it, such as `/reviews`.
-        adapter: what is chosen at first.
-        reports: a folder of reports, as `drugmon nightly` writes it.
-        max_bytes, max_rows: of a file.
-        engine: how to compute.
-
     Raises:
         UsageError: it would be open to others, or there is no such folder.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 7860
-    auth_file: Path | None = None
-    root_path: str = ""
-    adapter: str | None = None
-    reports: Path | None = None
-    max_bytes: int = 100 * 2**20
-    max_rows: int = 100_000
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    host: str = option("127.0.0.1", "The address to listen on.")
+    port: int = option(7860, "The port; 0: any free.", low=0, high=65_535)
+    auth_file: Path | None = option(
+        None,
+        "Lines name:password of who may see the page; needed for other machines.",
+        kind=Path,
+    )
+    root_path: str = option("", "The path below which a proxy shows the page.")
+    reports: Path | None = option(
+        None,
+        "A folder of reports to show, as `drugmon nightly` writes it.",
+        kind=Path,
+        is_folder=True,
+    )
+    adapter: str | None = option(
+        None, "What judges at first: a shipped adapter, or a folder.", kind=str
+    )
+    max_megabytes: int = option(100, "Size of a file, at most.", low=1)
+    max_rows: int = option(100_000, "Rows of a file, at most.", low=1)
+    engine: EngineConfig = group(EngineConfig)
 
     def __post_init__(self) -> None:
         if not (self.auth_file or _is_loopback(self.host)):
@@ -48,6 +51,11 @@ class PageConfig:
                 f"--reports {self.reports}: no such folder; give the one that `drugmon nightly` "
                 "writes its pages to"
             )
+
+    @property
+    def max_bytes(self) -> int:
+        """Of a file."""
+        return self.max_megabytes * 2**20
 
 
 def _is_loopback(host: str) -> bool:

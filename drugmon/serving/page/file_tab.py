@@ -10,14 +10,15 @@ from typing import Any, Final
 
 import gradio as gr
 
-from drugmon.config import RULES
+from drugmon.config import RULES, ModelOptions
 from drugmon.errors import DrugmonError
 from drugmon.serving.page import html
 from drugmon.serving.page.config import PageConfig
 from drugmon.serving.page.models import Models
 from drugmon.serving.page.uploads import Session, Uploads
+from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.run import Progress
-from drugmon.workflows.score.score import ScoreConfig, score
+from drugmon.workflows.score.score import score
 from drugmon.workflows.upload import least_certain, recognise
 
 TYPES: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst")
@@ -94,9 +95,9 @@ def _run(
 
     scoring = ScoreConfig(
         path,
-        adapter=None if models.is_base(name) else name,
-        base=name if models.is_base(name) else None,
-        rule=rule,
+        ModelOptions(base=name, rule=rule)
+        if models.is_base(name)
+        else ModelOptions(name, rule=rule),
         out=str(output),
         rescore=True,
         history=session.folder / "history.duckdb",

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
+from dataclasses import asdict
 from types import FrameType
 
 import uvicorn
 
-from drugmon.config import EngineConfig
+from drugmon.config import EngineConfig, ModelOptions
 from drugmon.errors import UsageError
 from drugmon.serving.service.app import make_app
 from drugmon.serving.service.config import ServiceConfig
@@ -21,21 +22,17 @@ from drugmon.workflows.model import Model
 
 def serve(
     config: ServiceConfig,
-    adapter: str | None,
+    model: ModelOptions,
     engine: EngineConfig,
     *,
-    base: str | None = None,
-    rule: str | None = None,
     on_listening: Callable[[str, str], None] = lambda _address, _identity: None,
 ) -> None:
     """Serve until the process is asked to end.
 
     Args:
         config: where and what.
-        adapter: a shipped adapter by name, or a folder; None is the default one.
+        model: what scores, and how it decides.
         engine: device, number format and threads.
-        base: a base by itself instead (zero-shot).
-        rule: what decides labels.
         on_listening: is told the address, and what scores, once requests are taken.
 
     Raises:
@@ -44,12 +41,12 @@ def serve(
     """
     with (
         _listening(config.host, config.port) as listener,
-        Model(adapter, base=base, rule=rule, engine=engine) as model,
+        Model(**asdict(model), engine=engine) as opened,
     ):
-        service = Service(model, config)
+        service = Service(opened, config)
         service.batcher.warm()
         address = _address(listener)
-        server = _Server(service, lambda: on_listening(address, model.identity))
+        server = _Server(service, lambda: on_listening(address, opened.identity))
         # What uvicorn hands on once it has let all requests come to their end.
         with contextlib.suppress(Terminated, KeyboardInterrupt):
             server.run([listener])

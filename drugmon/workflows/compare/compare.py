@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from drugmon.config import EngineConfig
-from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import TrainingDataError, UsageError
 from drugmon.grading import Grading, GradingChoice
@@ -18,36 +17,12 @@ from drugmon.models.adapters.manifest import Manifest
 from drugmon.models.adapters.zero_shot import open_base
 from drugmon.reports.comparison import Comparison, Epoch, Stage, Training, render_comparison
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.workflows.compare.config import CompareConfig
 from drugmon.workflows.compare.judged import adjusted, differences, judge
 from drugmon.workflows.compare.trained_on import trained_on
 
 OnProgress: TypeAlias = Callable[[str, int, int, str], None]
 """Told the stage's title, how many reviews it has scored, of how many, and a note."""
-
-
-@dataclass(frozen=True)
-class CompareConfig:
-    """What to compare on what: bases by themselves, then adapters; the first is the baseline.
-
-    With `rules`, every model is measured under each of them.
-    """
-
-    source: str
-    adapters: tuple[str, ...]
-    bases: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    html: Path | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    text_format: TextFormat = DEFAULT_TEXT_FORMAT
-    grading: GradingChoice = field(default_factory=GradingChoice)
-    engine: EngineConfig = field(default_factory=EngineConfig)
-
-    def __post_init__(self) -> None:
-        if (len(self.bases) + len(self.adapters)) * max(1, len(self.rules)) < 2:
-            raise UsageError(
-                "a comparison needs two models or more: repeat --adapter, give --base too, or "
-                "name two rules with --rule"
-            )
 
 
 def compare_sources(
@@ -66,8 +41,8 @@ def compare_sources(
     reviews = read_labelled(
         config.source,
         _grading(models, config.grading),
-        overrides=config.columns,
-        text_format=config.text_format,
+        overrides=config.reading.columns,
+        text_format=config.reading.text_format,
         warn=warn,
         trust_scale=True,
     )

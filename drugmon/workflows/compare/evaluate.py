@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +10,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from drugmon.config import EngineConfig
-from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import TrainingDataError
-from drugmon.grading import GradingChoice
 from drugmon.labels import TARGETS
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.zero_shot import open_model
@@ -24,26 +20,11 @@ from drugmon.scoring.engine import Engine
 from drugmon.scoring.scores import Scores
 from drugmon.statistics.quality import Quality, measure
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.workflows.compare.config import EvaluateConfig
 from drugmon.workflows.compare.trained_on import trained_on
 
 BOOTSTRAP_SEED: Final = 0
 """Intervals of the same verdicts are the same every time."""
-
-
-@dataclass(frozen=True)
-class EvaluateConfig:
-    """What to measure on what: an adapter (None: the default one), or a base by itself."""
-
-    source: str
-    adapter: str | None = None
-    base: str | None = None
-    rule: str | None = None
-    drop_missing_like_pandas: bool = False
-    html: Path | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    text_format: TextFormat = DEFAULT_TEXT_FORMAT
-    grading: GradingChoice = field(default_factory=GradingChoice)
-    engine: EngineConfig = field(default_factory=EngineConfig)
 
 
 def evaluate(
@@ -59,12 +40,12 @@ def evaluate(
     Raises:
         DrugmonError: the source has no grades, or cannot be read or scored.
     """
-    adapter = open_model(config.adapter, config.base, config.rule)
+    adapter = open_model(config.model)
     reviews = read_labelled(
         config.source,
         config.grading.over(adapter.manifest.grading),
-        overrides=config.columns,
-        text_format=config.text_format,
+        overrides=config.reading.columns,
+        text_format=config.reading.text_format,
         warn=warn,
         trust_scale=True,
     )

@@ -69,7 +69,7 @@ class NightAttempts:
     def _write(self) -> None:
         by_folder: dict[Path, list[tuple[Task, Attempt]]] = {}
         for task, attempt in zip(self._config.tasks, self._attempts, strict=True):
-            folder = self._config.path(task.report.out)
+            folder = task.report.pages.out
             by_folder.setdefault(folder, []).append((task, attempt))
         for folder, entries in by_folder.items():
             try:
@@ -93,12 +93,12 @@ def _nights_of(tasks: Sequence[Task]) -> list[ReportRecord]:
 
 def history_of_task(task: Task) -> Path:
     """Where the reports of a source are recorded."""
-    if task.score.table:
+    if task.score.database.table:
         return Path(task.score.source)
     return task.score.history or history_of(Path(scored_source(task.score)))
 
 
 def output_of(task: Task) -> str:
     """What the scoring of a source writes, in one line; a table is called as the settings do."""
-    output = Output.of_file(scored_source(task.score))
-    return str(replace(output, table=task.score.table.lower())) if task.score.table else str(output)
+    output, table = Output.of_file(scored_source(task.score)), task.score.database.table
+    return str(replace(output, table=table.lower()) if table else output)

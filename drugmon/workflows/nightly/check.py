@@ -13,9 +13,9 @@ from drugmon.data.sources import StandardInput, resolve_scored, resolve_source
 from drugmon.errors import DrugmonError, SinkError, SourceError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.monitoring.checks.gate import read_gate
-from drugmon.workflows.nightly.config import NightlyConfig, Task, reference_of
+from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.night_report import scored_source
-from drugmon.workflows.report.config import Files, Previous
+from drugmon.workflows.report.config import Files, Previous, parse_reference
 from drugmon.workflows.score.score import score
 
 _ROOM: Final = 100_000_000
@@ -36,7 +36,7 @@ def check_night(config: NightlyConfig) -> list[Checked]:
     """Look at everything that a night of `config` needs; what is missing is told, not raised."""
     found = [_checked("", what, look) for what, look in _of_job(config)]
     for task in config.tasks:
-        found += [_checked(task.name, what, look) for what, look in _of_task(config, task)]
+        found += [_checked(task.name, what, look) for what, look in _of_task(task)]
     return found
 
 
@@ -66,17 +66,17 @@ def _of_job(config: NightlyConfig) -> Iterator[tuple[str, Look]]:
         yield "notify.command", lambda: _command(config.notify.command[0], config.folder)
 
 
-def _of_task(config: NightlyConfig, task: Task) -> Iterator[tuple[str, Look]]:
+def _of_task(task: Task) -> Iterator[tuple[str, Look]]:
     yield "adapter", lambda: _adapter(task)
     yield "rows", lambda: _rows(task)
     yield "output", lambda: _room(_output_folder(task), _size_of(task))
-    yield "reports", lambda: _room(config.path(task.report.out), 0)
-    yield "reference", lambda: _reference(config, task)
-    yield "gate", lambda: _gate(config, task)
+    yield "reports", lambda: _room(task.report.pages.out, 0)
+    yield "reference", lambda: _reference(task)
+    yield "gate", lambda: _gate(task)
 
 
 def _adapter(task: Task) -> str:
-    adapter = open_adapter(task.score.adapter or "")
+    adapter = open_adapter(task.score.model.adapter or "")
     adapter.verify()
     adapter.base()
     return f"{adapter.manifest.identity} and its base are what they should be"
@@ -89,21 +89,21 @@ def _rows(task: Task) -> str:
     return "; ".join([told, *warnings])
 
 
-def _reference(config: NightlyConfig, task: Task) -> str:
-    reference = reference_of(task.report, config.folder)
+def _reference(task: Task) -> str:
+    reference = parse_reference(task.report.judgement.reference)
     if isinstance(reference, Previous):
         return f"the {reference.count} runs before"
     if isinstance(reference, Files):
         return f"{len(resolve_scored(reference.path))} scored files, {reference.path}"
-    adapter = open_adapter(task.score.adapter or "")
-    if adapter.under(task.score.rule).reference is None:
+    adapter = open_adapter(task.score.model.adapter or "")
+    if adapter.under(task.score.model.rule).reference is None:
         raise SourceError(f"{adapter.manifest.identity} has no profile of held-out reviews")
     return "the adapter's held-out reviews"
 
 
-def _gate(config: NightlyConfig, task: Task) -> str:
-    named = task.report.gate
-    gate = read_gate(config.path(named) if named else None, task.report.fail_on or None)
+def _gate(task: Task) -> str:
+    named = task.report.judgement.gate
+    gate = read_gate(named, task.report.judgement.fail_on)
     return f"{named or 'the packaged one'}; decides by {', '.join(gate.fail_on) or 'nothing'}"
 
 
@@ -116,7 +116,7 @@ def _command(name: str, folder: Path) -> str:
 
 
 def _size_of(task: Task) -> int:
-    if task.score.table:
+    if task.score.database.table:
         return Path(task.score.source).stat().st_size
     sources = resolve_source(task.score.source)
     if isinstance(sources, StandardInput):
@@ -125,7 +125,7 @@ def _size_of(task: Task) -> int:
 
 
 def _output_folder(task: Task) -> Path:
-    target = Path(task.score.source if task.score.table else scored_source(task.score))
+    target = Path(task.score.source if task.score.database.table else scored_source(task.score))
     if target.is_file() and not os.access(target, os.W_OK):
         raise SinkError(f"{target}: cannot be written; let this user write it")
     return target.parent

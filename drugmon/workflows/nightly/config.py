@@ -9,25 +9,25 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from glob import escape
 from pathlib import Path
 from typing import Any, Final
 
-from drugmon.checked import check_keys, checked, parse_toml, shown
-from drugmon.config import EngineConfig
+from drugmon.checked import check_keys, checked, checked_options, keys_of, parse_toml, shown
+from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.data.sources import is_pattern
-from drugmon.data.textformat import TextFormat
 from drugmon.errors import SettingsError, UsageError
-from drugmon.grading import GradingChoice
 from drugmon.monitoring.checks.gate import read_gate
 from drugmon.monitoring.checks.summary import AREAS
+from drugmon.options import build
 from drugmon.workflows.nightly.notify import url_fault
-from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
-from drugmon.workflows.report.config import Reference, parse_reference
+from drugmon.workflows.nightly.settings import Job, Log, Notify, ReportSettings, SourceSettings
+from drugmon.workflows.report.config import Files, parse_reference
+from drugmon.workflows.report.options import OF_ADAPTER, PageOptions
 from drugmon.workflows.report.window import parse_length
-from drugmon.workflows.score.score import ScoreConfig
+from drugmon.workflows.score.config import ScoreConfig
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,19 @@ class Task:
 
     name: str
     score: ScoreConfig
-    report: Report
+    report: ReportSettings
 
 
 @dataclass(frozen=True)
 class NightlyConfig:
-    """A whole nightly job; `folder` is the settings file's, absolute, `out` that of the reports."""
+    """A whole nightly job; `folder` is the settings file's, absolute.
+
+    `pages` is the folder of all reports, but those of sources that name another one.
+    """
 
     name: str
     folder: Path
-    out: str
+    pages: Path
     tasks: tuple[Task, ...]
     job: Job
     log: Log
@@ -61,11 +64,6 @@ class NightlyConfig:
         """The folder of the job's lock and state."""
         return self.path(self.job.state)
 
-    @property
-    def pages(self) -> Path:
-        """The folder of all reports, but those of sources that name another one."""
-        return self.path(self.out)
-
     def path(self, written: str) -> Path:
         """What a path in the settings means: relative to their folder, `~` the user's home."""
         return _path(self.folder, written)
@@ -73,9 +71,7 @@ class NightlyConfig:
 
 _SPAN: Final = re.compile(r"[1-9]\d{0,4}[hdw]", re.ASCII)
 _HOURS: Final = {"h": 1, "d": 24, "w": 168}
-_SECTIONS: Final[Mapping[str, type[Any]]] = {
-    kind.__name__.lower(): kind for kind in (Job, Engine, Report, Log, Notify)
-}
+_SECTIONS: Final = ("job", "engine", "report", "log", "notify")
 
 
 def load_nightly(path: Path) -> NightlyConfig:
@@ -91,26 +87,19 @@ def load_nightly(path: Path) -> NightlyConfig:
         raise SettingsError(f"{path}: {error.strerror}; check the path") from error
     values = parse_toml(text, str(path))
     check_keys(values, ("source", *_SECTIONS), str(path))
-    sections = {
-        key: checked(kind, values.get(key, {}), f"{path}: {key}") for key, kind in _SECTIONS.items()
-    }
+    tables = {name: (values.get(name, {}), f"{path}: {name}") for name in _SECTIONS}
+    job = checked(Job, *tables["job"])
+    engine = build(EngineConfig, **checked_options(EngineConfig, *tables["engine"]))
+    log, notify = checked(Log, *tables["log"]), checked(Notify, *tables["notify"])
     folder = path.resolve().parent
-    if not _SPAN.fullmatch(sections["job"].every):
+    if not _SPAN.fullmatch(job.every):
         raise SettingsError(
-            f"{path}: job.every = {shown(sections['job'].every)} will not do: "
-            "give a span such as 1d"
+            f"{path}: job.every = {shown(job.every)} will not do: give a span such as 1d"
         )
     _check_notify(values.get("notify", {}), path)
-    _check_report(sections["report"], folder, f"{path}: report")
-    return NightlyConfig(
-        path.stem,
-        folder,
-        sections["report"].out,
-        _tasks(values, sections["engine"].config(), folder, path),
-        sections["job"],
-        sections["log"],
-        sections["notify"],
-    )
+    report = _report_settings(values.get("report", {}), folder, f"{path}: report")
+    tasks = _tasks(values, engine, folder, path)
+    return NightlyConfig(path.stem, folder, report.pages.out, tasks, job, log, notify)
 
 
 def _check_notify(table: Mapping[str, Any], path: Path) -> None:
@@ -134,44 +123,45 @@ def _path(folder: Path, written: str) -> Path:
         raise SettingsError(f"{written}: no home folder is known for it; write it out") from error
 
 
-def reference_of(report: Report, folder: Path) -> Reference:
-    """What the report compares with; a file is relative to `folder`, `~` the user's home.
-
-    Raises:
-        UsageError: it says previous, and no number of runs.
-    """
-    named = report.reference
-    return parse_reference(str(_path(folder, named)) if named.startswith("~") else named, folder)
-
-
 def _span(text: str) -> timedelta:
     return timedelta(hours=int(text[:-1]) * _HOURS[text[-1]])
 
 
-def _check_report(report: Report, folder: Path, where: str) -> Report:
-    """Find before anything is scored what the report would find only after it."""
+def _report_settings(table: Mapping[str, Any], folder: Path, where: str) -> ReportSettings:
+    """What a section of reports says, its paths absolute.
+
+    What the report would find only after the scoring is found here.
+    """
+    words = checked_options(ReportSettings, table, where)
+    window, reference = words.get("window", "all"), words.get("reference", OF_ADAPTER)
     try:
-        if report.window not in ("new", "all"):
-            parse_length(report.window)
+        if window not in ("new", "all"):
+            parse_length(window)
     except UsageError:
         raise SettingsError(
-            f"{where}.window = {shown(report.window)} will not do: "
-            "give new, all, or a span such as 7d"
+            f"{where}.window = {shown(window)} will not do: give new, all, or a span such as 7d"
         ) from None
     try:
-        reference_of(report, folder)
+        named = str(_path(folder, reference)) if reference.startswith("~") else reference
+        parsed = parse_reference(named, folder)
     except UsageError as error:
         raise SettingsError(f"{where}.reference will not do: {error}") from None
+    gate = _path(folder, words["gate"]) if "gate" in words else None
     try:
-        read_gate(_path(folder, report.gate) if report.gate else None)
+        read_gate(gate)
     except SettingsError as error:
         raise SettingsError(f"{where}.gate will not do: {error}") from None
-    for area in report.fail_on:
+    for area in words.get("fail_on", ()):
         if area not in AREAS:
             raise SettingsError(
                 f"{where}.fail_on = {shown(area)} will not do: give some of {', '.join(AREAS)}"
             )
-    return report
+    located = {
+        "reference": parsed.path if isinstance(parsed, Files) else reference,
+        "gate": gate,
+        "out": _path(folder, words.get("out", str(PageOptions().out))),
+    }
+    return build(ReportSettings, **{**words, **located})
 
 
 def _tasks(
@@ -184,12 +174,12 @@ def _tasks(
     tasks = []
     for number, table in enumerate(tables, start=1):
         where = f"{path}: source {number}"
-        source = checked(Source, table, where)
+        source, words = _source_settings(table, where)
         if not source.source or source.source == "-":
             raise SettingsError(f"{where}.source is missing: give a file, a glob or a database")
-        own = f"{where}.report"
-        report = _check_report(checked(Report, {**shared, **source.report}, own), folder, own)
-        tasks.append(Task(_name(source), _score_config(source, engine, folder, where), report))
+        report = _report_settings({**shared, **source.report}, folder, f"{where}.report")
+        name = _name(source, words.get("table"))
+        tasks.append(Task(name, _score_config(source, words, engine, folder, where), report))
     twice = [name for name, count in Counter(task.name for task in tasks).items() if count > 1]
     if twice:
         raise SettingsError(
@@ -199,13 +189,23 @@ def _tasks(
     return tuple(tasks)
 
 
-def _name(source: Source) -> str:
+def _source_settings(table: object, where: str) -> tuple[SourceSettings, dict[str, Any]]:
+    """What a source's section says, and of that what is options of scoring."""
+    own = [spec.name for spec in fields(SourceSettings)]
+    of_score = [key for key in keys_of(ScoreConfig) if key not in keys_of(EngineConfig)]
+    values = check_keys(table, (*own, *of_score), where)
+    source = checked(SourceSettings, {key: values[key] for key in own if key in values}, where)
+    words = {key: value for key, value in values.items() if key not in own}
+    return source, checked_options(ScoreConfig, words, where)
+
+
+def _name(source: SourceSettings, table: str | None) -> str:
     if named := " ".join(source.name.split()):
         return named
     path = Path(source.source)
     # Of a glob such as inbox/*.csv nothing is left but the folder.
     found = (
-        _letters(name) for name in (source.table, path.name.partition(".")[0], path.parent.name)
+        _letters(name) for name in (table or "", path.name.partition(".")[0], path.parent.name)
     )
     return next(filter(None, found), "reviews")
 
@@ -215,27 +215,17 @@ def _letters(name: str) -> str:
     return "".join(kept).strip("-")
 
 
-def _score_config(source: Source, engine: EngineConfig, folder: Path, where: str) -> ScoreConfig:
+def _score_config(
+    source: SourceSettings, words: dict[str, Any], engine: EngineConfig, folder: Path, where: str
+) -> ScoreConfig:
+    located: dict[str, Any] = {"adapter": _adapter(words.get("adapter", DEFAULT_ADAPTER), folder)}
+    if "out" in words:
+        located["out"] = _as_folder(_path(folder, words["out"]), words["out"])
+    if "history" in words:
+        located["history"] = _path(folder, words["history"])
     try:
-        return ScoreConfig(
-            source=_source_in(folder, source.source),
-            adapter=_adapter(source.adapter, folder),
-            rule=source.rule or None,
-            out=_as_folder(_path(folder, source.out), source.out) if source.out else None,
-            in_place=source.in_place,
-            overwrite=source.overwrite,
-            table=source.table or None,
-            id_column=source.id or None,
-            lock_timeout=source.lock_timeout,
-            columns=source.columns,
-            where=source.where or None,
-            text_format=TextFormat(
-                source.encoding or None, source.quoting, source.delimiter or None
-            ),
-            grading=GradingChoice(source.rating_scale or None, source.labels),
-            history=_path(folder, source.history) if source.history else None,
-            engine=engine,
-        )
+        place = _source_in(folder, source.source)
+        return build(ScoreConfig, source=place, engine=engine, **{**words, **located})
     except UsageError as error:
         raise SettingsError(f"{where}: {error}") from error
 

@@ -8,21 +8,21 @@ from pathlib import Path
 
 from drugmon.data.sources import FileSource, is_pattern, output_path
 from drugmon.data.textformat import TextFormat
-from drugmon.workflows.nightly.config import NightlyConfig, Task, reference_of
+from drugmon.workflows.nightly.config import Task
 from drugmon.workflows.nightly.result import SourceNight
-from drugmon.workflows.report.config import ReportConfig, report_config
-from drugmon.workflows.score.score import ScoreConfig
+from drugmon.workflows.report.config import ReportConfig, Scoring, read_options
+from drugmon.workflows.report.options import ReportOptions, WindowOptions
+from drugmon.workflows.score.config import ScoreConfig
 
 _SCORED_FILES = "*.scored.*"
 
 
 def night_report_config(
-    config: NightlyConfig, task: Task, night: SourceNight, since: str | None, report_id: str
+    task: Task, night: SourceNight, since: str | None, report_id: str
 ) -> ReportConfig:
     """Return what to report of `task`.
 
     Args:
-        config: the job.
         task: the source.
         night: how its scoring went.
         since: where its window begins; None for all rows.
@@ -30,30 +30,21 @@ def night_report_config(
     """
     scored, settings = task.score, task.report
     span = settings.window if settings.window not in ("new", "all") else None
-    return report_config(
-        scored_source(scored),
-        table=scored.table,
-        adapter=scored.adapter,
-        reference=reference_of(settings, config.folder),
-        since=since if settings.window == "new" else None,
-        last=span,
-        date_column=(settings.date_column or None) if span else None,
-        by=settings.by,
-        out=config.path(settings.out),
-        name=task.name,
-        keep=settings.keep,
-        evidently=settings.evidently,
-        fail_on=settings.fail_on or None,
-        gate=config.path(settings.gate) if settings.gate else None,
+    judgement = settings.judgement
+    options = ReportOptions(
+        source=scored_source(scored),
+        database=scored.database,
+        adapter=scored.model.adapter,
+        window=WindowOptions(since=since if settings.window == "new" else None, last=span),
+        judgement=replace(judgement, date_column=judgement.date_column if span else None),
+        pages=replace(settings.pages, name=task.name),
         history=scored.history,
-        columns=scored.columns,
-        text_format=_text_format(scored),
+        reading=replace(scored.reading, text_format=_text_format(scored)),
         grading=scored.grading,
-        lock_timeout=scored.lock_timeout,
-        scored=(night.score.run_id,) if night.score else (),
-        failures=tuple(night.failures),
-        report_id=report_id,
     )
+    runs = (night.score.run_id,) if night.score else ()
+    scoring = Scoring(runs, tuple(night.failures))
+    return read_options(options, scoring=scoring, report_id=report_id)
 
 
 def scored_source(config: ScoreConfig) -> str:
@@ -61,7 +52,7 @@ def scored_source(config: ScoreConfig) -> str:
 
     Where the run reads a folder or a glob, that is every scored file in the folder it writes to.
     """
-    if config.table or config.in_place:
+    if config.database.table or config.in_place:
         return config.source
     source = Path(config.source)
     if not source.is_dir() and not is_pattern(config.source):
@@ -75,9 +66,9 @@ def scored_source(config: ScoreConfig) -> str:
 
 def _text_format(scored: ScoreConfig) -> TextFormat:
     """How the output of a score run is read."""
-    if scored.table:
+    if scored.database.table:
         return TextFormat()
     source, target = Path(scored.source), Path(scored_source(scored))
     if source.is_dir() or is_pattern(scored.source):  # each output has its source's format
-        return replace(scored.text_format, encoding=None)
-    return scored.text_format.of_output(FileSource.of(source), FileSource.of(target))
+        return replace(scored.reading.text_format, encoding=None)
+    return scored.reading.text_format.of_output(FileSource.of(source), FileSource.of(target))

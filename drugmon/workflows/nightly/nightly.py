@@ -82,8 +82,7 @@ class _Night:
         """Score all, report all."""
         began, config = time.monotonic(), self._config
         sources = {
-            task.name: Watched(output_of(task), config.path(task.report.out))
-            for task in config.tasks
+            task.name: Watched(output_of(task), task.report.pages.out) for task in config.tasks
         }
         state = NightState(config.state / f"{config.name}.night.json", datetime.now(UTC), sources)
         if state.set_aside:
@@ -155,15 +154,15 @@ class _Night:
             night.page, night.status, night.rows = earlier
             _log.info("%s: was reported before the night was cut off", night.name)
             record_pages(
-                self._config.path(task.report.out),
+                task.report.pages.out,
                 history_of_task(task),
                 lambda record: record.source == task.name,
-                task.score.lock_timeout,
+                task.score.database.lock_timeout,
                 warn,
             )
             return
         since, report_id = state.since(night.name), state.begin_report(night.name)
-        result = report(night_report_config(self._config, task, night, since, report_id), warn=warn)
+        result = report(night_report_config(task, night, since, report_id), warn=warn)
         night.page, night.status = result.page, result.summary.status
         night.rows = result.summary.volume.rows
         state.report(night.name, night.page, night.status, night.rows)

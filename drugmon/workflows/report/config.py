@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
+from drugmon.data.options import DatabaseOptions, SourceOptions
 from drugmon.errors import UsageError
 from drugmon.grading import GradingChoice
 from drugmon.monitoring.checks.gate import Gate, read_gate
+from drugmon.options import build
+from drugmon.workflows.report.options import OF_ADAPTER, PageOptions, ReportOptions
 from drugmon.workflows.report.window import Asked, ask_window
-
-OF_ADAPTER: Final = "adapter"
-"""The word for the reference that an adapter brings along."""
 
 _PREVIOUS: Final = "previous:"
 
@@ -68,43 +66,22 @@ class ScoredSource:
     """What is judged, and how it is read.
 
     Attributes:
-        path: a scored file, a glob or folder of them, or a database with `table`.
-        table: the scored table; its companion is joined, or its own verdict columns are read.
-        columns: column names by field, as for scoring.
-        text_format: of text files.
+        path: a scored file, a glob or folder of them, or a database with a table.
+        database: the scored table; its companion is joined, or its own verdict columns are read.
+        reading: how columns and text files are read, as for scoring.
         date_column: what dates a row; None for the time when it was scored.
         by: columns whose values are looked at one by one; `drug` and `condition` go by meaning.
         history: another place for the history of files.
-        lock_timeout: seconds to wait for a database that another process has open.
         grading: what the graded columns mean, where it is not what the adapter was taught.
     """
 
     path: str
-    table: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    database: DatabaseOptions = field(default_factory=DatabaseOptions)
+    reading: SourceOptions = field(default_factory=SourceOptions)
     date_column: str | None = None
     by: tuple[str, ...] = ("drug", "condition")
     history: Path | None = None
-    lock_timeout: float = 30.0
     grading: GradingChoice = field(default_factory=GradingChoice)
-
-
-@dataclass(frozen=True)
-class Pages:
-    """Where the pages go.
-
-    Attributes:
-        out: the folder that holds the reports.
-        name: what pages, history and index call the source; None for the file's or table's name.
-        keep: so many reports of the source stay in `out`, the newest; None for all.
-        evidently: whether evidently's pages lie beside the page; they take most of the time.
-    """
-
-    out: Path = Path("reports")
-    name: str | None = None
-    keep: int | None = None
-    evidently: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,7 +108,7 @@ class ReportConfig:
         reference: what they are compared with.
         adapter: the name or folder of what judged; None for the adapter that the rows name.
         gate: the thresholds.
-        pages: where the pages go.
+        pages: where the pages go, and what they are called.
         scoring: what is known of the scoring before.
         now: the time to judge freshness and a window's length by; None for the clock's.
         report_id: of the report, where somebody has to know it before; None for a new one.
@@ -142,65 +119,62 @@ class ReportConfig:
     reference: Reference = field(default_factory=OfAdapter)
     adapter: str | None = None
     gate: Gate = field(default_factory=read_gate)
-    pages: Pages = field(default_factory=Pages)
+    pages: PageOptions = field(default_factory=PageOptions)
     scoring: Scoring = field(default_factory=Scoring)
     now: datetime | None = None
     report_id: str | None = None
 
 
-def report_config(
-    source: str,
+def report_config(source: str, **words: Any) -> ReportConfig:
+    """Read the words that Python has for a report.
+
+    Args:
+        source: what is judged.
+        words: options of `ReportOptions` and its groups, and arguments of `read_options`.
+
+    Raises:
+        UsageError: there is no such option, one cannot be, or two exclude each other.
+        SettingsError: the gate's file will not do.
+    """
+    names = ("scoring", "now", "report_id")
+    told = {name: words.pop(name) for name in names if name in words}
+    return read_options(build(ReportOptions, source=source, **words), **told)
+
+
+def read_options(
+    options: ReportOptions,
     *,
-    reference: str | Reference = OF_ADAPTER,
-    since: str | None = None,
-    until: str | None = None,
-    last: str | None = None,
-    run: str | None = None,
-    fail_on: tuple[str, ...] | None = None,
-    gate: Path | None = None,
-    adapter: str | None = None,
-    table: str | None = None,
-    columns: Mapping[str, str] | None = None,
-    text_format: TextFormat = DEFAULT_TEXT_FORMAT,
-    date_column: str | None = None,
-    by: tuple[str, ...] = ("drug", "condition"),
-    history: Path | None = None,
-    lock_timeout: float = 30.0,
-    grading: GradingChoice | None = None,
-    out: Path | str = Path("reports"),
-    name: str | None = None,
-    keep: int | None = None,
-    evidently: bool = True,
-    scored: tuple[str, ...] = (),
-    failures: tuple[str, ...] = (),
+    scoring: Scoring | None = None,
     now: datetime | None = None,
     report_id: str | None = None,
 ) -> ReportConfig:
     """Make the configuration from the words that a command line or a settings file has.
 
     Args:
-        source, table, columns, text_format, date_column, by, history, lock_timeout, grading: of
-            `ScoredSource`.
-        reference: `adapter`, `previous:N`, or the path of scored reviews.
-        since, until, last, run: the window, as `ask_window` takes it.
-        gate, fail_on: as `read_gate` takes them.
-        adapter, now, report_id: as in `ReportConfig`.
-        out, name, keep, evidently: of `Pages`.
-        scored, failures: `runs` and `failures` of `Scoring`.
+        options: the words.
+        scoring, now, report_id: as in `ReportConfig`.
 
     Raises:
         UsageError: an option cannot be, or two of them exclude each other.
         SettingsError: the gate's file will not do.
     """
-    described = (table, columns or {}, text_format, date_column, by, history, lock_timeout)
+    asked, judgement = options.window, options.judgement
     return ReportConfig(
-        source=ScoredSource(source, *described, grading or GradingChoice()),
-        window=ask_window(since, until, last, run),
-        reference=parse_reference(reference) if isinstance(reference, str) else reference,
-        adapter=adapter,
-        gate=read_gate(gate, fail_on),
-        pages=Pages(Path(out), name, keep, evidently),
-        scoring=Scoring(scored, failures),
+        source=ScoredSource(
+            options.source,
+            options.database,
+            options.reading,
+            judgement.date_column,
+            judgement.by,
+            options.history,
+            options.grading,
+        ),
+        window=ask_window(asked.since, asked.until, asked.last, asked.run),
+        reference=parse_reference(judgement.reference),
+        adapter=options.adapter,
+        gate=read_gate(judgement.gate, judgement.fail_on),
+        pages=options.pages,
+        scoring=scoring or Scoring(),
         now=now,
         report_id=report_id,
     )

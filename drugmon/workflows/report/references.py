@@ -102,7 +102,7 @@ def _reference_rows(path: str, config: ScoredSource, source: Source) -> Scored:
     aside.mkdir()
     by_meaning = [name for name in config.by if name in ("drug", "condition")]
     for by in (config.by, by_meaning):
-        reading = Reading(config.columns, None, by, config.text_format)
+        reading = Reading(config.reading.columns, None, by, config.reading.text_format)
         try:
             return scored_files(
                 source.connection, files, reading, aside=aside, view="drugmon_reference"
@@ -141,7 +141,7 @@ def _of_runs(
             runs=ids,
         )
         return Found(reference, rows)
-    profiles = _kept_profiles(config.source.lock_timeout, source, ids)
+    profiles = _kept_profiles(config.source.database.lock_timeout, source, ids)
     if not profiles:
         return Missing("the rows of the earlier runs are gone, and no profile was kept of them")
     reference = ReferenceSide(

@@ -15,7 +15,7 @@ from drugmon.monitoring.checks.summary import Status, Summary
 from drugmon.reports.analysts.pages import write_analyst_pages
 from drugmon.reports.analysts.process import AnalystProcess
 from drugmon.reports.retention import prune
-from drugmon.workflows.report.config import Pages, ReportConfig
+from drugmon.workflows.report.config import ReportConfig
 from drugmon.workflows.report.folder import (
     record_pages,
     sample_sides,
@@ -23,6 +23,7 @@ from drugmon.workflows.report.folder import (
     write_report_page,
 )
 from drugmon.workflows.report.judge import judge
+from drugmon.workflows.report.options import PageOptions
 from drugmon.workflows.report.sides import open_source
 
 
@@ -81,10 +82,10 @@ def report(
             pages.out,
             database,
             lambda record: record.subject == subject,
-            config.source.lock_timeout,
+            config.source.database.lock_timeout,
             warn,
         )
-        nights = read_history(database, config.source.lock_timeout).reports
+        nights = read_history(database, config.source.database.lock_timeout).reports
     except DrugmonError as error:
         warn(f"the report is not in the history: {error}")
         nights = []
@@ -97,7 +98,7 @@ def report(
 
 
 def _remove_old(
-    pages: Pages, source: str, output: Output, warn: Callable[[str], None]
+    pages: PageOptions, source: str, output: Output, warn: Callable[[str], None]
 ) -> Sequence[Path]:
     if pages.keep is None:
         return []

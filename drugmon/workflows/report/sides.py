@@ -113,19 +113,20 @@ def open_source(config: ScoredSource) -> Iterator[Source]:
         UsageError: a named column is not there.
         BusyError: another process did not close the database in time.
     """
-    reading = Reading(config.columns, config.date_column, config.by, config.text_format)
+    columns, text_format = config.reading.columns, config.reading.text_format
+    reading = Reading(columns, config.date_column, config.by, text_format)
     with contextlib.ExitStack() as stack:
         aside = stack.enter_context(temporary_folder())
-        if config.table is not None:
+        if config.database.table is not None:
             database = Path(config.path)
-            note = _update(database, config.lock_timeout)
-            opened = connect(database, read_only=True, lock_timeout=config.lock_timeout)
+            note = _update(database, config.database.lock_timeout)
+            opened = connect(database, read_only=True, lock_timeout=config.database.lock_timeout)
             connection = stack.enter_context(opened)
-            where = f"{database}, table {config.table}"
+            where = f"{database}, table {config.database.table}"
             scored = scored_table(
-                connection, config.table, reading, where=where, view="drugmon_all"
+                connection, config.database.table, reading, where=where, view="drugmon_all"
             )
-            output = Output.of_table(database, *(scored.table or (MAIN, config.table)))
+            output = Output.of_table(database, *(scored.table or (MAIN, config.database.table)))
             past = _past_of_table(connection, database, output, note)
             yield Source(scored, output, past, aside)
             return
@@ -285,7 +286,7 @@ def _past_of_files(files: Sequence[FileSource], config: ScoredSource) -> Past:
     for database in databases:
         try:
             of_outputs, of_reports = _concerning(
-                outputs, read_history(database, config.lock_timeout)
+                outputs, read_history(database, config.database.lock_timeout)
             )
         except DrugmonError as error:
             notes.append(f"the history could not be read: {error}")

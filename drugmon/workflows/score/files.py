@@ -25,6 +25,7 @@ from drugmon.data.formats import (
 from drugmon.data.history.files import record_run
 from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
+from drugmon.data.options import SourceOptions
 from drugmon.data.prefetch import written_behind
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
@@ -45,25 +46,32 @@ def score_file(
     run: ScoreRun,
     source: FileSource,
     target: Path,
+    reading: SourceOptions,
     *,
-    overrides: Mapping[str, str],
-    text_format: TextFormat,
     history: Path | None,
     lock_timeout: float,
 ) -> Tally:
     """Score `source` into `target`, which is replaced whole at the end, and record the run.
+
+    Args:
+        run: with what, and which rows.
+        source: the file.
+        target: the output.
+        reading: how `source` is read.
+        history: where the run is recorded; None for the place beside `target`.
+        lock_timeout: seconds to wait for another process that has the history open.
 
     Raises:
         DrugmonError: `target` is as it was; what was scored waits in the journal. Where only the
             record could not be written, the message names the history.
     """
     began = datetime.now(UTC)
-    with open_reader(source, text_format) as reader:
+    with open_reader(source, reading.text_format) as reader:
         check_replaced(reader.names, reader.where, overwrite=run.overwrite)
         total = run.selection.size_of(reader.total)
-        columns = _columns(reader, overrides)
+        columns = _columns(reader, reading.columns)
         windows = _selected(reader, columns, run.selection)
-        earlier = text_format.of_output(source, FileSource.of(target))
+        earlier = reading.text_format.of_output(source, FileSource.of(target))
         if run.dry_run:
             reuse = _known(run, target, earlier)
             return run.count(windows, run.scorer(source.name, total, reuse))
@@ -97,11 +105,15 @@ def score_stream(
     run: ScoreRun,
     stdin: BinaryIO,
     stdout: BinaryIO,
-    *,
-    overrides: Mapping[str, str],
-    text_format: TextFormat,
+    reading: SourceOptions,
 ) -> Tally:
     """Score JSONL as it comes; each window is flushed before the next is waited for.
+
+    Args:
+        run: with what, and which rows.
+        stdin: the lines.
+        stdout: what the lines with verdicts go to.
+        reading: how the lines are read.
 
     Raises:
         DrugmonError: what was written before stays written.
@@ -111,14 +123,18 @@ def score_stream(
     with contextlib.ExitStack() as stack:
         if run.selection.where is None:
             growing = read_stream(
-                stdin, overrides, text_format.encoding, WINDOW_ROWS, overwrite=run.overwrite
+                stdin,
+                reading.columns,
+                reading.text_format.encoding,
+                WINDOW_ROWS,
+                overwrite=run.overwrite,
             )
             windows = select(growing, run.selection, where)
         else:
             source = spooled(stdin, stack.enter_context(folder_aside(None)))
-            reader = stack.enter_context(open_reader(source, text_format))
+            reader = stack.enter_context(open_reader(source, reading.text_format))
             check_replaced(reader.names, reader.where, overwrite=run.overwrite)
-            columns = _columns(reader, overrides)
+            columns = _columns(reader, reading.columns)
             windows = select(read_windows(reader, columns, WINDOW_ROWS), run.selection, where)
         if run.dry_run:
             return run.count(windows, scorer)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, TypedDict
+from typing import BinaryIO
 
-from drugmon.config import EngineConfig
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import known_rows
-from drugmon.data.selection import Selection
 from drugmon.data.sources import (
     FileSource,
     StandardInput,
@@ -19,76 +17,15 @@ from drugmon.data.sources import (
     output_paths,
     resolve_source,
 )
-from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
-from drugmon.grading import GradingChoice
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.scorer import Tally
 from drugmon.wording import path_told
 from drugmon.workflows.score.compute import LazyEngine
+from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.files import score_file, score_stream
 from drugmon.workflows.score.run import OverallProgress, Progress, ScoreRun
 from drugmon.workflows.score.table import score_table
-
-
-@dataclass(frozen=True)
-class ScoreConfig:
-    """What to score, with what (no adapter and no base: the default adapter), where to write.
-
-    `rule` decides the labels, None is the adapter's own.
-
-    Raises:
-        UsageError: options that do not fit together.
-    """
-
-    source: str
-    adapter: str | None = None
-    base: str | None = None
-    rule: str | None = None
-    out: str | None = None
-    in_place: bool = False
-    table: str | None = None
-    id_column: str | None = None
-    lock_timeout: float = 30.0
-    columns: Mapping[str, str] = field(default_factory=dict)
-    where: str | None = None
-    limit: int | None = None
-    rescore: bool = False
-    overwrite: bool = False
-    dry_run: bool = False
-    text_format: TextFormat = DEFAULT_TEXT_FORMAT
-    history: Path | None = None
-    grading: GradingChoice = field(default_factory=GradingChoice)
-    engine: EngineConfig = field(default_factory=EngineConfig)
-
-    def __post_init__(self) -> None:
-        refused = {
-            "--out is for files; a table's verdicts go beside the table": self.table and self.out,
-            "--id is for tables; give --table": self.id_column and not self.table,
-            "--encoding, --quoting and --delimiter are for text files; leave out --table": (
-                self.table and self.text_format != DEFAULT_TEXT_FORMAT
-            ),
-            "--history is for files; runs over a table are recorded in its database": (
-                self.table and self.history
-            ),
-            "standard input goes to standard output; leave out --out, --in-place and --table": (
-                self.source == "-" and (self.out or self.in_place or self.table)
-            ),
-            "--in-place would drop the rows that --where and --limit leave out; use --out": (
-                self.in_place and not self.selection.everything and not self.table
-            ),
-            "--in-place writes UTF-8, which --encoding would misread the next time; use --out": (
-                self.in_place and self.text_format.encoding
-            ),
-        }
-        for reason, applies in refused.items():
-            if applies:
-                raise UsageError(reason)
-
-    @property
-    def selection(self) -> Selection:
-        """Which rows are meant."""
-        return Selection(where=self.where, limit=self.limit)
 
 
 @dataclass(frozen=True)
@@ -136,7 +73,7 @@ def score(
             and what was scored for them is kept for the next run.
     """
     began = time.monotonic()
-    adapter = open_model(config.adapter, config.base, config.rule)
+    adapter = open_model(config.model)
     adapter.verify()
     with LazyEngine(adapter, config.engine, warn) as engine:
         run = ScoreRun(
@@ -174,35 +111,34 @@ def _score_sources(
     config: ScoreConfig, run: ScoreRun, stdin: BinaryIO | None, stdout: BinaryIO | None
 ) -> tuple[dict[str, Tally], list[str]]:
     """What was done for each output of the source, and why files among several have none."""
-    if config.table is not None:
+    if config.database.table is not None:
         table = Table(
             Path(config.source),
-            config.table,
+            config.database.table,
             id_column=config.id_column,
-            lock_timeout=config.lock_timeout,
-            overrides=config.columns,
+            lock_timeout=config.database.lock_timeout,
+            overrides=config.reading.columns,
             in_place=config.in_place,
             overwrite=config.overwrite,
         )
         return {table.where: score_table(run, table)}, []
-    reading: _Reading = {"overrides": config.columns, "text_format": config.text_format}
     sources = resolve_source(config.source)
     if isinstance(sources, StandardInput):
         if stdin is None or stdout is None:
             raise UsageError("standard input or output is closed; open both, or name files")
-        return {"standard output": score_stream(run, stdin, stdout, **reading)}, []
-    return _score_files(config, run, sources, reading)
+        return {"standard output": score_stream(run, stdin, stdout, config.reading)}, []
+    return _score_files(config, run, sources)
 
 
 def _score_files(
-    config: ScoreConfig, run: ScoreRun, sources: Sequence[FileSource], reading: _Reading
+    config: ScoreConfig, run: ScoreRun, sources: Sequence[FileSource]
 ) -> tuple[dict[str, Tally], list[str]]:
     """The same for files, one after the other."""
     targets = output_paths(sources, config.out, config.in_place)
     _refuse_shrinking(config, targets)
     if not config.dry_run:
         make_out_folder(config.out)
-    to: _Recording = {"history": config.history, "lock_timeout": config.lock_timeout}
+    wait = config.database.lock_timeout
     done: dict[str, Tally] = {}
     failures = []
     rows = [run.selection.size_of(known_rows(source)) for source in sources]
@@ -211,7 +147,9 @@ def _score_files(
     for source, target in zip(sources, targets, strict=True):
         overall.begin(source.name)
         try:
-            tally = score_file(run, source, target, **to, **reading)
+            tally = score_file(
+                run, source, target, config.reading, history=config.history, lock_timeout=wait
+            )
             done[path_told(target)] = tally
             overall.end(tally)
         except (SourceError, SinkError, UsageError, BusyError) as error:
@@ -222,20 +160,6 @@ def _score_files(
     if not done:
         raise SourceError(f"none of {len(sources)} files was scored: {'; '.join(failures)}")
     return done, failures
-
-
-class _Reading(TypedDict):
-    """How the columns and bytes of a source are to be taken."""
-
-    overrides: Mapping[str, str]
-    text_format: TextFormat
-
-
-class _Recording(TypedDict):
-    """Where a run over a file is recorded, and how long that may wait for another process."""
-
-    history: Path | None
-    lock_timeout: float
 
 
 def _refuse_shrinking(config: ScoreConfig, targets: Sequence[Path]) -> None:

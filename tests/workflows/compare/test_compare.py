@@ -12,10 +12,12 @@ import pytest
 from drugmon.config import EngineConfig
 from drugmon.errors import BaseModelError, UsageError
 from drugmon.models.adapters.adapter import open_adapter
+from drugmon.options import build
 from drugmon.reports.comparison import COLUMNS, Comparison
 from drugmon.reports.pages import figure
-from drugmon.workflows.compare.compare import CompareConfig, compare_sources, to_json
-from drugmon.workflows.compare.evaluate import EvaluateConfig, evaluate
+from drugmon.workflows.compare.compare import compare_sources, to_json
+from drugmon.workflows.compare.config import CompareConfig, EvaluateConfig
+from drugmon.workflows.compare.evaluate import evaluate
 from drugmon.workflows.train.train import TrainConfig, train
 
 CPU = EngineConfig(device="cpu", dtype="fp32", threads=1)
@@ -63,7 +65,7 @@ def _run(adapter: Path, other: Path, source: Path) -> Callable[..., Comparison]:
     def run(**options: Any) -> Comparison:
         told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
         options = {"source": str(source), "adapters": (str(adapter), str(other)), **options}
-        return compare_sources(CompareConfig(engine=CPU, **options), **told)
+        return compare_sources(build(CompareConfig, engine=CPU, **options), **told)
 
     return run
 
@@ -75,7 +77,9 @@ def test_figures_are_those_of_evaluate(
     comparison = run(on_progress=lambda *progress: seen.append(progress))
     assert [stage.title for stage in comparison.stages] == ["tiny", "other"]
     for stage, folder in zip(comparison.stages, (adapter, other), strict=True):
-        expected = evaluate(EvaluateConfig(str(source), str(folder), engine=CPU))
+        expected = evaluate(
+            build(EvaluateConfig, source=str(source), adapter=str(folder), engine=CPU)
+        )
         assert stage.qualities == expected.qualities
         assert stage.speed > 0
         assert stage.identity == open_adapter(str(folder)).manifest.identity

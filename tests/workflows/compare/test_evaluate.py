@@ -18,10 +18,12 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.manifest import read_manifest, with_files
 from drugmon.models.files import SEEN
+from drugmon.options import build
 from drugmon.reports.evaluation import Evaluation
 from drugmon.scoring.engine import Engine
 from drugmon.training.reviews.dataset import read_labelled
-from drugmon.workflows.compare.evaluate import EvaluateConfig, evaluate, to_json
+from drugmon.workflows.compare.config import EvaluateConfig
+from drugmon.workflows.compare.evaluate import evaluate, to_json
 
 COLUMNS = ("rating", "effectiveness", "sideEffects")
 TEXTS = ("benefitsReview", "sideEffectsReview", "commentsReview")
@@ -54,7 +56,9 @@ def _run(adapter: Path, graded: Path) -> Callable[..., Evaluation]:
     def run(**options: Any) -> Evaluation:
         told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
         source = str(options.pop("source", graded))
-        return evaluate(EvaluateConfig(source, str(adapter), **options), **told)
+        return evaluate(
+            build(EvaluateConfig, source=source, adapter=str(adapter), **options), **told
+        )
 
     return run
 
@@ -219,7 +223,7 @@ def test_adapter_without_hashes_tells_only_all_of_its_reviews(
     part.write_text("".join(lines[:100]), encoding="utf-8")
     for source, told in ((labelled, 1), (part, 0)):
         warnings: list[str] = []
-        evaluate(EvaluateConfig(str(source), str(own)), warn=warnings.append)
+        evaluate(build(EvaluateConfig, source=str(source), adapter=str(own)), warn=warnings.append)
         assert len(warnings) == told
 
 

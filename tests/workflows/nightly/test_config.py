@@ -11,17 +11,26 @@ from typing import Any
 
 import pytest
 
+from drugmon.checked import keys_of
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.data.sources import resolve_source
 from drugmon.errors import SettingsError
+from drugmon.options import build
 from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.nightly.nightly import nightly
-from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
-from drugmon.workflows.score.score import ScoreConfig
+from drugmon.workflows.nightly.settings import (
+    Job,
+    Log,
+    Notify,
+    ReportSettings,
+    SourceSettings,
+)
+from drugmon.workflows.score.config import ScoreConfig
 
 SHIPPED = Path(__file__).resolve().parents[3] / "jobs" / "nightly.toml"
-SECTIONS = {"job": Job, "engine": Engine, "report": Report, "log": Log, "notify": Notify}
+SECTIONS = {"job": Job, "log": Log, "notify": Notify}
+OF_OPTIONS = {"engine": EngineConfig, "report": ReportSettings, "source": ScoreConfig}
 
 
 def load(folder: Path, text: str) -> Any:
@@ -40,14 +49,34 @@ def test_the_shipped_file_has_every_key_with_its_default() -> None:
     (source,) = values.pop("source")
     assert source.pop("source") == "reviews.parquet"
     written = {"source": source, **values}
-    meant = {"source": Source(), **{name: kind() for name, kind in SECTIONS.items()}}
-    assert written.keys() == meant.keys()
-    for name, section in meant.items():
-        defaults = {each.name: getattr(section, each.name) for each in fields(section)}
-        if name == "source":
-            del defaults["source"]
-        as_toml = {k: list(v) if isinstance(v, tuple) else v for k, v in defaults.items()}
-        assert written[name] == as_toml
+    meant = {name: defaults_of(kind) for name, kind in SECTIONS.items()}
+    meant |= {name: unset_of(kind) for name, kind in OF_OPTIONS.items()}
+    meant["source"] = {
+        key: value for key, value in meant["source"].items() if key not in meant["engine"]
+    }
+    meant["source"] |= defaults_of(SourceSettings)
+    del meant["source"]["source"]
+    assert written == meant
+
+
+def defaults_of(section: type) -> dict[str, Any]:
+    made = section()
+    return {each.name: as_toml(getattr(made, each.name)) for each in fields(section)}
+
+
+def unset_of(kind: type) -> dict[str, Any]:
+    """What a file says that leaves every option of `kind` alone; TOML has no null."""
+    nothing = {str: "", Path: "", int: 0, tuple: []}
+    return {
+        key: nothing[option.kind] if option.default is None else as_toml(option.default)
+        for key, option in keys_of(kind).items()
+    }
+
+
+def as_toml(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def test_the_shipped_file_means_the_same_with_its_comments(tmp_path: Path) -> None:
@@ -80,18 +109,25 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     inbox, table = config.tasks
     engine = EngineConfig(threads=2)
     assert (inbox.name, table.name) == ("inbox", "main-reviews")
-    assert inbox.score == ScoreConfig(
-        f"{tmp_path}/in/*.csv",
+    assert inbox.score == build(
+        ScoreConfig,
+        source=f"{tmp_path}/in/*.csv",
         adapter=str(tmp_path / "adapters/mine"),
         out=f"{tmp_path}/scored/",
         history=tmp_path / "h.duckdb",
         engine=engine,
     )
-    assert table.score == ScoreConfig(
-        "/srv/r.duckdb", DEFAULT_ADAPTER, table="main.reviews", id_column="key", engine=engine
+    assert table.score == build(
+        ScoreConfig,
+        source="/srv/r.duckdb",
+        adapter=DEFAULT_ADAPTER,
+        table="main.reviews",
+        id_column="key",
+        engine=engine,
     )
-    assert (inbox.report.by, inbox.report.keep) == (("drug", "condition"), 7)
-    assert (table.report.by, table.report.window, table.report.keep) == (("country",), "7d", 7)
+    assert (inbox.report.judgement.by, inbox.report.pages.keep) == (("drug", "condition"), 7)
+    report = table.report
+    assert (report.judgement.by, report.window, report.pages.keep) == (("country",), "7d", 7)
     assert config.state == tmp_path / ".drugmon"
     assert config.pages == tmp_path / "reports"
 
@@ -127,7 +163,7 @@ ONE = '[[source]]\nsource = "r.csv"\n'
         ('[[source]]\nsource = "-"', ": source 1.source is missing"),
         (
             ONE + 'tabel = "x"',
-            ": source 1 has no key 'tabel'; valid keys: source, name, table, id,",
+            ": source 1 has no key 'tabel'; valid keys: source, name, report, adapter,",
         ),
         (ONE + "reports = 1", ": source 1 has no key 'reports'"),
         (ONE + "[sources]", "has no key 'sources'; valid keys: source, job, engine, report, log,"),
@@ -140,7 +176,7 @@ ONE = '[[source]]\nsource = "r.csv"\n'
         (ONE + 'report = {reference = "previous:"}', ": source 1.report.reference will not do"),
         (ONE + '[report]\ngate = "no.toml"', "no.toml: no such file of thresholds"),
         (ONE + '[report]\nwindow = "999999999w"', "report.window = '999999999w' will not do"),
-        (ONE + "[report]\nkept = 3", ": report has no key 'kept'; valid keys: out, window,"),
+        (ONE + "[report]\nkept = 3", ": report has no key 'kept'; valid keys: window, reference,"),
         (ONE + "[report]\nkeep = 0", ": report.keep = 0 will not do: give a whole number from 1"),
         (ONE + "[source.report]\nkeep = 0", ": source 1.report.keep = 0 will not do"),
         (ONE + '[report]\nwindow = "week"', ": report.window = 'week' will not do: give new, all"),

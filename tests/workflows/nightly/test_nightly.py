@@ -133,7 +133,7 @@ def test_every_source_is_scored_and_reported(
     assert list(sources) == ["file", "reviews", "inbox"]
     assert sources["file"].source.path == f"{job.folder}/file.scored.csv"
     assert sources["reviews"].source.path == f"{job.folder}/reviews.duckdb"
-    assert sources["reviews"].source.table == "reviews"
+    assert sources["reviews"].source.database.table == "reviews"
     assert sources["inbox"].source.path == f"{job.folder}/scored/*.scored.*"
     for night, config in zip(result.sources, reports.asked, strict=True):
         assert night.score is not None

@@ -26,9 +26,11 @@ from drugmon.labels import TARGETS
 from drugmon.models.files import REFERENCE_OF_LIKELIEST
 from drugmon.monitoring.checks.summary import Check, Status
 from drugmon.monitoring.profiles.profile import read_profile
+from drugmon.options import build
 from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import ReportResult, report
-from drugmon.workflows.score.score import ScoreConfig, score
+from drugmon.workflows.score.config import ScoreConfig
+from drugmon.workflows.score.score import score
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 Make = Callable[..., pa.Table]
@@ -579,7 +581,9 @@ def test_rows_of_the_likeliest_rule_meet_a_reference_of_that_rule(
 ) -> None:
     source = tmp_path / labelled.name
     source.write_bytes(labelled.read_bytes())
-    (scored,) = score(ScoreConfig(str(source), adapter=str(adapter), rule="likeliest")).outputs
+    (scored,) = score(
+        build(ScoreConfig, source=str(source), adapter=str(adapter), rule="likeliest")
+    ).outputs
     judged = report(
         report_config(scored, adapter=str(adapter), out=tmp_path / "pages", evidently=False)
     ).summary

@@ -17,7 +17,9 @@ import pytest
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.labels import LABELS, TARGETS
-from drugmon.workflows.score.score import ScoreConfig, ScoreResult, score
+from drugmon.options import build
+from drugmon.workflows.score.config import ScoreConfig
+from drugmon.workflows.score.score import ScoreResult, score
 
 NAMES = ("id", "benefits", "side_effects", "comments", "note")
 CELLS = (
@@ -57,7 +59,7 @@ class InFile:
             stream.write(text.getvalue().encode())
 
     def score(self) -> ScoreResult:
-        return score(ScoreConfig(str(self.path), adapter=str(self.adapter)))
+        return score(build(ScoreConfig, source=str(self.path), adapter=str(self.adapter)))
 
     def read(self) -> Rows:
         if self.format == "parquet":
@@ -81,7 +83,7 @@ class OnStandardInput:
         self.lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
 
     def score(self) -> ScoreResult:
-        config = ScoreConfig("-", adapter=str(self.adapter))
+        config = build(ScoreConfig, source="-", adapter=str(self.adapter))
         return score(config, stdin=io.BytesIO(self.lines), stdout=self.out)
 
     def read(self) -> Rows:
@@ -120,7 +122,9 @@ class InTable:
 
     def score(self) -> ScoreResult:
         options: dict[str, Any] = {"table": "reviews", "in_place": self.in_place}
-        return score(ScoreConfig(str(self.path), adapter=str(self.adapter), **options))
+        return score(
+            build(ScoreConfig, source=str(self.path), adapter=str(self.adapter), **options)
+        )
 
     def read(self) -> Rows:
         with duckdb.connect(self.path) as connection:

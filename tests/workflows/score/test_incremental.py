@@ -17,10 +17,12 @@ Any_ = Callable[..., Any]
 NIGHT = r"""
 import json, re, sys
 from pathlib import Path
-from drugmon.workflows.score.score import ScoreConfig, score
+from drugmon.options import build
+from drugmon.workflows.score.config import ScoreConfig
+from drugmon.workflows.score.score import score
 
 source, adapter, options = sys.argv[1:]
-result = score(ScoreConfig(source, adapter=adapter, **json.loads(options)))
+result = score(build(ScoreConfig, source=source, adapter=adapter, **json.loads(options)))
 # Not getrusage, whose peak begins with that of the process which started this one.
 status = Path("/proc/self/status").read_text()
 megabytes = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from drugmon.errors import SourceError, UsageError
-from drugmon.workflows.score.score import ScoreConfig, score
+from drugmon.options import build
+from drugmon.workflows.score.config import ScoreConfig
+from drugmon.workflows.score.score import score
 
 Any_ = Callable[..., Any]
 
 
 def feed(adapter: Path, lines: str, **options: Any) -> tuple[Any, list[dict[str, Any]]]:
     out = io.BytesIO()
-    config = ScoreConfig("-", adapter=str(adapter), **options)
+    config = build(ScoreConfig, source="-", adapter=str(adapter), **options)
     result = score(config, stdin=io.BytesIO(lines.encode()), stdout=out)
     return result, [json.loads(line) for line in out.getvalue().decode().splitlines()]
 
@@ -73,4 +75,4 @@ def test_a_bad_line_ends_the_run_and_names_itself(adapter: Path) -> None:
 @pytest.mark.parametrize("options", [{"out": "o.csv"}, {"in_place": True}, {"table": "t"}])
 def test_options_of_files_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="standard input goes to standard output"):
-        ScoreConfig("-", **options)
+        build(ScoreConfig, source="-", **options)

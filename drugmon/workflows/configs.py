@@ -1,0 +1,103 @@
+"""What the commands of a single module are asked for. Light to import, as their help shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from drugmon.config import DEFAULT_ADAPTER, DEMO_NIGHTS, EngineConfig
+from drugmon.data.options import DatabaseOptions, SourceOptions
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
+from drugmon.errors import UsageError
+from drugmon.options import group, option
+
+
+@dataclass(frozen=True)
+class ShowConfig:
+    """Which rows of what are shown.
+
+    Attributes:
+        source: a scored file, a glob or folder of them, or a database with a table.
+        shown_columns: columns to show beside the verdicts; None for id, drug and rating.
+
+    Raises:
+        UsageError: the condition is none, or the limit is below 1.
+    """
+
+    source: str
+    database: DatabaseOptions = group(DatabaseOptions)
+    where: str | None = option(None, "Only rows that meet this condition.", kind=str, metavar="SQL")
+    sort: tuple[str, ...] = option((), "Sort by these; -NAME falls.", metavar="COLUMNS")
+    shown_columns: tuple[str, ...] | None = option(
+        None,
+        "Columns to show beside the verdicts.",
+        kind=tuple,
+        flag="--columns",
+        metavar="COLUMNS",
+        unset="id, drug, rating",
+    )
+    texts: bool = option(False, "Show the words of the reviews too.")
+    limit: int = option(20, "How many rows to show.", low=1)
+    reading: SourceOptions = group(SourceOptions)
+
+    def __post_init__(self) -> None:
+        from drugmon.data.selection import Selection
+
+        Selection(self.where, self.limit)
+
+
+@dataclass(frozen=True)
+class HistoryConfig:
+    """Whose history: a scored file or its source, a folder, a history file, or a database.
+
+    A table keeps what concerns it, `limit` the newest runs and nights.
+    """
+
+    path: Path = Path()
+    database: DatabaseOptions = group(DatabaseOptions)
+    limit: int | None = option(30, "How many nights and runs, the newest.", low=1)
+
+
+@dataclass(frozen=True)
+class InitConfig:
+    """What to look at, how to read it, and where the settings go.
+
+    Raises:
+        UsageError: options that do not fit together.
+    """
+
+    source: str
+    out: Path = option(
+        Path("nightly.toml"),
+        "Where the settings go; a file that is there is left alone.",
+        kind=Path,
+    )
+    adapter: str = option(DEFAULT_ADAPTER, "A shipped adapter, or a folder.")
+    database: DatabaseOptions = group(DatabaseOptions)
+    reading: SourceOptions = group(SourceOptions)
+
+    def __post_init__(self) -> None:
+        if self.source == "-":
+            raise UsageError("a nightly job needs files or a table, not standard input")
+        if self.database.table and self.reading.text_format != DEFAULT_TEXT_FORMAT:
+            raise UsageError(
+                "--encoding, --quoting and --delimiter are for text files; leave out --table"
+            )
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Where the demo goes, how many of its nights are reported (the newest), and how to score.
+
+    Raises:
+        UsageError: `nights` is out of range.
+    """
+
+    folder: Path
+    nights: int = option(DEMO_NIGHTS, "How many nights.", low=1, high=DEMO_NIGHTS)
+    adapter: str = option(DEFAULT_ADAPTER, "A shipped adapter, or a folder.")
+    engine: EngineConfig = group(EngineConfig)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.nights <= DEMO_NIGHTS:
+            raise UsageError(f"--nights {self.nights}: give 1 to {DEMO_NIGHTS}")

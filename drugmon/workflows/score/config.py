@@ -1,0 +1,104 @@
+"""What a run of scoring is asked for. Light to import, as the command's help shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drugmon.config import EngineConfig, ModelOptions
+from drugmon.data.options import DatabaseOptions, SourceOptions
+from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
+from drugmon.errors import UsageError
+from drugmon.grading import GradingChoice
+from drugmon.options import group, option
+
+if TYPE_CHECKING:
+    from drugmon.data.selection import Selection
+
+
+@dataclass(frozen=True)
+class ScoreConfig:
+    """What to score, with what, and where to write; `drugmon.options.build` fills its groups.
+
+    Raises:
+        UsageError: options that do not fit together.
+    """
+
+    source: str
+    model: ModelOptions = group(ModelOptions)
+    out: str | None = option(
+        None,
+        "Where to write; its extension sets the format.",
+        kind=str,
+        metavar="PATH",
+        key="out",
+    )
+    in_place: bool = option(
+        False, "Replace the input, or fill columns of the table.", key="in_place"
+    )
+    database: DatabaseOptions = group(DatabaseOptions)
+    id_column: str | None = option(
+        None,
+        "The table's key.",
+        kind=str,
+        flag="--id",
+        metavar="COLUMN",
+        unset="found",
+        key="id",
+    )
+    where: str | None = option(
+        None,
+        "Score only rows that meet a SQL condition.",
+        kind=str,
+        metavar="CONDITION",
+        key="where",
+    )
+    limit: int | None = option(None, "Score at most so many rows.", kind=int, low=1)
+    rescore: bool = option(False, "Score every row again.")
+    overwrite: bool = option(
+        False, "Replace own columns that are called like verdicts.", key="overwrite"
+    )
+    dry_run: bool = option(False, "Tell how many rows would be scored; write nothing.")
+    history: Path | None = option(
+        None,
+        "Where runs over files are recorded.",
+        kind=Path,
+        unset=".drugmon/history.duckdb by the output",
+        key="history",
+    )
+    reading: SourceOptions = group(SourceOptions)
+    grading: GradingChoice = group(GradingChoice)
+    engine: EngineConfig = group(EngineConfig)
+
+    def __post_init__(self) -> None:
+        table = self.database.table
+        refused = {
+            "--out is for files; a table's verdicts go beside the table": table and self.out,
+            "--id is for tables; give --table": self.id_column and not table,
+            "--encoding, --quoting and --delimiter are for text files; leave out --table": (
+                table and self.reading.text_format != DEFAULT_TEXT_FORMAT
+            ),
+            "--history is for files; runs over a table are recorded in its database": (
+                table and self.history
+            ),
+            "standard input goes to standard output; leave out --out, --in-place and --table": (
+                self.source == "-" and (self.out or self.in_place or table)
+            ),
+            "--in-place would drop the rows that --where and --limit leave out; use --out": (
+                self.in_place and not self.selection.everything and not table
+            ),
+            "--in-place writes UTF-8, which --encoding would misread the next time; use --out": (
+                self.in_place and self.reading.text_format.encoding
+            ),
+        }
+        for reason, applies in refused.items():
+            if applies:
+                raise UsageError(reason)
+
+    @property
+    def selection(self) -> Selection:
+        """Which rows are meant."""
+        from drugmon.data.selection import Selection
+
+        return Selection(where=self.where, limit=self.limit)
