@@ -25,7 +25,7 @@ from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.labels import TARGETS
 from drugmon.models.adapters.adapter import open_adapter
-from drugmon.scoring.attribution import PLAIN, Attributor, Line
+from drugmon.scoring.attribution import PLAIN, Attributor, Quadrature
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.words import ReviewWords, words_of
 from drugmon.training.reviews.dataset import read_labelled
@@ -106,7 +106,7 @@ def _methods(
 ) -> dict[str, Callable[[Texts, ReviewWords, dict[str, int]], Pushes]]:
     random = np.random.default_rng(1)
 
-    def along(line: Line) -> Callable[[Texts, ReviewWords, dict[str, int]], Pushes]:
+    def along(line: Quadrature) -> Callable[[Texts, ReviewWords, dict[str, int]], Pushes]:
         def pushes(review: Texts, words: ReviewWords, labels: dict[str, int]) -> Pushes:
             found = attributor.attribute(review, labels, line)
             n = len(words.spans)
@@ -127,7 +127,7 @@ def _methods(
             target: random.random(len(words.spans)) for target in labels
         },
         "plain gradient x input": along(PLAIN),
-        "integrated gradients, 16 points": along(Line.gauss(16)),
+        "integrated gradients, 16 points": along(Quadrature.gauss(16)),
         "occlusion": occlusion,
     }
 

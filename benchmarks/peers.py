@@ -125,9 +125,9 @@ class OnePass(nn.Module):
         self, ids: torch.Tensor, mask: torch.Tensor, segments: torch.Tensor
     ) -> torch.Tensor:
         """Label log-probabilities of every trained target."""
-        from drugmon.models.tokens.inputs import Batch
+        from drugmon.models.tokens.inputs import TokenBatch
 
-        logits = self.model(Batch(ids, mask, segments))
+        logits = self.model(TokenBatch(ids, mask, segments))
         return torch.stack([self.model.label_log_probs(own, t) for t, own in logits.items()], dim=1)
 
     def example(self) -> tuple[torch.Tensor, ...]:

@@ -257,3 +257,24 @@ def test_sql_in_code_is_found() -> None:
     assert (
         statements_in('def f():\n    """SELECT a FROM b"""\n    return "from a select few"') == []
     )
+
+
+def classes_of(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    """The modules that define each class, by the class's name."""
+    homes: dict[str, list[str]] = {}
+    for module, source in sources.items():
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+    return homes
+
+
+def test_a_class_name_means_one_thing() -> None:
+    sources = {module: path.read_text(encoding="utf-8") for module, path in modules()}
+    homes = classes_of(sources)
+    assert len(homes) > 200
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def test_a_class_of_two_modules_is_found() -> None:
+    assert classes_of({"a": "class X: ...", "b": "class X: ...\nclass Y: ..."})["X"] == ["a", "b"]

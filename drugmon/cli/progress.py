@@ -16,7 +16,7 @@ from drugmon.wording import one_line
 
 if TYPE_CHECKING:
     from drugmon.training.loop.progress import Progress as TrainingProgress
-    from drugmon.workflows.score.run import Progress as ScoreProgress
+    from drugmon.workflows.score.run import ScoreProgress
 
 EVERY_SECONDS: Final = 30.0
 

@@ -73,7 +73,7 @@ def demo_reviews(days: Iterable[Day]) -> pa.Table:
     phrases = json.loads(packaged.read_text(encoding="utf-8"))
     rows = []
     for day in days:
-        writer = _Writer(phrases, random.Random(day.night), recall=day.night >= RECALL_NIGHT)
+        writer = _ReviewWriter(phrases, random.Random(day.night), recall=day.night >= RECALL_NIGHT)
         for number in range(_size(day.night, writer.dice)):
             named = {"id": f"{day.date:%y%m%d}-{number:03}", "date": day.date}
             rows.append({**named, **writer.review()})
@@ -84,7 +84,7 @@ def _size(night: int, dice: random.Random) -> int:
     return _SIZES.get(night) or round(dice.gauss(PER_DAY, PER_DAY / 15))
 
 
-class _Writer:
+class _ReviewWriter:
     """Writes reviews, one after the other, as `dice` falls."""
 
     def __init__(self, phrases: Mapping[str, Any], dice: random.Random, *, recall: bool) -> None:

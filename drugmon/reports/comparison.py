@@ -10,7 +10,7 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.reports.pages import environment
 from drugmon.reports.plots.comparison_plots import (
     Curve,
-    Scale,
+    PercentAxis,
     plot_curve,
     scale_over,
     share_scale,
@@ -32,7 +32,7 @@ PAGE_ORDER = ("overall", *(target for target in TARGETS if target != "overall"))
 
 
 @dataclass(frozen=True)
-class Epoch:
+class EpochFigures:
     """A training epoch: the mean `loss` of its batches, and mean macro-F1 on dev where known."""
 
     loss: float
@@ -52,7 +52,7 @@ class Training:
     seconds: float
     peak_memory_bytes: int | None = None
     best_epoch: int | None = None
-    epochs: Sequence[Epoch] = ()
+    epochs: Sequence[EpochFigures] = ()
     before: Mapping[str, Sequence[int]] = field(default_factory=dict)
     after: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
@@ -81,7 +81,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """What the page shows. `stages[0]` is what the others are compared with.
 
     `missing` are stages that have no figures, with the reason; `warnings` are what the reader must
@@ -125,7 +125,7 @@ class Section:
     target: str
     stages: Sequence[Stage]
     best: Stage | None
-    scale: Scale
+    scale: PercentAxis
     n: int
 
     @property
@@ -135,7 +135,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Balance:
+class BalanceRow:
     """A row of the table of class balance: how often each label (3,) of `target` occurred."""
 
     title: str
@@ -143,7 +143,7 @@ class Balance:
     counts: Sequence[int]
 
 
-def render_comparison(comparison: Comparison) -> str:
+def render_comparison(comparison: ModelComparison) -> str:
     """The page as an HTML document, to be written as UTF-8."""
     curves = _curves(comparison.stages)
     return (
@@ -163,7 +163,7 @@ def render_comparison(comparison: Comparison) -> str:
     )
 
 
-def _section(comparison: Comparison, target: str) -> Section:
+def _section(comparison: ModelComparison, target: str) -> Section:
     stages = [stage for stage in comparison.stages if target in stage.qualities]
     intervals = [stage.qualities[target].macro_f1 for stage in stages]
     return Section(
@@ -192,7 +192,7 @@ def _curves(stages: Sequence[Stage]) -> list[tuple[Stage, Training, Curve]]:
     ]
 
 
-def _balance(stages: Sequence[Stage]) -> list[Balance]:
+def _balance(stages: Sequence[Stage]) -> list[BalanceRow]:
     """Before balancing once where it was the same for all, and after it for every stage."""
     known = [(s.title, s.training) for s in stages if s.training and s.training.before]
     targets = [name for name in PAGE_ORDER if all(name in own.before for _, own in known)]
@@ -200,10 +200,10 @@ def _balance(stages: Sequence[Stage]) -> list[Balance]:
         return []
     target = targets[0]
     if len({tuple(own.before[target]) for _, own in known}) == 1:
-        before = Balance("Before, all stages", target, known[0][1].before[target])
-        return [before, *(Balance(title, target, own.after[target]) for title, own in known)]
+        before = BalanceRow("Before, all stages", target, known[0][1].before[target])
+        return [before, *(BalanceRow(title, target, own.after[target]) for title, own in known)]
     return [
-        Balance(f"{title}, {when}", target, counts[target])
+        BalanceRow(f"{title}, {when}", target, counts[target])
         for title, own in known
         for when, counts in (("before", own.before), ("after", own.after))
     ]

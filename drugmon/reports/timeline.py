@@ -23,7 +23,7 @@ _REGULAR_SPREAD: Final = 0.25
 _SAME_NIGHT: Final = timedelta(hours=12)
 
 
-class Outcome(StrEnum):
+class NightOutcome(StrEnum):
     """What became of a night: the status of its report, or why there is none."""
 
     PASS = "pass"
@@ -39,12 +39,16 @@ class Outcome(StrEnum):
     @property
     def tone(self) -> Status:
         """How it is coloured."""
-        if self in (Outcome.NO_REPORT, Outcome.MISSING):
+        if self in (NightOutcome.NO_REPORT, NightOutcome.MISSING):
             return Status.FAIL
-        return Status.UNJUDGED if self in (Outcome.NOT_ENDED, Outcome.BASELINE) else Status(self)
+        return (
+            Status.UNJUDGED
+            if self in (NightOutcome.NOT_ENDED, NightOutcome.BASELINE)
+            else Status(self)
+        )
 
     @classmethod
-    def of(cls, status: str) -> Outcome:
+    def of(cls, status: str) -> NightOutcome:
         """The outcome of a report that came to `status`."""
         return cls(Status(status).words)
 
@@ -67,7 +71,7 @@ class Entry:
     """
 
     when: datetime
-    outcome: Outcome
+    outcome: NightOutcome
     began: datetime
     rows: int | None = None
     reasons: tuple[str, ...] = ()
@@ -120,7 +124,7 @@ def _of_report(report: ReportRecord) -> Entry:
     when = report.created_at.astimezone(UTC)
     return Entry(
         when,
-        Outcome.of(report.status),
+        NightOutcome.of(report.status),
         when,
         rows=report.rows,
         reasons=tuple(report.reasons),
@@ -140,11 +144,11 @@ def _with_attempt(entry: Entry, attempt: Attempt) -> Entry:
 def _of_attempt(attempt: Attempt) -> Entry:
     reasons = attempt.failures
     if attempt.status is not None:
-        outcome = Outcome.of(attempt.status)
+        outcome = NightOutcome.of(attempt.status)
     elif attempt.ended is not None:
-        outcome = Outcome.NO_REPORT
+        outcome = NightOutcome.NO_REPORT
     else:
-        outcome = Outcome.NOT_ENDED
+        outcome = NightOutcome.NOT_ENDED
         reasons = ("It began, and has not ended: it is at work, or it was killed.",)
     return Entry(
         attempt.began,
@@ -184,7 +188,7 @@ def _missing(entry: Entry, until: datetime, every: timedelta) -> list[Entry]:
     return [
         Entry(
             first,
-            Outcome.MISSING,
+            NightOutcome.MISSING,
             first,
             reasons=(reason,),
             every=entry.every,

@@ -17,7 +17,7 @@ from drugmon.monitoring.checks.summary import Status
 from drugmon.reports.attempts import Attempt
 from drugmon.reports.pages import environment
 from drugmon.reports.plots.trend_charts import AbsentNight, TrendSection, trend_sections
-from drugmon.reports.timeline import Entry, Outcome, interval, timeline
+from drugmon.reports.timeline import Entry, NightOutcome, interval, timeline
 from drugmon.version import __version__
 
 INDEX: Final = "index.html"
@@ -39,7 +39,7 @@ class SourceTrends:
     source: str
     adapter: str | None
     nights: tuple[Entry, ...]
-    strip: tuple[tuple[datetime, Outcome], ...]
+    strip: tuple[tuple[datetime, NightOutcome], ...]
     sections: tuple[TrendSection, ...]
     due: datetime | None
     age: str
@@ -57,15 +57,15 @@ class SourceTrends:
         return None if newest is self.latest else newest
 
     @property
-    def tally(self) -> Sequence[tuple[Outcome, int]]:
+    def tally(self) -> Sequence[tuple[NightOutcome, int]]:
         """How many of the nights of the strip came to what."""
         counts = Counter(outcome for _, outcome in self.strip)
-        return [(outcome, counts[outcome]) for outcome in Outcome if counts[outcome]]
+        return [(outcome, counts[outcome]) for outcome in NightOutcome if counts[outcome]]
 
     @property
     def held(self) -> int:
         """How many attempts there were."""
-        return sum(night.outcome is not Outcome.MISSING for night in self.nights)
+        return sum(night.outcome is not NightOutcome.MISSING for night in self.nights)
 
 
 def write_index(
@@ -172,7 +172,7 @@ def ago(age: timedelta) -> str:
     return "less than a minute"
 
 
-def _worst(outcomes: Sequence[Outcome]) -> Outcome | None:
+def _worst(outcomes: Sequence[NightOutcome]) -> NightOutcome | None:
     ranked = sorted(outcomes, key=lambda outcome: list(Status).index(outcome.tone))
     return ranked[-1] if ranked else None
 
@@ -180,7 +180,7 @@ def _worst(outcomes: Sequence[Outcome]) -> Outcome | None:
 def _trends(source: str, entries: Sequence[Entry], now: datetime) -> SourceTrends:
     reports = [entry.report for entry in entries if entry.report is not None]
     drawn = [entry.report or AbsentNight(entry.when) for entry in entries]
-    attempted = [entry for entry in entries if entry.outcome is not Outcome.MISSING]
+    attempted = [entry for entry in entries if entry.outcome is not NightOutcome.MISSING]
     every, newest = interval(entries), attempted[-1]
     return SourceTrends(
         source=source,
@@ -198,7 +198,7 @@ def _due(began: datetime, every: timedelta, now: datetime) -> datetime:
     return began + max(1, math.floor((now - began) / every) + 1) * every
 
 
-def _strip(entries: Sequence[Entry]) -> list[tuple[datetime, Outcome]]:
+def _strip(entries: Sequence[Entry]) -> list[tuple[datetime, NightOutcome]]:
     """One item a night: those that did not run one by one."""
     found = []
     for entry in entries:

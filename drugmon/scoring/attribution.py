@@ -39,20 +39,20 @@ BATCH_TOKENS: Final = 2_048
 """Tokens that gradients are kept of at a time: some 1 GB with six layers, 512 tokens a review."""
 
 
-class Line(NamedTuple):
+class Quadrature(NamedTuple):
     """Where on the line gradients are taken, 0 to 1, and their weights (quadrature)."""
 
     at: Floats
     weights: Floats
 
     @classmethod
-    def gauss(cls, points: int) -> Line:
+    def gauss(cls, points: int) -> Quadrature:
         """Gauss and Legendre's points: exact for polynomials up to a degree of 2 * points - 1."""
         at, weights = np.polynomial.legendre.leggauss(points)
         return cls((at + 1) / 2, weights / 2)
 
 
-PLAIN: Final = Line(np.ones(1), np.ones(1))
+PLAIN: Final = Quadrature(np.ones(1), np.ones(1))
 """The gradient at the review alone, times the input: cheap, and no integral."""
 
 
@@ -121,7 +121,7 @@ class Attributor:
         self._calibrations = adapter.manifest.calibrations()
 
     def attribute(
-        self, review: Texts, labels: Mapping[str, int], line: Line
+        self, review: Texts, labels: Mapping[str, int], line: Quadrature
     ) -> dict[str, Attribution]:
         """What the tokens of a review add to the probability of each target's label.
 
@@ -178,7 +178,7 @@ class Attributor:
         )
 
     def _gradients(
-        self, inputs: _Inputs, labels: Mapping[str, int], line: Line
+        self, inputs: _Inputs, labels: Mapping[str, int], line: Quadrature
     ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         """Mean gradients along the line, per target, by embeddings and by n-grams' features."""
         embeddings = {target: torch.zeros_like(inputs.embedded) for target in labels}

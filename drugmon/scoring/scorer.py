@@ -37,7 +37,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScoringPlan:
     """What is to be done about n rows.
 
     Args:
@@ -90,7 +90,7 @@ class Scorer:
         _, found, empty = self._look_up(reviews)
         return self._count(found, empty)
 
-    def plan(self, reviews: Sequence[Texts]) -> Plan:
+    def plan(self, reviews: Sequence[Texts]) -> ScoringPlan:
         """Look up what is known of `reviews`, and have the others made ready for the model.
 
         Raises:
@@ -106,9 +106,9 @@ class Scorer:
             for start in range(0, len(fresh), engine.chunk):
                 chunk = fresh[start : start + engine.chunk]
                 jobs.append(engine.submit([reviews[row] for row in chunk]))
-        return Plan(fingerprints, found, empty, fresh, jobs)
+        return ScoringPlan(fingerprints, found, empty, fresh, jobs)
 
-    def score(self, plan: Plan) -> pa.RecordBatch:
+    def score(self, plan: ScoringPlan) -> pa.RecordBatch:
         """Verdicts of a plan's reviews: n rows of `VERDICT_SCHEMA`, in their order.
 
         Texts that occur twice are scored once.
@@ -124,7 +124,7 @@ class Scorer:
         self._on_progress(self.tally, 0)
         return pa.concat_batches([reused, *fresh]).take(pa.array(picked))
 
-    def _score_new(self, plan: Plan) -> list[pa.RecordBatch]:
+    def _score_new(self, plan: ScoringPlan) -> list[pa.RecordBatch]:
         batches: list[pa.RecordBatch] = []
         done = 0
 

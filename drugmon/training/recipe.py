@@ -23,7 +23,7 @@ AUGMENTATIONS: Final = ("none", "mask", "paraphrase")
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseSection:
     """The pretrained model: a name, a folder or a hub id."""
 
     name: str = "minilm"
@@ -52,7 +52,7 @@ class Lora:
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelSection:
     """Tokens a review may take (special ones included), and the dropout before the heads.
 
     A seq2seq base has no heads; it reads `prompt`, with the text where `{text}` stands.
@@ -119,7 +119,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Balance:
+class BalanceSection:
     """How rare labels are made up for; `per_class` 0 means the largest (smallest) class's size.
 
     `resample` repeats and leaves out rows until every label has `per_class` (0: the mean size).
@@ -145,7 +145,7 @@ class Augment:
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitSection:
     """Which reviews are held out, to choose the epoch, to calibrate and to measure.
 
     With `folds` 0 the shares `dev`, which chooses the epoch, and `test`, which is only measured;
@@ -193,15 +193,15 @@ class Recipe:
 
     name: str
     description: str = ""
-    base: Base = field(default_factory=Base)
+    base: BaseSection = field(default_factory=BaseSection)
     lora: Lora = field(default_factory=Lora)
-    model: Model = field(default_factory=Model)
+    model: ModelSection = field(default_factory=ModelSection)
     lexical: Lexical = field(default_factory=Lexical)
     train: Train = field(default_factory=Train)
     loss: Loss = field(default_factory=Loss)
-    balance: Balance = field(default_factory=Balance)
+    balance: BalanceSection = field(default_factory=BalanceSection)
     augment: Augment = field(default_factory=Augment)
-    split: Split = field(default_factory=Split)
+    split: SplitSection = field(default_factory=SplitSection)
     help: Help = field(default_factory=Help)
     rating: Rating = field(default_factory=Rating)
     decision: Decision = field(default_factory=Decision)
@@ -273,7 +273,7 @@ def load_recipe(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
         _put(values, setting)
     recipe = make_recipe(path.stem, values, f"recipe {path.stem}", path.parent)
     # What was a path for this run has to be one for the next, wherever that is started.
-    return replace(recipe, base=Base(absolute_name(recipe.base.name)))
+    return replace(recipe, base=BaseSection(absolute_name(recipe.base.name)))
 
 
 def make_recipe(

@@ -20,7 +20,7 @@ from drugmon.workflows.configs import DemoConfig
 from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import ReportResult, report
 from drugmon.workflows.score.config import ScoreConfig
-from drugmon.workflows.score.run import Progress
+from drugmon.workflows.score.run import ScoreProgress
 from drugmon.workflows.score.score import score
 
 _NIGHTS_FILE: Final = "invented-reviews"
@@ -48,7 +48,7 @@ def demo(
     config: DemoConfig,
     *,
     last: date,
-    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    on_progress: Callable[[ScoreProgress], None] = lambda _progress: None,
     on_night: Callable[[int, int], None] = lambda _done, _total: None,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> DemoResult:

@@ -33,7 +33,7 @@ LIBRARIES: Final = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at; `ok` None is a fact that is neither good nor bad."""
 
     subject: str
@@ -41,14 +41,14 @@ class Finding:
     ok: bool | None = None
 
 
-def examine() -> list[Finding]:
+def examine() -> list[Diagnosis]:
     """Look at versions, devices, bases and adapters; failures are findings, not errors."""
     findings = [
-        Finding("drugmon", __version__),
-        Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
-        Finding("libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES)),
+        Diagnosis("drugmon", __version__),
+        Diagnosis("python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
+        Diagnosis("libraries", ", ".join(f"{name} {version(name)}" for name in LIBRARIES)),
         _check("devices", _devices),
-        Finding("private functions", _private_functions()),
+        Diagnosis("private functions", _private_functions()),
     ]
     findings += [_look_at_base(name) for name in KNOWN_BASES]
     # The default is looked at even where it is missing.
@@ -56,22 +56,22 @@ def examine() -> list[Finding]:
     return findings + [_check(f"adapter {name}", partial(_adapter, name)) for name in adapters]
 
 
-def _look_at_base(name: str) -> Finding:
+def _look_at_base(name: str) -> Diagnosis:
     """A base that an installed package brings must be here; one that is fetched may be."""
     known = KNOWN_BASES[name]
     if known.package or is_here(name):
         return _check(f"base {name}", partial(_base, name))
-    return Finding(
+    return Diagnosis(
         f"base {name}",
         f"not here, and not needed by all: {how_to_get(name)}",
     )
 
 
-def _check(subject: str, look: Callable[[], str]) -> Finding:
+def _check(subject: str, look: Callable[[], str]) -> Diagnosis:
     try:
-        return Finding(subject, look(), ok=True)
+        return Diagnosis(subject, look(), ok=True)
     except DrugmonError as error:
-        return Finding(subject, str(error), ok=False)
+        return Diagnosis(subject, str(error), ok=False)
 
 
 def _devices() -> str:

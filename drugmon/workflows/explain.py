@@ -10,7 +10,7 @@ import numpy as np
 
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS
-from drugmon.scoring.attribution import Attribution, Attributor, Line
+from drugmon.scoring.attribution import Attribution, Attributor, Quadrature
 from drugmon.scoring.words import ReviewWords, words_of
 from drugmon.workflows.predict import Verdict
 
@@ -78,7 +78,7 @@ def _attributions(
     found: dict[str, Attribution] = {}
     left = dict(labels)
     for points in POINTS:
-        found |= attributor.attribute(review, left, Line.gauss(points))
+        found |= attributor.attribute(review, left, Quadrature.gauss(points))
         left = {target: label for target, label in left.items() if abs(found[target].rest) > CLOSE}
         if not left:
             break

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from drugmon.monitoring.checks.summary import (
-    Balance,
+    ClassBalance,
     Distribution,
     LabelShare,
     Mover,
@@ -38,7 +38,7 @@ def change(count: int, n: int, reference_count: int, reference_n: int) -> Interv
     return Interval(p - q, p - q - half, p - q + half)
 
 
-def balance(target: str, counts: Sequence[int], reference: Sequence[int] | None) -> Balance:
+def balance(target: str, counts: Sequence[int], reference: Sequence[int] | None) -> ClassBalance:
     """The balance of `counts` of negative, neutral, positive and none."""
     n, m = sum(counts), sum(reference or ())
     shares = tuple(
@@ -53,7 +53,7 @@ def balance(target: str, counts: Sequence[int], reference: Sequence[int] | None)
         for i, label in enumerate(("negative", "neutral", "positive", "none"))
     )
     known = reference is not None and n > 0
-    return Balance(target, shares, 0.021 if known else None, 0.083 if known else None, 0.2)
+    return ClassBalance(target, shares, 0.021 if known else None, 0.083 if known else None, 0.2)
 
 
 def histogram(

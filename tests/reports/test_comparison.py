@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drugmon.reports.comparison import Comparison, Epoch, Stage, Training, render_comparison
+from drugmon.reports.comparison import (
+    EpochFigures,
+    ModelComparison,
+    Stage,
+    Training,
+    render_comparison,
+)
 from drugmon.reports.pages import figure
 from drugmon.reports.plots.comparison_plots import plot_curve, scale_over, share_scale
 from drugmon.statistics.quality import Quality, measure
@@ -72,7 +78,7 @@ def make_stage(title: str, seed: int, right: float, *, first: bool = False) -> S
         seconds=1234.5,
         peak_memory_bytes=7_250_000_000,
         best_epoch=2,
-        epochs=[Epoch(1.5, 0.4), Epoch(0.9, 0.6), Epoch(0.7, 0.5)],
+        epochs=[EpochFigures(1.5, 0.4), EpochFigures(0.9, 0.6), EpochFigures(0.7, 0.5)],
         before={"overall": [560, 260, 1355]},
         after={"overall": [800, 790, 810]},
     )
@@ -88,7 +94,7 @@ def make_stage(title: str, seed: int, right: float, *, first: bool = False) -> S
     )
 
 
-def make_comparison(**changes: Any) -> Comparison:
+def make_comparison(**changes: Any) -> ModelComparison:
     values: dict[str, Any] = {
         "source": "reviews.tsv",
         "rows": 200,
@@ -101,7 +107,7 @@ def make_comparison(**changes: Any) -> Comparison:
         ],
         "missing": {"broken": "the loss is nan at step 3"},
     }
-    return Comparison(**{**values, **changes})
+    return ModelComparison(**{**values, **changes})
 
 
 def test_page_shows_the_figures_of_every_stage() -> None:

@@ -14,7 +14,7 @@ from drugmon.data.sample import sample_reviews
 from drugmon.errors import DeviceError, DrugmonError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.device import gains_by_int8, has_int8
-from drugmon.models.tokens.inputs import Batch
+from drugmon.models.tokens.inputs import TokenBatch
 from drugmon.scoring.budget import TRIAL_TOKENS, TokenBudget
 from drugmon.scoring.engine import CHUNK, Engine
 from drugmon.scoring.flight import Flight
@@ -60,7 +60,7 @@ def untried(_tokens: int) -> None:
 
 
 def too_big(limit: int, error: Exception) -> Callable[..., Any]:
-    def forward(batch: Batch, original: Callable[[Batch], Any]) -> Any:
+    def forward(batch: TokenBatch, original: Callable[[TokenBatch], Any]) -> Any:
         if batch.ids.numel() > limit:
             raise error
         return original(batch)
@@ -120,7 +120,7 @@ def test_out_of_memory_halves_warns_once_and_remembers(
     expected = engine.score(reviews)
     failures = 0
 
-    def counted(batch: Batch, original: Callable[[Batch], Any]) -> Any:
+    def counted(batch: TokenBatch, original: Callable[[TokenBatch], Any]) -> Any:
         nonlocal failures
         failures += batch.ids.numel() > 150
         return too_big(150, error)(batch, original)
@@ -161,7 +161,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory(
 def test_numbers_that_are_none_are_told(
     engine: Engine, reviews: list[Texts], monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
-    def broken(batch: Batch, original: Callable[[Batch], Any]) -> Any:
+    def broken(batch: TokenBatch, original: Callable[[TokenBatch], Any]) -> Any:
         logits = original(batch)
         logits["comments"][0, 0] = value
         return logits
@@ -228,7 +228,7 @@ def test_batches_that_fly_change_no_verdict(
     order: list[str] = []
     land = Flight.land
 
-    def launched(batch: Batch, forward: Callable[[Batch], Any]) -> Any:
+    def launched(batch: TokenBatch, forward: Callable[[TokenBatch], Any]) -> Any:
         order.append("launch")
         return forward(batch)
 
@@ -270,7 +270,7 @@ def test_budget_of_a_gpu_is_found_by_a_trial(
     """The memory of a GPU is made up; the batch that is tried is a real one."""
     sizes: list[int] = []
 
-    def counted(batch: Batch, forward: Callable[[Batch], Any]) -> Any:
+    def counted(batch: TokenBatch, forward: Callable[[TokenBatch], Any]) -> Any:
         sizes.append(batch.ids.numel())
         return forward(batch)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from drugmon.grading import Grading
-from drugmon.models.tokens.inputs import Batch, Encoded, collate
+from drugmon.models.tokens.inputs import Encoded, TokenBatch, collate
 from drugmon.models.tokens.prepared import Prepared
 from drugmon.training.reviews.examples import Examples
 from drugmon.training.reviews.grades import ladder_labels, ladder_of
@@ -33,7 +33,7 @@ class TinyModel(nn.Module):
             }
         )
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: TokenBatch) -> dict[str, Tensor]:
         mask = batch.mask[..., None].float()
         states = (self.frozen(batch.ids) + self.embedding(batch.ids)) * mask
         pooled = self.dropout(states.sum(1) / mask.sum(1))

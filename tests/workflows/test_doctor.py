@@ -9,7 +9,7 @@ from drugmon.config import DEFAULT_ADAPTER
 from drugmon.models.adapters import adapter as adapters
 from drugmon.models.bases import bases
 from drugmon.models.files import HEADS, MANIFEST
-from drugmon.workflows.doctor import Finding, examine
+from drugmon.workflows.doctor import Diagnosis, examine
 
 
 @pytest.fixture(name="place")
@@ -22,7 +22,7 @@ def _place(monkeypatch: pytest.MonkeyPatch, adapter: Path, tiny_base: Path, tmp_
     return tmp_path / "adapters"
 
 
-def find(subject: str) -> Finding:
+def find(subject: str) -> Diagnosis:
     (found,) = [finding for finding in examine() if finding.subject == subject]
     return found
 

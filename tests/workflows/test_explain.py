@@ -14,7 +14,7 @@ from drugmon.errors import UsageError
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.combination import Combination
-from drugmon.scoring.attribution import PLAIN, Attributor, Line
+from drugmon.scoring.attribution import PLAIN, Attributor, Quadrature
 from drugmon.scoring.engine import Engine
 from drugmon.workflows.explain import explain
 from drugmon.workflows.model import Model
@@ -55,7 +55,7 @@ def test_the_integral_itself_is_complete(adapter: Path) -> None:
     attributor = Attributor(open_adapter(str(adapter)))
     review = Texts(**REVIEW, text=None)
     labels = dict.fromkeys(TARGETS, 0)
-    found = attributor.attribute(review, labels, Line.gauss(32))
+    found = attributor.attribute(review, labels, Quadrature.gauss(32))
     plain = attributor.attribute(review, labels, PLAIN)
     for target in TARGETS:
         assert abs(found[target].rest) < 1e-3
@@ -67,12 +67,12 @@ def test_the_integral_itself_is_complete(adapter: Path) -> None:
 def test_overall_is_explained_by_all_targets_where_all_judge_it(adapter: Path) -> None:
     opened = open_adapter(str(adapter))
     attributor = Attributor(opened)
-    before = attributor.attribute(Texts(**REVIEW, text=None), {"overall": 2}, Line.gauss(16))
+    before = attributor.attribute(Texts(**REVIEW, text=None), {"overall": 2}, Quadrature.gauss(16))
     weights = dict.fromkeys(TARGETS, (1.5, 0.5))
     combined = Combination(weights, (0.1, 0.2, 0.0), (0.0, 0.0, 0.0)).to_dict()
     opened.manifest.calibration["overall"]["combination"] = combined  # type: ignore[index]
     after = Attributor(opened).attribute(
-        Texts(**REVIEW, text=None), {"overall": 2}, Line.gauss(32)
+        Texts(**REVIEW, text=None), {"overall": 2}, Quadrature.gauss(32)
     )["overall"]
     assert abs(after.rest) < 1e-2
     assert after.end != pytest.approx(before["overall"].end, abs=1e-3)

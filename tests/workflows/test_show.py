@@ -143,8 +143,8 @@ def test_texts_are_shown_only_where_they_are_asked_for(path: Path) -> None:
     assert list(show(path).context) == ["id"]
     assert list(show(path, texts=True).context) == ["id", "comments"]
     with pytest.raises(UsageError, match="--columns comments: holds the words of reviews; add --t"):
-        show(path, columns=("id", "comments"))
-    found = show(path, columns=("comments", "overall_p_negative"), texts=True, limit=1)
+        show(path, shown_columns=("id", "comments"))
+    found = show(path, shown_columns=("comments", "overall_p_negative"), texts=True, limit=1)
     assert {name: cells[0] for name, cells in found.context.items()} == {
         "comments": "secret words",
         "overall_p_negative": pytest.approx(0.8),

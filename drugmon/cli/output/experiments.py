@@ -12,7 +12,7 @@ from drugmon.cli.output.terminal import console, text
 from drugmon.data.verdicts.atomic import replacing
 
 if TYPE_CHECKING:
-    from drugmon.reports.comparison import Comparison, Stage
+    from drugmon.reports.comparison import ModelComparison, Stage
     from drugmon.statistics.figures import Interval
     from drugmon.statistics.significance import Difference
     from drugmon.training.trials.trials import TrialResult
@@ -72,7 +72,7 @@ def write_csv(result: TuneResult, path: Path) -> None:
 
 
 def print_comparison(
-    comparison: Comparison, *, as_json: bool, quiet: bool, command: str = "compare"
+    comparison: ModelComparison, *, as_json: bool, quiet: bool, command: str = "compare"
 ) -> None:
     """The figures of every stage, target by target, overall first."""
     from drugmon.workflows.compare.compare import to_json
@@ -127,7 +127,7 @@ def _measured(trial: TrialResult) -> list[str]:
     ]
 
 
-def _target_table(comparison: Comparison, target: str) -> Table:
+def _target_table(comparison: ModelComparison, target: str) -> Table:
     from drugmon.reports.comparison import COLUMNS
 
     best = comparison.best(target)
@@ -154,7 +154,7 @@ def _gap(difference: Difference | None) -> str:
     return f"{gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}), p={difference.macro_f1_p:.3f}"
 
 
-def _cost_table(comparison: Comparison) -> Table:
+def _cost_table(comparison: ModelComparison) -> Table:
     table = Table("", "trained parameters", "share", "seconds", "memory", "reviews/s")
     for column in table.columns[1:]:
         column.justify = "right"

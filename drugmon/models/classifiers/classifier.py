@@ -14,7 +14,7 @@ from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS
 from drugmon.models.bases.bases import Base
 from drugmon.models.device import Compute
-from drugmon.models.kernels.ranges import Range
+from drugmon.models.kernels.ranges import ActivationRange
 from drugmon.models.tokens.prepared import Aspects, Prepared
 
 Levels = Mapping[str, Sequence[str]]
@@ -112,7 +112,7 @@ class Classifier(Protocol):
         self,
         compute: Compute,
         merge: Callable[[nn.Module], None],
-        ranges: Mapping[str, Range] | None = None,
+        ranges: Mapping[str, ActivationRange] | None = None,
     ) -> nn.Module:
         """The pretrained weights in the form that scores fastest on `compute`.
 

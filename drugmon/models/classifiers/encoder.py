@@ -26,8 +26,8 @@ from drugmon.models.device import Compute
 from drugmon.models.kernels.attention import ATTENDED, attend_mpnet, register_attention
 from drugmon.models.kernels.packed_bert import PackedBert, packs
 from drugmon.models.kernels.packed_layout import bare_parameters
-from drugmon.models.kernels.ranges import Range
-from drugmon.models.tokens.inputs import Batch, Encoded, ReviewTokenizer, collate
+from drugmon.models.kernels.ranges import ActivationRange
+from drugmon.models.tokens.inputs import Encoded, ReviewTokenizer, TokenBatch, collate
 from drugmon.models.tokens.prepared import Prepared
 
 POOL_SCALE: Final = 8.0
@@ -55,7 +55,7 @@ class EncoderModel(ClassifierModel):
         super().__init__(backbone, nn.ModuleDict(heads), levels)
         self.dropout = nn.Dropout(head_dropout)
 
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+    def forward(self, batch: TokenBatch) -> dict[str, torch.Tensor]:
         """Level logits float (b, levels) for every trained target."""
         states = self.backbone(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
         means = self._segment_means(states, batch.segments)
@@ -112,7 +112,7 @@ class Encoder:
         """See `ReviewTokenizer.prepare`."""
         return self.tokenizer.prepare(reviews)
 
-    def collate(self, items: Sequence[Encoded]) -> Batch:
+    def collate(self, items: Sequence[Encoded]) -> TokenBatch:
         """Pad reviews to the longest."""
         return collate(items, self.pad_id, self.tokenizer.max_length)
 
@@ -120,7 +120,7 @@ class Encoder:
         self,
         compute: Compute,
         merge: Callable[[nn.Module], None],
-        ranges: Mapping[str, Range] | None = None,
+        ranges: Mapping[str, ActivationRange] | None = None,
     ) -> nn.Module:
         """BERT and its like packed on a CPU, all else as transformers has it, merged and cast."""
         packed = packs(self.base, compute)

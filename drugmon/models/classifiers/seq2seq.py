@@ -20,7 +20,7 @@ from drugmon.models.bases.loading import load_seq2seq
 from drugmon.models.classifiers.classifier import ClassifierModel, Levels
 from drugmon.models.device import Compute
 from drugmon.models.kernels.one_step_t5 import OneStepT5, takes
-from drugmon.models.kernels.ranges import Range
+from drugmon.models.kernels.ranges import ActivationRange
 from drugmon.models.tokens.prepared import Prepared
 from drugmon.models.tokens.prompts import Ids, PromptBatch, PromptTokenizer, collate_prompts
 
@@ -110,7 +110,7 @@ class Seq2Seq:
         self,
         compute: Compute,
         merge: Callable[[nn.Module], None],
-        ranges: Mapping[str, Range] | None = None,
+        ranges: Mapping[str, ActivationRange] | None = None,
     ) -> nn.Module:
         """Laid out anew where that computes the same, else as transformers has it, cast."""
         del ranges  # T5's products are all in one format

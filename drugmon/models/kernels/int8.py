@@ -23,7 +23,7 @@ from drugmon.errors import AdapterError
 from drugmon.models import internals
 from drugmon.models.files import RANGES
 from drugmon.models.kernels.dense import PLAIN, Dense
-from drugmon.models.kernels.ranges import Range
+from drugmon.models.kernels.ranges import ActivationRange
 
 MARGIN: Final = 1.05
 """How far beyond the recorded range inputs are told apart; those further out are taken for it."""
@@ -51,7 +51,7 @@ class Int8Dense:
         dtype: the format of the result.
     """
 
-    def __init__(self, layer: Parameters, inputs: Range, dtype: torch.dtype) -> None:
+    def __init__(self, layer: Parameters, inputs: ActivationRange, dtype: torch.dtype) -> None:
         self._smoothed = _Smoothed(layer, inputs)
         self._product = _Product(self._smoothed.layer, 1.0, _MIDDLE)
         self._into = _Into(dtype)
@@ -69,7 +69,7 @@ class Int8Projection:
         inputs: the range of what attention gives.
     """
 
-    def __init__(self, layer: Parameters, inputs: Range) -> None:
+    def __init__(self, layer: Parameters, inputs: ActivationRange) -> None:
         self._smoothed = _Smoothed(layer, inputs)
         self._product = _Product(self._smoothed.layer, 1.0, _MIDDLE)
 
@@ -98,8 +98,8 @@ class Int8FeedForward:
         self,
         inner: Parameters,
         outer: Parameters,
-        inputs: Range,
-        between: Range,
+        inputs: ActivationRange,
+        between: ActivationRange,
         norm: Callable[[torch.Tensor], torch.Tensor],
     ) -> None:
         wide = torch.zeros(len(between.low), dtype=torch.bool)
@@ -136,7 +136,7 @@ class _Smoothed:
     `layer` takes them back: what it makes of their result is what the given one makes of x.
     """
 
-    def __init__(self, layer: Parameters, inputs: Range) -> None:
+    def __init__(self, layer: Parameters, inputs: ActivationRange) -> None:
         weight, bias = layer
         if inputs.low.shape != weight.shape[1:]:
             raise AdapterError(

@@ -27,7 +27,7 @@ from drugmon.models.kernels.dense import ACTIVATIONS, PLAIN, Dense
 from drugmon.models.kernels.relative_bias import by_position, distance_buckets
 
 
-class Norm:
+class RootMeanSquareNorm:
     """Root mean square norm without its gain (Zhang and Sennrich, 2019), in float32."""
 
     def __init__(self, layer: Any) -> None:
@@ -40,13 +40,13 @@ class Norm:
         return normed
 
 
-class FeedForward:
+class GatedFeedForward:
     """Norm, inner layer (gated or not), outer layer."""
 
     def __init__(self, layer: Any, act: str, to: Compute) -> None:
         own, gain = layer.DenseReluDense, layer.layer_norm.weight
         gated = hasattr(own, "wi_1")
-        self._norm = Norm(layer.layer_norm)
+        self._norm = RootMeanSquareNorm(layer.layer_norm)
         self._inner = _joined([own.wi_0 if gated else own.wi], gain, to, act)
         self._gate = _joined([own.wi_1], gain, to) if gated else None
         self._outer = _dense(own.wo.weight, own.wo.bias, to)
@@ -64,7 +64,7 @@ class SelfAttention:
     def __init__(self, layer: Any, to: Compute) -> None:
         own = layer.SelfAttention
         self._heads = own.n_heads
-        self._norm = Norm(layer.layer_norm)
+        self._norm = RootMeanSquareNorm(layer.layer_norm)
         self._qkv = _joined([own.q, own.k, own.v], layer.layer_norm.weight, to)
         self._out = _dense(own.o.weight, own.o.bias, to)
 
@@ -83,19 +83,19 @@ class FirstStep:
     def __init__(self, block: Any, act: str, to: Compute) -> None:
         own, cross, feed = block.layer
         value, out = own.SelfAttention.v, own.SelfAttention.o
-        self._norm = Norm(own.layer_norm)
+        self._norm = RootMeanSquareNorm(own.layer_norm)
         self._alone = _dense(
             out.weight @ (value.weight * own.layer_norm.weight), _behind(value, out), to
         )
         source = cross.EncDecAttention
         self._heads = source.n_heads
-        self._cross_norm = Norm(cross.layer_norm)
+        self._cross_norm = RootMeanSquareNorm(cross.layer_norm)
         self._query = _joined([source.q], cross.layer_norm.weight, to)
         # A key's bias would move all scores of a head alike: the softmax drops it.
         self._keys = self._by_head(source.k, to)
         self._values = self._by_head(source.v, to)
         self._out = _dense(source.o.weight, _behind(source.v, source.o), to)
-        self._feed = FeedForward(feed, act, to)
+        self._feed = GatedFeedForward(feed, act, to)
 
     def __call__(
         self, x: torch.Tensor, states: torch.Tensor, padding: torch.Tensor
@@ -145,11 +145,11 @@ class OneStepT5(nn.Module):
         self._embedded = table(model.shared.weight, to.dtype)
         self._start = table(model.shared.weight[start])
         self._attention = [SelfAttention(block.layer[0], to) for block in encoder.block]
-        self._feeds = [FeedForward(block.layer[1], act, to) for block in encoder.block]
-        self._norm = Norm(encoder.final_layer_norm)
+        self._feeds = [GatedFeedForward(block.layer[1], act, to) for block in encoder.block]
+        self._norm = RootMeanSquareNorm(encoder.final_layer_norm)
         self._gain = table(encoder.final_layer_norm.weight)
         self._steps = [FirstStep(block, act, to) for block in decoder.block]
-        self._last_norm = Norm(decoder.final_layer_norm)
+        self._last_norm = RootMeanSquareNorm(decoder.final_layer_norm)
         # T5 scales where input and output embeddings are one matrix; T5 1.1, Flan and mT5 do not.
         scale = config.d_model**-0.5 if getattr(config, "scale_decoder_outputs", False) else 1.0
         words_read = model.lm_head.weight[list(words)]

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from drugmon.models.kernels import amx
 from drugmon.models.kernels.dense import Dense
-from drugmon.models.kernels.ranges import Watched
+from drugmon.models.kernels.ranges import WatchedLayer
 from drugmon.models.kernels.relative_bias import RelativeBias
 
 _STEP: Final = 256
@@ -92,6 +92,8 @@ class AmxNorm:
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor, eps: float) -> None:
         self._weight, self._bias, self._eps = weight, bias, eps
 
-    def after(self, dense: Dense | Watched, found: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    def after(
+        self, dense: Dense | WatchedLayer, found: torch.Tensor, x: torch.Tensor
+    ) -> torch.Tensor:
         """Return `x` (n, hidden) with what `dense` makes of `found`, normalised."""
         return amx.add_norm(dense(found), x, self._weight, self._bias, self._eps)

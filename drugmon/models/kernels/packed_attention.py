@@ -52,7 +52,7 @@ def groups_of(kept: torch.Tensor, heads: int) -> list[Group]:
     return groups
 
 
-class Plan(Protocol):
+class AttentionPlan(Protocol):
     """How the tokens of a batch lie, which has b reviews of at most L tokens."""
 
     def pack(self, values: torch.Tensor, /) -> torch.Tensor:
@@ -65,7 +65,7 @@ class Plan(Protocol):
 class Attend(Protocol):
     """Attention proper: from queries, keys and values of a batch to what its tokens get."""
 
-    def plan(self, kept: torch.Tensor, dtype: torch.dtype, /) -> Plan:
+    def plan(self, kept: torch.Tensor, dtype: torch.dtype, /) -> AttentionPlan:
         """How it wants a batch.
 
         `kept` is bool (b, L), false where there is padding; `dtype` is that of queries and keys.

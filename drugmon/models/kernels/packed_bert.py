@@ -32,9 +32,9 @@ from drugmon.models.kernels import amx
 from drugmon.models.kernels.dense import PLAIN, Dense
 from drugmon.models.kernels.int8 import Int8Dense, Int8FeedForward, Int8Projection, Parameters
 from drugmon.models.kernels.packed_amx import AmxAttend, AmxGelu, AmxNorm
-from drugmon.models.kernels.packed_attention import Attend, Plan, TorchAttend
+from drugmon.models.kernels.packed_attention import Attend, AttentionPlan, TorchAttend
 from drugmon.models.kernels.packed_layout import LAYOUTS, first_position, has_layout
-from drugmon.models.kernels.ranges import Range, Watched
+from drugmon.models.kernels.ranges import ActivationRange, WatchedLayer
 from drugmon.models.kernels.relative_bias import RelativeBias
 
 Weights = Mapping[str, torch.Tensor]
@@ -77,7 +77,7 @@ class Norm:
         return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
     def after(
-        self, dense: Dense | Watched | Int8Projection, found: torch.Tensor, x: torch.Tensor
+        self, dense: Dense | WatchedLayer | Int8Projection, found: torch.Tensor, x: torch.Tensor
     ) -> torch.Tensor:
         """Return `x` with what `dense` makes of `found`, normalised."""
         return self(dense.plus(found, x))
@@ -94,12 +94,12 @@ class Attention:
         norm: of the states with what comes out of it.
     """
 
-    qkv: Dense | Watched | Int8Dense
+    qkv: Dense | WatchedLayer | Int8Dense
     attend: Attend
-    out: Dense | Watched | Int8Projection
+    out: Dense | WatchedLayer | Int8Projection
     norm: LayerNorm
 
-    def __call__(self, x: torch.Tensor, plan: Plan) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, plan: AttentionPlan) -> torch.Tensor:
         """Return the states after it (n, hidden)."""
         return self.norm.after(self.out, self.attend(self.qkv(x), plan), x)
 
@@ -108,8 +108,8 @@ class Attention:
 class FeedForward:
     """Two dense layers, the first with GELU."""
 
-    inner: Dense | AmxGelu | Watched
-    outer: Dense | Watched
+    inner: Dense | AmxGelu | WatchedLayer
+    outer: Dense | WatchedLayer
     norm: LayerNorm
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -124,7 +124,7 @@ class Layer:
     attention: Attention
     feed_forward: FeedForward | Int8FeedForward
 
-    def __call__(self, x: torch.Tensor, plan: Plan) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, plan: AttentionPlan) -> torch.Tensor:
         """Return the next states (n, hidden); x may be written to."""
         return self.feed_forward(self.attention(x, plan))
 
@@ -149,7 +149,7 @@ class PackedBert(nn.Module):
         bert: nn.Module,
         config: Mapping[str, Any],
         dtype: torch.dtype,
-        ranges: Mapping[str, Range] | None = None,
+        ranges: Mapping[str, ActivationRange] | None = None,
     ) -> None:
         super().__init__()
         weights = {name: weight.detach() for name, weight in bert.named_parameters()}
@@ -182,17 +182,19 @@ class PackedBert(nn.Module):
             x = layer(x, plan)
         return States(plan.unpack(x).float())
 
-    def watch(self) -> dict[str, Watched]:
+    def watch(self) -> dict[str, WatchedLayer]:
         """From now on, record the ranges that products in int8 need, by the layers' names."""
-        watched: dict[str, Watched] = {}
+        watched: dict[str, WatchedLayer] = {}
         for number, layer in enumerate(self._layers):
             for owner, part in _QUANTISED:
                 holder = getattr(layer, owner)
-                watched[f"{number}.{part}"] = Watched(getattr(holder, part))
+                watched[f"{number}.{part}"] = WatchedLayer(getattr(holder, part))
                 setattr(holder, part, watched[f"{number}.{part}"])
         return watched
 
-    def _layer_of(self, weights: Weights, number: int, ranges: Mapping[str, Range] | None) -> Layer:
+    def _layer_of(
+        self, weights: Weights, number: int, ranges: Mapping[str, ActivationRange] | None
+    ) -> Layer:
         layout = self._layout
         name = layout.layer(number)
         own = {key.removeprefix(name): w for key, w in weights.items() if key.startswith(name)}
@@ -253,7 +255,7 @@ def _with_values(qkv: Parameters, change: Callable[[Parameters], Parameters]) ->
     return torch.cat([*weights[:2], weight]), torch.cat([*biases[:2], bias])
 
 
-def _ranges_of(number: int, ranges: Mapping[str, Range]) -> list[Range]:
+def _ranges_of(number: int, ranges: Mapping[str, ActivationRange]) -> list[ActivationRange]:
     """The ranges of one layer, in the order of `_QUANTISED`."""
     try:
         return [ranges[f"{number}.{part}"] for _, part in _QUANTISED]

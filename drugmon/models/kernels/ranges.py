@@ -14,7 +14,7 @@ from drugmon.errors import AdapterError
 from drugmon.models.files import RANGES
 
 
-class Range(NamedTuple):
+class ActivationRange(NamedTuple):
     """Least and largest value of each input of a dense layer, float32 (in,)."""
 
     low: torch.Tensor
@@ -26,12 +26,12 @@ class Range(NamedTuple):
         return torch.maximum(self.low.abs(), self.high.abs())
 
 
-class Watched:
+class WatchedLayer:
     """A dense layer, of any kind, that records the range of what goes through it."""
 
     def __init__(self, dense: Any) -> None:
         self._dense = dense
-        self.range: Range | None = None
+        self.range: ActivationRange | None = None
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the layer does."""
@@ -50,10 +50,10 @@ class Watched:
         if self.range:
             low = torch.minimum(low, self.range.low)
             high = torch.maximum(high, self.range.high)
-        self.range = Range(low, high)
+        self.range = ActivationRange(low, high)
 
 
-def save_ranges(watched: Mapping[str, Watched], folder: Path) -> None:
+def save_ranges(watched: Mapping[str, WatchedLayer], folder: Path) -> None:
     """Write what was recorded, by the names of the layers."""
     found = {name: own.range for name, own in watched.items() if own.range}
     save_file(
@@ -66,7 +66,7 @@ def save_ranges(watched: Mapping[str, Watched], folder: Path) -> None:
     )
 
 
-def load_ranges(folder: Path) -> dict[str, Range]:
+def load_ranges(folder: Path) -> dict[str, ActivationRange]:
     """Read what `save_ranges` wrote.
 
     Raises:
@@ -76,7 +76,9 @@ def load_ranges(folder: Path) -> dict[str, Range]:
     try:
         values = load_file(path)
         names = {key.rpartition(".")[0] for key in values}
-        ranges = {name: Range(values[f"{name}.low"], values[f"{name}.high"]) for name in names}
+        ranges = {
+            name: ActivationRange(values[f"{name}.low"], values[f"{name}.high"]) for name in names
+        }
     except (SafetensorError, KeyError) as error:
         raise AdapterError(f"{path} holds no ranges ({error}): train the adapter again") from error
     if not all(bound.isfinite().all() for own in ranges.values() for bound in own):

@@ -50,18 +50,18 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """Padded reviews: `ids`, `mask` (1 = token, 0 = padding) and `segments`, all int64 (b, L)."""
 
     ids: torch.Tensor
     mask: torch.Tensor
     segments: torch.Tensor
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> TokenBatch:
         """The same batch on `device`."""
         from drugmon.models.device import send
 
-        return Batch(*(send(t, device) for t in (self.ids, self.mask, self.segments)))
+        return TokenBatch(*(send(t, device) for t in (self.ids, self.mask, self.segments)))
 
 
 def share_budget(lengths: Sequence[int], budget: int) -> list[int]:
@@ -209,7 +209,7 @@ def padded(length: int) -> int:
     return -(-length // PAD_STEP) * PAD_STEP
 
 
-def collate(reviews: Sequence[Encoded], pad_id: int, most: int | None = None) -> Batch:
+def collate(reviews: Sequence[Encoded], pad_id: int, most: int | None = None) -> TokenBatch:
     """Pad reviews to the longest and to `PAD_STEP`, but not beyond `most`, the model's limit.
 
     Mask and pad id are written together, so they cannot disagree.
@@ -225,7 +225,7 @@ def collate(reviews: Sequence[Encoded], pad_id: int, most: int | None = None) ->
         ids[row, : len(review)] = review.ids
         mask[row, : len(review)] = 1
         segments[row, : len(review)] = review.segments
-    return Batch(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(segments))
+    return TokenBatch(torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(segments))
 
 
 def token_batches(

@@ -10,7 +10,7 @@ from drugmon.grading import RatingScale
 from drugmon.labels import LABELS
 from drugmon.monitoring.checks.findings import Finding, moved, too_few
 from drugmon.monitoring.checks.gate import Gate
-from drugmon.monitoring.checks.summary import Balance, LabelShare
+from drugmon.monitoring.checks.summary import ClassBalance, LabelShare
 from drugmon.monitoring.profiles.reference import NONE, OTHER, Profile, TargetProfile
 from drugmon.statistics.distances import jensen_shannon, psi
 from drugmon.statistics.figures import Interval
@@ -22,7 +22,7 @@ KEYS = (*LABELS, NONE)
 
 def balances(
     current: Profile, reference: Profile | None, random: np.random.Generator
-) -> tuple[Balance, ...]:
+) -> tuple[ClassBalance, ...]:
     """The balance of every target that has a verdict on either side.
 
     Shares are of all rows, and `none` is one of the labels; the test, the index and the distance
@@ -36,7 +36,7 @@ def balances(
 
 
 def balance_findings(
-    current: Profile, reference: Profile, found: tuple[Balance, ...], gate: Gate
+    current: Profile, reference: Profile, found: tuple[ClassBalance, ...], gate: Gate
 ) -> Iterator[Finding]:
     """One finding a target: the largest change of a label's share of the verdicts."""
     for balance in found:
@@ -125,7 +125,7 @@ def _changes(now: TargetProfile, then: TargetProfile) -> Iterator[tuple[str, Int
 
 def _balance(
     target: str, now: TargetProfile, then: TargetProfile | None, random: np.random.Generator
-) -> Balance:
+) -> ClassBalance:
     n, m = _rows(now), _rows(then) if then else 0
     shares = tuple(
         LabelShare(
@@ -143,7 +143,7 @@ def _balance(
         for side in (now, then)
     )
     known = bool(own.sum() and other.sum())
-    return Balance(
+    return ClassBalance(
         target=target,
         shares=shares,
         psi=psi(own, other),

@@ -33,8 +33,8 @@ from drugmon.monitoring.checks.mixes import (
 from drugmon.monitoring.checks.quality_now import qualities, quality_findings, with_caution
 from drugmon.monitoring.checks.slices import slices
 from drugmon.monitoring.checks.summary import (
-    Balance,
     Check,
+    ClassBalance,
     Distribution,
     Mover,
     Slice,
@@ -77,7 +77,7 @@ class Comparison:
     """All that a comparison found."""
 
     checks: tuple[Check, ...]
-    balance: tuple[Balance, ...]
+    balance: tuple[ClassBalance, ...]
     distributions: tuple[Distribution, ...]
     movers: tuple[Mover, ...]
     quality: tuple[TargetQuality, ...]

@@ -124,7 +124,7 @@ class LabelShare:
 
 
 @dataclass(frozen=True)
-class Balance:
+class ClassBalance:
     """One target's class balance; `shares` in the order negative, neutral, positive, none.
 
     `mean_confidence` is that of the current verdicts.
@@ -278,7 +278,7 @@ class Summary:
     reference: Side | None
     volume: Volume
     checks: tuple[Check, ...]
-    balance: tuple[Balance, ...] = ()
+    balance: tuple[ClassBalance, ...] = ()
     distributions: tuple[Distribution, ...] = ()
     movers: tuple[Mover, ...] = ()
     quality: tuple[TargetQuality, ...] = ()

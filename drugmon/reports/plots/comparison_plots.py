@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from drugmon.reports.plots.charts import Tick
+
 HEIGHT = 120
 """Height of a loss curve in pixels; the plotting area is between `TOP` and `BOTTOM`."""
 
@@ -16,15 +18,7 @@ _STEPS = (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A labelled position on an axis."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Scale:
+class PercentAxis:
     """A horizontal axis from `low` to `high`."""
 
     low: float
@@ -37,7 +31,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Point:
+class EpochPoint:
     """An epoch of a curve: position in percent of the width and in pixels from the top."""
 
     x: float
@@ -51,20 +45,20 @@ class Point:
 class Curve:
     """A loss curve: its points, the segments between them, and the ticks of its upright axis."""
 
-    points: tuple[Point, ...]
-    segments: tuple[tuple[Point, Point], ...]
+    points: tuple[EpochPoint, ...]
+    segments: tuple[tuple[EpochPoint, EpochPoint], ...]
     ticks: tuple[Tick, ...]
     height: int = HEIGHT
     top: int = TOP
     bottom: int = BOTTOM
 
 
-def share_scale() -> Scale:
+def share_scale() -> PercentAxis:
     """The whole way from 0 to 1, which bars need."""
     return _scale(0, 1, 0.25)
 
 
-def scale_over(values: Sequence[float]) -> Scale:
+def scale_over(values: Sequence[float]) -> PercentAxis:
     """A scale of round ends that holds all `values` (shares of 1), for dots and whiskers."""
     low = max(0.0, math.floor(min(values, default=0) * 10 - 1e-9) / 10)
     high = min(1.0, math.ceil(max(values, default=1) * 10 + 1e-9) / 10)
@@ -77,7 +71,7 @@ def plot_curve(losses: Sequence[float], best_epoch: int | None, highest: float) 
     step = next((s for s in _STEPS if highest <= 3 * s), highest / 3 or 1.0)
     top = step * max(1, math.ceil(highest / step))
     points = tuple(
-        Point(_across(n, len(losses)), _up(loss, top), n + 1, loss, n + 1 == best_epoch)
+        EpochPoint(_across(n, len(losses)), _up(loss, top), n + 1, loss, n + 1 == best_epoch)
         for n, loss in enumerate(losses)
     )
     ticks = tuple(
@@ -87,10 +81,10 @@ def plot_curve(losses: Sequence[float], best_epoch: int | None, highest: float) 
     return Curve(points, tuple(pairwise(points)), ticks)
 
 
-def _scale(low: float, high: float, step: float) -> Scale:
+def _scale(low: float, high: float, step: float) -> PercentAxis:
     count = math.floor((high - low) / step + 1e-9)
     values = [low + number * step for number in range(count + 1)]
-    return Scale(
+    return PercentAxis(
         low,
         high,
         tuple(

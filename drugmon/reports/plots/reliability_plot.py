@@ -15,7 +15,7 @@ LEFT, TOP, RIGHT, BOTTOM = 46, 12, 14, 46
 
 
 @dataclass(frozen=True)
-class Tick:
+class DiagonalTick:
     """A labelled position on both axes."""
 
     x: float
@@ -24,7 +24,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Point:
+class ReliabilityPoint:
     """One bin: its centre, the ends of its whisker, and its own words."""
 
     x: float
@@ -44,15 +44,15 @@ class ReliabilityPlot:
     top: int
     right: int
     bottom: int
-    ticks: tuple[Tick, ...]
-    points: tuple[Point, ...]
+    ticks: tuple[DiagonalTick, ...]
+    points: tuple[ReliabilityPoint, ...]
     line: str
 
 
 def plot_reliability(bins: Sequence[ReliabilityBin]) -> ReliabilityPlot:
     """Lay out share of hits (with its interval) over mean confidence, both axes from 0 to 1."""
     points = tuple(_point(each) for each in bins)
-    ticks = tuple(Tick(_x(step / 5), _y(step / 5), f"{step / 5:.1f}") for step in range(6))
+    ticks = tuple(DiagonalTick(_x(step / 5), _y(step / 5), f"{step / 5:.1f}") for step in range(6))
     return ReliabilityPlot(
         width=LEFT + SIZE + RIGHT,
         height=TOP + SIZE + BOTTOM,
@@ -66,11 +66,11 @@ def plot_reliability(bins: Sequence[ReliabilityBin]) -> ReliabilityPlot:
     )
 
 
-def _point(each: ReliabilityBin) -> Point:
+def _point(each: ReliabilityBin) -> ReliabilityPoint:
     hits = each.accuracy.value or 0.0
     low = hits if each.accuracy.low is None else each.accuracy.low
     high = hits if each.accuracy.high is None else each.accuracy.high
-    return Point(
+    return ReliabilityPoint(
         x=_x(each.confidence),
         y=_y(hits),
         low=_y(low),

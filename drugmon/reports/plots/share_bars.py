@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drugmon.monitoring.checks.summary import Balance, LabelShare
+from drugmon.monitoring.checks.summary import ClassBalance, LabelShare
 from drugmon.reports.pages import points
 from drugmon.reports.plots.charts import Mark, Scale, Segment, Tick, mark, stack
 
@@ -23,7 +23,7 @@ class ShareRow:
 class ShareBars:
     """One target's two bars; `reference` is empty without one, `current` without rows."""
 
-    balance: Balance
+    balance: ClassBalance
     reference_n: int
     current_n: int
     reference: tuple[Segment, ...]
@@ -33,7 +33,7 @@ class ShareBars:
     zero: float
 
 
-def share_bars(balances: Sequence[Balance]) -> tuple[ShareBars, ...]:
+def share_bars(balances: Sequence[ClassBalance]) -> tuple[ShareBars, ...]:
     """Lay out the balances; all changes are on one scale, so that targets can be compared."""
     reach = max((_reach(share) for each in balances for share in each.shares), default=0.0)
     reach = max(0.05, math.ceil(reach * 20) / 20)
@@ -45,7 +45,7 @@ def _reach(share: LabelShare) -> float:
     return max((abs(end) for end in ends if end is not None), default=0.0)
 
 
-def _bars(balance: Balance, scale: Scale, reach: float) -> ShareBars:
+def _bars(balance: ClassBalance, scale: Scale, reach: float) -> ShareBars:
     shown = [s for s in balance.shares if s.label != "none" or s.current_count or s.reference_count]
     return ShareBars(
         balance=balance,

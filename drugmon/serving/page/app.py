@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 from drugmon.serving.page.access import Guarded, read_users
 from drugmon.serving.page.config import PageConfig
 from drugmon.serving.page.file_tab import file_tab
-from drugmon.serving.page.models import Models
+from drugmon.serving.page.models import LoadedModels
 from drugmon.serving.page.review_tab import review_tab
 from drugmon.serving.page.uploads import Uploads
 
@@ -23,7 +23,7 @@ _FONTS = ["system-ui", "sans-serif"]
 _MONO = ["ui-monospace", "monospace"]
 
 
-def make_app(config: PageConfig, models: Models, uploads: Uploads) -> Guarded:
+def make_app(config: PageConfig, models: LoadedModels, uploads: Uploads) -> Guarded:
     """Put the page together.
 
     Raises:
@@ -55,7 +55,7 @@ def make_app(config: PageConfig, models: Models, uploads: Uploads) -> Guarded:
     return Guarded(mounted, users)
 
 
-def _blocks(config: PageConfig, models: Models, uploads: Uploads) -> Any:
+def _blocks(config: PageConfig, models: LoadedModels, uploads: Uploads) -> Any:
     with gr.Blocks(title=_TITLE, analytics_enabled=False) as blocks:
         gr.Markdown("# drugmon\nThe sentiment of drug reviews, and how sure it is.")
         with gr.Tab("One review"):

@@ -14,10 +14,10 @@ from drugmon.config import RULES, ModelOptions
 from drugmon.errors import DrugmonError
 from drugmon.serving.page import html
 from drugmon.serving.page.config import PageConfig
-from drugmon.serving.page.models import Models
+from drugmon.serving.page.models import LoadedModels
 from drugmon.serving.page.uploads import Session, Uploads
 from drugmon.workflows.score.config import ScoreConfig
-from drugmon.workflows.score.run import Progress
+from drugmon.workflows.score.run import ScoreProgress
 from drugmon.workflows.score.score import score
 from drugmon.workflows.upload import least_certain, recognise
 
@@ -30,7 +30,7 @@ class _StoppedError(Exception):
     """The visitor has cancelled, or left."""
 
 
-def file_tab(models: Models, uploads: Uploads, config: PageConfig) -> None:
+def file_tab(models: LoadedModels, uploads: Uploads, config: PageConfig) -> None:
     """Build the tab inside a `gr.Blocks`."""
     gr.Markdown(
         f"csv, tsv, jsonl or parquet, up to {config.max_bytes / 2**20:,.0f} MB and "
@@ -83,7 +83,7 @@ def _look(path: str | None, session: Session, config: PageConfig) -> tuple[str, 
 
 
 def _run(
-    path: str, name: str, rule: str, session: Session, models: Models, config: PageConfig
+    path: str, name: str, rule: str, session: Session, models: LoadedModels, config: PageConfig
 ) -> Iterator[tuple[Any, ...]]:
     """Score in a thread and tell of it; at the end the summary and the file."""
     session.stop.clear()
@@ -104,7 +104,7 @@ def _run(
         engine=config.engine,
     )
 
-    def on_progress(progress: Progress) -> None:
+    def on_progress(progress: ScoreProgress) -> None:
         if session.stop.is_set():
             raise _StoppedError
         told.put(progress.done)

@@ -19,7 +19,7 @@ ZERO_SHOT: Final = "flan-t5-base"
 _KEPT: Final = 2
 
 
-class Models:
+class LoadedModels:
     """Models by name and rule; the last two that were used stay loaded.
 
     Args:

@@ -9,7 +9,7 @@ import gradio as gr
 from drugmon.config import RULES
 from drugmon.errors import DrugmonError
 from drugmon.serving.page import html
-from drugmon.serving.page.models import Models
+from drugmon.serving.page.models import LoadedModels
 
 LONGEST: Final = 20_000
 """Characters of one box; far more than the models read."""
@@ -22,7 +22,7 @@ EXAMPLES: Final = (
 _EMPTY: Final = "Type into a box, or take an example; verdicts come as you type."
 
 
-def review_tab(models: Models) -> None:
+def review_tab(models: LoadedModels) -> None:
     """Build the tab inside a `gr.Blocks`."""
     with gr.Row():
         chosen = gr.Dropdown(models.choices, value=models.first, label="Adapter or base")
@@ -61,7 +61,7 @@ def review_tab(models: Models) -> None:
     clear.click(lambda: [""] * len(boxes), None, boxes, show_progress="hidden")
 
 
-def _judge(models: Models, name: str, rule: str, texts: tuple[str, ...]) -> str:
+def _judge(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> str:
     review = _named(texts)
     if not review:
         return html.hint(_EMPTY)
@@ -72,7 +72,7 @@ def _judge(models: Models, name: str, rule: str, texts: tuple[str, ...]) -> str:
         return html.problem(str(error))
 
 
-def _explain(models: Models, name: str, rule: str, texts: tuple[str, ...]) -> str:
+def _explain(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> str:
     review = _named(texts)
     if not review:
         return ""

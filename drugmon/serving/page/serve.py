@@ -29,9 +29,9 @@ def serve(config: PageConfig, *, on_start: Callable[[str], None]) -> None:
 
         from drugmon.config import RULES
         from drugmon.serving.page.app import make_app
-        from drugmon.serving.page.models import Models
+        from drugmon.serving.page.models import LoadedModels
 
-        models = Models(config.adapter, config.engine)
+        models = LoadedModels(config.adapter, config.engine)
         with contextlib.closing(models), _listening(config) as listening:
             models.get(models.first, RULES[0])  # what is wrong with it is told before all else
             app = make_app(config, models, uploads)

@@ -29,7 +29,7 @@ from drugmon.serving.service.schemas import (
     Review,
     Reviews,
     ScoreBody,
-    Scores,
+    ScoresAnswer,
     State,
     Why,
 )
@@ -61,7 +61,9 @@ _EXAMPLES: Final[Any] = {
 }
 
 
-@router.post("/v1/score", response_model=Scores, responses=_problems(400, 401, 413, 422, 429, 503))
+@router.post(
+    "/v1/score", response_model=ScoresAnswer, responses=_problems(400, 401, 413, 422, 429, 503)
+)
 async def score(
     request: Request, body: Annotated[ScoreBody, Body(openapi_examples=_EXAMPLES)]
 ) -> Response:

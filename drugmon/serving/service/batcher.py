@@ -51,7 +51,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Part:
+class RequestPart:
     """Consecutive reviews of one request, to be computed now."""
 
     waiting: Waiting
@@ -170,7 +170,7 @@ class Batcher:
                     return True
         return False
 
-    def _take(self) -> list[Part]:
+    def _take(self) -> list[RequestPart]:
         """The next batch: of each request some, in turn, so that a large one stops no small one."""
         tokens, parts = 0, []
         while self._queue and tokens < self._batch_tokens:
@@ -184,12 +184,12 @@ class Batcher:
                 end += 1
             waiting.taken = end
             self._count(start - end)
-            parts.append(Part(waiting, waiting.reviews[start:end]))
+            parts.append(RequestPart(waiting, waiting.reviews[start:end]))
             if waiting.left:
                 self._queue.append(waiting)
         return parts
 
-    def _compute(self, parts: Sequence[Part]) -> list[list[Row] | Exception]:
+    def _compute(self, parts: Sequence[RequestPart]) -> list[list[Row] | Exception]:
         """Rows of each part, or what kept them: where a batch fails, each request is by itself."""
         try:
             verdicts, seconds = self._timed([review for part in parts for review in part.reviews])
@@ -206,7 +206,7 @@ class Batcher:
         return self._judge(reviews), time.perf_counter() - start
 
     def _hand_out(
-        self, parts: Sequence[Part], found: Sequence[list[Row] | Exception], seconds: float
+        self, parts: Sequence[RequestPart], found: Sequence[list[Row] | Exception], seconds: float
     ) -> None:
         size = sum(len(part.reviews) for part in parts)
         self._seconds_per_review += 0.2 * (seconds / size - self._seconds_per_review)

@@ -83,7 +83,7 @@ ScoreBody = Annotated[
 """One review, or several: an object with `reviews` is several."""
 
 
-class Scores(BaseModel):
+class ScoresAnswer(BaseModel):
     """The reviews' verdicts, in the order of the reviews: the fields of the scored columns."""
 
     model_config = ConfigDict(

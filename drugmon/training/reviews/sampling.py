@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drugmon.labels import LABELS
-from drugmon.training.recipe import Balance
+from drugmon.training.recipe import BalanceSection
 
 Rows = NDArray[np.int64]
 
@@ -21,7 +21,7 @@ _SIZES: Final[Mapping[str, Callable[[list[int]], float]]] = {
 """The size of every label where the recipe names none."""
 
 
-def balanced_rows(strata: NDArray[np.int64], balance: Balance, seed: int) -> Rows:
+def balanced_rows(strata: NDArray[np.int64], balance: BalanceSection, seed: int) -> Rows:
     """Return the indices into `strata` (labels, -1 for none) that an epoch goes through.
 
     `oversample` repeats rows of every label that has fewer than `per_class` (0: than the most
@@ -55,7 +55,7 @@ def _thinned(rows: Rows, size: int, rng: np.random.Generator) -> Rows:
 
 
 def class_weights(
-    labels: Mapping[str, NDArray[np.int64]], balance: Balance
+    labels: Mapping[str, NDArray[np.int64]], balance: BalanceSection
 ) -> dict[str, NDArray[np.float32]]:
     """Return a weight per label (3,), float32, of each target: all 1 unless strategy is `weights`.
 
@@ -88,7 +88,7 @@ def _log_prior(labels: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.asarray(np.log(counts / counts.sum()), dtype=np.float32)
 
 
-def _weights(labels: NDArray[np.int64], balance: Balance) -> NDArray[np.float32]:
+def _weights(labels: NDArray[np.int64], balance: BalanceSection) -> NDArray[np.float32]:
     if balance.strategy != "weights":
         return np.ones(len(LABELS), np.float32)
     counts = np.bincount(labels[labels >= 0], minlength=len(LABELS))

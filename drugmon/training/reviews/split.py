@@ -30,7 +30,7 @@ class Split(NamedTuple):
 
 
 def split_rows(
-    texts: Sequence[Texts], strata: NDArray[np.int64], shares: recipe.Split, seed: int
+    texts: Sequence[Texts], strata: NDArray[np.int64], shares: recipe.SplitSection, seed: int
 ) -> Split:
     """Deal the rows out so that every stratum has about `shares` of its rows in dev and in test.
 
@@ -92,7 +92,7 @@ def _groups(texts: Sequence[Texts], strata: NDArray[np.int64]) -> dict[int, list
 
 def _deal(
     groups: list[list[int]],
-    shares: recipe.Split,
+    shares: recipe.SplitSection,
     rng: np.random.Generator,
     sides: tuple[list[int], list[int], list[int]],
 ) -> None:

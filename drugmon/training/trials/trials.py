@@ -28,7 +28,7 @@ _STARTUP: Final = 5
 
 
 @dataclass(frozen=True)
-class Measured:
+class TrialFigures:
     """What a finished trial came to.
 
     `average_loss` is the mean training loss of the epoch that was kept; `dev_accuracy` and
@@ -60,7 +60,7 @@ class TrialResult:
     settings: Settings
     state: str
     reason: str | None
-    measured: Measured | None
+    measured: TrialFigures | None
 
 
 class Trials:
@@ -134,7 +134,7 @@ class Trials:
         trial.set_user_attr(_SETTINGS, settings)
         return trial, settings
 
-    def done(self, trial: Trial, measured: Measured) -> None:
+    def done(self, trial: Trial, measured: TrialFigures) -> None:
         """Keep what a trial came to."""
         trial.set_user_attr(_MEASURED, asdict(measured))
         self._study.tell(trial, measured.dev_macro_f1)
@@ -231,5 +231,5 @@ def _result(trial: FrozenTrial) -> TrialResult:
         settings=trial.user_attrs[_SETTINGS],
         state=state,
         reason=reason,
-        measured=Measured(**measured) if measured else None,
+        measured=TrialFigures(**measured) if measured else None,
     )

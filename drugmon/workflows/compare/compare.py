@@ -15,7 +15,13 @@ from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.manifest import Manifest
 from drugmon.models.adapters.zero_shot import open_base
-from drugmon.reports.comparison import Comparison, Epoch, Stage, Training, render_comparison
+from drugmon.reports.comparison import (
+    EpochFigures,
+    ModelComparison,
+    Stage,
+    Training,
+    render_comparison,
+)
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.workflows.compare.config import CompareConfig
 from drugmon.workflows.compare.judged import adjusted, differences, judge
@@ -30,7 +36,7 @@ def compare_sources(
     *,
     on_progress: OnProgress = lambda _title, _done, _total, _note: None,
     warn: Callable[[str], None] = lambda _warning: None,
-) -> Comparison:
+) -> ModelComparison:
     """Measure every model on the reviews of one source, and write the page where one is asked for.
 
     Raises:
@@ -74,7 +80,7 @@ def compare_models(
     warnings: Sequence[str] = (),
     on_progress: OnProgress = lambda _title, _done, _total, _note: None,
     warn: Callable[[str], None] = lambda _warning: None,
-) -> Comparison:
+) -> ModelComparison:
     """Measure `models` (by title, the first is the baseline) on `reviews`, one after the other.
 
     `missing` are stages without a model to measure, with the reason; `warnings` go onto the page.
@@ -95,7 +101,7 @@ def compare_models(
         raise TrainingDataError(f"{source}: no review has a grade of a target that is judged")
     found = differences(reviews, [each.scores for each in judged.values()])
     adjusted_p = adjusted(found)
-    return Comparison(
+    return ModelComparison(
         source=source,
         rows=len(reviews),
         compute=next(iter(judged.values())).compute,
@@ -118,7 +124,7 @@ def compare_models(
     )
 
 
-def write_page(comparison: Comparison, html: Path) -> None:
+def write_page(comparison: ModelComparison, html: Path) -> None:
     """Write the page of a comparison, whole or not at all."""
     with replacing(html) as temporary:
         temporary.write_text(render_comparison(comparison), encoding="utf-8")
@@ -135,13 +141,13 @@ def training_of(manifest: Manifest) -> Training | None:
         seconds=told.seconds,
         peak_memory_bytes=told.peak_memory,
         best_epoch=told.best_epoch,
-        epochs=[Epoch(each.loss, each.mean_macro_f1) for each in told.epochs],
+        epochs=[EpochFigures(each.loss, each.mean_macro_f1) for each in told.epochs],
         before=told.label_counts.before,
         after=told.label_counts.after,
     )
 
 
-def to_json(comparison: Comparison) -> dict[str, Any]:
+def to_json(comparison: ModelComparison) -> dict[str, Any]:
     """The comparison as JSON can hold it."""
     return {
         "source": comparison.source,

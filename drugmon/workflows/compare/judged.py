@@ -25,7 +25,7 @@ WARM_UP: Final = 16
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedModel:
     """A model's verdicts, and how many reviews it gave them to in a second."""
 
     scores: Scores
@@ -40,7 +40,7 @@ def judge(
     config: EngineConfig,
     on_progress: Callable[[int, int], None],
     warn: Callable[[str], None],
-) -> Judged:
+) -> JudgedModel:
     """Score `reviews` with `adapter`, and measure it and its speed.
 
     Raises:
@@ -52,7 +52,7 @@ def judge(
     scores = score_all(engine, reviews, on_progress)
     seconds = time.perf_counter() - began
     qualities = measure_scores(scores, reviews)
-    return Judged(scores, qualities, len(reviews) / seconds, str(engine.compute))
+    return JudgedModel(scores, qualities, len(reviews) / seconds, str(engine.compute))
 
 
 def differences(reviews: LabelledReviews, judged: Sequence[Scores]) -> list[dict[str, Difference]]:

@@ -23,7 +23,13 @@ from drugmon.monitoring.checks.gate import read_gate
 from drugmon.monitoring.checks.summary import AREAS
 from drugmon.options import build
 from drugmon.workflows.nightly.notify import url_fault
-from drugmon.workflows.nightly.settings import Job, Log, Notify, ReportSettings, SourceSettings
+from drugmon.workflows.nightly.settings import (
+    JobSettings,
+    Log,
+    Notify,
+    ReportSettings,
+    SourceSettings,
+)
 from drugmon.workflows.report.config import Files, parse_reference
 from drugmon.workflows.report.options import OF_ADAPTER, PageOptions
 from drugmon.workflows.report.window import parse_length
@@ -50,7 +56,7 @@ class NightlyConfig:
     folder: Path
     pages: Path
     tasks: tuple[Task, ...]
-    job: Job
+    job: JobSettings
     log: Log
     notify: Notify
 
@@ -88,7 +94,7 @@ def load_nightly(path: Path) -> NightlyConfig:
     values = parse_toml(text, str(path))
     check_keys(values, ("source", *_SECTIONS), str(path))
     tables = {name: (values.get(name, {}), f"{path}: {name}") for name in _SECTIONS}
-    job = checked(Job, *tables["job"])
+    job = checked(JobSettings, *tables["job"])
     engine = build(EngineConfig, **checked_options(EngineConfig, *tables["engine"]))
     log, notify = checked(Log, *tables["log"]), checked(Notify, *tables["notify"])
     folder = path.resolve().parent

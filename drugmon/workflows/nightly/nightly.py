@@ -20,7 +20,7 @@ from drugmon.workflows.nightly.result import NightResult, SourceNight
 from drugmon.workflows.nightly.state import NightState, Watched
 from drugmon.workflows.report.folder import record_pages
 from drugmon.workflows.report.report import report
-from drugmon.workflows.score.run import Progress
+from drugmon.workflows.score.run import ScoreProgress
 from drugmon.workflows.score.score import score
 
 _log = logging.getLogger(NAME)
@@ -30,7 +30,7 @@ def nightly(
     config: NightlyConfig,
     *,
     log_bug: Callable[[], object],
-    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    on_progress: Callable[[ScoreProgress], None] = lambda _progress: None,
 ) -> NightResult:
     """Run one night: each source is scored and reported, whatever becomes of the others.
 
@@ -74,7 +74,7 @@ class _Night:
         self,
         config: NightlyConfig,
         log_bug: Callable[[], object],
-        on_progress: Callable[[Progress], None],
+        on_progress: Callable[[ScoreProgress], None],
     ) -> None:
         self._config, self._log_bug, self._on_progress = config, log_bug, on_progress
 

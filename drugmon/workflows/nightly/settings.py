@@ -12,7 +12,7 @@ from drugmon.workflows.report.options import JudgementOptions, PageOptions
 
 
 @dataclass(frozen=True)
-class Job:
+class JobSettings:
     """Seconds to wait for another run of the job, and the folder of its lock and state.
 
     `every` is how often the scheduler starts the job: a night that did not run is told by it.

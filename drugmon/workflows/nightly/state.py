@@ -25,7 +25,7 @@ from drugmon.workflows.report.folder import page_of
 
 
 @dataclass(frozen=True)
-class Window:
+class NightWindow:
     """Which rows of a source are to be reported, and the report that did so.
 
     Attributes:
@@ -61,7 +61,7 @@ class _State:
 
     finished: bool
     began: str | None
-    windows: dict[str, Window]
+    windows: dict[str, NightWindow]
 
 
 class NightState:
@@ -132,16 +132,18 @@ class NightState:
                 self.set_aside = self._path.rename(self._path.with_name(aside))
         return _State(finished=True, began=None, windows={})
 
-    def _open(self, earlier: Window | None, now: datetime, source: Watched) -> Window:
+    def _open(self, earlier: NightWindow | None, now: datetime, source: Watched) -> NightWindow:
         if earlier is None or (earlier.output or source.output) != source.output:
-            return Window(self._day, None, source.output)
+            return NightWindow(self._day, None, source.output)
         window = _with_page(replace(earlier, output=source.output), source.out)
         if window.day == self._day:
             # What a finished night of today reported is reported again.
-            return window if self.unfinished else Window(window.day, window.since, window.output)
+            return (
+                window if self.unfinished else NightWindow(window.day, window.since, window.output)
+            )
         if window.page is None:
             return replace(window, day=self._day)
-        return Window(self._day, now.isoformat(), source.output)
+        return NightWindow(self._day, now.isoformat(), source.output)
 
     def _write(self, *, finished: bool) -> None:
         state = _State(finished=finished, began=self._began, windows=self._windows)
@@ -149,7 +151,7 @@ class NightState:
             temporary.write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
 
 
-def _with_page(window: Window, out: Path) -> Window:
+def _with_page(window: NightWindow, out: Path) -> NightWindow:
     """The window with the page of its report, where that was made and not kept."""
     if window.page is not None or window.report_id is None:
         return window

@@ -19,7 +19,7 @@ from drugmon.monitoring.profiles.reference import Profile
 from drugmon.statistics.figures import Interval
 from drugmon.workflows.report.config import OfAdapter, ReportConfig
 from drugmon.workflows.report.references import Found, Missing, find_reference
-from drugmon.workflows.report.sides import CurrentSide, Source, find_current
+from drugmon.workflows.report.sides import CurrentSide, OpenSource, find_current
 from drugmon.workflows.report.window import LAST_RUN
 
 
@@ -35,7 +35,7 @@ class Judged:
 
 
 def judge(
-    config: ReportConfig, source: Source, now: datetime, on_progress: Callable[[str], None]
+    config: ReportConfig, source: OpenSource, now: datetime, on_progress: Callable[[str], None]
 ) -> Judged:
     """Find the judged rows and what they are compared with, compare them, and sum it up.
 
@@ -57,7 +57,7 @@ def judge(
 
 def _summarised(
     config: ReportConfig,
-    source: Source,
+    source: OpenSource,
     now: datetime,
     current: CurrentSide,
     reference: Found | Missing,
@@ -110,7 +110,7 @@ def _name(config: ReportConfig, rows: Scored, output: Output) -> str:
     return rows.name if output.table is None else output.name
 
 
-def _earlier_rows(source: Source, name: str) -> list[int]:
+def _earlier_rows(source: OpenSource, name: str) -> list[int]:
     """Rows of earlier reports of the source that is called `name`."""
     subjects: set[tuple[str, Output | None]] = {(name, source.output)}
     if source.output.table is None:

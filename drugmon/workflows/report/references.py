@@ -21,7 +21,7 @@ from drugmon.monitoring.profiles.merge import merge_profiles
 from drugmon.monitoring.profiles.profile import read_profile
 from drugmon.monitoring.profiles.reference import Profile
 from drugmon.workflows.report.config import Files, OfAdapter, Previous, ReportConfig, ScoredSource
-from drugmon.workflows.report.sides import CurrentSide, Source
+from drugmon.workflows.report.sides import CurrentSide, OpenSource
 from drugmon.workflows.report.window import runs_before, runs_of_window, spans_of
 
 
@@ -45,7 +45,9 @@ class Missing:
     baseline: bool = False
 
 
-def find_reference(config: ReportConfig, source: Source, current: CurrentSide) -> Found | Missing:
+def find_reference(
+    config: ReportConfig, source: OpenSource, current: CurrentSide
+) -> Found | Missing:
     """Find what `config` names.
 
     Raises:
@@ -75,7 +77,7 @@ def _of_adapter(adapter: Adapter | None) -> Found | Missing:
     return Found(ReferenceSide(name, profile, [], profile.quality, held_out_only=True), None)
 
 
-def _of_files(path: str, config: ScoredSource, source: Source, current: CurrentSide) -> Found:
+def _of_files(path: str, config: ScoredSource, source: OpenSource, current: CurrentSide) -> Found:
     everything = _reference_rows(path, config, source)
     # A file may hold the judged rows as well: none of them is compared with itself.
     rows, shared = everything.without("drugmon_reference_apart", current.rows)
@@ -95,7 +97,7 @@ def _of_files(path: str, config: ScoredSource, source: Source, current: CurrentS
     return Found(reference, rows)
 
 
-def _reference_rows(path: str, config: ScoredSource, source: Source) -> Scored:
+def _reference_rows(path: str, config: ScoredSource, source: OpenSource) -> Scored:
     """The rows of scored files; a column to slice by may be one that only the judged side has."""
     files = resolve_scored(path)
     aside = source.aside / "reference"
@@ -114,7 +116,7 @@ def _reference_rows(path: str, config: ScoredSource, source: Source) -> Scored:
 
 
 def _of_runs(
-    count: int, config: ReportConfig, source: Source, current: CurrentSide
+    count: int, config: ReportConfig, source: OpenSource, current: CurrentSide
 ) -> Found | Missing:
     """The rows of the runs before, or the profiles that were kept of them where these are gone."""
     past, window = source.past.runs, current.window
@@ -156,7 +158,7 @@ def _of_runs(
     return Found(reference, None)
 
 
-def _kept_profiles(lock_timeout: float, source: Source, ids: Sequence[str]) -> list[Profile]:
+def _kept_profiles(lock_timeout: float, source: OpenSource, ids: Sequence[str]) -> list[Profile]:
     """What the history keeps of the rows that runs scored into this source."""
     outputs = {record.output for record in source.past.runs}
     profiles = []

@@ -29,7 +29,7 @@ from drugmon.monitoring.profiles.aggregate import Counted, count_scored
 from drugmon.monitoring.profiles.profile import read_profile
 from drugmon.statistics.figures import Quality
 from drugmon.workflows.report.config import Previous, ReportConfig, ScoredSource
-from drugmon.workflows.report.window import LAST_RUN, Window, find_run, find_window
+from drugmon.workflows.report.window import LAST_RUN, ReportWindow, find_run, find_window
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Source:
+class OpenSource:
     """The open source of a report.
 
     Attributes:
@@ -88,7 +88,7 @@ class CurrentSide:
         vocabulary: the words that the adapter's base knows; None where it is not at hand.
     """
 
-    window: Window
+    window: ReportWindow
     rows: Scored
     counted: Counted
     runs: tuple[RunRecord, ...]
@@ -105,7 +105,7 @@ class CurrentSide:
 
 
 @contextlib.contextmanager
-def open_source(config: ScoredSource) -> Iterator[Source]:
+def open_source(config: ScoredSource) -> Iterator[OpenSource]:
     """Open what the report judges; a database is locked against writers meanwhile.
 
     Raises:
@@ -128,14 +128,14 @@ def open_source(config: ScoredSource) -> Iterator[Source]:
             )
             output = Output.of_table(database, *(scored.table or (MAIN, config.database.table)))
             past = _past_of_table(connection, database, output, note)
-            yield Source(scored, output, past, aside)
+            yield OpenSource(scored, output, past, aside)
             return
         files = resolve_scored(config.path)
         connection = stack.enter_context(in_memory(aside / "spill"))
         scored = scored_files(connection, files, reading, aside=aside, view="drugmon_all")
         # Of several files, what names them: the same every night, however many there are by then.
         output = Output.of_file(config.path)
-        yield Source(scored, output, _past_of_files(files, config), aside)
+        yield OpenSource(scored, output, _past_of_files(files, config), aside)
 
 
 def find_adapter(
@@ -179,7 +179,7 @@ def vocabulary_of(adapter: Adapter | None) -> Vocabulary | None:
 
 
 def find_current(
-    config: ReportConfig, source: Source, now: datetime, on_progress: Callable[[str], None]
+    config: ReportConfig, source: OpenSource, now: datetime, on_progress: Callable[[str], None]
 ) -> CurrentSide:
     """Find and count the rows that are judged, and who judged them.
 
@@ -212,7 +212,7 @@ def find_current(
     )
 
 
-def _window(config: ReportConfig, source: Source, now: datetime) -> Window:
+def _window(config: ReportConfig, source: OpenSource, now: datetime) -> ReportWindow:
     """The window asked for; where it is compared with runs before, the last run's rows.
 
     That is the last one that scored: after it others may have found nothing new.
@@ -222,12 +222,12 @@ def _window(config: ReportConfig, source: Source, now: datetime) -> Window:
     window = find_window(config.window, now, runs, by_scoring=by_scoring)
     if window.everything and isinstance(config.reference, Previous) and runs:
         scored = [run for run in runs if run.scored]
-        return Window(runs=find_run(LAST_RUN, scored or runs))
+        return ReportWindow(runs=find_run(LAST_RUN, scored or runs))
     return window
 
 
 def _runs_behind(
-    scored: Sequence[str], runs: Sequence[RunRecord], window: Window
+    scored: Sequence[str], runs: Sequence[RunRecord], window: ReportWindow
 ) -> Sequence[RunRecord]:
     """The records of the runs whose rows are judged, as far as they are known."""
     if window.runs is not None:

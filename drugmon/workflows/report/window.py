@@ -19,7 +19,7 @@ LAST_RUN: Final = "last"
 
 
 @dataclass(frozen=True)
-class Window:
+class ReportWindow:
     """Rows dated from `since` to before `until`, or scored by `runs`; all rows where all is None.
 
     `runs` are the records of one run, one for each of its outputs. `by_scoring` says that a row's
@@ -77,7 +77,7 @@ def ask_window(since: str | None, until: str | None, last: str | None, run: str 
 
 def find_window(
     asked: Asked, now: datetime, runs: Sequence[RunRecord], *, by_scoring: bool
-) -> Window:
+) -> ReportWindow:
     """The window that is asked for.
 
     Args:
@@ -90,9 +90,9 @@ def find_window(
         UsageError: there is no such run.
     """
     if asked.run is not None:
-        return Window(runs=find_run(asked.run, runs))
+        return ReportWindow(runs=find_run(asked.run, runs))
     since = asked.since if asked.length is None else now - asked.length
-    return Window(since, asked.until, by_scoring=by_scoring)
+    return ReportWindow(since, asked.until, by_scoring=by_scoring)
 
 
 def find_run(run: str, runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
@@ -111,7 +111,7 @@ def find_run(run: str, runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
 
 
 def runs_of_window(
-    window: Window,
+    window: ReportWindow,
     runs: Sequence[RunRecord],
     scored_at: Sequence[datetime],
     scored: Collection[str],
@@ -133,7 +133,7 @@ def runs_of_window(
 
 
 def runs_before(
-    runs: Sequence[RunRecord], window: Window, of_window: Collection[str], count: int
+    runs: Sequence[RunRecord], window: ReportWindow, of_window: Collection[str], count: int
 ) -> list[RunRecord]:
     """The records of the `count` newest runs that scored, before a window and apart from it.
 
@@ -167,7 +167,7 @@ def _scored_some(record: RunRecord, scored_at: Sequence[datetime]) -> bool:
     return place < len(scored_at) and scored_at[place] <= record.finished_at
 
 
-def _within(record: RunRecord, window: Window) -> bool:
+def _within(record: RunRecord, window: ReportWindow) -> bool:
     """Whether the run was at work in a window of time, even if none of its rows is left."""
     if not window.by_scoring or (window.since is None and window.until is None):
         return False

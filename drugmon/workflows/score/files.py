@@ -39,7 +39,7 @@ from drugmon.errors import SinkError, SourceError
 from drugmon.scoring.scorer import Tally
 from drugmon.workflows.score.aside import folder_aside
 from drugmon.workflows.score.fresh_rows import FreshRows
-from drugmon.workflows.score.run import WINDOW_ROWS, ScoreRun, Span, no_rows, planned
+from drugmon.workflows.score.run import WINDOW_ROWS, RunSpan, ScoreRun, no_rows, planned
 
 
 def score_file(
@@ -78,7 +78,7 @@ def score_file(
         output, database = Output.of_file(target), history or history_of(target)
         with Journal(target) as journal:
             past = run.past(database, lock_timeout, needed=journal.recovered)
-            span = Span.of(began, journal, output, past)
+            span = RunSpan.of(began, journal, output, past)
             reuse = _known(run, target, earlier, journal)
             scorer = run.scorer(source.name, total, reuse, journal.append)
             to = FileSource.of(target)

@@ -23,7 +23,7 @@ from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import BusyError, SourceError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.manifest import Manifest
-from drugmon.scoring.scorer import Plan, Scorer, Tally
+from drugmon.scoring.scorer import Scorer, ScoringPlan, Tally
 from drugmon.version import __version__
 from drugmon.workflows.score.compute import LazyEngine
 from drugmon.workflows.score.fresh_rows import RunNumbers
@@ -33,7 +33,7 @@ WINDOW_ROWS: Final = 8192
 
 
 @dataclass(frozen=True)
-class Progress:
+class ScoreProgress:
     """Where a run is: `done` of `total` rows (None: unknown), `scored` of them by the model."""
 
     source: str
@@ -43,7 +43,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Span:
+class RunSpan:
     """When work on one source began, and since when its verdicts are of this run.
 
     The second is earlier where the run goes on with one that was cut off before its record.
@@ -73,31 +73,31 @@ class OverallProgress:
     """
 
     def __init__(
-        self, to_come: Iterable[int | None], on_progress: Callable[[Progress], None]
+        self, to_come: Iterable[int | None], on_progress: Callable[[ScoreProgress], None]
     ) -> None:
         self._to_come = list(to_come)
         self._on_progress = on_progress
         self._done = self._scored = 0
-        self._current = Progress("", 0, 0, 0)
+        self._current = ScoreProgress("", 0, 0, 0)
 
     def begin(self, source: str) -> None:
         """Go on with the next file."""
-        self._current = Progress(source, 0, self._to_come.pop(0), 0)
+        self._current = ScoreProgress(source, 0, self._to_come.pop(0), 0)
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: ScoreProgress) -> None:
         """Take the progress of the current file, and tell that of all."""
         self._current = progress
         totals = [self._done, progress.total, *self._to_come]
         known = [rows for rows in totals if rows is not None]
         done, scored = self._done + progress.done, self._scored + progress.scored
         total = sum(known) if len(known) == len(totals) else None
-        self._on_progress(Progress(progress.source, done, total, scored))
+        self._on_progress(ScoreProgress(progress.source, done, total, scored))
 
     def end(self, tally: Tally | None) -> None:
         """Count what was done with the current file; None where it failed."""
         now = self._current
         if tally is not None:
-            self.update(Progress(now.source, tally.total, tally.total, tally.scored))
+            self.update(ScoreProgress(now.source, tally.total, tally.total, tally.scored))
         self._done += self._current.done
         self._scored += self._current.scored
 
@@ -111,7 +111,7 @@ class ScoreRun:
     selection: Selection
     rescore: bool
     dry_run: bool
-    on_progress: Callable[[Progress], None]
+    on_progress: Callable[[ScoreProgress], None]
     warn: Callable[[str], None]
     overwrite: bool = False
     choice: GradingChoice = field(default_factory=GradingChoice)
@@ -152,7 +152,7 @@ class ScoreRun:
         """A scorer that reports its progress on `source`."""
 
         def report(tally: Tally, done: int) -> None:
-            self.on_progress(Progress(source, tally.total + done, total, tally.scored + done))
+            self.on_progress(ScoreProgress(source, tally.total + done, total, tally.scored + done))
 
         return Scorer(self.manifest.identity, self.engine.get, reuse, keep, report)
 
@@ -163,7 +163,7 @@ class ScoreRun:
         return scorer.tally
 
     def record(
-        self, source: str, output: Output, tally: Tally, span: Span, numbers: RunNumbers
+        self, source: str, output: Output, tally: Tally, span: RunSpan, numbers: RunNumbers
     ) -> RunRecord:
         """The record of what was done with one source.
 
@@ -195,7 +195,7 @@ class ScoreRun:
 
 def planned(
     windows: Iterable[Window], scorer: Scorer
-) -> closing[Generator[tuple[Window, Plan], None, None]]:
+) -> closing[Generator[tuple[Window, ScoringPlan], None, None]]:
     """Windows and what is to be done about them, read and looked up while the one before computes.
 
     Leaving the block waits for the window that is being read.

@@ -24,7 +24,7 @@ from drugmon.wording import path_told
 from drugmon.workflows.score.compute import LazyEngine
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.files import score_file, score_stream
-from drugmon.workflows.score.run import OverallProgress, Progress, ScoreRun
+from drugmon.workflows.score.run import OverallProgress, ScoreProgress, ScoreRun
 from drugmon.workflows.score.table import score_table
 
 
@@ -54,7 +54,7 @@ class ScoreResult:
 def score(
     config: ScoreConfig,
     *,
-    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    on_progress: Callable[[ScoreProgress], None] = lambda _progress: None,
     warn: Callable[[str], None] = lambda _warning: None,
     stdin: BinaryIO | None = None,
     stdout: BinaryIO | None = None,

@@ -23,7 +23,7 @@ from drugmon.data.verdicts.reuse import Reuse
 from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.workflows.score.aside import folder_aside
 from drugmon.workflows.score.fresh_rows import FreshRows
-from drugmon.workflows.score.run import WINDOW_ROWS, ScoreRun, Span, no_rows, planned
+from drugmon.workflows.score.run import WINDOW_ROWS, RunSpan, ScoreRun, no_rows, planned
 
 _KEY = "drugmon_key"
 
@@ -52,7 +52,7 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
             windows = read_windows(reader, columns, WINDOW_ROWS)
             if journal is None:
                 return run.count(windows, scorer)
-            span = Span.of(began, journal, table.output, past)
+            span = RunSpan.of(began, journal, table.output, past)
             with FreshRows(aside, span.since, None) as fresh:
                 _stage(windows, scorer, staged, fresh)
                 numbers = fresh.numbers(run.grading)

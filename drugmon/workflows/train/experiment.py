@@ -17,7 +17,7 @@ from drugmon.grading import GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.zero_shot import open_base
 from drugmon.models.bases.bases import resolve_base
-from drugmon.reports.comparison import Comparison
+from drugmon.reports.comparison import ModelComparison
 from drugmon.training import recipe as recipes
 from drugmon.training.recipe import load_recipe, recorded_recipe
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
@@ -52,7 +52,7 @@ class ExperimentConfig:
 class ExperimentResult:
     """The comparison of all stages that have a model, and the page that shows it."""
 
-    comparison: Comparison
+    comparison: ModelComparison
     page: Path
 
 
@@ -75,7 +75,7 @@ def experiment(
     reviews = read_labelled(
         plan.source, grading, overrides=config.columns, text_format=config.text_format, warn=warn
     )
-    shares = recipes.Split(dev=plan.split.dev, test=plan.split.test)
+    shares = recipes.SplitSection(dev=plan.split.dev, test=plan.split.test)
     split = split_rows(reviews.texts, reviews.strata, shares, plan.split.seed)
     with locked(plan.out):
         models, missing = _models(config, reviews, on_progress, warn)
@@ -213,7 +213,7 @@ def _first_recipe(plan: Plan) -> str:
     return found[0]
 
 
-def _write(comparison: Comparison, out: Path) -> None:
+def _write(comparison: ModelComparison, out: Path) -> None:
     write_page(comparison, out / PAGE)
     with replacing(out / FIGURES) as temporary:
         text = json.dumps(to_json(comparison), indent=2, ensure_ascii=False)

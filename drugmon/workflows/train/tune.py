@@ -27,7 +27,7 @@ from drugmon.training.recipe import Recipe, load_recipe
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.training.reviews.split import Split, split_rows
 from drugmon.training.trials.search import Range, Search, Settings, setting_texts
-from drugmon.training.trials.trials import Measured, TrialResult, Trials
+from drugmon.training.trials.trials import TrialFigures, TrialResult, Trials
 from drugmon.workflows.train.fit import Fit
 
 OnProgress: TypeAlias = Callable[[int, int, Settings, Progress], None]
@@ -214,13 +214,13 @@ def _measure(
     split: Split,
     work: Path,
     watch: Callable[[str, Progress], None],
-) -> Measured:
+) -> TrialFigures:
     fit = Fit(recipe, resolve_base(recipe.base.name), reviews, work, engine, watch)
     fitted = fit.run("trial", split.train, split.dev)
     figures, record = fit.validate(fitted.model, split.dev), fitted.record
     trained, whole = record.parameters
     best = record.outcome.best
-    return Measured(
+    return TrialFigures(
         average_loss=record.outcome.epochs[best].loss,
         dev_accuracy=float(np.mean([own["accuracy"] for own in figures.values()])),
         dev_macro_f1=float(np.mean([own["macro_f1"] for own in figures.values()])),

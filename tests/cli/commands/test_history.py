@@ -20,8 +20,8 @@ from drugmon.data.history.places import history_of
 from drugmon.data.history.records import RunRecord
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import (
-    Balance,
     Check,
+    ClassBalance,
     LabelShare,
     Side,
     Status,
@@ -63,7 +63,7 @@ def summary(number: int) -> Summary:
             ),
             Check("drift", "drift.drugs", "Drugs", status, "So did the drugs."),
         ),
-        balance=(Balance("overall", shares, None, None, None, 0.8),),
+        balance=(ClassBalance("overall", shares, None, None, None, 0.8),),
     )
 
 

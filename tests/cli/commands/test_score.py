@@ -17,7 +17,7 @@ import pytest
 
 from drugmon.cli.progress import rows_progress
 from drugmon.models.device import choose_compute
-from drugmon.workflows.score.run import Progress
+from drugmon.workflows.score.run import ScoreProgress
 
 Any_ = Callable[..., Any]
 OK = re.compile(
@@ -102,7 +102,7 @@ def test_a_log_gets_a_plain_line_now_and_then(
     with rows_progress(False, "scoring") as progress:
         for second in range(0, 95, 5):
             now[0] = start + second
-            progress(Progress("r.csv", 10 * second, 5000, 10 * second))
+            progress(ScoreProgress("r.csv", 10 * second, 5000, 10 * second))
     assert capsys.readouterr().err.splitlines() == [
         "drugmon: scoring: 300 of 5,000, 300 scored, 10 reviews/s",
         "drugmon: scoring: 600 of 5,000, 600 scored, 10 reviews/s",

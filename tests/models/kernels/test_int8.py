@@ -14,7 +14,7 @@ from drugmon.models.device import has_int8
 from drugmon.models.files import RANGES
 from drugmon.models.kernels.dense import Dense
 from drugmon.models.kernels.int8 import Int8Dense, Int8FeedForward, Int8Projection, Parameters
-from drugmon.models.kernels.ranges import Range, Watched, load_ranges, save_ranges
+from drugmon.models.kernels.ranges import ActivationRange, WatchedLayer, load_ranges, save_ranges
 
 HIDDEN, INNER, ROWS = 64, 192, 300
 DTYPES = [torch.float32, torch.bfloat16]
@@ -38,8 +38,8 @@ def states() -> torch.Tensor:
     return x
 
 
-def range_of(x: torch.Tensor) -> Range:
-    return Range(x.amin(0), x.amax(0))
+def range_of(x: torch.Tensor) -> ActivationRange:
+    return ActivationRange(x.amin(0), x.amax(0))
 
 
 def error(found: torch.Tensor, expected: torch.Tensor) -> float:
@@ -121,7 +121,10 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_ranges_are_recorded_and_kept(tmp_path: Path) -> None:
     x, (weight, bias) = states(), layer(HIDDEN, HIDDEN, 1)
-    watched = {"0.qkv": Watched(Dense(weight, bias)), "0.outer": Watched(Dense(weight, bias))}
+    watched = {
+        "0.qkv": WatchedLayer(Dense(weight, bias)),
+        "0.outer": WatchedLayer(Dense(weight, bias)),
+    }
     expected = functional.linear(x, weight, bias)
     for part in (x[:100], x[100:]):
         watched["0.qkv"](part)

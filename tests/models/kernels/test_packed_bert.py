@@ -20,7 +20,7 @@ from drugmon.models.kernels import packed_attention
 from drugmon.models.kernels.packed_attention import TorchAttend
 from drugmon.models.kernels.packed_bert import PackedBert, packs
 from drugmon.models.kernels.packed_layout import LAYOUTS, bare_parameters
-from drugmon.models.kernels.ranges import Range
+from drugmon.models.kernels.ranges import ActivationRange
 from tests.tiny_encoders import make_encoder
 
 LENGTHS = (17, 9, 4)
@@ -161,7 +161,7 @@ def test_attention_of_many_reviews_is_computed_in_groups(
 
 def recorded(
     backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
-) -> dict[str, Range]:
+) -> dict[str, ActivationRange]:
     model = packed(backbone, config, torch.float32)
     watched = model.watch()
     states(model, batch)

@@ -237,7 +237,7 @@ def test_the_description_has_examples_that_work(client: Make) -> None:
     for example in body["examples"].values():
         answer = make.post("/v1/score", json=example["value"])
         assert answer.status_code == 200
-    shown = make.get("/openapi.json").json()["components"]["schemas"]["Scores"]["examples"][0]
+    shown = make.get("/openapi.json").json()["components"]["schemas"]["ScoresAnswer"]["examples"][0]
     assert set(shown["reviews"][0]) == set(answer.json()["reviews"][0])
 
 

@@ -18,7 +18,7 @@ from drugmon.training.loop.checkpoint import Checkpoint, run_key
 from drugmon.training.loop.progress import Outcome, Progress
 from drugmon.training.loop.trainer import Trainer
 from drugmon.training.loop.validation import macro_f1, predict
-from drugmon.training.recipe import Balance, Recipe, Train
+from drugmon.training.recipe import BalanceSection, Recipe, Train
 from drugmon.training.reviews.examples import Examples
 from drugmon.training.reviews.sampling import class_weights
 
@@ -188,7 +188,7 @@ def test_progress_tells_where_it_is(tiny_model: Model, examples: Build) -> None:
 
 def test_class_weights_move_the_predictions(tiny_model: Model, examples: Build) -> None:
     plain = fit(tiny_model(), examples)
-    weighted = fit(tiny_model(), examples, replace(RECIPE, balance=Balance("weights")))
+    weighted = fit(tiny_model(), examples, replace(RECIPE, balance=BalanceSection("weights")))
     assert plain.epochs[0].loss != weighted.epochs[0].loss
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drugmon.training.recipe import Balance
+from drugmon.training.recipe import BalanceSection
 from drugmon.training.reviews.sampling import (
     balanced_rows,
     class_log_priors,
@@ -32,18 +32,20 @@ def sizes(rows: np.ndarray) -> list[int]:
     ],
 )
 def test_rows_per_label(strategy: str, per_class: int, expected: list[int]) -> None:
-    assert sizes(balanced_rows(STRATA, Balance(strategy, per_class), seed=0)) == expected
+    assert sizes(balanced_rows(STRATA, BalanceSection(strategy, per_class), seed=0)) == expected
 
 
 def test_oversampling_takes_every_row_and_none_much_more_often_than_another() -> None:
-    rows = balanced_rows(STRATA, Balance("oversample", 25), seed=0)
+    rows = balanced_rows(STRATA, BalanceSection("oversample", 25), seed=0)
     times = np.bincount(rows, minlength=len(STRATA))
     assert times.min() == 1
     assert set(times[STRATA == 1]) == {2, 3}
 
 
 def test_downsampling_repeats_nothing_and_follows_the_seed() -> None:
-    first, again, other = (balanced_rows(STRATA, Balance("downsample"), seed) for seed in (1, 1, 2))
+    first, again, other = (
+        balanced_rows(STRATA, BalanceSection("downsample"), seed) for seed in (1, 1, 2)
+    )
     assert len(set(first)) == len(first)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -51,23 +53,25 @@ def test_downsampling_repeats_nothing_and_follows_the_seed() -> None:
 
 def test_labels_that_never_occur_do_not_matter() -> None:
     strata = np.repeat([0, 2], [3, 9])
-    assert len(balanced_rows(strata, Balance("downsample"), seed=0)) == 6
-    assert len(balanced_rows(np.full(4, -1), Balance("oversample"), seed=0)) == 4
+    assert len(balanced_rows(strata, BalanceSection("downsample"), seed=0)) == 6
+    assert len(balanced_rows(np.full(4, -1), BalanceSection("oversample"), seed=0)) == 4
 
 
 def test_weights_make_every_label_count_the_same() -> None:
-    weights = class_weights({"overall": STRATA}, Balance("weights"))["overall"]
+    weights = class_weights({"overall": STRATA}, BalanceSection("weights"))["overall"]
     assert weights.dtype == np.float32
     assert np.allclose(weights * [30, 10, 60], 100 / 3)
 
 
 def test_a_label_that_never_occurs_weighs_nothing() -> None:
-    weights = class_weights({"overall": np.repeat([0, 2], [3, 9])}, Balance("weights"))["overall"]
+    weights = class_weights({"overall": np.repeat([0, 2], [3, 9])}, BalanceSection("weights"))[
+        "overall"
+    ]
     assert np.allclose(weights, [2, 0, 2 / 3])
 
 
 def test_other_strategies_weigh_all_labels_alike() -> None:
-    assert np.all(class_weights({"overall": STRATA}, Balance("oversample"))["overall"] == 1)
+    assert np.all(class_weights({"overall": STRATA}, BalanceSection("oversample"))["overall"] == 1)
 
 
 def test_log_priors_are_shares_of_the_reviews_with_a_label() -> None:

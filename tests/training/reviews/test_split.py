@@ -10,7 +10,7 @@ from drugmon.errors import TrainingDataError
 from drugmon.training import recipe
 from drugmon.training.reviews.split import split_rows
 
-SHARES = recipe.Split(dev=0.2, test=0.1)
+SHARES = recipe.SplitSection(dev=0.2, test=0.1)
 
 
 def review(number: int) -> Texts:
@@ -53,7 +53,7 @@ def test_the_seed_decides() -> None:
 
 
 def test_no_test_share_gives_no_test_rows() -> None:
-    shares = recipe.Split(dev=0.2, test=0)
+    shares = recipe.SplitSection(dev=0.2, test=0)
     split = split_rows([review(i) for i in range(20)], np.zeros(20, np.int64), shares, seed=0)
     assert len(split.test) == 0
     assert len(split.dev) == 4

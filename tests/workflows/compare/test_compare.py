@@ -13,7 +13,7 @@ from drugmon.config import EngineConfig
 from drugmon.errors import BaseModelError, UsageError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.options import build
-from drugmon.reports.comparison import COLUMNS, Comparison
+from drugmon.reports.comparison import COLUMNS, ModelComparison
 from drugmon.reports.pages import figure
 from drugmon.workflows.compare.compare import compare_sources, to_json
 from drugmon.workflows.compare.config import CompareConfig, EvaluateConfig
@@ -61,8 +61,8 @@ def _source(labelled: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(name="run")
-def _run(adapter: Path, other: Path, source: Path) -> Callable[..., Comparison]:
-    def run(**options: Any) -> Comparison:
+def _run(adapter: Path, other: Path, source: Path) -> Callable[..., ModelComparison]:
+    def run(**options: Any) -> ModelComparison:
         told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
         options = {"source": str(source), "adapters": (str(adapter), str(other)), **options}
         return compare_sources(build(CompareConfig, engine=CPU, **options), **told)
@@ -71,7 +71,7 @@ def _run(adapter: Path, other: Path, source: Path) -> Callable[..., Comparison]:
 
 
 def test_figures_are_those_of_evaluate(
-    run: Callable[..., Comparison], adapter: Path, other: Path, source: Path
+    run: Callable[..., ModelComparison], adapter: Path, other: Path, source: Path
 ) -> None:
     seen: list[tuple[str, int, int, str]] = []
     comparison = run(on_progress=lambda *progress: seen.append(progress))
@@ -88,7 +88,7 @@ def test_figures_are_those_of_evaluate(
     assert comparison.rows == 60
 
 
-def test_differences_are_paired_and_adjusted(run: Callable[..., Comparison]) -> None:
+def test_differences_are_paired_and_adjusted(run: Callable[..., ModelComparison]) -> None:
     first, other = run().stages
     assert first.differences == {}
     for target, gap in other.differences.items():
@@ -102,7 +102,9 @@ def test_differences_are_paired_and_adjusted(run: Callable[..., Comparison]) -> 
         assert other.adjusted_p[target] == gap.mcnemar_p, "there is but one comparison"
 
 
-def test_training_is_told_from_the_manifest(run: Callable[..., Comparison], other: Path) -> None:
+def test_training_is_told_from_the_manifest(
+    run: Callable[..., ModelComparison], other: Path
+) -> None:
     training = run().stages[1].training
     assert training is not None
     told = open_adapter(str(other)).manifest.training
@@ -114,7 +116,7 @@ def test_training_is_told_from_the_manifest(run: Callable[..., Comparison], othe
     assert after == [30, 30, 30], "masked copies of neutral ones, oversampling of the others"
 
 
-def test_page_and_json_agree(run: Callable[..., Comparison], tmp_path: Path) -> None:
+def test_page_and_json_agree(run: Callable[..., ModelComparison], tmp_path: Path) -> None:
     html = tmp_path / "compare.html"
     comparison = run(html=html)
     page, told = html.read_text(encoding="utf-8"), to_json(comparison)
@@ -133,7 +135,7 @@ def test_page_and_json_agree(run: Callable[..., Comparison], tmp_path: Path) -> 
 
 
 def test_reviews_of_the_training_are_warned_about(
-    run: Callable[..., Comparison], labelled: Path, tmp_path: Path
+    run: Callable[..., ModelComparison], labelled: Path, tmp_path: Path
 ) -> None:
     warnings: list[str] = []
     comparison = run(source=str(labelled), html=tmp_path / "page.html", warn=warnings.append)
@@ -146,7 +148,7 @@ def test_reviews_of_the_training_are_warned_about(
     assert "Best on" not in page and ">best<" not in page, "nothing is best that is not believed"
 
 
-def test_one_model_is_no_comparison(run: Callable[..., Comparison], adapter: Path) -> None:
+def test_one_model_is_no_comparison(run: Callable[..., ModelComparison], adapter: Path) -> None:
     with pytest.raises(UsageError, match="needs two models or more"):
         run(adapters=(str(adapter),))
     with pytest.raises(UsageError, match="is given twice"):
@@ -154,7 +156,7 @@ def test_one_model_is_no_comparison(run: Callable[..., Comparison], adapter: Pat
 
 
 def test_other_labels_do_not_compare(
-    run: Callable[..., Comparison], labelled: Path, adapter: Path, tmp_path: Path
+    run: Callable[..., ModelComparison], labelled: Path, adapter: Path, tmp_path: Path
 ) -> None:
     changed = tmp_path / "changed"
     settings = (*SETTINGS, "labels.rating.6=positive", "augment.method=none")
@@ -164,7 +166,7 @@ def test_other_labels_do_not_compare(
 
 
 def test_a_base_by_itself_is_the_baseline(
-    run: Callable[..., Comparison], adapter: Path, tiny_t5: Path
+    run: Callable[..., ModelComparison], adapter: Path, tiny_t5: Path
 ) -> None:
     comparison = run(bases=("tiny-t5",), adapters=(str(adapter),))
     assert tiny_t5.is_dir()

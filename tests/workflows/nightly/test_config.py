@@ -20,7 +20,7 @@ from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.nightly.nightly import nightly
 from drugmon.workflows.nightly.settings import (
-    Job,
+    JobSettings,
     Log,
     Notify,
     ReportSettings,
@@ -29,7 +29,7 @@ from drugmon.workflows.nightly.settings import (
 from drugmon.workflows.score.config import ScoreConfig
 
 SHIPPED = Path(__file__).resolve().parents[3] / "jobs" / "nightly.toml"
-SECTIONS = {"job": Job, "log": Log, "notify": Notify}
+SECTIONS = {"job": JobSettings, "log": Log, "notify": Notify}
 OF_OPTIONS = {"engine": EngineConfig, "report": ReportSettings, "source": ScoreConfig}
 
 

@@ -15,7 +15,7 @@ from drugmon.data.history.places import history_of
 from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SinkError, SourceError, UsageError
-from drugmon.workflows.score.run import Progress
+from drugmon.workflows.score.run import ScoreProgress
 
 Any_ = Callable[..., Any]
 
@@ -294,7 +294,7 @@ def test_the_progress_over_several_files_is_one(
         table = pa.Table.from_pylist(reviews(rows))
         pq.write_table(table, tmp_path / f"{number}.parquet")
     (tmp_path / "1a.parquet").write_text("no parquet")
-    told: list[Progress] = []
+    told: list[ScoreProgress] = []
     for _ in range(2):  # the second time there is nothing to score
         told.clear()
         result = score(tmp_path, on_progress=told.append)

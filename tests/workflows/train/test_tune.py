@@ -21,7 +21,7 @@ from drugmon.training.recipe import load_recipe
 from drugmon.training.reviews.dataset import read_labelled
 from drugmon.training.reviews.split import split_rows
 from drugmon.training.trials.search import Search, Settings, parse_grid, parse_ranges, parse_trial
-from drugmon.training.trials.trials import Measured
+from drugmon.training.trials.trials import TrialFigures
 from drugmon.workflows.train import tune as module
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.tune import TuneConfig, TuneResult, to_rows, tune
@@ -200,7 +200,7 @@ def test_a_tie_has_no_best(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    measured = Measured(0.5, 0.8, 0.625, {}, 1, 1, 10, 100, 1.0, 10**8)
+    measured = TrialFigures(0.5, 0.8, 0.625, {}, 1, 1, 10, 100, 1.0, 10**8)
     scores = {2: 0.5, 4: 0.625, 8: 0.625}
     monkeypatch.setattr(
         module,
