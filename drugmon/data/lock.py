@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.verdicts.atomic import open_own, sink_errors
+from drugmon.data.verdicts.atomic import make_folder, open_own, sink_errors
 from drugmon.errors import RunningError
 
 _POLL_SECONDS: Final = 0.2
@@ -31,7 +31,7 @@ def lock_file(path: Path, wait: float, busy: str) -> Iterator[None]:
         SinkError: the file cannot be written.
     """
     with sink_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
     with os.fdopen(descriptor, "r+", encoding="ascii", errors="replace") as file:
         deadline = time.monotonic() + wait

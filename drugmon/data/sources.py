@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from drugmon.data.verdicts.atomic import make_folder
 from drugmon.errors import SinkError, SourceError, UsageError
 from drugmon.wording import path_told
 
@@ -172,7 +173,7 @@ def make_out_folder(out: str | Path | None) -> None:
     if out is None or not _names_folder(out):
         return
     try:
-        Path(out).mkdir(parents=True, exist_ok=True)
+        make_folder(Path(out))
     except OSError as error:
         raise SinkError(f"--out {out}: the folder cannot be made ({error.strerror})") from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from drugmon.data.lock import lock_file
-from drugmon.data.verdicts.atomic import replacing, sink_errors
+from drugmon.data.verdicts.atomic import flush, replacing, sink_errors
 from drugmon.monitoring.checks.summary import Status
 
 Kind = TypeVar("Kind")
@@ -74,11 +74,14 @@ def write_attempts(folder: Path, attempts: Iterable[Attempt]) -> None:
     with lock_file(folder / _LOCK, _WAIT_SECONDS, busy), sink_errors(path):
         # A line that was cut off by a full disk or a kill would swallow the next one.
         lines = "".join(f"{json.dumps(_plain(attempt))}\n" for attempt in attempts)
+        is_new = not path.exists()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         with os.fdopen(os.open(path, flags, 0o666), "w", encoding="utf-8") as file:
             file.write(f"\n{lines}" if _ends_within_a_line(path) else lines)
             file.flush()
             os.fsync(file.fileno())
+        if is_new:
+            flush(folder)
         _trim(path)
 
 

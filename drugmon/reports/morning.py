@@ -9,7 +9,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.verdicts.atomic import replacing
+from drugmon.data.verdicts.atomic import make_folder, replacing
 from drugmon.labels import LABELS
 from drugmon.monitoring.checks.summary import AREAS, Check, Status, Summary
 from drugmon.reports.analysts.pages import AnalystPage, EvidentlyInput, write_analyst_pages
@@ -66,7 +66,7 @@ def write_page(
 
     Raises SinkError where the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     analysts = write_analysts(evidently, folder, _title(summary))
     with replacing(folder / PAGE) as path:
         path.write_text(render_page(summary, analysts), encoding="utf-8")

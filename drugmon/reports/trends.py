@@ -12,7 +12,7 @@ from typing import Final
 
 from drugmon.data.history.output import Output
 from drugmon.data.history.records import ReportRecord
-from drugmon.data.verdicts.atomic import replacing
+from drugmon.data.verdicts.atomic import make_folder, replacing
 from drugmon.monitoring.checks.summary import Status
 from drugmon.reports.attempts import Attempt
 from drugmon.reports.pages import environment
@@ -86,7 +86,7 @@ def write_index(
     Raises:
         SinkError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with replacing(folder / INDEX) as path:
         path.write_text(render_index(nights, folder, attempts, now), encoding="utf-8")
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from drugmon.config import DEMO_NIGHTS, ModelOptions
 from drugmon.data.demo import Day, demo_days, demo_reviews
-from drugmon.data.verdicts.atomic import sink_errors
+from drugmon.data.verdicts.atomic import make_folder, move_into_place, sink_errors
 from drugmon.errors import SinkError
 from drugmon.monitoring.checks.summary import Status
 from drugmon.workflows.configs import DemoConfig
@@ -70,7 +70,7 @@ def demo(
     aside = folder.with_name(f".{folder.name}.drugmon-demo.tmp")
     with sink_errors(folder):
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        make_folder(aside)
         try:
             days = demo_days(last)
             nights = [day for day in days if day.night > DEMO_NIGHTS - config.nights]
@@ -87,7 +87,7 @@ def demo(
                 on_night(done, len(nights))
             text = _SAYS.format(nights=len(nights), reports=_REPORTS)
             (aside / _MARK).write_text(text, encoding="utf-8")
-            aside.rename(folder)
+            move_into_place(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return DemoResult(folder / _REPORTS / "index.html", tuple(statuses))

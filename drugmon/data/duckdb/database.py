@@ -13,7 +13,7 @@ from typing import Final
 import duckdb
 
 from drugmon.data.queries import query
-from drugmon.data.verdicts.atomic import folder_beside, sweep
+from drugmon.data.verdicts.atomic import flush, folder_beside, make_folder, sweep
 from drugmon.errors import BusyError, DamagedError, SinkError, SourceError
 from drugmon.signals import passed_on
 
@@ -124,7 +124,7 @@ def create(database: Path) -> None:
         SinkError: the folder or the file cannot be written.
     """
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(database.parent)
         if database.exists():
             sweep(database)
             return
@@ -133,6 +133,7 @@ def create(database: Path) -> None:
             duckdb.connect(aside).close()
             with suppress(FileExistsError):  # another process has created it meanwhile
                 os.link(aside, database)
+            flush(database.parent)
     except (OSError, duckdb.IOException) as error:
         raise SinkError(f"{database}: cannot be created: {first_line(error)}") from error
 

@@ -17,7 +17,7 @@ from drugmon.data.duckdb.database import first_line, is_damage
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import home_of, stored_path
 from drugmon.data.queries import Sql, query, statement
-from drugmon.data.verdicts.atomic import folder_beside, sink_errors
+from drugmon.data.verdicts.atomic import folder_beside, move_into_place, sink_errors
 from drugmon.errors import DamagedError, SinkError, SourceError
 from drugmon.version import __version__
 
@@ -105,7 +105,7 @@ def keep_copy(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
                 f"{database}: cannot be copied to {path.name}, which is done before its history "
                 f"is brought up to date: {first_line(error)}"
             ) from error
-        aside.replace(path)
+        move_into_place(aside, path)
 
 
 def name_of(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, str, str]:

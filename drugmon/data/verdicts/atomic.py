@@ -53,9 +53,7 @@ def replacing(target: Path, source: Path | None = None) -> Iterator[Path]:
     try:
         with sink_errors(target):
             yield temporary
-            _flush(temporary)
-            temporary.replace(real)
-            _flush(real.parent)
+            move_into_place(temporary, real)
     finally:
         temporary.unlink(missing_ok=True)
         os.close(lock)
@@ -72,12 +70,11 @@ def building(folder: Path) -> Iterator[Path]:
         SinkError: it cannot be written, or the disk is full.
     """
     with sink_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         _sweep(folder.parent, ".+")
         with _locked_folder(folder, 0o777) as aside:
             yield aside
-            aside.rename(folder)
-            _flush(folder.parent)
+            move_into_place(aside, folder)
 
 
 @contextmanager
@@ -99,6 +96,49 @@ def temporary_folder() -> Iterator[Path]:
     """
     with folder_beside(Path(tempfile.gettempdir()).absolute() / "texts") as folder:
         yield folder
+
+
+def move_into_place(made: Path, target: Path) -> None:
+    """Rename a file or a folder; a loss of power leaves all of it there or nothing.
+
+    What it holds is flushed to the disk before the rename, the folder around it after that.
+
+    Raises:
+        OSError: it cannot be flushed or renamed; `target` is as it was.
+    """
+    for root, _, files in os.walk(made, topdown=False):
+        for name in files:
+            flush(Path(root, name))
+        flush(Path(root))
+    if made.is_file():
+        flush(made)
+    made.replace(target)
+    flush(target.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with those around it, as far as they are missing, on the disk at once.
+
+    Raises:
+        OSError: it cannot be made, or is a file.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        flush(made.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until the disk has what a file holds, or the names in a folder.
+
+    Raises:
+        OSError: it cannot be opened or flushed.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sweep(target: Path) -> None:
@@ -201,7 +241,9 @@ def make_own_folder(folder: Path) -> None:
         SinkError: it is there and belongs neither to this user nor to whoever has the folder
             around it: what lies in it may be a trap.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        flush(folder.parent)
     state = folder.lstat()
     if stat.S_ISLNK(state.st_mode):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
@@ -236,11 +278,3 @@ def _try_lock(descriptor: int) -> bool:
     except OSError:  # taken, or a file system without locks
         return False
     return True
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

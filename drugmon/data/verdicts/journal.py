@@ -1,9 +1,11 @@
 """The journal: the verdicts of a run that has not finished, so that a killed run loses nothing.
 
 One file beside the output, `.drugmon/<output name>.journal`: a header that says who writes it, then
-an Arrow IPC stream of verdict batches without its end mark. A torn last batch is cut off when the
-next run opens the file, so that run appends where the last whole batch ends. A run that has kept
-nothing leaves nothing: neither the file nor, where nothing else lies in it, its folder.
+an Arrow IPC stream of verdict batches without its end mark. Each batch carries a checksum: after a
+loss of power, a file may have its length and zeros where verdicts were. From the first batch on
+that is torn or not what was written, the file is cut off when the next run opens it, so that run
+appends where the last whole batch ends. A run that has kept nothing leaves nothing: neither the
+file nor, where nothing else lies in it, its folder.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +30,7 @@ from drugmon.errors import BusyError, SinkError
 
 _HEADER: Final = "drugmon journal, written by pid {:>10}\n"
 _HEADER_BYTES: Final = 64
+_CHECKSUM: Final = b"crc32"
 _SCHEMA_MESSAGE: Final = VERDICT_SCHEMA.serialize().to_pybytes()
 _EMPTY_BYTES: Final = _HEADER_BYTES + len(_SCHEMA_MESSAGE)
 
@@ -100,7 +104,7 @@ class Journal(Closing):
         """Hand a batch of `VERDICT_SCHEMA` to the operating system: it outlives this process."""
         try:
             self._file.seek(0, os.SEEK_END)
-            self._file.write(batch.serialize())
+            self._file.write(_message(batch))
             self._file.flush()
         except OSError as error:
             raise self._failed(error) from error
@@ -152,6 +156,19 @@ class Journal(Closing):
         )
 
 
+def _message(batch: pa.RecordBatch) -> pa.Buffer:
+    """The batch with its checksum, as it stands within a stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, VERDICT_SCHEMA) as writer:
+        writer.write_batch(batch, custom_metadata={_CHECKSUM: _checksum(batch)})
+        end = sink.tell()
+    return sink.getvalue()[len(_SCHEMA_MESSAGE) : end]
+
+
+def _checksum(batch: pa.RecordBatch) -> bytes:
+    return b"%08x" % zlib.crc32(batch.serialize())
+
+
 def _recover(file: BinaryIO) -> int:
     """Sign the file, cut it after its last whole batch, and return where that ends."""
     end = _end_of_whole_batches(file)
@@ -172,7 +189,10 @@ def _end_of_whole_batches(file: BinaryIO) -> int:
     reader = pa.ipc.open_stream(file)
     try:
         while True:
-            reader.read_next_batch().validate(full=True)
+            batch, told = reader.read_next_batch_with_custom_metadata()
+            batch.validate(full=True)
+            if told is None or told.get(_CHECKSUM) != _checksum(batch):
+                return end
             end = file.tell()
     except (pa.ArrowInvalid, StopIteration, OSError):
         return end

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias
 
 from drugmon.data.lock import locked
-from drugmon.data.verdicts.atomic import sink_errors
+from drugmon.data.verdicts.atomic import make_folder, move_into_place, sink_errors
 from drugmon.errors import BaseModelError, SinkError
 from drugmon.models.bases.folders import BASE_FILES, folders_of, missing, models_folder
 from drugmon.models.bases.inventory import wrong_files
@@ -58,7 +58,7 @@ def fetch_base(name: str, on_progress: OnProgress = lambda _done, _total: None) 
     target = models_folder() / name
     aside = target.with_name(f".{target.name}.fetching")
     with sink_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
     _check_room(target.parent, known)
     with locked(aside):
         made = aside / "base"
@@ -67,9 +67,7 @@ def fetch_base(name: str, on_progress: OnProgress = lambda _done, _total: None) 
             _download(name, known, aside, made)
             _refuse_another(made, name, known)
             weight_files(made)
-            for path in made.iterdir():
-                _flush(path)
-            made.replace(target)
+            move_into_place(made, target)
         shutil.rmtree(aside)
     return target
 
@@ -233,8 +231,3 @@ def _bytes_in(folder: Path) -> int:
             except FileNotFoundError:  # moved meanwhile
                 continue
     return total
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())

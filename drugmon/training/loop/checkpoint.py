@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from drugmon.data.verdicts.atomic import replacing
+from drugmon.data.verdicts.atomic import make_folder, replacing
 from drugmon.errors import RecipeError
 from drugmon.training.recipe import Recipe
 
@@ -49,7 +49,7 @@ class Checkpoint:
         Raises:
             SinkError: the file cannot be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         metadata = {"key": self._key, "state": json.dumps(state)}
         with replacing(self.path) as temporary:
             save_file({name: t.detach().cpu() for name, t in tensors.items()}, temporary, metadata)

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from drugmon.config import EngineConfig
 from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.data.verdicts.atomic import replacing
+from drugmon.data.verdicts.atomic import make_folder, replacing
 from drugmon.errors import AdapterError, DrugmonError, TrainingDataError
 from drugmon.grading import GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
@@ -25,7 +25,7 @@ from drugmon.training.reviews.split import split_rows
 from drugmon.training.trials.plan import Plan, PlannedStage
 from drugmon.training.trials.search import setting_texts
 from drugmon.workflows.compare.compare import compare_models, to_json, write_page
-from drugmon.workflows.train.train import TrainConfig, train
+from drugmon.workflows.train.train import TrainConfig, remove_left, train
 from drugmon.workflows.train.tune import TuneConfig, failure, tune
 
 ADAPTERS: Final = "adapters"
@@ -136,9 +136,10 @@ class _Stage:
         if stage.trials:
             settings += self._best_settings(settings)
         folder = plan.out / ADAPTERS / stage.slug
+        remove_left(folder)
         if folder.exists():
             return self._made_before(folder, settings)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         return train(
             TrainConfig(
                 plan.source,

@@ -14,7 +14,7 @@ from typing import Final
 import torch
 
 from drugmon.data.reviews import Texts
-from drugmon.data.verdicts.atomic import sink_errors
+from drugmon.data.verdicts.atomic import make_folder, sink_errors
 from drugmon.errors import SinkError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.bases.bases import Base, resolve_base
@@ -54,7 +54,7 @@ def check_writable(out: Path) -> None:
     """
     try:
         with sink_errors(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(out.parent)
             with tempfile.TemporaryFile(dir=out.parent):
                 pass
     except FileExistsError as error:

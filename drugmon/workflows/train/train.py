@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import time
@@ -13,7 +14,8 @@ from typing import TypeAlias
 from drugmon.config import EngineConfig
 from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.errors import SinkError, UsageError
+from drugmon.data.verdicts.atomic import move_into_place
+from drugmon.errors import RunningError, SinkError, UsageError
 from drugmon.grading import GradingChoice
 from drugmon.labels import LABELS
 from drugmon.models.adapters.adapter import Adapter, open_adapter
@@ -97,9 +99,11 @@ def train(
     for lack in lacking_labels(gathered.targets):
         warn(lack)
     recipe = replace(recipe, sources=sources)
-    work = config.out.with_name(f".{config.out.name}.training")
+    work = _work_of(config.out)
     with locked(work):
-        _refuse_existing(config.out)  # another process may have made it meanwhile
+        if config.out.exists():  # another process has made it meanwhile
+            shutil.rmtree(work)
+        _refuse_existing(config.out)
         fit = Fit(
             recipe, base, gathered.targets, work, config.engine, on_progress, warn, gathered.help
         )
@@ -116,7 +120,7 @@ def train(
             command=_command(config),
             hashes=config.hashes,
         )
-        made.replace(config.out)
+        move_into_place(made, config.out)
         shutil.rmtree(work)
     adapter = open_adapter(str(config.out))
     held = measured.held
@@ -176,8 +180,21 @@ def lacking_labels(reviews: LabelledReviews) -> list[str]:
     ]
 
 
+def remove_left(out: Path) -> None:
+    """Remove what a run left that was killed when its adapter `out` was whole already."""
+    work = _work_of(out)
+    if out.exists() and work.exists():
+        with contextlib.suppress(RunningError), locked(work):
+            shutil.rmtree(work)
+
+
+def _work_of(out: Path) -> Path:
+    return out.with_name(f".{out.name}.training")
+
+
 def _refuse_existing(out: Path) -> None:
     if out.exists():
+        remove_left(out)
         raise SinkError(f"{out} exists: an adapter is never overwritten; name another --out")
 
 

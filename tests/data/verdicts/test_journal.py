@@ -56,6 +56,27 @@ def test_a_tail_torn_anywhere_costs_only_its_batch(
             assert list(journal.read()) == [*kept, second]
 
 
+def test_a_batch_that_is_not_what_was_written_is_cut_off(
+    tmp_path: Path, make_some_verdicts: Make
+) -> None:
+    """After a loss of power, a file may have zeros where its last blocks were to be."""
+    target, first, second = tmp_path / "a", make_some_verdicts(3), make_some_verdicts(3, 10)
+    with Journal(target) as journal:
+        journal.append(first)
+        start = journal_file(target).stat().st_size
+        journal.append(second.slice(1))
+    whole = journal_file(target).read_bytes()
+    with Journal(target) as journal:
+        assert list(journal.read()) == [first, second.slice(1)]
+    for hole in range(start, len(whole), 64):
+        zeros = b"\0" * 64
+        if whole[hole : hole + 64] in (zeros, zeros[: len(whole) - hole]):
+            continue
+        journal_file(target).write_bytes(whole[:hole] + zeros + whole[hole + 64 :])
+        with Journal(target) as journal:
+            assert list(journal.read()) == [first]
+
+
 @pytest.mark.parametrize("rubbish", [b"", b"\0" * 5000, b"rubbish " * 500])
 def test_rubbish_is_started_afresh(
     tmp_path: Path, rubbish: bytes, make_some_verdicts: Make
