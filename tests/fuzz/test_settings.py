@@ -1,0 +1,153 @@
+"""Settings of any kind: taken, or refused with one line that names file and key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drugmon.errors import DrugmonError
+from drugmon.monitoring.checks.gate import Gate
+from drugmon.training.recipe import Recipe, load_recipe
+from drugmon.training.trials.plan import read_plan
+from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
+from tests.fuzzing import QUICK, Trial, fuzz, many, odd_texts, odd_values, trial
+
+_REPORT = [spec.name for spec in fields(Report)]
+_JOB = {
+    kind.__name__.lower(): [spec.name for spec in fields(kind)]
+    for kind in (Job, Engine, Report, Log, Notify)
+}
+_GATE = {
+    spec.name: ["warn", "fail", "hours"] for spec in fields(Gate) if spec.name not in ("fail_on",)
+}
+_RECIPE = {
+    spec.name: [inner.name for inner in fields(spec.default_factory)]
+    for spec in fields(Recipe)[2:-2]
+    if callable(spec.default_factory)
+}
+_PLAN = ["title", "source", "base", "stage", "settings", "seed", "recipe", "trials", "grid"]
+
+
+def toml(value: object) -> str:
+    """A value as TOML has it; what it lacks is written as something that is no TOML."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{toml(str(key))} = {toml(each)}" for key, each in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value).lower()
+
+
+def lines(table: dict[str, Any]) -> str:
+    return "".join(f"{key} = {toml(value)}\n" for key, value in table.items())
+
+
+def tables(keys: dict[str, list[str]]) -> st.SearchStrategy[str]:
+    """Sections with known keys, and values that may be anything."""
+    sections = [
+        st.dictionaries(st.sampled_from(names), odd_values, max_size=2).map(
+            lambda table, section=section: f"[{section}]\n{lines(table)}" if table else ""
+        )
+        for section, names in keys.items()
+    ]
+    return st.tuples(*sections).map("".join)
+
+
+def _source(table: dict[str, Any]) -> str:
+    return "[[source]]\n" + lines({"source": "r.csv", **table})
+
+
+_sources = st.lists(
+    st.dictionaries(
+        st.sampled_from([spec.name for spec in fields(Source)]),
+        st.one_of(
+            odd_values, st.dictionaries(st.sampled_from([*_REPORT, "review", "x"]), odd_values)
+        ),
+        max_size=3,
+    ).map(_source),
+    max_size=2,
+).map("".join)
+_rubbish = st.one_of(
+    st.binary(max_size=60),
+    odd_texts.map(lambda text: text.encode("utf-8", "replace")),
+    st.integers(1, 3000).map(lambda depth: b"x = " + b"[" * depth),
+)
+_jobs = st.one_of(
+    st.tuples(_sources, tables(_JOB)).map(lambda parts: "".join(parts).encode("utf-8", "replace")),
+    _rubbish,
+)
+_toml = st.one_of(
+    tables(_GATE), tables(_RECIPE), st.dictionaries(st.sampled_from(_PLAN), odd_values).map(lines)
+)
+_settings = st.builds(
+    "{}={}".format,
+    st.sampled_from([f"{key}.{name}" for key, names in _RECIPE.items() for name in names]),
+    odd_values.map(toml),
+)
+
+
+def check_job(content: bytes) -> None:
+    """A night's settings are checked; nothing is scored."""
+    with trial() as one:
+        _deliver(one.folder)
+        (one.folder / "job.toml").write_bytes(content)
+        code, said = one.run("nightly", "job.toml", "--check")
+        assert said.strip(), code
+
+
+def check_other(content: str, settings: list[str]) -> None:
+    """The same text as a recipe, as a gate and as the plan of an experiment."""
+    with trial() as one:
+        path = one.folder / "it.toml"
+        path.write_text(content, encoding="utf-8", errors="replace")
+        (one.folder / "job.toml").write_text(
+            '[report]\ngate = "it.toml"\n[[source]]\nsource = "r.csv"\n'
+        )
+        _deliver(one.folder)
+        one.run("nightly", "job.toml", "--check")
+        one.run("recipes", "show", "it.toml")
+        for read in (lambda: load_recipe(str(path), settings), lambda: read_plan(path)):
+            refused(one, read)
+
+
+def refused(_one: Trial, read: Any) -> None:
+    """Whatever `read` refuses, it does in one line."""
+    try:
+        read()
+    except DrugmonError as error:
+        assert "\n" not in str(error) or "TOML" in str(error)
+
+
+def _deliver(folder: Path) -> None:
+    (folder / "r.csv").write_text("id,review\n1,good\n")
+
+
+@many(QUICK * 2)
+@given(_jobs)
+def test_a_job_is_taken_or_refused(content: bytes) -> None:
+    check_job(content)
+
+
+@many(QUICK)
+@given(_toml, st.lists(_settings, max_size=2))
+def test_a_recipe_a_gate_and_a_plan_are_taken_or_refused(content: str, settings: list[str]) -> None:
+    check_other(content, settings)
+
+
+@fuzz
+@many(2000)
+@given(_jobs)
+def test_two_thousand_jobs(content: bytes) -> None:
+    check_job(content)
+
+
+@fuzz
+@many(1000)
+@given(_toml, st.lists(_settings, max_size=2))
+def test_a_thousand_recipes_gates_and_plans(content: str, settings: list[str]) -> None:
+    check_other(content, settings)
