@@ -78,15 +78,17 @@ def change_history(path: Path, changes: list[tuple[int, int, str]]) -> None:
 @pytest.fixture(scope="session", name="recorded")
 def _recorded(tmp_path_factory: pytest.TempPathFactory, adapter: Path) -> Path:
     """A folder with two runs, a report, a night's state and a journal."""
+    from drugmon.options import build
     from drugmon.workflows.report.config import report_config
     from drugmon.workflows.report.report import report
-    from drugmon.workflows.score.score import ScoreConfig, score
+    from drugmon.workflows.score.config import ScoreConfig
+    from drugmon.workflows.score.score import score
 
     folder = tmp_path_factory.mktemp("recorded")
     for count in (4, 9):
         rows = "".join(f"{n},{1 + n % 10},text number {n}\n" for n in range(count))
         (folder / "r.csv").write_text(f"id,rating,review\n{rows}")
-        score(ScoreConfig(str(folder / "r.csv"), adapter=str(adapter)))
+        score(build(ScoreConfig, source=str(folder / "r.csv"), adapter=str(adapter)))
     source = str(folder / "r.scored.csv")
     report(report_config(source, adapter=str(adapter), out=folder / "reports", evidently=False))
     sources = {"r": Watched(source, folder / "reports")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drugmon.errors import DrugmonError
-from drugmon.monitoring.checks.gate import Gate
+from drugmon.monitoring.checks.gate import DEFAULT
 from drugmon.training.recipe import Recipe, load_recipe
 from drugmon.training.trials.plan import read_plan
-from drugmon.workflows.nightly.settings import Engine, Job, Log, Notify, Report, Source
 from tests.fuzzing import QUICK, Trial, fuzz, many, odd_texts, odd_values, trial
 
-_REPORT = [spec.name for spec in fields(Report)]
-_JOB = {
-    kind.__name__.lower(): [spec.name for spec in fields(kind)]
-    for kind in (Job, Engine, Report, Log, Notify)
-}
-_GATE = {
-    spec.name: ["warn", "fail", "hours"] for spec in fields(Gate) if spec.name not in ("fail_on",)
-}
+_JOBS = Path(__file__).parents[2] / "jobs" / "nightly.toml"
+
+
+def _keys_of(text: str) -> dict[str, list[str]]:
+    """The keys of a settings file by section, those that are commented out too."""
+    keys: dict[str, list[str]] = {}
+    section = ""
+    for line in text.splitlines():
+        if head := re.match(r"\[+(\w+)\]", line):
+            section = head[1]
+        elif key := re.match(r"(?:# )?(\w+) = ", line):
+            keys.setdefault(section, []).append(key[1])
+    return keys
+
+
+_JOB = _keys_of(_JOBS.read_text())
+_SOURCE = _JOB.pop("source")
+_REPORT = _JOB["report"]
+_GATE = _keys_of(DEFAULT.read_text())
+_GATE.pop("", None)
 _RECIPE = {
-    spec.name: [inner.name for inner in fields(spec.default_factory)]
-    for spec in fields(Recipe)[2:-2]
-    if callable(spec.default_factory)
+    section: list(table)
+    for section, table in Recipe("any").to_dict().items()
+    if isinstance(table, dict) and section != "labels"
 }
 _PLAN = ["title", "source", "base", "stage", "settings", "seed", "recipe", "trials", "grid"]
 
@@ -64,7 +75,7 @@ def _source(table: dict[str, Any]) -> str:
 
 _sources = st.lists(
     st.dictionaries(
-        st.sampled_from([spec.name for spec in fields(Source)]),
+        st.sampled_from(_SOURCE),
         st.one_of(
             odd_values, st.dictionaries(st.sampled_from([*_REPORT, "review", "x"]), odd_values)
         ),
