@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import signal
 import string
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -202,6 +204,68 @@ def _drugmon(
     before = signal.getsignal(signal.SIGTERM)
     yield run
     signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a stand-in for S3 on this machine; skips where `moto` is missing."""
+    server = pytest.importorskip("moto.server", reason="needs the test extra")
+    pytest.importorskip("s3fs", reason="needs the extra s3")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with pytest.MonkeyPatch.context() as patch:
+        # moto itself asks AWS for nothing, and must not find anybody's keys.
+        patch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+        running = server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        running.start()
+        host, port = running.get_host_and_port()
+        yield f"http://{host}:{port}"
+        running.stop()
+
+
+class Bucket:
+    """A bucket of its own: `put`, `get` and `keys` go around drugmon."""
+
+    def __init__(self, name: str) -> None:
+        import s3fs
+
+        self.name, self.uri = name, f"s3://{name}"
+        self.store = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+        self.store.mkdir(name)
+
+    def put(self, key: str, content: bytes) -> str:
+        """Put an object, and return its URI."""
+        self.store.pipe_file(f"{self.name}/{key}", content)
+        return f"{self.uri}/{key}"
+
+    def get(self, key: str) -> bytes:
+        """What an object holds."""
+        content: bytes = self.store.cat_file(f"{self.name}/{key}")
+        return content
+
+    def keys(self) -> set[str]:
+        """The keys of all objects."""
+        return {name.partition("/")[2] for name in self.store.find(self.name)}
+
+
+@pytest.fixture(name="bucket")
+def _bucket(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """An empty bucket, and a folder of this test's own for what drugmon keeps on this machine."""
+    import fsspec
+
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "not-to-be-told",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "DRUGMON_STATE": str(tmp_path / "state"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    fsspec.filesystem("s3").clear_instance_cache()
+    return Bucket(f"reviews-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture(scope="session", name="scored_reviews")

@@ -28,6 +28,7 @@ HEAVY = {
     "pyarrow",
     "duckdb",
     "evidently",
+    "fsspec",
     "plotly",
 }
 HELP = """
