@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from drugmon.data.stores.objects import fetch, is_folder, listed, look, matching
+from drugmon.data.stores.shadow import copies_folder, state_of
+from drugmon.data.stores.uri import Location, StoreUri, is_glob, is_uri, parse_location, parse_uri
 from drugmon.data.verdicts.atomic import make_folder
 from drugmon.errors import SinkError, SourceError, UsageError
 from drugmon.wording import path_told
@@ -34,31 +38,53 @@ _SCORED: Final = ".scored"
 class FileSource:
     """A file of reviews. `format` is a value of EXTENSIONS, `compression` one of COMPRESSIONS.
 
-    `called` is what messages call it, where that is not its path.
+    `called` is what messages call it, where that is not its path. Of what is in a store, `uri` is
+    where, and nothing lies at `path` until `fetched` gives the source of a copy.
     """
 
     path: Path
     format: str
     compression: str | None
     called: str = ""
+    uri: StoreUri | None = None
 
     @classmethod
-    def of(cls, path: Path) -> FileSource:
+    def of(cls, location: Location) -> FileSource:
         """Tell format and compression by the extension.
 
         Raises:
             SourceError: the extension is none that drugmon knows.
         """
-        stem, extension, compression = _split_name(path.name)
+        stem, extension, compression = _split_name(location.name)
         if not stem or extension not in EXTENSIONS or (compression and extension == ".parquet"):
-            hint = "; name a table in it with --table" if path.suffix in _DATABASES else ""
-            raise SourceError(f"{path}: not a file type of reviews{hint}; known: {_KNOWN}")
-        return cls(path, EXTENSIONS[extension], COMPRESSIONS.get(compression))
+            is_database = location.name.endswith(_DATABASES) and not isinstance(location, StoreUri)
+            hint = "; name a table in it with --table" if is_database else ""
+            raise SourceError(f"{location}: not a file type of reviews{hint}; known: {_KNOWN}")
+        uri = location if isinstance(location, StoreUri) else None
+        known = EXTENSIONS[extension], COMPRESSIONS.get(compression)
+        return cls(state_of(location), *known, uri=uri)
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return self.called or path_told(self.path)
+        return self.called or path_told(self.uri or self.path)
+
+    @property
+    def location(self) -> Location:
+        """Where it is: its path, or its URI."""
+        return self.uri or self.path
+
+    def size(self) -> int:
+        """Its bytes, as it is stored; 0 where its store has none by that name any more.
+
+        Raises:
+            OSError: there is no such file.
+            SourceError: its store cannot be asked.
+        """
+        if self.uri is None:
+            return self.path.stat().st_size
+        stored = look(self.uri)
+        return stored.size if stored else 0
 
 
 @dataclass(frozen=True)
@@ -71,14 +97,17 @@ class StandardInput:
 def resolve_source(source: str) -> list[FileSource] | StandardInput:
     """Find what SOURCE names: a file, a quoted glob (`**` allowed), a folder's files, or `-`.
 
-    A folder gives the files of known types that lie in it, not those in its subfolders. Folders
-    and globs leave out dot-files and drugmon's own outputs (`*.scored.*`). Sorted by path.
+    All but the last may be URIs of a store, too. A folder gives the files of known types that lie
+    in it, not those in its subfolders. Folders and globs leave out dot-files and drugmon's own
+    outputs (`*.scored.*`). Sorted by path.
 
     Raises:
         SourceError: there is no such file, it has an unknown extension, or no file is left.
     """
     if source == "-":
         return StandardInput()
+    if is_uri(source):
+        return _find_stored(parse_uri(source))
     try:
         return _find(source)
     except PermissionError as error:
@@ -96,6 +125,8 @@ def resolve_scored(source: str) -> list[FileSource]:
     """
     if source == "-":
         raise SourceError("a report needs files or a table, not standard input")
+    if is_uri(source):
+        return _scored_among(_find_stored(parse_uri(source), own=True), source)
     path = Path(source)
     try:
         if not path.is_dir() and not is_pattern(source):
@@ -104,18 +135,58 @@ def resolve_scored(source: str) -> list[FileSource]:
         found = _reviews_among(inside, own=True)
     except PermissionError as error:
         raise SourceError(f"{source}: permission denied; let this user read it") from error
-    outputs = [file for file in found if _split_name(file.path.name)[0].endswith(_SCORED)]
     if not found:
         raise SourceError(f"{source}: no scored file there; known: {_KNOWN}")
-    return outputs if outputs and path.is_dir() else found
+    return _scored_among(found, source) if path.is_dir() else found
 
 
 def is_pattern(source: str) -> bool:
     """Whether SOURCE is a glob: a path that exists is that path, whatever characters it has."""
+    if is_uri(source):
+        return is_glob(parse_uri(source))
     return glob.has_magic(source) and not Path(source).exists()
 
 
-def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> Path:
+def names_folder(source: str) -> bool:
+    """Whether SOURCE is a folder; with a URI, whether it is written as one."""
+    if is_uri(source):
+        return parse_uri(source).names_folder and not is_pattern(source)
+    return Path(source).is_dir()
+
+
+@contextlib.contextmanager
+def fetched(source: FileSource) -> Iterator[FileSource]:
+    """Give the source as a file of this machine: itself, or a copy that goes with the block.
+
+    Raises:
+        SourceError: it cannot be had from its store, or there is no room for it.
+        SinkError: there is no place for it.
+    """
+    if source.uri is None:
+        yield source
+        return
+    with copies_folder(source.uri) as folder:
+        copy = folder / "source"
+        fetch(source.uri, copy)
+        yield replace(source, path=copy)
+
+
+def copied(sources: Iterable[FileSource], aside: Path) -> list[FileSource]:
+    """Return the sources as files of this machine; copies of what is in a store lie in `aside`.
+
+    Raises:
+        SourceError: as `fetched`.
+    """
+    files = []
+    for number, source in enumerate(sources):
+        copy = aside / f"copy-{number}"
+        if source.uri is not None:
+            fetch(source.uri, copy)
+        files.append(source if source.uri is None else replace(source, path=copy))
+    return files
+
+
+def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> Location:
     """Return where the verdicts of one file go; its extension tells the format.
 
     Without `out`: `<name>.scored.<ext>` beside the source, or the source itself where `in_place`.
@@ -128,13 +199,14 @@ def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> P
     if in_place:
         if out is not None:
             raise UsageError("--in-place and --out exclude each other; leave out one of them")
-        return source.path
-    stem, extension, compression = _split_name(source.path.name)
+        return source.location
+    stem, extension, compression = _split_name(source.location.name)
     scored = f"{stem}{_SCORED}{extension}{compression}"
     if out is None:
-        return source.path.with_name(scored)
-    path = Path(out) / scored if _names_folder(out) else Path(out)
-    if _is_same(path, source.path):
+        return _within(source.location.parent, scored)
+    named = parse_location(str(out))
+    path = _within(named, scored) if _names_folder(out) else named
+    if _is_same(path, source.location):
         raise UsageError(f"--out {out}: is the source; use --in-place to replace it")
     try:
         FileSource.of(path)
@@ -145,7 +217,7 @@ def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> P
 
 def output_paths(
     sources: Sequence[FileSource], out: str | Path | None, in_place: bool
-) -> list[Path]:
+) -> list[Location]:
     """Return `output_path` of every source.
 
     Raises:
@@ -154,12 +226,12 @@ def output_paths(
     if len(sources) > 1 and out is not None and not _names_folder(out):
         raise UsageError(f"--out {out}: {len(sources)} sources need a folder; write {out}/")
     paths = [output_path(source, out, in_place) for source in sources]
-    taken: dict[Path, FileSource] = {}
+    taken: dict[Location, FileSource] = {}
     for source, path in zip(sources, paths, strict=True):
         other = taken.setdefault(path, source)
         if other is not source:
             raise UsageError(f"{other.name} and {source.name} would both go to {path}")
-        if any(_is_same(path, other.path) for other in sources if other is not source):
+        if any(_is_same(path, other.location) for other in sources if other is not source):
             raise UsageError(f"{path}: the output of {source.name} is a source; choose another")
     return paths
 
@@ -170,7 +242,7 @@ def make_out_folder(out: str | Path | None) -> None:
     Raises:
         SinkError: it cannot be made.
     """
-    if out is None or not _names_folder(out):
+    if out is None or is_uri(out) or not _names_folder(out):
         return
     try:
         make_folder(Path(out))
@@ -214,20 +286,54 @@ def _single(path: Path) -> FileSource:
 
 
 def _reviews_among(paths: Iterable[Path], own: bool = False) -> list[FileSource]:
+    return [file for file in _known_among(sorted(paths), own) if file.path.is_file()]
+
+
+def _known_among(locations: Iterable[Location], own: bool) -> list[FileSource]:
     """The files of known types; drugmon's own outputs only where `own` says so."""
     found = []
-    for path in sorted(paths):
-        stem, extension, compression = _split_name(path.name)
+    for location in locations:
+        stem, extension, compression = _split_name(location.name)
         known = extension in EXTENSIONS and not (compression and extension == ".parquet")
         hidden = stem.startswith(".") or (stem.endswith(_SCORED) and not own)
-        if known and not hidden and path.is_file():
-            found.append(FileSource.of(path))
+        if known and not hidden:
+            found.append(FileSource.of(location))
     return found
 
 
+def _find_stored(uri: StoreUri, own: bool = False) -> list[FileSource]:
+    """What a URI names; drugmon's own outputs in a folder only where `own` says so."""
+    if not uri.endswith("/") and uri.key and look(uri) is not None:
+        return [FileSource.of(uri)]
+    if is_glob(uri):
+        found = _known_among(matching(uri), own)
+    elif is_folder(uri):
+        found = _known_among(listed(uri), own)
+    else:
+        raise SourceError(f"{uri}: no such object; check the key, and quote a glob")
+    if not found:
+        raise SourceError(f"{uri}: no file of reviews is there; known: {_KNOWN}")
+    return found
+
+
+def _scored_among(found: list[FileSource], source: str) -> list[FileSource]:
+    """Drugmon's own outputs where there are any and SOURCE does not choose by itself, else all."""
+    outputs = [file for file in found if _split_name(file.location.name)[0].endswith(_SCORED)]
+    return outputs if outputs and not is_pattern(source) else found
+
+
+def _within(folder: Location, name: str) -> Location:
+    assert isinstance(folder, Path | StoreUri)
+    return folder / name
+
+
 def _names_folder(out: str | Path) -> bool:
+    if is_uri(out):
+        return parse_uri(str(out)).names_folder
     return str(out).endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
 
 
-def _is_same(path: Path, source: Path) -> bool:
-    return path.exists() and path.samefile(source)
+def _is_same(location: Location, source: Location) -> bool:
+    if isinstance(location, Path) and isinstance(source, Path):
+        return location.exists() and location.samefile(source)
+    return location == source

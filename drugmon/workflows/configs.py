@@ -7,6 +7,7 @@ from pathlib import Path
 
 from drugmon.config import DEFAULT_ADAPTER, DEMO_NIGHTS, EngineConfig
 from drugmon.data.options import DatabaseOptions, SourceOptions
+from drugmon.data.stores.uri import Location
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
 from drugmon.errors import UsageError
 from drugmon.options import group, option
@@ -50,10 +51,11 @@ class ShowConfig:
 class HistoryConfig:
     """Whose history: a scored file or its source, a folder, a history file, or a database.
 
-    A table keeps what concerns it, `limit` the newest runs and nights.
+    That of what is in a store lies on this machine. A table keeps what concerns it, `limit` the
+    newest runs and nights.
     """
 
-    path: Path = Path()
+    path: Location = Path()
     database: DatabaseOptions = group(DatabaseOptions)
     limit: int | None = option(30, "How many nights and runs, the newest.", low=1)
 

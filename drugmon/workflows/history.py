@@ -12,6 +12,7 @@ from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.sources import FileSource, output_path
+from drugmon.data.stores.uri import Location, StoreUri
 from drugmon.errors import SourceError
 from drugmon.workflows.configs import HistoryConfig
 
@@ -57,7 +58,10 @@ def history(config: HistoryConfig) -> History:
     return History(database, tuple(runs[newest]), tuple(nights[newest]))
 
 
-def _database(path: Path) -> Path:
+def _database(path: Location) -> Path:
+    if isinstance(path, StoreUri):
+        return history_of(path if _is_file_of_reviews(path) else path / "any")
+    assert isinstance(path, Path)
     if path.is_dir():
         return history_of(path / "any")
     return history_of(path) if _is_file_of_reviews(path) else path
@@ -67,10 +71,11 @@ def _outputs(config: HistoryConfig, database: Path) -> set[Output] | None:
     """What a run or a report may be of; None where all are meant."""
     if config.database.table:
         return {_table(config.database.table, database, config.database.lock_timeout)}
-    if not _is_file_of_reviews(config.path) or config.path.is_dir():
+    path = config.path
+    if not _is_file_of_reviews(path) or (isinstance(path, Path) and path.is_dir()):
         return None
-    scored = output_path(FileSource.of(config.path), None, in_place=False)
-    return {Output.of_file(config.path), Output.of_file(scored)}
+    scored = output_path(FileSource.of(path), None, in_place=False)
+    return {Output.of_file(path), Output.of_file(scored)}
 
 
 def _table(name: str, database: Path, lock_timeout: float) -> Output:
@@ -84,7 +89,7 @@ def _table(name: str, database: Path, lock_timeout: float) -> Output:
     return Output.of_table(database, relation.schema, relation.name)
 
 
-def _is_file_of_reviews(path: Path) -> bool:
+def _is_file_of_reviews(path: Location) -> bool:
     try:
         FileSource.of(path)
     except SourceError:

@@ -13,7 +13,8 @@ from typing import Final
 
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.data.language import ENGLISH
-from drugmon.data.sources import StandardInput, resolve_source
+from drugmon.data.sources import StandardInput, fetched, resolve_source
+from drugmon.data.stores.uri import is_uri
 from drugmon.data.survey import Survey, Surveyor, survey_file, survey_table
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import sink_errors
@@ -140,7 +141,8 @@ def _survey(config: InitConfig, warn: Callable[[str], None]) -> tuple[Survey, in
         failures = []
         for source in sources:
             try:
-                survey_file(surveyor, source, config.reading.columns, config.reading.text_format)
+                with fetched(source) as file:
+                    survey_file(surveyor, file, config.reading.columns, config.reading.text_format)
             except SourceError as error:
                 failures.append(error)
                 if len(sources) > 1:
@@ -212,6 +214,8 @@ def _check_free(path: Path) -> None:
 
 def _relative(path: str, folder: Path) -> str:
     """A path as the settings in `folder` name it: from there where it lies below, else absolute."""
+    if is_uri(path):
+        return path
     slash = os.sep if path.endswith(os.sep) else ""
     absolute = os.path.abspath(path)  # noqa: PTH100 - a glob is no path, and no link is followed
     if Path(absolute).is_relative_to(folder):

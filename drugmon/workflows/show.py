@@ -13,7 +13,7 @@ import duckdb
 from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.duckdb.database import close_off, connect, first_line, in_memory
 from drugmon.data.queries import Sql, query, statement
-from drugmon.data.sources import resolve_scored
+from drugmon.data.sources import copied, resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.data.verdicts.relations import files_relation, table_relation
@@ -100,9 +100,11 @@ def _opened(
             where = f"{database}, table {config.database.table}"
             relation, columns = table_relation(connection, config.database.table, where)
         else:
-            files = resolve_scored(config.source)
+            files = copied(resolve_scored(config.source), aside)
             connection = stack.enter_context(in_memory(aside / "spill"))
-            where = files[0].name if len(files) == 1 else f"{files[0].path.parent} and its files"
+            where = (
+                files[0].name if len(files) == 1 else f"{files[0].location.parent} and its files"
+            )
             relation, columns = files_relation(
                 connection, files, config.reading.text_format, aside=aside, where=where
             )

@@ -150,7 +150,7 @@ def test_out_and_in_place_exclude_each_other(tmp_path: Path) -> None:
 def test_several_sources_need_a_folder_and_names_of_their_own(tmp_path: Path) -> None:
     sources = [FileSource.of(path) for path in touch(tmp_path, "x/a.csv", "y/a.csv", "y/b.csv")]
     paths = output_paths(sources, None, False)
-    assert [str(path.relative_to(tmp_path)) for path in paths] == [
+    assert [str(path).removeprefix(f"{tmp_path}/") for path in paths] == [
         "x/a.scored.csv",
         "y/a.scored.csv",
         "y/b.scored.csv",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from drugmon.cli.options import takes
+from drugmon.data.stores.uri import parse_location
 from drugmon.workflows.configs import HistoryConfig
 
 
 @click.command()
-@click.argument("path", default=".", type=click.Path(path_type=Path))
+@click.argument("path", default=".", type=parse_location)
 @takes(config=HistoryConfig)
 @click.option("--runs", "runs_only", is_flag=True, help="Only the score runs, no reports.")
 @click.option("--json", "as_json", is_flag=True, help="Print every number as JSON.")
@@ -19,7 +18,8 @@ from drugmon.workflows.configs import HistoryConfig
 def history(config: HistoryConfig, runs_only: bool, as_json: bool, as_csv: bool) -> None:
     """Show past nights and score runs, with a sparkline of every number.
 
-    PATH is a scored file or its source, a folder, a history file, or a database.
+    PATH is a scored file or its source, a folder, a history file, or a database; of what is in a
+    store (s3://bucket/reviews.parquet) the history lies on this machine.
 
     \b
     Example:

@@ -23,9 +23,10 @@ def score(config: ScoreConfig, as_json: bool, quiet: bool) -> int:
     """Give every review its verdicts, and write them beside the data.
 
     SOURCE is a parquet, csv, tsv or jsonl file (text also as .gz or .zst), a glob, a folder, a
-    DuckDB database with --table, or - for JSONL from standard input to standard output. Reviews
-    that an earlier output holds unchanged are not scored again. A file among several that cannot
-    be scored does not keep the others from it; the exit code is 1 then.
+    DuckDB database with --table, or - for JSONL from standard input to standard output. Files may
+    be in a store: s3://, gs://, az://. Reviews that an earlier output holds unchanged are not
+    scored again. A file among several that cannot be scored does not keep the others from it; the
+    exit code is 1 then.
 
     \b
     Example:

@@ -23,6 +23,7 @@ from drugmon.data.history.records import (
     RunRecord,
 )
 from drugmon.data.queries import Sql, statement
+from drugmon.data.stores.uri import Location, parse_location
 from drugmon.errors import DamagedError, SourceError
 
 Record = TypeVar("Record")
@@ -195,10 +196,10 @@ def writing_history(
         yield HistoryDatabase(connection, database)
 
 
-def path_from(kind: type, value: object) -> Path:
-    """Make a `Path` of text, as msgspec's `dec_hook`."""
-    if kind is Path and isinstance(value, str):
-        return Path(value)
+def path_from(kind: type, value: object) -> Location:
+    """Make a `Location` of text, as msgspec's `dec_hook`."""
+    if kind is Location and isinstance(value, str):
+        return parse_location(value)
     raise NotImplementedError(f"{kind} of {type(value)}")
 
 

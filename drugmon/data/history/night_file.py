@@ -1,7 +1,7 @@
 """A report's record as a JSON file beside its page: what an index takes of a report.
 
 The path of what was judged is kept relative to the folder of all reports: pages are shown to
-others, who need not know the machine's folders.
+others, who need not know the machine's folders. A URI is kept as it is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from drugmon.data.history.database import path_from
 from drugmon.data.history.output import Output
 from drugmon.data.history.records import ReportRecord
+from drugmon.data.stores.uri import StoreUri
 
 STATUSES: Final = frozenset({"unjudged", "baseline-taken", "pass", "unclear", "warn", "fail"})
 
@@ -28,7 +29,7 @@ def write_night(record: ReportRecord, path: Path, out: Path) -> None:
         OSError: it cannot be written.
     """
     output = record.output
-    if output is not None:
+    if output is not None and isinstance(output.path, Path):
         relative = os.path.relpath(output.path, os.path.realpath(out))
         output = Output(Path(relative), output.schema, output.table)
     text = msgspec.json.encode(replace(record, output=output), enc_hook=_encodable)
@@ -36,8 +37,8 @@ def write_night(record: ReportRecord, path: Path, out: Path) -> None:
 
 
 def _encodable(value: object) -> object:
-    """What msgspec does not know: paths, and the numbers of numpy."""
-    if isinstance(value, Path):
+    """What msgspec does not know: paths and URIs, and the numbers of numpy."""
+    if isinstance(value, Path | StoreUri):
         return str(value)
     if isinstance(value, np.generic):
         return value.item()
@@ -55,7 +56,7 @@ def read_night(path: Path, out: Path) -> ReportRecord:
     if record.created_at.tzinfo is None or record.status not in STATUSES:
         raise ValueError("no record of a report: its time lacks a zone, or its status is none")
     output = record.output
-    if output is None:
+    if output is None or not isinstance(output.path, Path):
         return record
     whole = Path(os.path.realpath(out / output.path))
     return replace(record, output=Output(whole, output.schema, output.table))

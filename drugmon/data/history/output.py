@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from drugmon.data.stores.uri import Location, StoreUri, parse_location
+
 MAIN: Final = "main"
 """The schema of a table that was named without one."""
 
@@ -18,21 +20,25 @@ class Output:
     Make it with `of_file` and `of_table`, which settle what a path means.
 
     Attributes:
-        path: the file or the database, absolute, its links resolved. A report of several files has
-            the folder or the pattern that names them.
+        path: the file or the database, absolute, its links resolved; the URI of what is in a store.
+            A report of several files has the folder or the pattern that names them.
         schema: the table's; None for a file.
         table: its name as the database has it; None for a file. As in DuckDB, case tells no tables
             and no schemas apart.
     """
 
-    path: Path
+    path: Location
     schema: str | None = None
     table: str | None = None
 
     @classmethod
-    def of_file(cls, path: Path | str) -> Self:
-        """The file at `path`, whether it is there or not."""
-        return cls(Path(os.path.realpath(path)))
+    def of_file(cls, path: Location | str) -> Self:
+        """The file at `path`, or the object at a URI, whether it is there or not."""
+        location = parse_location(path)
+        if isinstance(location, StoreUri):
+            return cls(location.as_folder)
+        assert isinstance(location, Path)
+        return cls(Path(os.path.realpath(location)))
 
     @classmethod
     def of_table(cls, database: Path | str, schema: str, table: str) -> Self:
@@ -63,5 +69,5 @@ class Output:
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple[Path, str, str]:
+    def _identity(self) -> tuple[Location, str, str]:
         return (self.path, (self.schema or "").lower(), (self.table or "").lower())

@@ -1,7 +1,8 @@
 """Where histories lie, and how they write the paths of what lies beside them.
 
 A path within the history's own folder is kept relative to it, so that the folder may be moved; of a
-table in the database of the history nothing is kept, so that the database may be renamed.
+table in the database of the history nothing is kept, so that the database may be renamed. A URI is
+kept as it is; the history of what is in a store lies on this machine.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from drugmon.data.history.output import Output
+from drugmon.data.stores.shadow import state_of
+from drugmon.data.stores.uri import Location, is_uri
 
 _FOLDER: Final = ".drugmon"
 _FILE: Final = "history.duckdb"
 
 
-def history_of(output: Path) -> Path:
-    """Return where the runs that write the file `output` are recorded."""
-    return output.parent / _FOLDER / _FILE
+def history_of(output: Location) -> Path:
+    """Return where the runs that write the file or the object `output` are recorded."""
+    return state_of(output).parent / _FOLDER / _FILE
 
 
 def home_of(database: Path) -> Path:
@@ -31,6 +34,8 @@ def stored_path(output: Output, database: Path) -> str | None:
     """Return the path of `output` as the history in `database` keeps it; None for itself."""
     if output.table is not None and output.path == Path(os.path.realpath(database)):
         return None
+    if not isinstance(output.path, Path):
+        return str(output.path)
     home = home_of(database)
     path = output.path.relative_to(home) if output.path.is_relative_to(home) else output.path
     return _text(path)
@@ -42,6 +47,8 @@ def read_output(
     """Return what `stored_path` kept, with schema and table; None where nothing was kept."""
     if path is None:
         return None if table is None else Output.of_table(database, schema or "main", table)
+    if is_uri(path):
+        return Output.of_file(path)
     whole = home_of(database) / path
     if table is None:
         return Output.of_file(whole)

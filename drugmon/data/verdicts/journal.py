@@ -41,15 +41,16 @@ class Journal(Closing):
     Use it as a context manager: leaving it frees the lock, and only `finish` forgets verdicts.
 
     Args:
-        target: the file (or a path that stands for the table) that the run writes.
+        target: the file (or a path that stands for the table or the object) that the run writes.
+        called: what messages call it, where that is not its path.
 
     Raises:
         BusyError: on entering, where another run is writing the same target.
         SinkError: on entering or appending, where the file cannot be written.
     """
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
+    def __init__(self, target: Path, called: str = "") -> None:
+        self._target, self._called = target, called or str(target)
         self._path = target.parent / ".drugmon" / f"{target.name}.journal"
         self._finished = False
 
@@ -136,7 +137,7 @@ class Journal(Closing):
     def _busy(self, file: BinaryIO) -> BusyError:
         pid = file.read(_HEADER_BYTES).decode("ascii", "replace").strip().rpartition(" ")[2]
         return BusyError(
-            f"another drugmon run (pid {pid or 'unknown'}) is scoring into {self._target}; "
+            f"another drugmon run (pid {pid or 'unknown'}) is scoring into {self._called}; "
             "wait for it or stop it"
         )
 
@@ -152,7 +153,7 @@ class Journal(Closing):
             )
         return SinkError(
             f"{self._path}: cannot keep finished verdicts ({error.strerror}); "
-            f"free the disk or make {self._path.parent} writable; {self._target} is as it was"
+            f"free the disk or make {self._path.parent} writable; {self._called} is as it was"
         )
 
 

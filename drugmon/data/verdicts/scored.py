@@ -174,12 +174,12 @@ def scored_files(
         SourceError: a file cannot be read, or holds no verdicts.
         UsageError: a named column is not there.
     """
-    where = sources[0].name if len(sources) == 1 else f"{sources[0].path.parent} and its files"
+    where = sources[0].name if len(sources) == 1 else f"{sources[0].location.parent} and its files"
     relation, columns = files_relation(
         connection, sources, reading.text_format, aside=aside, where=where
     )
     # The same every night, however many files there are by then.
-    first = sources[0].path
+    first = sources[0].location
     name = first.name if len(sources) == 1 else f"files in {first.parent.name}"
     return _scored(connection, relation, columns, reading, view=view, name=name, where=where)
 

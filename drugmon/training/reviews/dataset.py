@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.formats import open_reader, read_windows
 from drugmon.data.reviews import Texts, Window, clean, is_lone
-from drugmon.data.sources import StandardInput, resolve_source
+from drugmon.data.sources import StandardInput, fetched, resolve_source
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import TrainingDataError, UsageError
 from drugmon.grading import TEN, Grading, RatingScale
@@ -209,7 +209,7 @@ def read_labelled(
     teachers = {name: GradeReader(name, grading) for name in _TEACHERS}
     parts = []
     for file in files:
-        with open_reader(file, text_format) as reader:
+        with fetched(file) as read, open_reader(read, text_format) as reader:
             columns = resolve_columns(reader.columns, overrides or {}, reader.where)
             for window in read_windows(reader, columns, _WINDOW):
                 parts.append(_read_window(window, columns, teachers, reader.where))

@@ -16,6 +16,7 @@ from drugmon.data.history.files import read_history
 from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord
+from drugmon.data.stores.uri import parse_location
 from drugmon.errors import DrugmonError
 from drugmon.reports.attempts import Attempt, write_attempts
 from drugmon.workflows.nightly.config import NightlyConfig, Task
@@ -95,7 +96,7 @@ def history_of_task(task: Task) -> Path:
     """Where the reports of a source are recorded."""
     if task.score.database.table:
         return Path(task.score.source)
-    return task.score.history or history_of(Path(scored_source(task.score)))
+    return task.score.history or history_of(parse_location(scored_source(task.score)))
 
 
 def output_of(task: Task) -> str:

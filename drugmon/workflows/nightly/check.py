@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from drugmon.data.sources import StandardInput, resolve_scored, resolve_source
+from drugmon.data.stores.shadow import state_of
+from drugmon.data.stores.uri import parse_location
 from drugmon.errors import DrugmonError, SinkError, SourceError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.monitoring.checks.gate import read_gate
@@ -121,11 +123,12 @@ def _size_of(task: Task) -> int:
     sources = resolve_source(task.score.source)
     if isinstance(sources, StandardInput):
         return 0
-    return sum(source.path.stat().st_size for source in sources)
+    return sum(source.size() for source in sources)
 
 
 def _output_folder(task: Task) -> Path:
-    target = Path(task.score.source if task.score.database.table else scored_source(task.score))
+    named = task.score.source if task.score.database.table else scored_source(task.score)
+    target = state_of(parse_location(named))
     if target.is_file() and not os.access(target, os.W_OK):
         raise SinkError(f"{target}: cannot be written; let this user write it")
     return target.parent

@@ -18,6 +18,7 @@ from typing import Any, Final
 from drugmon.checked import check_keys, checked, checked_options, keys_of, parse_toml, shown
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.data.sources import is_pattern
+from drugmon.data.stores.uri import is_uri
 from drugmon.errors import SettingsError, UsageError
 from drugmon.monitoring.checks.gate import read_gate
 from drugmon.monitoring.checks.summary import AREAS
@@ -226,7 +227,7 @@ def _score_config(
 ) -> ScoreConfig:
     located: dict[str, Any] = {"adapter": _adapter(words.get("adapter", DEFAULT_ADAPTER), folder)}
     if "out" in words:
-        located["out"] = _as_folder(_path(folder, words["out"]), words["out"])
+        located["out"] = _out_in(folder, words["out"])
     if "history" in words:
         located["history"] = _path(folder, words["history"])
     try:
@@ -238,15 +239,19 @@ def _score_config(
 
 def _source_in(folder: Path, source: str) -> str:
     """A source beside the settings file, whose folder is no part of a glob."""
+    if is_uri(source):
+        return source
     path = str(_path(folder, source))
     if not is_pattern(path) or source.startswith(("~", os.sep)):
         return path
     return str(Path(escape(str(folder))) / source)
 
 
-def _as_folder(path: Path, written: str) -> str:
-    """The path with the slash that it was written with, which says that a folder is meant."""
-    return f"{path}{os.sep if written.endswith(os.sep) else ''}"
+def _out_in(folder: Path, written: str) -> str:
+    """An output beside the settings file, with the slash that says that a folder is meant."""
+    if is_uri(written):
+        return written
+    return f"{_path(folder, written)}{os.sep if written.endswith(os.sep) else ''}"
 
 
 def _adapter(name: str, folder: Path) -> str:

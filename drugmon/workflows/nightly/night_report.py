@@ -6,7 +6,8 @@ import glob
 from dataclasses import replace
 from pathlib import Path
 
-from drugmon.data.sources import FileSource, is_pattern, output_path
+from drugmon.data.sources import FileSource, is_pattern, names_folder, output_path
+from drugmon.data.stores.uri import is_uri, parse_location, parse_uri
 from drugmon.data.textformat import TextFormat
 from drugmon.workflows.nightly.config import Task
 from drugmon.workflows.nightly.result import SourceNight
@@ -54,21 +55,26 @@ def scored_source(config: ScoreConfig) -> str:
     """
     if config.database.table or config.in_place:
         return config.source
-    source = Path(config.source)
-    if not source.is_dir() and not is_pattern(config.source):
+    source = parse_location(config.source)
+    if not _has_several(config):
         return str(output_path(FileSource.of(source), config.out, in_place=False))
-    if config.out:
-        folder = glob.escape(config.out)
-    else:
-        folder = glob.escape(config.source) if source.is_dir() else str(source.parent)
-    return str(Path(folder) / _SCORED_FILES)
+    is_folder = names_folder(config.source)
+    folder = config.out or (config.source if is_folder else str(source.parent))
+    if is_uri(folder):
+        return str(parse_uri(folder) / _SCORED_FILES)
+    return str(Path(glob.escape(folder) if config.out or is_folder else folder) / _SCORED_FILES)
+
+
+def _has_several(config: ScoreConfig) -> bool:
+    """Whether the source is a folder or a glob, which several files may be."""
+    return names_folder(config.source) or is_pattern(config.source)
 
 
 def _text_format(scored: ScoreConfig) -> TextFormat:
     """How the output of a score run is read."""
     if scored.database.table:
         return TextFormat()
-    source, target = Path(scored.source), Path(scored_source(scored))
-    if source.is_dir() or is_pattern(scored.source):  # each output has its source's format
+    if _has_several(scored):  # each output has its source's format
         return replace(scored.reading.text_format, encoding=None)
+    source, target = map(parse_location, (scored.source, scored_source(scored)))
     return scored.reading.text_format.of_output(FileSource.of(source), FileSource.of(target))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from drugmon.data.options import DatabaseOptions, SourceOptions
+from drugmon.data.stores.uri import is_uri
 from drugmon.errors import UsageError
 from drugmon.grading import GradingChoice
 from drugmon.monitoring.checks.gate import Gate, read_gate
@@ -51,7 +52,7 @@ def parse_reference(text: str, folder: Path | None = None) -> Reference:
     if not text.startswith(_PREVIOUS):
         if not text.strip():
             raise UsageError("the reference is empty: give adapter, previous:7, or a scored file")
-        return Files(text if folder is None else str(folder / text))
+        return Files(text if folder is None or is_uri(text) else str(folder / text))
     number = text.removeprefix(_PREVIOUS)
     if not (number.isascii() and number.isdigit() and 0 < int(number[:10]) <= _MOST_RUNS):
         raise UsageError(f"reference {text}: give how many runs, 1 to {_MOST_RUNS:,}: previous:7")

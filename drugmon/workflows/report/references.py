@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drugmon.data.duckdb.database import connect
 from drugmon.data.history.database import HistoryDatabase
-from drugmon.data.sources import resolve_scored
+from drugmon.data.sources import copied, resolve_scored
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.errors import UsageError
 from drugmon.models.adapters.adapter import Adapter
@@ -99,9 +99,9 @@ def _of_files(path: str, config: ScoredSource, source: OpenSource, current: Curr
 
 def _reference_rows(path: str, config: ScoredSource, source: OpenSource) -> Scored:
     """The rows of scored files; a column to slice by may be one that only the judged side has."""
-    files = resolve_scored(path)
     aside = source.aside / "reference"
     aside.mkdir()
+    files = copied(resolve_scored(path), aside)
     by_meaning = [name for name in config.by if name in ("drug", "condition")]
     for by in (config.by, by_meaning):
         reading = Reading(config.reading.columns, None, by, config.reading.text_format)

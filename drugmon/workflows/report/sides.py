@@ -17,7 +17,7 @@ from drugmon.data.history.files import Recorded, read_history, update_history
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
-from drugmon.data.sources import FileSource, resolve_scored
+from drugmon.data.sources import FileSource, copied, resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
 from drugmon.errors import AdapterError, BaseModelError, BusyError, DrugmonError
@@ -130,7 +130,7 @@ def open_source(config: ScoredSource) -> Iterator[OpenSource]:
             past = _past_of_table(connection, database, output, note)
             yield OpenSource(scored, output, past, aside)
             return
-        files = resolve_scored(config.path)
+        files = copied(resolve_scored(config.path), aside)
         connection = stack.enter_context(in_memory(aside / "spill"))
         scored = scored_files(connection, files, reading, aside=aside, view="drugmon_all")
         # Of several files, what names them: the same every night, however many there are by then.
@@ -277,9 +277,9 @@ def _past_of_files(files: Sequence[FileSource], config: ScoredSource) -> Past:
     databases = (
         [config.history]
         if config.history
-        else list(dict.fromkeys(history_of(file.path) for file in files))
+        else list(dict.fromkeys(history_of(file.location) for file in files))
     )
-    outputs = {Output.of_file(file.path) for file in files}
+    outputs = {Output.of_file(file.location) for file in files}
     runs: list[RunRecord] = []
     reports: list[ReportRecord] = []
     notes = []

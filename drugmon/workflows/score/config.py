@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from drugmon.config import EngineConfig, ModelOptions
 from drugmon.data.options import DatabaseOptions, SourceOptions
+from drugmon.data.stores.uri import is_uri, parse_uri
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
 from drugmon.errors import UsageError
 from drugmon.grading import GradingChoice
@@ -85,6 +86,9 @@ class ScoreConfig:
             "standard input goes to standard output; leave out --out, --in-place and --table": (
                 self.source == "-" and (self.out or self.in_place or table)
             ),
+            "--table is for a database on this machine; copy it here, and back afterwards": (
+                table and is_uri(self.source)
+            ),
             "--in-place would drop the rows that --where and --limit leave out; use --out": (
                 self.in_place and not self.selection.everything and not table
             ),
@@ -95,6 +99,8 @@ class ScoreConfig:
         for reason, applies in refused.items():
             if applies:
                 raise UsageError(reason)
+        for place in filter(is_uri, (self.source, self.out)):
+            parse_uri(str(place))
 
     @property
     def selection(self) -> Selection:

@@ -29,9 +29,9 @@ from drugmon.data.options import SourceOptions
 from drugmon.data.prefetch import written_behind
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
-from drugmon.data.sources import FileSource, StandardInput
+from drugmon.data.sources import FileSource, StandardInput, fetched
+from drugmon.data.targets import Target
 from drugmon.data.textformat import TextFormat
-from drugmon.data.verdicts.atomic import replacing
 from drugmon.data.verdicts.columns import check_replaced
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
@@ -45,13 +45,15 @@ from drugmon.workflows.score.run import WINDOW_ROWS, RunSpan, ScoreRun, no_rows,
 def score_file(
     run: ScoreRun,
     source: FileSource,
-    target: Path,
+    target: Target,
     reading: SourceOptions,
     *,
     history: Path | None,
     lock_timeout: float,
 ) -> Tally:
     """Score `source` into `target`, which is replaced whole at the end, and record the run.
+
+    Either may be in a store: what is there is fetched before, and put back after.
 
     Args:
         run: with what, and which rows.
@@ -66,28 +68,27 @@ def score_file(
             record could not be written, the message names the history.
     """
     began = datetime.now(UTC)
-    with open_reader(source, reading.text_format) as reader:
+    with fetched(source) as file, open_reader(file, reading.text_format) as reader:
         check_replaced(reader.names, reader.where, overwrite=run.overwrite)
         total = run.selection.size_of(reader.total)
         columns = _columns(reader, reading.columns)
         windows = _selected(reader, columns, run.selection)
-        earlier = reading.text_format.of_output(source, FileSource.of(target))
+        earlier, to = reading.text_format.of_output(source, target.file), target.file
         if run.dry_run:
             reuse = _known(run, target, earlier)
             return run.count(windows, run.scorer(source.name, total, reuse))
-        output, database = Output.of_file(target), history or history_of(target)
-        with Journal(target) as journal:
+        output, database = Output.of_file(to.location), history or history_of(to.location)
+        with Journal(target.state, to.name) as journal:
             past = run.past(database, lock_timeout, needed=journal.recovered)
             span = RunSpan.of(began, journal, output, past)
             reuse = _known(run, target, earlier, journal)
             scorer = run.scorer(source.name, total, reuse, journal.append)
-            to = FileSource.of(target)
             with (
                 folder_aside(journal) as aside,
                 FreshRows(aside, span.since, columns) as fresh,
             ):
                 with (
-                    replacing(target, source.path) as temporary,
+                    target.replacing(file.path) as temporary,
                     open_writer(temporary, to.format, to.compression, reader) as writer,
                     planned(windows, scorer) as ahead,
                     written_behind(_writing(writer, fresh)) as write,
@@ -170,18 +171,19 @@ def _writing(writer: Writer, fresh: FreshRows) -> Callable[[Window, pa.RecordBat
 
 
 def _known(
-    run: ScoreRun, target: Path, text_format: TextFormat, journal: Journal | None = None
+    run: ScoreRun, target: Target, text_format: TextFormat, journal: Journal | None = None
 ) -> Reuse:
     """The verdicts of an earlier output and of an unfinished run; none with `--rescore`."""
     return Reuse([] if run.rescore else _earlier(target, text_format, journal))
 
 
 def _earlier(
-    target: Path, text_format: TextFormat, journal: Journal | None
+    target: Target, text_format: TextFormat, journal: Journal | None
 ) -> Iterator[pa.Table | pa.RecordBatch]:
-    if target.exists() and target.stat().st_size:
+    with target.earlier() as earlier:
         try:
-            yield from read_verdicts(FileSource.of(target), text_format)
+            if earlier is not None:
+                yield from read_verdicts(earlier, text_format)
         except SourceError as error:
             raise SinkError(
                 f"the earlier output cannot be reused: {error}; --rescore replaces it"

@@ -17,10 +17,11 @@ from drugmon.data.sources import (
     output_paths,
     resolve_source,
 )
+from drugmon.data.stores.uri import Location
+from drugmon.data.targets import is_there, open_target
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.scorer import Tally
-from drugmon.wording import path_told
 from drugmon.workflows.score.compute import LazyEngine
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.files import score_file, score_stream
@@ -134,8 +135,8 @@ def _score_files(
     config: ScoreConfig, run: ScoreRun, sources: Sequence[FileSource]
 ) -> tuple[dict[str, Tally], list[str]]:
     """The same for files, one after the other."""
-    targets = output_paths(sources, config.out, config.in_place)
-    _refuse_shrinking(config, targets)
+    locations = output_paths(sources, config.out, config.in_place)
+    _refuse_shrinking(config, locations)
     if not config.dry_run:
         make_out_folder(config.out)
     wait = config.database.lock_timeout
@@ -144,13 +145,14 @@ def _score_files(
     rows = [run.selection.size_of(known_rows(source)) for source in sources]
     overall = OverallProgress(rows, run.on_progress)
     run = replace(run, on_progress=overall.update)
-    for source, target in zip(sources, targets, strict=True):
+    for source, location in zip(sources, locations, strict=True):
         overall.begin(source.name)
         try:
+            target = open_target(location)
             tally = score_file(
                 run, source, target, config.reading, history=config.history, lock_timeout=wait
             )
-            done[path_told(target)] = tally
+            done[target.file.name] = tally
             overall.end(tally)
         except (SourceError, SinkError, UsageError, BusyError) as error:
             if len(sources) == 1:
@@ -162,13 +164,13 @@ def _score_files(
     return done, failures
 
 
-def _refuse_shrinking(config: ScoreConfig, targets: Sequence[Path]) -> None:
+def _refuse_shrinking(config: ScoreConfig, locations: Sequence[Location]) -> None:
     """A part of the rows may not replace an earlier output that was not named for it."""
     if config.selection.everything or config.out or config.dry_run:
         return
-    for target in targets:
-        if target.exists():
+    for location in locations:
+        if is_there(location):
             raise UsageError(
-                f"{target} exists, and --where or --limit would replace it with a part of the "
+                f"{location} exists, and --where or --limit would replace it with a part of the "
                 "rows; name another file with --out"
             )

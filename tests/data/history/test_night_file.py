@@ -24,6 +24,13 @@ def test_a_record_comes_back_and_tells_no_folder_of_the_machine(tmp_path: Path) 
     assert str(tmp_path) not in file.read_text()
 
 
+def test_a_uri_stays_what_it_is(tmp_path: Path) -> None:
+    file, record = tmp_path / "night.json", a_report(Output.of_file("s3://b/in/reviews.csv/"))
+    write_night(record, file, tmp_path)
+    assert '"s3://b/in/reviews.csv"' in file.read_text()
+    assert read_night(file, tmp_path) == record
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
