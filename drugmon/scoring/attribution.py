@@ -210,9 +210,10 @@ class Attributor:
         for target, mixture in inputs.mixtures.items():
             scores = torch.tensor([mixture.bias])
             for source, weights in mixture.weights.items():
-                experts = [of[source] for of in (model, lexical) if of]
-                for weight, log_probs in zip(weights, experts, strict=False):
-                    scores = scores + weight * log_probs
+                for weight, log_probs in zip(weights, (model, lexical), strict=True):
+                    # A model that reads no such text of this review says nothing of it.
+                    if source in log_probs:
+                        scores = scores + weight * log_probs[source]
             found[target] = scores.softmax(dim=1)
         return found
 

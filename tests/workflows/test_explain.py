@@ -80,6 +80,17 @@ def test_overall_is_explained_by_all_targets_where_all_judge_it(adapter: Path) -
     assert scored.probabilities[0, 3, 2] == pytest.approx(after.end, abs=1e-4)
 
 
+def test_a_lone_text_is_explained_by_what_judges_it(adapter: Path) -> None:
+    opened, lone = open_adapter(str(adapter)), Texts(None, None, None, REVIEW["comments"])
+    weights = {"comments": (1.5, 0.5), "overall": (0.5, 0.5)}
+    judging = Combination(weights, (0.1, 0.2, 0.0), (0.0, 0.0, 0.0)).to_dict()
+    opened.manifest.calibration["overall"]["lone"] = judging  # type: ignore[index]
+    found = Attributor(opened).attribute(lone, {"overall": 2}, Quadrature.gauss(32))["overall"]
+    assert abs(found.rest) < 1e-2
+    scored = Engine(opened, EngineConfig("cpu", "fp32"), print).score([lone])
+    assert scored.probabilities[0, 3, 2] == pytest.approx(found.end, abs=1e-4)
+
+
 def test_the_n_grams_part_is_in_it(adapter: Path) -> None:
     opened = open_adapter(str(adapter))
     lexical = opened.lexical()
