@@ -71,6 +71,12 @@ def check_keys(
 ) -> dict[str, Any]:
     """Return `table` if it is a TOML table with no other keys than the valid ones.
 
+    Args:
+        table: what TOML says.
+        valid: the keys that it may have.
+        where: the table, for messages.
+        error: what to raise.
+
     Raises:
         SettingsError, or what `error` says: naming the key and listing the valid ones.
     """
@@ -87,6 +93,12 @@ def checked(
     kind: type[T], table: object, where: str, error: type[DrugmonError] = SettingsError
 ) -> T:
     """Return `kind` filled from a TOML `table`; keys left out keep their defaults.
+
+    Args:
+        kind: the dataclass; its fields are the keys.
+        table: what TOML says.
+        where: the table, for messages.
+        error: what to raise.
 
     Raises:
         SettingsError, or what `error` says: `table` is no table, or a key is unknown or its value

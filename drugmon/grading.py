@@ -204,6 +204,12 @@ def doubt(low: float, high: float, count: int, scale: RatingScale) -> RatingScal
     """Return the scale that `count` ratings from `low` to `high` look like; None: `scale` suits.
 
     Only a scale of ten is doubted. Ratings of nobody above 5 would leave no review positive there.
+
+    Args:
+        low: the lowest rating.
+        high: the highest rating.
+        count: of the ratings.
+        scale: the scale that was declared.
     """
     if scale != TEN or count < ENOUGH_RATINGS:
         return None

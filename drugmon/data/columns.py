@@ -117,6 +117,12 @@ def resolve_so_far(
     """As `resolve_columns`, for a stream of which not all columns are known.
 
     A column that an override names is there from the start, whether it was seen yet or not.
+
+    Args:
+        names: the columns that were seen.
+        overrides: column names by field, from `--column`.
+        where: the source, for messages.
+        need_text: whether it is an error that no column holds texts.
     """
     known = set(map(_normal, names))
     named = [name for name in overrides.values() if _normal(name) not in known]
@@ -128,6 +134,12 @@ def texts_of(rows: Rows, columns: ColumnMap, start: int, where: str) -> list[Tex
 
     Where a source has aspects and a lone text, each row is taken by what it has: its lone text
     counts if no aspect has a text.
+
+    Args:
+        rows: a window of n rows.
+        columns: what its columns hold.
+        start: the first row's number in the source, from 0.
+        where: the source, for messages.
 
     Raises:
         SourceError: a text column holds something else than strings.

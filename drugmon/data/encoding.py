@@ -64,7 +64,14 @@ def undecodable(stream: BinaryIO, encoding: str, where: str) -> SourceError:
 
 
 def not_encoded(encoding: str, where: str, line: int, offset: int) -> SourceError:
-    """Return the error for a byte (at `offset` from 0, in `line` from 1) that is not `encoding`."""
+    """Return the error for a byte (at `offset` from 0, in `line` from 1) that is not `encoding`.
+
+    Args:
+        encoding: the codec's name.
+        where: the file, for the message.
+        line: of the byte, from 1.
+        offset: of the byte in the file, from 0.
+    """
     return SourceError(
         f"{where}: not {encoding.upper()} at byte {offset:,} (line {line:,}); if it is Latin-1 "
         "or Windows text, add --encoding latin-1 or --encoding cp1252"

@@ -102,6 +102,12 @@ def survey_file(
 ) -> None:
     """Read a file of reviews to its end.
 
+    Args:
+        survey: what is told of the rows.
+        source: the file.
+        overrides: column names by field, from `--column`.
+        text_format: how text is written in it.
+
     Raises:
         SourceError: it cannot be read, or has no text column.
         UsageError: an override names no field or no column.
@@ -121,6 +127,13 @@ def survey_table(
     lock_timeout: float,
 ) -> None:
     """Read the columns of a table that drugmon knows; the database is locked for writers meanwhile.
+
+    Args:
+        survey: what is told of the rows.
+        database: the file.
+        table: the table or view.
+        overrides: column names by field, from `--column`.
+        lock_timeout: seconds to wait while another process has the file open.
 
     Raises:
         SourceError: the database or the table cannot be read, or has no text column.

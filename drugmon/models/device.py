@@ -105,7 +105,7 @@ def cpu_has_amx() -> bool:
 
 
 def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """Copy a tensor of the host to `device`; a GPU takes it while the host goes on."""
+    """Copy a tensor of any shape to `device`; a GPU takes it while the host goes on."""
     if device.type == "cuda":
         tensor = tensor.pin_memory()  # from other memory, the host would have to wait
     return tensor.to(device, non_blocking=True)

@@ -98,13 +98,28 @@ def pack_weight(weight: Tensor) -> Tensor:
 
 
 def dense(x: Tensor, packed: Tensor, bias: Tensor | None, act: Activation = NOTHING) -> Tensor:
-    """act(x W' + b) (n, out) of x (n, in)."""
+    """act(x W' + b) (n, out) of x (n, in).
+
+    Args:
+        x: (n, in).
+        packed: W (out, in), laid out by `pack_weight`.
+        bias: b (out,); None without.
+        act: what goes behind it.
+    """
     result: Tensor = torch.ops.mkldnn._linear_pointwise(x, packed, bias, *act)
     return result
 
 
 def dense_with(x: Tensor, other: Tensor, packed: Tensor, bias: Tensor | None, how: str) -> Tensor:
-    """x W' + b with `other` (n, out) added (`add`) or multiplied (`mul`)."""
+    """x W' + b with `other` (n, out) added (`add`) or multiplied (`mul`).
+
+    Args:
+        x: (n, in).
+        other: (n, out).
+        packed: W (out, in), laid out by `pack_weight`.
+        bias: b (out,); None without.
+        how: `add` or `mul`.
+    """
     result: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, other, packed, bias, how)
     return result
 
@@ -178,7 +193,17 @@ def add_quantised(
     zeros: Tensor,
     bias: Tensor,
 ) -> Tensor:
-    """Add x W' + b to `other` (n, out), in place; the rest as in `quantised`."""
+    """Add x W' + b to `other` (n, out), in place; the rest as in `quantised`.
+
+    Args:
+        other: (n, out), float32, changed.
+        x: (n, in), uint8.
+        steps: what x is: the first times (x - the second).
+        packed: W (out, in), int8, see `pack_quantised`.
+        scales: of the rows of W (out,).
+        zeros: of the rows of W (out,).
+        bias: b (out,), float32.
+    """
     result: Tensor = torch.ops.onednn.qlinear_pointwise.binary(
         *(x, *steps, packed, scales, zeros, other, bias),
         *(1.0, 0, other.dtype),
@@ -188,7 +213,7 @@ def add_quantised(
 
 
 def softmax_gradient(grad: Tensor, weights: Tensor) -> Tensor:
-    """The gradient of what softmax over the last dimension gave `weights` for, from theirs."""
+    """The gradient of what softmax over the last dimension gave `weights` for, all of any shape."""
     if _has_softmax_gradient():
         return torch._softmax_backward_data(grad, weights, weights.dim() - 1, weights.dtype)
     scaled = grad * weights

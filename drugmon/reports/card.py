@@ -59,13 +59,17 @@ def render_card(
 ) -> str:
     """The card as Markdown with front matter for model hubs.
 
-    `manifest` is an adapter's, with the `digests` of its files; `qualities` are those of its
-    held-out reviews by target, and `likeliest` those of the likeliest labels; `lone` has those of
-    overall on lone texts by rule; `command` is the line that trains the adapter again. The adapter
-    goes under its base's licence. Text from the manifest is written so that it cannot add to the
-    card's structure.
+    The adapter goes under its base's licence. Text from the manifest is written so that it cannot
+    add to the card's structure.
 
     Raises jinja2.UndefinedError where `manifest` lacks a key that the card needs.
+
+    Args:
+        manifest: an adapter's, with the `digests` of its files.
+        qualities: of its held-out reviews, by target.
+        command: the line that trains the adapter again.
+        likeliest: those of the likeliest labels.
+        lone: those of overall on lone texts, by rule.
     """
     return (
         _templates()

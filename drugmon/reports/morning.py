@@ -60,11 +60,15 @@ def write_page(
 ) -> None:
     """Write `folder/index.html`, and evidently's pages beside it where `evidently` gives rows.
 
-    `write_analysts` does the latter, as `write_analyst_pages` does.
-
     Each file appears whole or not at all. Where evidently fails, the page says so and stands.
 
     Raises SinkError where the folder cannot be written.
+
+    Args:
+        summary: what the page tells.
+        folder: of the page.
+        evidently: rows for its pages; None for none of them.
+        write_analysts: writes them, as `write_analyst_pages` does.
     """
     make_folder(folder)
     analysts = write_analysts(evidently, folder, _title(summary))

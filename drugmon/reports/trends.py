@@ -97,7 +97,14 @@ def render_index(
     attempts: Sequence[Attempt] = (),
     now: datetime | None = None,
 ) -> str:
-    """The index as an HTML document, to be written as UTF-8; arguments as of `write_index`."""
+    """The index as an HTML document, to be written as UTF-8; arguments as of `write_index`.
+
+    Args:
+        nights: the reports, oldest first.
+        folder: of all reports, which links are relative to.
+        attempts: the nights, whether they ended or not.
+        now: to tell what is late by; None for the clock.
+    """
     now = (now or datetime.now(UTC)).astimezone(UTC)
     by_title = _by_title(nights)
     attempted = _titles_of(attempts, by_title)

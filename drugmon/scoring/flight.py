@@ -29,7 +29,7 @@ class Flight:
             self._landed.record(torch.cuda.current_stream(values.device))
 
     def land(self) -> npt.NDArray[np.float32]:
-        """The values, waited for."""
+        """The values, in any shape that was sent, waited for."""
         if self._landed:
             self._landed.synchronize()
         found: npt.NDArray[np.float32] = self._values.numpy()

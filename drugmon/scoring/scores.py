@@ -30,12 +30,12 @@ class Evidence:
     lexical: Mapping[str, Floats] | None
 
     def of(self, target: str, rows: npt.NDArray[Any]) -> tuple[Floats, Floats | None]:
-        """Both models' for some rows (indices or a mask)."""
+        """Both models' (k, 3) for some rows, indices (k,) or a mask (n,)."""
         lexical = self.lexical[target][rows] if self.lexical else None
         return self.model[target][rows], lexical
 
     def take(self, rows: npt.NDArray[Any]) -> Evidence:
-        """That of some rows (indices or a mask)."""
+        """That of some rows, indices (k,) or a mask (n,)."""
         model, lexical = (
             {target: own[rows] for target, own in models.items()} if models else None
             for models in (self.model, self.lexical)
@@ -43,7 +43,7 @@ class Evidence:
         return Evidence(model or {}, lexical)
 
     def experts(self, rows: npt.NDArray[Any]) -> dict[str, list[Floats]]:
-        """Every target's of some rows, as a combination weighs them."""
+        """Every target's of rows, indices (k,) or a mask (n,), as a combination weighs them."""
         models = [self.model] + ([self.lexical] if self.lexical else [])
         return {target: [own[target][rows] for own in models] for target in self.model}
 

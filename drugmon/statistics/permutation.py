@@ -71,7 +71,7 @@ def ordered_test(current: Integers, reference: Integers, random: np.random.Gener
 
 
 def p_value(statistic: float, drawn: Floats) -> float:
-    """The share of draws at least as extreme, the data counted among them."""
+    """The share of draws (b,) at least as extreme, the data counted among them."""
     tolerance = 1e-9 * max(1.0, abs(statistic))
     return float((1 + np.sum(drawn >= statistic - tolerance)) / (1 + len(drawn)))
 
@@ -79,7 +79,14 @@ def p_value(statistic: float, drawn: Floats) -> float:
 def bootstrap(
     current: Integers, reference: Integers, random: np.random.Generator, draws: int = 1000
 ) -> tuple[Floats, Floats]:
-    """Shares (draws, k) of both sides, each drawn again with replacement."""
+    """Shares (draws, k) of both sides, each drawn again with replacement.
+
+    Args:
+        current: counts (k,).
+        reference: counts (k,).
+        random: draws.
+        draws: how often.
+    """
     now, then = (
         random.multinomial(int(side.sum()), side / side.sum(), size=draws) / side.sum()
         for side in (current, reference)

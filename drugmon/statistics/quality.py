@@ -31,9 +31,9 @@ def measure(
     resamples: int = 1000,
     seed: int,
 ) -> Quality:
-    """Compare the label indices `predicted` with the true `labels`, both (n,), 0..2 as in `LABELS`.
+    """Compare the label indices `predicted` with the true `labels`.
 
-    `probabilities` (n, 3) give the calibration error only: `predicted` need not be their largest.
+    `probabilities` give the calibration error only: `predicted` need not be their largest.
     Rows without a true label or without a verdict are to be left out before.
 
     Intervals are 95 % percentile bootstrap intervals (B. Efron, 1979): rows are drawn with
@@ -50,8 +50,14 @@ def measure(
     figure is undefined is left out of that figure's interval. With no rows everything is None and
     all counts 0.
 
-    Raises ValueError where shapes differ, labels are not 0..2, `resamples` < 1, or probabilities
-    are not finite and within 0..1.
+    Raises ValueError for other shapes, labels or probabilities, and for `resamples` below 1.
+
+    Args:
+        labels: true label indices (n,), 0..2 as in `LABELS`.
+        predicted: label indices (n,).
+        probabilities: (n, 3), for the calibration error only.
+        resamples: how often rows are drawn again.
+        seed: of the draws.
     """
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, not {resamples}")

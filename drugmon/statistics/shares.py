@@ -27,6 +27,12 @@ def change(count: int, n: int, before: int, n_before: int) -> Interval | None:
 
     R. G. Newcombe, "Interval estimation for the difference between independent proportions:
     comparison of eleven methods" (Statistics in Medicine 1998), method 10.
+
+    Args:
+        count: of the share.
+        n: of all; 0 for none.
+        before: of the share it is compared with.
+        n_before: of all of these.
     """
     if not n or not n_before:
         return None
@@ -43,6 +49,12 @@ def same_share(counts: ArrayLike, n: ArrayLike, before: ArrayLike, n_before: Arr
     Where cells are small it is twice the smaller tail of the hypergeometric distribution (R. A.
     Fisher's exact test, doubled: never too small); else the chi-square test. 1 where a side is
     empty or the share is 0 or 1 on both.
+
+    Args:
+        counts: of the share, of any one shape.
+        n: of all.
+        before: of the share that they are compared with.
+        n_before: of all of these.
     """
     k, m, k0, m0 = (
         np.asarray(values, dtype=np.int64)

@@ -49,6 +49,13 @@ def compare(
     and R. Tibshirani, "An Introduction to the Bootstrap", 1993; P. Koehn, "Statistical Significance
     Tests for Machine Translation Evaluation" (EMNLP 2004). McNemar: Q. McNemar, "Note on the
     sampling error of the difference between correlated proportions or percentages", 1947.
+
+    Args:
+        labels: true label indices (n,).
+        first: one model's (n,).
+        other: another model's (n,).
+        resamples: how often rows are drawn again.
+        seed: of the draws.
     """
     right, also = first == labels, other == labels
     only_first, only_other = int((right & ~also).sum()), int((also & ~right).sum())

@@ -96,7 +96,7 @@ class Model(Closing):
 
     @property
     def classes_(self) -> npt.NDArray[np.str_]:
-        """The labels in the order of `predict_proba`'s columns, as scikit-learn names them."""
+        """The labels (3,) in the order of `predict_proba`'s columns, as scikit-learn names them."""
         return np.array(LABELS)
 
     def close(self) -> None:
@@ -143,6 +143,12 @@ class Model(Closing):
     ) -> dict[str, Verdict]:
         """The verdicts of one review by target: of a lone text, or of up to three.
 
+        Args:
+            text: a review in one piece, or
+            benefits: what the drug did for the reviewer,
+            side_effects: what else it did, and
+            comments: anything else.
+
         Raises:
             UsageError: there is no text, or a lone text beside others.
         """
@@ -161,6 +167,12 @@ class Model(Closing):
         """Which words moved each verdict of one review to its label, by target.
 
         The first call loads the weights a second time, in float32 as gradients need them.
+
+        Args:
+            text: a review in one piece, or
+            benefits: what the drug did for the reviewer,
+            side_effects: what else it did, and
+            comments: anything else.
 
         Raises:
             UsageError: there is no text, or a lone text beside others.

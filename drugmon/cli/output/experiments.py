@@ -74,7 +74,14 @@ def write_csv(result: TuneResult, path: Path) -> None:
 def print_comparison(
     comparison: ModelComparison, *, as_json: bool, quiet: bool, command: str = "compare"
 ) -> None:
-    """The figures of every stage, target by target, overall first."""
+    """The figures of every stage, target by target, overall first.
+
+    Args:
+        comparison: what was measured.
+        as_json: as one line of JSON instead.
+        quiet: print nothing but JSON.
+        command: which the last line begins with.
+    """
     from drugmon.workflows.compare.compare import to_json
 
     if as_json:

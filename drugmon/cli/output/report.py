@@ -25,7 +25,14 @@ STYLES: Final = {
 
 
 def print_report(result: ReportResult, *, as_json: bool, quiet: bool, explain: bool) -> None:
-    """The status and why; its last line begins with `drugmon report: ` and the status."""
+    """The status and why; its last line begins with `drugmon report: ` and the status.
+
+    Args:
+        result: the report.
+        as_json: as one line of JSON instead.
+        quiet: print nothing else.
+        explain: with every check and its reasons.
+    """
     summary = result.summary
     if as_json:
         return print_json({**summary.to_dict(), "page": str(result.page)})

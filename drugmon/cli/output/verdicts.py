@@ -36,7 +36,14 @@ def complain(failures: Sequence[str]) -> None:
 
 
 def print_score(result: ScoreResult, *, as_json: bool, quiet: bool, to_stderr: bool) -> None:
-    """The summary of a score run; its last line begins with `drugmon score: ok`, or `failed`."""
+    """The summary of a score run; its last line begins with `drugmon score: ok`, or `failed`.
+
+    Args:
+        result: the run.
+        as_json: as one line of JSON instead.
+        quiet: print nothing else.
+        to_stderr: as standard output has the verdicts.
+    """
     if as_json:
         return print_json(asdict(result), to_stderr=to_stderr)
     if quiet:

@@ -47,6 +47,13 @@ def review_key(
 
     A column called id, review_id or uniqueID serves where it has no null and no value twice.
 
+    Args:
+        connection: to the database.
+        relation: the table or view.
+        id_column: of `--id`; None to find one.
+        texts: its columns of texts, by field.
+        where: the table, for messages.
+
     Raises:
         SourceError: `id_column` does not exist, has nulls, or has a value twice.
     """

@@ -60,6 +60,14 @@ def take_snapshot(
 ) -> int:
     """Copy the keys and texts of the selected reviews to a Parquet file and return their number.
 
+    Args:
+        connection: to the database.
+        relation: the table or view.
+        key: the expression that tells its rows apart.
+        texts: its columns of texts, by field.
+        selection: which rows.
+        path: the file.
+
     Raises:
         UsageError: the condition of the selection is wrong.
         SinkError: the file cannot be written.

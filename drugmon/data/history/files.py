@@ -113,7 +113,14 @@ def record_report(
     *,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> None:
-    """Add a report to the history in `database`, unless it is there; as `record_run`."""
+    """Add a report to the history in `database`, unless it is there; as `record_run`.
+
+    Args:
+        record: the report.
+        database: the history file.
+        lock_timeout: seconds to wait while another process has it open.
+        warn: told where a damaged history was set aside.
+    """
     _write(database, lock_timeout, warn, lambda history: history.add_report(record))
 
 

@@ -44,7 +44,14 @@ def stored_path(output: Output, database: Path) -> str | None:
 def read_output(
     path: str | None, schema: str | None, table: str | None, database: Path
 ) -> Output | None:
-    """Return what `stored_path` kept, with schema and table; None where nothing was kept."""
+    """Return what `stored_path` kept, with schema and table; None where nothing was kept.
+
+    Args:
+        path: as it was stored.
+        schema: a table's schema.
+        table: a table's name.
+        database: the history, which relative paths are relative to.
+    """
     if path is None:
         return None if table is None else Output.of_table(database, schema or "main", table)
     if is_uri(path):

@@ -170,6 +170,13 @@ def scored_files(
 ) -> Scored:
     """View scored files; those of text formats are laid down as Parquet in the folder `aside`.
 
+    Args:
+        connection: in which the view is made.
+        sources: the files.
+        reading: how their columns are read.
+        aside: a folder that is gone at the end.
+        view: the view's name.
+
     Raises:
         SourceError: a file cannot be read, or holds no verdicts.
         UsageError: a named column is not there.
@@ -193,6 +200,13 @@ def scored_table(
     view: str,
 ) -> Scored:
     """View a scored table: one with verdict columns, or the table that a companion belongs to.
+
+    Args:
+        connection: to the database.
+        table: its name, or schema.name.
+        reading: how its columns are read.
+        where: the table, for messages.
+        view: the view's name.
 
     Raises:
         SourceError: there is no such table, or nothing scored it.

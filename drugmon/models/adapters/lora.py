@@ -88,6 +88,14 @@ def add_lora(
 
     No task type is given: for a seq2seq base, peft's SEQ_CLS would leave the heads out in silence.
 
+    Args:
+        backbone: the base, frozen by this.
+        r: the matrices' rank.
+        alpha: the product is scaled by alpha / r.
+        dropout: of what goes into the matrices, 0 to 1.
+        target_modules: endings of the names of the layers that get matrices.
+        bias: whether a bias trains behind each pair.
+
     Raises:
         AdapterError: no module of the backbone has one of the names in `target_modules`.
     """

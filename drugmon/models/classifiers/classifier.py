@@ -38,7 +38,7 @@ class Tokenizer(Protocol):
         """From where to where in a cleaned text each of its tokens stands."""
 
     def sources(self, aspects: Aspects, target: str) -> npt.NDArray[np.int64]:
-        """Which token of the review stands at each position of the item that judges `target`.
+        """Which token of the review stands at each position (L,) of the item that judges `target`.
 
         Tokens are numbered through the three aspects; -1 is none of the review.
         """

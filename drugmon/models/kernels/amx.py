@@ -76,7 +76,15 @@ def attend(
 def add_norm(
     x: torch.Tensor, other: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, eps: float
 ) -> torch.Tensor:
-    """Layer norm of x + `other`, both bf16 (n, size); `weight` and `bias` are float32 (size,)."""
+    """Layer norm of x + `other`, both bf16 (n, size); `weight` and `bias` are float32 (size,).
+
+    Args:
+        x: bf16 (n, size).
+        other: bf16 (n, size).
+        weight: float32 (size,).
+        bias: float32 (size,).
+        eps: added to the variance.
+    """
     x, other = x.contiguous(), other.contiguous()
     found = torch.empty_like(x)
     _loaded().add_norm(
@@ -88,7 +96,7 @@ def add_norm(
 
 
 def gelu_(x: torch.Tensor) -> torch.Tensor:
-    """GELU of bf16 numbers, contiguous and a multiple of 16, in place."""
+    """GELU of bf16 numbers of any shape, contiguous and a multiple of 16, in place."""
     _loaded().gelu(x.data_ptr(), x.numel(), torch.get_num_threads())
     return x
 

@@ -61,7 +61,7 @@ class AmxAttend:
         self._heads, self._bias = heads, bias
 
     def plan(self, kept: torch.Tensor, dtype: torch.dtype = torch.bfloat16) -> Packing:
-        """How the tokens of a batch lie; the kernel knows one format."""
+        """How the tokens `kept` (b, L) of a batch lie; the kernel knows one format."""
         del dtype
         return Packing(kept, self._bias.by_distance(kept.shape[1]) if self._bias else None)
 

@@ -111,7 +111,7 @@ class TorchAttend:
         self._by_row = False
 
     def plan(self, kept: torch.Tensor, dtype: torch.dtype = torch.float32) -> Padded:
-        """As the batch is, padding included, for queries and keys in `dtype`."""
+        """As the batch is, padding included, `kept` (b, L), for queries and keys in `dtype`."""
         bias = self._bias.by_position(kept.shape[1], dtype) if self._bias else None
         return Padded(kept.shape, groups_of(kept, self._heads), bias)
 

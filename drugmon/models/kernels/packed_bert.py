@@ -79,7 +79,7 @@ class Norm:
     def after(
         self, dense: Dense | WatchedLayer | Int8Projection, found: torch.Tensor, x: torch.Tensor
     ) -> torch.Tensor:
-        """Return `x` with what `dense` makes of `found`, normalised."""
+        """Return `x` (n, hidden) with what `dense` makes of `found`, normalised."""
         return self(dense.plus(found, x))
 
 

@@ -22,7 +22,7 @@ class ActivationRange(NamedTuple):
 
     @property
     def largest(self) -> torch.Tensor:
-        """The largest absolute value of each."""
+        """The largest absolute value of each (n,)."""
         return torch.maximum(self.low.abs(), self.high.abs())
 
 
@@ -40,7 +40,7 @@ class WatchedLayer:
         return result
 
     def plus(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        """Return what the layer does."""
+        """Return what the layer does with `x` (n, in) and `other` (n, out)."""
         self._record(x)
         result: torch.Tensor = self._dense.plus(x, other)
         return result

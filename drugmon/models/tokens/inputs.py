@@ -172,7 +172,7 @@ class ReviewTokenizer(TextTokenizer):
         return Encoded(np.array(ids, dtype=np.int64), np.array(segments, dtype=np.int8))
 
     def sources(self, aspects: Sequence[Sequence[int]], target: str) -> npt.NDArray[np.int64]:
-        """Which token stands where in the one item that judges every target; -1 is a special one.
+        """Which token stands where (L,) in the item that judges every target; -1 is a special one.
 
         Tokens are numbered through the three aspects.
         """
@@ -233,9 +233,9 @@ def token_batches(
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Plan batches of similar length, each of at most `max_tokens` tokens, padding included.
 
-    Yields the row numbers of one batch after the other. A single review longer than `max_tokens` is
-    a batch of its own. Longest first, so that a device that is too small says so at once; where
-    `max_tokens` is callable, it is asked before each batch.
+    Yields the row numbers (b,) of one batch after the other. A single review longer than
+    `max_tokens` is a batch of its own. Longest first, so that a device that is too small says so at
+    once; where `max_tokens` is callable, it is asked before each batch.
     """
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     start = 0

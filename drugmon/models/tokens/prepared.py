@@ -47,7 +47,7 @@ class Prepared:
         return longest
 
     def take(self, rows: npt.NDArray[np.integer]) -> Prepared:
-        """The reviews at `rows`, which may repeat, with just their items, in order of first use."""
+        """The reviews at `rows` (k,), which may repeat, with their items, in order of first use."""
         places = {target: own[rows] for target, own in self.places.items()}
         by_review = np.stack(list(places.values()), axis=1).ravel()
         used, first = np.unique(by_review[by_review >= 0], return_index=True)

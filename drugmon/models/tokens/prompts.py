@@ -101,7 +101,7 @@ class PromptTokenizer(TextTokenizer):
         return Prepared(list(numbers), dict(zip(TARGETS, places.T, strict=True)), tokens)
 
     def sources(self, aspects: Aspects, target: str) -> npt.NDArray[np.int64]:
-        """Which token stands where in the prompt of `target`; -1 is one of the instruction.
+        """Which token stands where (L,) in the prompt of `target`; -1 is one of the instruction.
 
         Tokens are numbered through the three aspects.
         """
@@ -126,7 +126,7 @@ class PromptTokenizer(TextTokenizer):
 
 
 def collate_prompts(prompts: Sequence[Ids | npt.NDArray[np.int64]], pad_id: int) -> PromptBatch:
-    """Pad prompts to the longest and to `PAD_STEP`: T5 knows no longest sequence."""
+    """Pad prompts (L,) to the longest and to `PAD_STEP`: T5 knows no longest sequence."""
     import torch
 
     shape = (len(prompts), padded(max(len(prompt) for prompt in prompts)))

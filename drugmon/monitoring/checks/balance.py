@@ -38,7 +38,14 @@ def balances(
 def balance_findings(
     current: Profile, reference: Profile, found: tuple[ClassBalance, ...], gate: Gate
 ) -> Iterator[Finding]:
-    """One finding a target: the largest change of a label's share of the verdicts."""
+    """One finding a target: the largest change of a label's share of the verdicts.
+
+    Args:
+        current: the window.
+        reference: what it is compared with.
+        found: the class balance of both, by target.
+        gate: the thresholds.
+    """
     for balance in found:
         now, then = current.targets[balance.target], reference.targets[balance.target]
         name, title = f"balance.{balance.target}", f"{title_of(balance.target)}: labels"
@@ -63,7 +70,14 @@ def balance_findings(
 def rating_findings(
     current: Profile, reference: Profile, gate: Gate, random: np.random.Generator
 ) -> Iterator[Finding]:
-    """One finding: the reviewers' own ratings, by the label that each stands for."""
+    """One finding: the reviewers' own ratings, by the label that each stands for.
+
+    Args:
+        current: the window.
+        reference: what it is compared with.
+        gate: the thresholds.
+        random: draws the permutations.
+    """
     if current.ratings is None or reference.ratings is None:
         return
     name, title = "drift.ratings", "Ratings"

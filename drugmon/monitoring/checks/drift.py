@@ -24,7 +24,14 @@ from drugmon.statistics.shares import change, same_share
 def output_findings(
     current: Profile, reference: Profile, gate: Gate, random: np.random.Generator
 ) -> Iterator[Finding]:
-    """One finding a target: confidence and the three probabilities, each tested, taken together."""
+    """One finding a target: confidence and the three probabilities, each tested, taken together.
+
+    Args:
+        current: the window.
+        reference: what it is compared with.
+        gate: the thresholds.
+        random: draws the permutations.
+    """
     for target, now in current.targets.items():
         then = reference.targets[target]
         name, title = f"drift.probabilities.{target}", f"{title_of(target)}: probabilities"
@@ -59,7 +66,15 @@ def length_findings(
     gate: Gate,
     random: np.random.Generator,
 ) -> Iterator[Finding]:
-    """One finding: the lengths of all aspects' texts."""
+    """One finding: the lengths of all aspects' texts.
+
+    Args:
+        current: the window.
+        reference: what it is compared with.
+        aspects: those that both sides have.
+        gate: the thresholds.
+        random: draws the permutations.
+    """
     pairs = {
         aspect: (current.texts[aspect].length, reference.texts[aspect].length)
         for aspect in aspects
@@ -92,7 +107,14 @@ def length_findings(
 def empty_findings(
     current: Profile, reference: Profile, aspects: Sequence[str], gate: Gate
 ) -> Iterator[Finding]:
-    """One finding: reviews without a verdict on an aspect, which are those without its text."""
+    """One finding: reviews without a verdict on an aspect, which are those without its text.
+
+    Args:
+        current: the window.
+        reference: what it is compared with.
+        aspects: those that both sides have.
+        gate: the thresholds.
+    """
     name, title = "drift.empty", "Reviews without a text"
     if min(current.n, reference.n) < gate.min_reviews:
         yield too_few(name, title, min(current.n, reference.n), gate.min_reviews, "on one side")

@@ -72,6 +72,12 @@ def sampling_error(
 
     The arguments are those of `estimate_quality`. This is the error for comparing two estimates,
     which know nothing of true labels; the intervals of `Estimate` are about these.
+
+    Args:
+        profile: the rows that are judged.
+        reference: the held-out rows; None without.
+        measured: the quality there; None without.
+        seed: of the draws.
     """
     if not profile.moments or not profile.judged:
         return 0.0

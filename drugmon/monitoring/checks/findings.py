@@ -69,7 +69,15 @@ def _check(finding: Finding, p_adjusted: float | None, gate: Gate) -> Check:
 
 
 def too_few(name: str, title: str, n: int, least: int, which: str) -> Finding:
-    """What cannot be judged for lack of reviews."""
+    """What cannot be judged for lack of reviews.
+
+    Args:
+        name: of the check.
+        title: of the check, for people.
+        n: so many reviews there are.
+        least: so many are needed.
+        which: of which side, for the sentence.
+    """
     return Finding(name, title, f"Too few reviews to judge: {n:,} {which}, {least:,} are needed.")
 
 

@@ -74,7 +74,16 @@ def mix_findings(
     gate: Gate,
     random: np.random.Generator,
 ) -> Iterator[Finding]:
-    """One finding: the mix of names in a column."""
+    """One finding: the mix of names in a column.
+
+    Args:
+        key: the column's part of the check's name.
+        title: of the check, for people.
+        current: names of the window.
+        reference: names of what it is compared with.
+        gate: the thresholds.
+        random: draws the permutations.
+    """
     name, cells = f"drift.{key}", name_cells(current, reference)
     if min(cells.n, cells.m) < gate.min_reviews:
         yield too_few(name, title, min(cells.n, cells.m), gate.min_reviews, "on one side")

@@ -67,6 +67,12 @@ def quality_findings(
 
     Where none have a label, it is the estimate, against the estimate that the reference's own
     probabilities give: what the method gets wrong, it gets wrong on both sides.
+
+    Args:
+        found: measured or estimated quality, by target.
+        current: the window.
+        reference: what it is compared with; None without.
+        gate: the thresholds.
     """
     for each in found:
         name, title = f"quality.{each.target}", f"{title_of(each.target)}: drop of macro-F1"

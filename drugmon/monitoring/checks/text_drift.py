@@ -45,6 +45,12 @@ def tell_apart(
     The domain classifier is that of S. Rabanser, S. Günnemann and Z. Lipton, "Failing Loudly"
     (NeurIPS 2019); the AUC's variance that of E. R. DeLong et al. (Biometrics 1988), the test that
     of Mann and Whitney, both summed over the folds.
+
+    Args:
+        current: texts of the window.
+        reference: texts of what it is compared with.
+        least: so many texts each side needs.
+        seed: of the folds.
     """
     now, then = (_some(texts, seed) for texts in (current, reference))
     if min(len(now), len(then)) < least:

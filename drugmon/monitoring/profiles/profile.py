@@ -62,14 +62,19 @@ def build_profile(
 ) -> Profile:
     """Aggregate n rows.
 
-    `labels` are integers (n, 4), -1 for no verdict, and `probabilities` (n, 4, 3), columns in
-    `TARGETS` order; `lengths` holds for each aspect (or `text`) the characters (n,), 0 for no text,
-    as `text_lengths` gives them; the columns have n cells or are None. 7, 7.0 and
-    "7" are the same rating; what is none of 1 to 10 is counted as `other`, its value is not kept.
-    Of `texts`, the cleaned texts of each row, words that several reviews share are counted, and how
-    often equal ones occur. `unknown_shares` (any number) are those of `Vocabulary.unknown_shares`.
+    7, 7.0 and "7" are the same rating; what is none of 1 to 10 is counted as `other`, its value is
+    not kept. Of the texts, words that several reviews share are counted, and how often equal ones
+    occur. Raises ValueError where shapes differ, or a verdict has a NaN probability.
 
-    Raises ValueError where shapes differ, or a verdict has a NaN probability.
+    Args:
+        labels: integers (n, 4), -1 for no verdict, columns in `TARGETS` order.
+        probabilities: (n, 4, 3).
+        lengths: characters (n,) by aspect or `text`, 0 for no text, as of `text_lengths`.
+        drugs, conditions, ratings: (n,), None without such a column.
+        scale: of the ratings.
+        quality: measured on these rows, by target.
+        texts: the cleaned texts of each row, (n,) of sequences.
+        unknown_shares: those of `Vocabulary.unknown_shares`, any number.
     """
     chosen, given = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     n = len(chosen)

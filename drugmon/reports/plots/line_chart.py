@@ -104,8 +104,16 @@ def line_chart(
 ) -> LineChart:
     """Lay out `series` over common axes.
 
-    The vertical axis holds every figure, interval and limit, and reaches to `floor` and `ceiling`
-    where they are given. `write` writes its ticks; without it they have the decimals they need.
+    The vertical axis holds every figure, interval and limit.
+
+    Args:
+        series: the lines.
+        x_ticks: where they stand, and their labels.
+        limits: drawn across.
+        floor: which the axis reaches down to; None for the figures.
+        ceiling: which it reaches up to; None for the figures.
+        write: writes a tick of the vertical axis; None for the decimals it needs.
+        most_dots: a series of more figures has no dots.
     """
     values = [*_figures(series), *(limit.value for limit in limits)]
     ends = [*values, *(end for end in (floor, ceiling) if end is not None)] or [0.0, 1.0]

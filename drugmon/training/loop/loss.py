@@ -75,6 +75,12 @@ def label_loss(log_probs: Tensor, labels: Tensor, log_prior: Tensor, loss: Loss)
     * `focal_gamma` gamma > 0 multiplies by (1 - p)^gamma, p being the label's probability, so that
       what is right already counts less: T.-Y. Lin et al., "Focal Loss for Dense Object Detection"
       (ICCV 2017).
+
+    Args:
+        log_probs: (b, 3).
+        labels: label indices (b,).
+        log_prior: of the labels while training (3,).
+        loss: the recipe's section.
     """
     if loss.logit_adjustment:
         log_probs = (log_probs + loss.logit_adjustment * log_prior).log_softmax(dim=1)

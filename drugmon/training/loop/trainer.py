@@ -51,7 +51,7 @@ class Replay:
     share: float
 
     def rows(self, rows: NDArray[np.int64], epoch: int, seed: int) -> NDArray[np.int64]:
-        """Return those of `rows` (ascending) that `epoch` (from 0) takes."""
+        """Return those of `rows` (n,), ascending, that `epoch` (from 0) takes."""
         kept, pool = rows[rows < self.first], rows[rows >= self.first]
         count = round(self.share * len(pool))
         drawn = np.random.default_rng([seed, _REPLAY]).permutation(pool)

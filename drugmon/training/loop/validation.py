@@ -63,7 +63,7 @@ def predict(model: Trainable, examples: Examples) -> dict[str, NDArray[np.float3
 def accuracy(
     predicted: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, float]:
-    """Return how often the most probable label is right, per target that has labels here."""
+    """Return how often the most probable label (n, 3) is right (n,), by target with labels here."""
     return {
         target: float((predicted[target][own >= 0].argmax(axis=1) == own[own >= 0]).mean())
         for target, own in labels.items()
@@ -74,7 +74,7 @@ def accuracy(
 def macro_f1(
     predicted: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
 ) -> dict[str, float]:
-    """Return the macro-F1 of the most probable label, per target that has labels here.
+    """Return the macro-F1 of the most probable label (n, 3), per target that has labels here.
 
     A label that neither occurs nor is predicted counts as F1 0, so that figures stay comparable.
     """

@@ -24,6 +24,12 @@ def augmented(reviews: LabelledReviews, augment: Augment, seed: int, vary: Vary)
 
     Copies that came out like their review, or like another copy of it, are left out, so that there
     may be fewer than asked for.
+
+    Args:
+        reviews: of training.
+        augment: the recipe's section.
+        seed: of the copies.
+        vary: makes a copy of a review.
     """
     rows = rows_to_vary(reviews.strata, augment, seed)
     varied = vary([reviews.texts[row] for row in rows])

@@ -131,7 +131,14 @@ def make_examples(
 
 
 def length_grouped(lengths: Array, rows: Array, size: int, rng: np.random.Generator) -> list[Array]:
-    """Shuffle `rows` into ceil(len(rows) / size) batches of similar `lengths`, in random order."""
+    """Shuffle `rows` into ceil(len(rows) / size) batches of similar `lengths`, in random order.
+
+    Args:
+        lengths: of all examples (n,).
+        rows: those to shuffle (m,).
+        size: of a batch.
+        rng: shuffles.
+    """
     shuffled = rng.permutation(rows)
     batches = []
     for start in range(0, len(shuffled), size * _POOL):

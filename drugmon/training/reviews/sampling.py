@@ -76,7 +76,7 @@ def class_log_priors(
 
 
 def label_counts(labels: Mapping[str, NDArray[np.int64]]) -> dict[str, list[int]]:
-    """Return how often each label occurs, in the order of `LABELS`, per target."""
+    """Return how often each label of (n,) occurs, in the order of `LABELS`, per target."""
     return {
         target: np.bincount(own[own >= 0], minlength=len(LABELS)).tolist()
         for target, own in labels.items()

@@ -36,6 +36,12 @@ def split_rows(
 
     Rows whose cleaned texts are all equal are dealt together, by the stratum of their first row.
 
+    Args:
+        texts: of n reviews.
+        strata: of the same reviews (n,).
+        shares: of dev and test.
+        seed: of the deal.
+
     Raises:
         TrainingDataError: so few reviews that train, dev or an asked-for test would be empty.
     """
@@ -59,6 +65,12 @@ def fold_rows(
     """Deal the rows into `folds` parts of about the same number of rows of every stratum.
 
     Copies of a review are dealt together, as `split_rows` does.
+
+    Args:
+        texts: of n reviews.
+        strata: of the same reviews (n,).
+        folds: how many parts.
+        seed: of the deal.
 
     Raises:
         TrainingDataError: so few reviews that a fold would be empty.

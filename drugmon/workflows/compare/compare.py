@@ -83,7 +83,15 @@ def compare_models(
 ) -> ModelComparison:
     """Measure `models` (by title, the first is the baseline) on `reviews`, one after the other.
 
-    `missing` are stages without a model to measure, with the reason; `warnings` go onto the page.
+    Args:
+        models: by title; the first is the baseline.
+        reviews: labelled, and seen by none of them.
+        source: what the page calls these.
+        engine: how to compute.
+        missing: stages without a model, with the reason.
+        warnings: what the page tells before all figures.
+        on_progress: told the title, how much is done, of how much, and a note.
+        warn: told of what the user should know.
 
     Raises:
         DrugmonError: no review has a grade that one of them judges, or one cannot be loaded.

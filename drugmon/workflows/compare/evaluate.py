@@ -115,7 +115,7 @@ def measure_scores(scores: Scores, reviews: LabelledReviews) -> dict[str, Qualit
 
 
 def both(labels: npt.NDArray[Any], verdicts: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which rows have a label and a verdict."""
+    """Which rows (n,) have a label and a verdict."""
     return np.asarray((labels >= 0) & (verdicts >= 0))
 
 

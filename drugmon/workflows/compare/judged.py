@@ -43,6 +43,13 @@ def judge(
 ) -> JudgedModel:
     """Score `reviews` with `adapter`, and measure it and its speed.
 
+    Args:
+        adapter: what scores.
+        reviews: labelled.
+        config: how to compute.
+        on_progress: told how many reviews are scored, of how many.
+        warn: told where batches had to shrink.
+
     Raises:
         DrugmonError: it cannot be loaded.
     """

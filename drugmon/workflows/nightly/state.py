@@ -111,7 +111,14 @@ class NightState:
         return report_id
 
     def report(self, name: str, page: Path, status: Status, rows: int) -> None:
-        """Keep that a source was reported."""
+        """Keep that a source was reported.
+
+        Args:
+            name: of the source.
+            page: its page.
+            status: what the report came to.
+            rows: how many reviews it judges.
+        """
         window = self._windows[name]
         self._windows[name] = replace(window, page=str(page), status=status, rows=rows)
         self._write(finished=False)

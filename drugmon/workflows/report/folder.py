@@ -148,8 +148,11 @@ def sample_sides(
 ) -> EvidentlyInput | None:
     """Rows of both sides without their texts, for evidently; None where there is no row.
 
-    `grading` tells what the graded columns mean; `profile` is the reference's, for
-    where it has no rows.
+    Args:
+        current: rows of the window.
+        reference: rows of what it is compared with; None where it has a profile only.
+        grading: what the graded columns mean.
+        profile: the reference's, where it has no rows.
     """
     from drugmon.reports.analysts.evidently_reports import ClassTask, EvidentlyInput
 

@@ -183,6 +183,12 @@ def find_current(
 ) -> CurrentSide:
     """Find and count the rows that are judged, and who judged them.
 
+    Args:
+        config: what is asked for.
+        source: the open source.
+        now: the time to judge a window's length by.
+        on_progress: told what is being done.
+
     Raises:
         UsageError: there is no such run.
         SourceError: a verdict or a cell cannot be read.

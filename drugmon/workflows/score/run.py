@@ -59,6 +59,12 @@ class RunSpan:
         """The span of a run that began at `began`; `past` are the runs that are recorded.
 
         What lies in the journal and was scored after the last record of `output` is in none.
+
+        Args:
+            began: when the run began.
+            journal: what an unfinished run has left.
+            output: what is written.
+            past: the runs that are recorded.
         """
         finished = (run.finished_at for run in past if run.output == output)
         return cls(began, min(began, journal.since(max(finished, default=None)) or began))
@@ -149,7 +155,14 @@ class ScoreRun:
         reuse: Reuse,
         keep: Callable[[pa.RecordBatch], None] | None = None,
     ) -> Scorer:
-        """A scorer that reports its progress on `source`."""
+        """A scorer that reports its progress on `source`.
+
+        Args:
+            source: as progress calls it.
+            total: its rows; None where that takes reading them.
+            reuse: what is scored already.
+            keep: told every batch of new verdicts.
+        """
 
         def report(tally: Tally, done: int) -> None:
             self.on_progress(ScoreProgress(source, tally.total + done, total, tally.scored + done))

@@ -52,7 +52,17 @@ def finished(
     command: str,
     hashes: bool = True,
 ) -> Adapter:
-    """The whole adapter in `folder`, with `hashes` of the reviews that it learned from."""
+    """The whole adapter in `folder`, with `hashes` of the reviews that it learned from.
+
+    Args:
+        folder: of the weights, and of all else from now on.
+        name: the adapter's.
+        fit: the training.
+        measured: the models and their figures.
+        data: where the reviews are from.
+        command: the line that trains it again.
+        hashes: whether it keeps short hashes of its reviews.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     held = measured.held
     measured.kept.save(folder, fit.base)

@@ -81,14 +81,29 @@ class HeldOut:
     def once(
         cls, name: str, fitting: Sequence[Part], measuring: Part, seed: int, refit: bool
     ) -> HeldOut:
-        """Some parts calibrate and another one is measured."""
+        """Some parts calibrate and another one is measured.
+
+        Args:
+            name: of what was measured on.
+            fitting: the parts that calibrate.
+            measuring: the part that is measured.
+            seed: of the bootstrap.
+            refit: whether what is kept learned from all reviews.
+        """
         return cls(name, measuring.reviews, [Round(fitting, measuring)], seed, refit)
 
     @classmethod
     def in_turns(
         cls, name: str, reviews: LabelledReviews, parts: Sequence[Part], seed: int
     ) -> HeldOut:
-        """Each part of `reviews`, in their order, is measured once, and calibrates the others."""
+        """Each part of `reviews`, in their order, is measured once, and calibrates the others.
+
+        Args:
+            name: of what was measured on.
+            reviews: all of them.
+            parts: of them, in their order.
+            seed: of the bootstrap.
+        """
         return cls(name, reviews, _turns(parts), seed)
 
     @classmethod
