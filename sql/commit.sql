@@ -68,6 +68,10 @@ SELECT {columns}
 FROM {relation} AS review
 LEFT JOIN {companion} AS verdict ON {match};
 
+-- name: view_column
+-- A verdict in the view, under the name that it has there.
+{column} AS {as_name};
+
 -- name: comment_view
 -- Note on the view whose it is and a hash of what it was made from.
 COMMENT ON VIEW {view} IS 'made by drugmon, definition {definition}';
@@ -98,8 +102,8 @@ stale AS (
     SELECT review.rowid AS drugmon_row, once.file_row_number
     FROM {relation} AS review
     JOIN once ON {key} = once.drugmon_key
-    WHERE review.drugmon_fingerprint IS DISTINCT FROM once.drugmon_fingerprint
-        OR review.drugmon_scored_at IS DISTINCT FROM once.drugmon_scored_at
+    WHERE review.{fingerprint} IS DISTINCT FROM once.drugmon_fingerprint
+        OR review.{scored_at} IS DISTINCT FROM once.drugmon_scored_at
 )
 SELECT drugmon_row, {columns}
 FROM stale
@@ -115,4 +119,4 @@ WHERE review.rowid = stale.drugmon_row;
 
 -- name: assignment
 -- One column of `update_stale`.
-{column} = stale.{column};
+{column} = stale.{verdict};

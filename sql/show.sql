@@ -48,6 +48,10 @@ drugmon_shown_row;
 -- How many rows there are, and how many have each label.
 SELECT count(*) AS rows, {counts} FROM {view};
 
+-- name: list_adapters
+-- Who judged them.
+SELECT DISTINCT {adapter} AS adapter FROM {view} WHERE {adapter} IS NOT NULL ORDER BY adapter;
+
 -- name: is_number
 -- Whether a column of text holds numbers and nothing else.
 coalesce(bool_and(TRY_CAST({column} AS DOUBLE) IS NOT NULL), false);

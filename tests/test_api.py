@@ -30,7 +30,7 @@ PUBLIC = {
 }
 METHODS = {
     "score": "(self, frame: 'Frame', *, columns: 'Mapping[str, str] | None' = None, "
-    "overwrite: 'bool' = False) -> 'Frame'",
+    "overwrite: 'bool' = False, prefix: 'str' = '') -> 'Frame'",
     "predict": "(self, text: 'str | None' = None, *, benefits: 'str | None' = None, side_effects: "
     "'str | None' = None, comments: 'str | None' = None) -> 'dict[str, Verdict]'",
     "explain": "(self, text: 'str | None' = None, *, benefits: 'str | None' = None, side_effects: "
@@ -183,8 +183,13 @@ def test_columns_of_the_users_own_are_refused(model: Model) -> None:
             model.score(frame)
         assert str(refused.value) == (
             "the frame: has a column overall_sentiment of its own, which scoring would replace; "
-            "rename it, or let it go with overwrite=True"
+            'keep both with prefix="dm_", rename it, or let it go with overwrite=True'
         )
+    both = ["review", "overall_sentiment", *(f"dm_{name}" for name in VERDICT_COLUMNS)]
+    for arrow in (table, table.to_reader()):
+        assert model.score(arrow, prefix="dm_").schema.names == both
+    for frame in (table.to_pandas(), pl.DataFrame(table)):
+        assert list(model.score(frame, prefix="dm_").columns) == both
     replaced = model.score(table, overwrite=True)
     assert replaced.schema.names == ["review", *VERDICT_COLUMNS]
     assert model.score(replaced).schema.names == ["review", *VERDICT_COLUMNS]

@@ -25,7 +25,7 @@ from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import Rows, Texts, clean
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import TextFormat
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.data.verdicts.columns import PLAIN
 from drugmon.grading import ENOUGH_RATINGS, TEN, RatingScale, doubt, rating_of
 
 _WINDOW_ROWS: Final = 8192
@@ -143,7 +143,7 @@ def survey_table(
     where = f"{database}, table {table}"
     with connect(database, read_only=True, lock_timeout=lock_timeout) as connection:
         relation = Relation.find(connection, table, where)
-        own = [name for name in relation.columns if name not in VERDICT_COLUMNS]
+        own = PLAIN.own(relation.columns)
         text_columns(relation, overrides, where)
         columns = resolve_columns(own, overrides, where)
         survey.begin(columns, own)

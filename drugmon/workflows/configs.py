@@ -37,6 +37,13 @@ class ShowConfig:
         metavar="COLUMNS",
         unset="id, drug, rating",
     )
+    prefix: str | None = option(
+        None,
+        "What the names of the verdict columns begin with.",
+        kind=str,
+        metavar="NAME_",
+        unset="what is there",
+    )
     texts: bool = option(False, "Show the words of the reviews too.")
     limit: int = option(20, "How many rows to show.", low=1)
     reading: SourceOptions = group(SourceOptions)
@@ -45,6 +52,10 @@ class ShowConfig:
         from drugmon.data.selection import Selection
 
         Selection(self.where, self.limit)
+        if self.prefix:
+            from drugmon.data.verdicts.columns import VerdictChoice
+
+            VerdictChoice(self.prefix)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drugmon.data.duckdb.database import connect
@@ -42,13 +42,13 @@ def history(config: HistoryConfig) -> History:
     runs, nights = list(recorded.runs), list(recorded.reports)
     outputs = _outputs(config, database)
     if outputs is not None:
-        runs = [run for run in runs if run.output in outputs]
+        runs = [run for run in runs if _of_any_prefix(run.output) in outputs]
         run_ids = {run.run_id for run in runs}
         nights = [
             night
             for night in nights
             # Of nights that do not tell what they judged, it is known by what was scored.
-            if night.output in outputs
+            if _of_any_prefix(night.output) in outputs
             or (night.output is None and not run_ids.isdisjoint(night.scored_runs))
         ]
     if not runs and not nights:
@@ -76,6 +76,10 @@ def _outputs(config: HistoryConfig, database: Path) -> set[Output] | None:
         return None
     scored = output_path(FileSource.of(path), None, in_place=False)
     return {Output.of_file(path), Output.of_file(scored)}
+
+
+def _of_any_prefix(output: Output | None) -> Output | None:
+    return output and replace(output, prefix="")
 
 
 def _table(name: str, database: Path, lock_timeout: float) -> Output:

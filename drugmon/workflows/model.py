@@ -17,7 +17,7 @@ from drugmon.config import EngineConfig, ModelOptions
 from drugmon.data.columns import ColumnMap, resolve_columns, texts_of
 from drugmon.data.formats.parquet import ArrowRows
 from drugmon.data.reviews import Texts
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA, check_replaced
+from drugmon.data.verdicts.columns import VERDICT_SCHEMA, VerdictColumns
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import UsageError
 from drugmon.labels import ASPECTS, LABELS, TARGETS
@@ -109,6 +109,7 @@ class Model(Closing):
         *,
         columns: Mapping[str, str] | None = None,
         overwrite: bool = False,
+        prefix: str = "",
     ) -> Frame:
         """Return the frame with its verdict columns behind; rows, order and index stay.
 
@@ -118,19 +119,23 @@ class Model(Closing):
             columns: column names by field, where the names do not tell, such as
                 `{"benefits": "pros"}`; fields are those of `--column`.
             overwrite: columns of the frame's own may be called like verdicts; these are replaced.
+            prefix: what the names of the verdict columns begin with, such as `dm_`.
 
         Raises:
-            UsageError: it is no such frame, or `columns` names what is not there.
+            UsageError: it is no such frame, the prefix will not do, or `columns` names what is not
+                there.
             SourceError: no column holds texts, or one would be replaced.
         """
         scored: Frame
         names = _names(frame)
-        check_replaced(names, _WHERE, overwrite=overwrite, option="overwrite=True")
+        verdicts = VerdictColumns(prefix, overwrite)
+        verdicts.check(names, _WHERE, options=('prefix="dm_"', "overwrite=True"))
         if isinstance(frame, pa.RecordBatchReader):
-            scored = self._score_stream(frame, columns or {})
+            scored = self._score_stream(frame, columns or {}, verdicts)
         else:
             mapping = resolve_columns(names, columns or {}, _WHERE)
-            scored = _beside(frame, self._verdicts(_text_columns(frame, mapping), mapping))
+            added = self._verdicts(_text_columns(frame, mapping), mapping)
+            scored = _beside(frame, added.rename_columns(list(verdicts.names)), verdicts)
         return scored
 
     def predict(
@@ -221,19 +226,19 @@ class Model(Closing):
             return scorer.score(scorer.plan(reviews))
 
     def _score_stream(
-        self, reader: pa.RecordBatchReader, columns: Mapping[str, str]
+        self, reader: pa.RecordBatchReader, columns: Mapping[str, str], verdicts: VerdictColumns
     ) -> pa.RecordBatchReader:
         mapping = resolve_columns(reader.schema.names, columns, _WHERE)
-        kept = [name for name in reader.schema.names if name not in VERDICT_COLUMNS]
+        kept = verdicts.own(reader.schema.names)
         own = pa.schema([reader.schema.field(name) for name in kept])
-        schema = pa.schema([*own, *VERDICT_SCHEMA], metadata=reader.schema.metadata)
+        schema = pa.schema([*own, *verdicts.schema], metadata=reader.schema.metadata)
 
         def scored() -> Iterator[pa.RecordBatch]:
             for batch in reader:
                 for start in range(0, batch.num_rows, _ROWS):
                     part = batch.slice(start, _ROWS)
-                    verdicts = self._verdicts(pa.Table.from_batches([part]), mapping)
-                    (added,) = verdicts.combine_chunks().to_batches()
+                    judged = self._verdicts(pa.Table.from_batches([part]), mapping)
+                    (added,) = judged.combine_chunks().to_batches()
                     arrays = [*part.select(kept).columns, *added.columns]
                     yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
@@ -294,20 +299,20 @@ def _text_columns(frame: Any, mapping: ColumnMap) -> pa.Table:
     return frame.select(names).to_arrow()
 
 
-def _beside(frame: Any, verdicts: pa.Table) -> Any:
+def _beside(frame: Any, added: pa.Table, verdicts: VerdictColumns) -> Any:
     """The frame, without verdict columns of before, and the verdicts behind it, in its own kind."""
     if isinstance(frame, pa.Table):
-        own = frame.select([name for name in frame.schema.names if name not in VERDICT_COLUMNS])
-        schema = pa.schema([*own.schema, *VERDICT_SCHEMA], metadata=frame.schema.metadata)
-        return pa.table([*own.columns, *verdicts.columns], schema)
+        own = frame.select(verdicts.own(frame.schema.names))
+        schema = pa.schema([*own.schema, *added.schema], metadata=frame.schema.metadata)
+        return pa.table([*own.columns, *added.columns], schema)
     if type(frame).__module__.startswith("pandas"):
-        own = frame.drop(columns=[name for name in VERDICT_COLUMNS if name in frame.columns])
-        added = verdicts.to_pandas()
-        return own.assign(**{name: added[name].array for name in added.columns})
+        own = frame.drop(columns=list(verdicts.among(frame.columns)))
+        columns = added.to_pandas()
+        return own.assign(**{name: columns[name].array for name in columns.columns})
     import polars as pl
 
-    own = frame.drop([name for name in VERDICT_COLUMNS if name in frame.columns])
-    return own.hstack(pl.DataFrame(verdicts))
+    own = frame.drop(verdicts.among(frame.columns))
+    return own.hstack(pl.DataFrame(added))
 
 
 def _warn(sentence: str) -> None:

@@ -15,8 +15,8 @@ from drugmon.data.duckdb.database import close_off, connect, first_line, in_memo
 from drugmon.data.queries import Sql, query, statement
 from drugmon.data.sources import copied, resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS
-from drugmon.data.verdicts.relations import files_relation, table_relation
+from drugmon.data.verdicts.columns import VerdictChoice, VerdictColumns
+from drugmon.data.verdicts.relations import ScoredRelation, files_relation, table_relation
 from drugmon.data.verdicts.scored import TEXTS
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import LABELS, TARGETS
@@ -53,29 +53,28 @@ def show(config: ShowConfig) -> Shown:
         SourceError: the source cannot be read or has no verdicts.
         UsageError: the condition does not fit, or a column is not there or holds texts.
     """
-    with _opened(config) as (connection, columns, where):
-        found = resolve_columns(
-            [name for name in columns if name not in VERDICT_COLUMNS],
-            config.reading.columns,
-            where,
-            need_text=False,
-        )
+    with _opened(config) as (connection, source, where):
+        columns, verdicts = source.columns, source.verdicts
+        own = verdicts.own(columns)
+        found = resolve_columns(own, config.reading.columns, where, need_text=False)
         shown = _columns(config, found, columns, where)
         order = _order(config.sort, columns, where)
         _choose(connection, config.where, columns, where)
-        total, counts = _counts(connection)
+        total, counts = _counts(connection, verdicts)
         targets = [target for target in TARGETS if any(counts[target].values())]
-        labels = [f"{target}_{part}" for target in targets for part in ("sentiment", "confidence")]
+        parts = ("sentiment", "confidence")
+        labels = [verdicts.of(f"{target}_{part}") for target in targets for part in parts]
         sql = statement("list_chosen", columns=[*shown, *labels], view=_VIEW, order=order)
         rows = connection.execute(sql, {"most": config.limit}).fetchall()
-        adapters = connection.execute(statement("count_adapters", view=_VIEW)).fetchall()
+        sql = statement("list_adapters", view=_VIEW, adapter=verdicts.of("drugmon_adapter"))
+        adapters = connection.execute(sql).fetchall()
     names = list(found_names(shown, found, config))
     return Shown(
         context={name: [row[place] for row in rows] for place, name in enumerate(names)},
         verdicts=[_verdicts(row[len(shown) :], targets) for row in rows],
         counts={target: counts[target] for target in targets},
         total=total,
-        adapters=tuple(sorted(name for name, _ in adapters)),
+        adapters=tuple(name for (name,) in adapters),
     )
 
 
@@ -89,31 +88,33 @@ def found_names(shown: Sequence[str], found: ColumnMap, config: ShowConfig) -> I
 @contextlib.contextmanager
 def _opened(
     config: ShowConfig,
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Mapping[str, str], str]]:
-    """The source's rows as a table of a connection that reaches nothing else; columns by type."""
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, ScoredRelation, str]]:
+    """The source's rows as a table of a connection that reaches nothing else."""
     with contextlib.ExitStack() as stack:
         aside = stack.enter_context(temporary_folder())
+        meant = VerdictChoice(config.prefix)
         if config.database.table is not None:
             database = Path(config.source)
             opened = connect(database, read_only=True, lock_timeout=config.database.lock_timeout)
             connection = stack.enter_context(opened)
             where = f"{database}, table {config.database.table}"
-            relation, columns = table_relation(connection, config.database.table, where)
+            source = table_relation(connection, config.database.table, where, meant)
         else:
             files = copied(resolve_scored(config.source), aside)
             connection = stack.enter_context(in_memory(aside / "spill"))
             where = (
                 files[0].name if len(files) == 1 else f"{files[0].location.parent} and its files"
             )
-            relation, columns = files_relation(
-                connection, files, config.reading.text_format, aside=aside, where=where
+            text_format = config.reading.text_format
+            source = files_relation(
+                connection, files, text_format, aside=aside, where=where, choice=meant
             )
         try:
-            connection.execute(statement("keep_shown", shown=_SHOWN, relation=relation))
+            connection.execute(statement("keep_shown", shown=_SHOWN, relation=source.relation))
             close_off(connection)
         except duckdb.Error as error:
             raise SourceError(f"{where}: cannot be read: {first_line(error)}") from error
-        yield connection, columns, where
+        yield connection, source, where
 
 
 def _columns(
@@ -200,12 +201,14 @@ def _number_columns(connection: duckdb.DuckDBPyConnection, columns: Mapping[str,
     return [name for name, is_number in zip(texts, found, strict=True) if is_number]
 
 
-def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, dict[str, dict[str, int]]]:
+def _counts(
+    connection: duckdb.DuckDBPyConnection, verdicts: VerdictColumns
+) -> tuple[int, dict[str, dict[str, int]]]:
     items = [
         Sql(
             statement(
                 "count_label",
-                column=f"{target}_sentiment",
+                column=verdicts.of(f"{target}_sentiment"),
                 value=Sql(f"'{label}'"),
                 as_name=f"{target}_{label}",
             )

@@ -23,7 +23,7 @@ from drugmon.data.history.files import update_history
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.records import RunRecord
 from drugmon.data.queries import statement
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, check_replaced
+from drugmon.data.verdicts.columns import PLAIN, VERDICT_COLUMNS, VerdictColumns
 
 if TYPE_CHECKING:
     from drugmon.data.selection import Selection
@@ -44,7 +44,7 @@ class Table:
         overrides: column names from `--column`, by field.
         in_place: write into the table itself instead of its companion; rows are then told apart by
             their texts.
-        overwrite: columns of the table's own may be called like verdicts; these are replaced.
+        verdicts: what the verdicts are called.
 
     Raises:
         SourceError: there is no such file.
@@ -59,7 +59,7 @@ class Table:
         lock_timeout: float = 30.0,
         overrides: Mapping[str, str] | None = None,
         in_place: bool = False,
-        overwrite: bool = False,
+        verdicts: VerdictColumns = PLAIN,
     ) -> None:
         check_exists(database)
         self.database = database
@@ -68,7 +68,7 @@ class Table:
         self._lock_timeout = lock_timeout
         self._overrides = overrides or {}
         self._in_place = in_place
-        self._overwrite = overwrite
+        self._verdicts = verdicts
         self._key: Key | None = None
 
     @cached_property
@@ -80,7 +80,8 @@ class Table:
         """
         with self._connect(read_only=True) as connection:
             relation = Relation.find(connection, self.name, self.where)
-        return Output.of_table(self.database, relation.schema, relation.name)
+        prefix = self._verdicts.prefix
+        return Output.of_table(self.database, relation.schema, relation.name, prefix)
 
     @property
     def target(self) -> Path:
@@ -125,13 +126,13 @@ class Table:
         """
         with self._connect(read_only=True) as connection:
             relation = Relation.find(connection, self.name, self.where)
-            check_replaced(relation.columns, self.where, overwrite=self._overwrite)
+            self._verdicts.check(relation.columns, self.where)
             texts = text_columns(relation, self._overrides, self.where)
             if self._in_place:
                 check_in_place(relation, self.where)
                 self._key = text_key(list(texts.values()))
             else:
-                find_companion(connection, relation)
+                find_companion(connection, relation, self._verdicts)
                 self._key = review_key(connection, relation, self._id_column, texts, self.where)
             return take_snapshot(connection, relation, self._key.text, texts, selection, path)
 
@@ -143,13 +144,13 @@ class Table:
         """
         with self._connect(read_only=True) as connection:
             relation: Relation | None = Relation.find(connection, self.name, self.where)
+            names = self._verdicts
             if relation and not self._in_place:
-                relation = find_companion(connection, relation)
-            if relation and set(VERDICT_COLUMNS) <= relation.columns.keys():
-                sql = statement(
-                    "select_columns", relation=relation.path, columns=list(VERDICT_COLUMNS)
-                )
-                yield from connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
+                relation, names = find_companion(connection, relation, self._verdicts), PLAIN
+            if relation and names.are_in(relation.columns):
+                sql = statement("select_columns", relation=relation.path, columns=list(names.names))
+                for batch in connection.sql(sql).to_arrow_reader(_BATCH_ROWS):
+                    yield batch.rename_columns(list(VERDICT_COLUMNS))
 
     def commit(self, staged: Path, full: bool, run: RunRecord, profile: str | None = None) -> None:
         """Write verdicts and run record in one transaction; a kill leaves the old or the new state.
@@ -176,9 +177,9 @@ class Table:
             raise RuntimeError("commit before snapshot")
         relation = Relation.find(connection, self.name, self.where)
         if self._in_place:
-            update_in_place(connection, relation, self._key.text, staged)
+            update_in_place(connection, relation, self._verdicts, self._key.text, staged)
         else:
-            update_companion(connection, relation, self._key, staged, full)
+            update_companion(connection, relation, self._verdicts, self._key, staged, full)
 
     def _connect(self, *, read_only: bool) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return connect(self.database, read_only=read_only, lock_timeout=self._lock_timeout)

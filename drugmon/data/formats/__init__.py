@@ -18,6 +18,7 @@ from drugmon.data.formats.textfile import open_text
 from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
+from drugmon.data.verdicts.columns import ANY_VERDICTS, PLAIN, VerdictChoice, VerdictColumns
 from drugmon.errors import SourceError
 
 __all__ = [
@@ -40,14 +41,18 @@ _TEXT: Final[Mapping[str, type[DelimitedReader | JsonlReader]]] = {
     "tsv": DelimitedReader,
     "jsonl": JsonlReader,
 }
-_READERS: Final[Mapping[str, Callable[[FileSource, TextFormat], Reader]]] = {
+_READERS: Final[Mapping[str, Callable[[FileSource, TextFormat, VerdictColumns], Reader]]] = {
     "parquet": ParquetReader,
     **_TEXT,
 }
 _VERDICTS_READ: Final = 1 << 14
 
 
-def open_reader(source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT) -> Reader:
+def open_reader(
+    source: FileSource,
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT,
+    verdicts: VerdictColumns = PLAIN,
+) -> Reader:
     """Open a file of reviews, which may have no rows; one of text is read through before.
 
     So a bad line at its end is found before its first row is scored, and a key that only late
@@ -56,7 +61,7 @@ def open_reader(source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMA
     Raises:
         SourceError: the file cannot be read, or is not what its extension says.
     """
-    reader = _READERS[source.format](source, text_format)
+    reader = _READERS[source.format](source, text_format, verdicts)
     reader.survey()
     return reader
 
@@ -73,7 +78,8 @@ def open_writer(path: Path, format: str, compression: str | None, like: Reader) 
         path: where to write, as a rule a temporary file; its name tells nothing.
         format: a value of `sources.EXTENSIONS`.
         compression: a value of `sources.COMPRESSIONS`; None for none. Parquet has its own.
-        like: where the rows come from: it gives the header, the types and the metadata.
+        like: where the rows come from: it gives the header, the types, the metadata, and what the
+            verdicts are called.
 
     Raises:
         SinkError: parquet cannot hold a type of the source.
@@ -82,13 +88,13 @@ def open_writer(path: Path, format: str, compression: str | None, like: Reader) 
     if format == "parquet":
         return ParquetWriter(path, like)
     if format == "jsonl":
-        return JsonlWriter(open_text(path, compression))
+        return JsonlWriter(open_text(path, compression), like.verdict_columns)
     return DelimitedWriter(path, format, compression, like)
 
 
-def open_stream_writer(stream: BinaryIO) -> Writer:
+def open_stream_writer(stream: BinaryIO, verdicts: VerdictColumns = PLAIN) -> Writer:
     """Write JSONL to a stream such as `sys.stdout.buffer`, each window's rows at once."""
-    return StreamWriter(stream)
+    return StreamWriter(stream, verdicts)
 
 
 def read_windows(reader: Reader, columns: ColumnMap, size: int) -> Iterator[Window]:
@@ -104,33 +110,44 @@ def read_windows(reader: Reader, columns: ColumnMap, size: int) -> Iterator[Wind
 
 
 def read_verdicts(
-    source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    source: FileSource,
+    text_format: TextFormat = DEFAULT_TEXT_FORMAT,
+    verdicts: VerdictColumns = PLAIN,
 ) -> Iterator[pa.Table]:
     """Yield the verdicts that an earlier output holds, as tables of VERDICT_SCHEMA.
 
     Raises:
         SourceError: the file cannot be read, or holds something else in the verdict columns.
     """
-    with _READERS[source.format](source, text_format) as reader:
+    with _READERS[source.format](source, text_format, verdicts) as reader:
         yield from reader.verdicts(_VERDICTS_READ)
 
 
-def read_scored(source: FileSource, text_format: TextFormat, size: int) -> Iterator[pa.Table]:
+def read_scored(
+    source: FileSource, text_format: TextFormat, size: int, choice: VerdictChoice = ANY_VERDICTS
+) -> Iterator[pa.Table]:
     """Yield a scored text file's columns, all as text, with its verdicts; none without rows.
+
+    The verdicts keep their names.
 
     Raises:
         SourceError: the file cannot be read, holds no verdicts, or something else in their columns.
+        UsageError: it holds verdicts under several prefixes.
     """
     with _TEXT[source.format](source, text_format) as reader:
         reader.survey()
-        found = False
-        for table in reader.scored(size):
-            found = True
-            yield table
-        if reader.total and not found:
-            raise no_verdicts(reader.where)
+        verdicts = choice.among(reader.names, reader.where)
+        if verdicts is None and reader.total:
+            raise no_verdicts(reader.where, choice)
+        if verdicts == PLAIN:
+            yield from reader.scored(size)
+    if verdicts is not None and verdicts != PLAIN:
+        with _TEXT[source.format](source, text_format, verdicts) as reader:
+            reader.survey()
+            yield from reader.scored(size)
 
 
-def no_verdicts(where: str) -> SourceError:
-    """The error for a source that was not scored."""
-    return SourceError(f"{where}: holds no verdicts; name what `drugmon score` wrote")
+def no_verdicts(where: str, choice: VerdictChoice = ANY_VERDICTS) -> SourceError:
+    """The error for a source that was not scored, or not under the prefix that was asked for."""
+    under = f" under the prefix {choice.prefix!r}" if choice.prefix else ""
+    return SourceError(f"{where}: holds no verdicts{under}; name what `drugmon score` wrote")

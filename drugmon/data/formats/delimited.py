@@ -17,7 +17,7 @@ from drugmon.data.formats.textfile import open_text, read_lines
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, DELIMITERS, NONE, TextFormat
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, cast_verdicts
+from drugmon.data.verdicts.columns import PLAIN, VerdictColumns, cast_verdicts
 
 
 class TextRows:
@@ -47,8 +47,14 @@ class TextRows:
 class DelimitedReader(Closing):
     """Streams a CSV or TSV file."""
 
-    def __init__(self, source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT) -> None:
+    def __init__(
+        self,
+        source: FileSource,
+        text_format: TextFormat = DEFAULT_TEXT_FORMAT,
+        verdicts: VerdictColumns = PLAIN,
+    ) -> None:
         self.where = source.name
+        self.verdict_columns = verdicts
         self.format = source.format
         self.total: int | None = None
         self.quoting = text_format.quoting
@@ -57,7 +63,8 @@ class DelimitedReader(Closing):
         self._lines, self._records = self._opened()
         line, self._header = next(self._records, ("", []))
         self.names: Sequence[str] = self._header
-        self._own = [i for i, name in enumerate(self._header) if name not in VERDICT_COLUMNS]
+        earlier = verdicts.among(self._header)
+        self._own = [i for i, name in enumerate(self._header) if name not in earlier]
         self.header_line, cells = self._own_part((line, self._header))
         self.columns = _unique(cells)
 
@@ -86,7 +93,8 @@ class DelimitedReader(Closing):
         """Yield all columns of an earlier output: its own as text, and the verdicts."""
         for columns in self._scored(size):
             own = [pa.array(columns[i], pa.string()) for i in self._own]
-            yield beside(pa.table(own, self.columns), self._verdicts_of(columns))
+            verdicts = self.verdict_columns.rename(self._verdicts_of(columns))
+            yield beside(pa.table(own, self.columns), verdicts)
 
     def close(self) -> None:
         """Close the file."""
@@ -98,13 +106,14 @@ class DelimitedReader(Closing):
 
     def _scored(self, size: int) -> Iterator[list[tuple[str, ...]]]:
         """Yield the cells of `size` rows, column by column; nothing where there are no verdicts."""
-        if set(VERDICT_COLUMNS) <= set(self._header):
+        if self.verdict_columns.are_in(self._header):
             for chunk in in_chunks(self._records, size):
                 yield list(zip(*(cells for _, cells in chunk), strict=True))
 
     def _verdicts_of(self, columns: Sequence[Sequence[str]]) -> pa.Table:
-        found = {name: columns[self._header.index(name)] for name in VERDICT_COLUMNS}
-        return cast_verdicts(pa.table(found), self.where)
+        names = self.verdict_columns.names
+        found = {name: columns[self._header.index(name)] for name in names}
+        return cast_verdicts(pa.table(found), self.where, self.verdict_columns)
 
     def _own_part(self, record: Record) -> Record:
         """Return the record without earlier verdicts, which as a rule stand at its end, bare."""
@@ -132,7 +141,7 @@ class DelimitedWriter(Closing):
         else:
             self._delimiter = DELIMITERS[format]
             header = delimited_line(like.columns, self._delimiter)
-        verdicts = delimited_line(VERDICT_COLUMNS, self._delimiter)
+        verdicts = delimited_line(like.verdict_columns.names, self._delimiter)
         if like.columns:
             self._write([header], [verdicts])
         else:  # of a file of no bytes

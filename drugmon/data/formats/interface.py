@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar
 import pyarrow as pa
 
 from drugmon.data.reviews import Rows
+from drugmon.data.verdicts.columns import VerdictColumns
 
 T = TypeVar("T")
 
@@ -27,6 +28,8 @@ class Reader(Protocol):
     """What messages call the source."""
     columns: list[str]
     """Its own columns, each name once; earlier verdict columns are left out."""
+    verdict_columns: VerdictColumns
+    """What the verdicts are called, those that it has and those of an output made like it."""
     names: Sequence[str]
     """All its columns, earlier verdicts too."""
     total: int | None
@@ -43,7 +46,7 @@ class Reader(Protocol):
         """Yield the rows in order, at most `size` at a time. Raises SourceError on a bad row."""
 
     def verdicts(self, size: int) -> Iterator[pa.Table]:
-        """Yield the verdict columns of an earlier output; nothing where there are none."""
+        """Yield the verdicts of an earlier output as VERDICT_SCHEMA; nothing without any."""
 
     def close(self) -> None:
         """Close the source."""

@@ -6,8 +6,8 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import chain, compress
+from functools import cache, cached_property
+from itertools import compress
 from typing import Any, Final, TextIO
 
 import pyarrow as pa
@@ -20,15 +20,12 @@ from drugmon.data.formats.textfile import read_lines
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, cast_verdicts
+from drugmon.data.verdicts.columns import PLAIN, VerdictColumns, cast_verdicts
 from drugmon.errors import SourceError
 
 _TYPED_AT_ONCE: Final = 10_000
 _DECODER: Final = json.JSONDecoder()
-_VERDICTS: Final = frozenset(VERDICT_COLUMNS)
-_FIRST: Final = f', "{VERDICT_COLUMNS[0]}": '
 _VALUE: Final = r'(?:null|[-+.\deE]+|"(?:[^"\\]|\\.)*")'
-_OWN_VERDICTS: Final = re.compile("".join(f', "{name}": {_VALUE}' for name in VERDICT_COLUMNS))
 
 Record = tuple[str, Object]
 """A line's own text and the object that it holds."""
@@ -70,8 +67,14 @@ class JsonRows:
 class JsonlReader(Closing):
     """Streams a JSONL file."""
 
-    def __init__(self, source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT) -> None:
+    def __init__(
+        self,
+        source: FileSource,
+        text_format: TextFormat = DEFAULT_TEXT_FORMAT,
+        verdicts: VerdictColumns = PLAIN,
+    ) -> None:
         self.where = source.name
+        self.verdict_columns = verdicts
         self.total: int | None = None
         self.columns: list[str] = []
         self.names: Sequence[str] = []
@@ -87,7 +90,7 @@ class JsonlReader(Closing):
             for _, row in records:
                 self.total += 1
                 keys.update(dict.fromkeys(row))
-        self.columns, self.names = own_keys([keys]), list(keys)
+        self.names, self.columns = list(keys), self.verdict_columns.own(keys)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -95,13 +98,15 @@ class JsonlReader(Closing):
         lines, records = self._opened()
         with contextlib.closing(lines):
             chunks = in_chunks((row for _, row in records), _TYPED_AT_ONCE)
-            return infer_schema(chunks, _VERDICTS, self.where)
+            earlier = self.verdict_columns.among(self.names)
+            return infer_schema(chunks, earlier, self.where)
 
     def windows(self, size: int) -> Iterator[Rows]:
         """Yield windows of `size` rows."""
         columns = set(self.columns)
+        verdicts = self.verdict_columns if self.verdict_columns.among(self.names) else None
         for chunk in in_chunks(self._records, size):
-            own = list(map(own_part, chunk))
+            own = [own_part(record, verdicts) for record in chunk] if verdicts else chunk
             if not all(columns.issuperset(row) for _, row in own):
                 raise SourceError(f"{self.where}: changed while it was being read; run again")
             yield JsonRows(self.columns, own, self.where, lambda _: self.schema)
@@ -109,14 +114,15 @@ class JsonlReader(Closing):
     def verdicts(self, size: int) -> Iterator[pa.Table]:
         """Yield the verdicts of an earlier output."""
         for chunk in in_chunks(self._records, size):
-            yield verdicts_of(chunk, self.where)
+            yield verdicts_of(chunk, self.where, self.verdict_columns)
 
     def scored(self, size: int) -> Iterator[pa.Table]:
         """Yield all columns of an earlier output: its own as text, and the verdicts."""
         for chunk in in_chunks(self._records, size):
             own = [[_as_text(row.get(name)) for _, row in chunk] for name in self.columns]
             cells = [pa.array(column, pa.string()) for column in own]
-            yield beside(pa.table(cells, self.columns), verdicts_of(chunk, self.where))
+            verdicts = verdicts_of(chunk, self.where, self.verdict_columns)
+            yield beside(pa.table(cells, self.columns), self.verdict_columns.rename(verdicts))
 
     def close(self) -> None:
         """Close the file."""
@@ -130,12 +136,12 @@ class JsonlReader(Closing):
 class JsonlWriter(Closing):
     """Writes JSONL in UTF-8."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, verdicts: VerdictColumns) -> None:
+        self._stream, self._verdict_columns = stream, verdicts
 
     def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
         """Append rows and their verdicts."""
-        self._stream.writelines(lines_of(rows, verdicts))
+        self._stream.writelines(lines_of(rows, self._verdict_columns.rename(verdicts)))
 
     def close(self) -> None:
         """Close the file."""
@@ -163,32 +169,24 @@ def parse_lines(lines: Iterable[str], where: str, first: int = 1) -> Iterator[Re
             yield line, parse_object(line, f"{where}: line {number:,}")
 
 
-def own_keys(rows: Iterable[Object]) -> list[str]:
-    """Return the keys of all rows in the order of their first appearance, without verdicts."""
-    keys = dict.fromkeys(chain.from_iterable(rows))
-    return [key for key in keys if key not in _VERDICTS]
-
-
-def own_part(record: Record) -> Record:
+def own_part(record: Record, verdicts: VerdictColumns) -> Record:
     """Return the record without earlier verdicts; the rest of its text stays as it is."""
     line, row = record
-    if _VERDICTS.isdisjoint(row):
-        return record
-    own = {key: value for key, value in row.items() if key not in _VERDICTS}
-    return _without_verdicts(line), own
+    own = {key: value for key, value in row.items() if key not in verdicts.names}
+    return record if len(own) == len(row) else (_without(line, verdicts), own)
 
 
-def verdicts_of(records: Sequence[Record], where: str) -> pa.Table:
+def verdicts_of(records: Sequence[Record], where: str, verdicts: VerdictColumns) -> pa.Table:
     """Return the verdicts that the lines of an earlier output hold, null where one has none.
 
     Raises:
         SourceError: a verdict's key holds something else.
     """
     columns: dict[str, list[Any]] = {
-        name: [row.get(name) for _, row in records] for name in VERDICT_COLUMNS
+        name: [row.get(name) for _, row in records] for name in verdicts.names
     }
     try:
-        return cast_verdicts(pa.table(columns), where)
+        return cast_verdicts(pa.table(columns), where, verdicts)
     except pa.ArrowInvalid as error:
         raise SourceError(
             f"{where}: its verdict keys hold something else; use --rescore"
@@ -206,10 +204,15 @@ def _spliced(line: str, members: str) -> str:
     return head + comma + members + whole[len(head) :] + (line[len(whole) :] or "\n")
 
 
-def _without_verdicts(line: str) -> str:
+@cache
+def _as_spliced(verdicts: VerdictColumns) -> re.Pattern[str]:
+    return re.compile("".join(f', "{name}": {_VALUE}' for name in verdicts.names))
+
+
+def _without(line: str, verdicts: VerdictColumns) -> str:
     """Cut the verdicts out of an object's text, each with the comma before it."""
-    start = line.rfind(_FIRST)
-    spliced = _OWN_VERDICTS.match(line, start) if start > 0 else None
+    start = line.rfind(f', "{verdicts.names[0]}": ')
+    spliced = _as_spliced(verdicts).match(line, start) if start > 0 else None
     if spliced and line[spliced.end() :].strip() == "}":  # as drugmon wrote them: at the end
         return line[:start] + line[spliced.end() :]
     after = first = _past_space(line, line.index("{") + 1)
@@ -217,7 +220,7 @@ def _without_verdicts(line: str) -> str:
     while line[start := _past_space(line, after, ",")] != "}":
         key, colon = _DECODER.raw_decode(line, start)
         _, end = _DECODER.raw_decode(line, _past_space(line, colon, ":"))
-        if key not in _VERDICTS:
+        if key not in verdicts.names:
             kept.append(line[after if kept else start : end])
         after = end
     return f"{line[:first]}{''.join(kept)}{line[after:]}"

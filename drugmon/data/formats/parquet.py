@@ -19,7 +19,7 @@ from drugmon.data.formats.utf8 import check_utf8
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA, cast_verdicts
+from drugmon.data.verdicts.columns import PLAIN, VerdictColumns, cast_verdicts
 from drugmon.errors import SinkError, SourceError, is_out_of_memory
 from drugmon.wording import names_told
 
@@ -75,8 +75,14 @@ def count_rows(path: Path) -> int | None:
 class ParquetReader(Closing):
     """Streams a parquet file; memory holds a window, however large its row groups are."""
 
-    def __init__(self, source: FileSource, text_format: TextFormat = DEFAULT_TEXT_FORMAT) -> None:  # noqa: ARG002
+    def __init__(
+        self,
+        source: FileSource,
+        text_format: TextFormat = DEFAULT_TEXT_FORMAT,  # noqa: ARG002
+        verdicts: VerdictColumns = PLAIN,
+    ) -> None:
         self.where = source.name
+        self.verdict_columns = verdicts
         try:
             if source.path.stat().st_size == 0:
                 raise SourceError(f"{self.where}: is empty; there is nothing to score")
@@ -90,7 +96,8 @@ class ParquetReader(Closing):
         self._file = self._opened(unit)
         whole = self._file.schema_arrow
         self.names: Sequence[str] = whole.names
-        self._own = [i for i, name in enumerate(whole.names) if name not in VERDICT_COLUMNS]
+        earlier = self.verdict_columns.among(whole.names)
+        self._own = [i for i, name in enumerate(whole.names) if name not in earlier]
         # Where a file has Arrow's copy of the schema, Arrow tells the metadata that stand in there.
         metadata = {**(whole.metadata or {}), **(self._file.metadata.metadata or {})}
         metadata.pop(ARROW, None)
@@ -180,9 +187,9 @@ class ParquetReader(Closing):
 
     def verdicts(self, size: int) -> Iterator[pa.Table]:
         """Yield the verdicts of an earlier output."""
-        if set(VERDICT_COLUMNS) <= set(self._file.schema_arrow.names):
-            for batch in self._batches(size, list(VERDICT_COLUMNS)):
-                yield cast_verdicts(batch, self.where)
+        if self.verdict_columns.are_in(self._file.schema_arrow.names):
+            for batch in self._batches(size, list(self.verdict_columns.names)):
+                yield cast_verdicts(batch, self.where, self.verdict_columns)
 
     def close(self) -> None:
         """Close the file."""
@@ -215,14 +222,15 @@ class ParquetWriter(Closing):
         self._where = like.where
         self._waiting: list[pa.Table] = []
         self._annotations = source.annotations() if source else {}
-        self._annotations.update(_annotations_of_verdicts())
+        added = like.verdict_columns
+        self._annotations.update(_annotations_of(added.schema))
         whole = pa.schema(
-            [*like.schema, *VERDICT_SCHEMA], metadata=with_verdicts(like.schema.metadata)
+            [*like.schema, *added.schema], metadata=with_verdicts(like.schema.metadata, added)
         )
         int96 = bool(source and source.stores(INT96))
         self._schema = whole
         if source and int96:
-            verdicts = storable(VERDICT_SCHEMA, repeat(False))
+            verdicts = storable(added.schema, repeat(False))
             self._schema = pa.schema([*source.stored(), *verdicts])
         self._target = path.open("w+b")
         try:
@@ -276,7 +284,7 @@ class ParquetWriter(Closing):
             self._waiting = []
 
 
-def _annotations_of_verdicts() -> dict[Place, Element]:
+def _annotations_of(schema: pa.Schema) -> dict[Place, Element]:
     with io.BytesIO() as file:
-        pq.write_table(VERDICT_SCHEMA.empty_table(), file)
+        pq.write_table(schema.empty_table(), file)
         return annotated(file)

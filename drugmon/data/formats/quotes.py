@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from drugmon.data.textformat import CHECKED, NONE
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.data.verdicts.columns import verdicts_in
 from drugmon.errors import SourceError
 
 Record = tuple[str, list[str]]
@@ -125,7 +125,7 @@ class _Check:
     def of(self, lines: list[str], cells: list[str]) -> str | None:
         """Say what is doubtful about a record, where that is certain already."""
         if not self._width:
-            self._width, self._scored = len(cells), set(VERDICT_COLUMNS) <= set(cells)
+            self._width, self._scored = len(cells), bool(verdicts_in(cells))
         if len(lines) == 1 and not self._all_lines_fit:
             return None
         fit = all(line.count(self._delimiter) + 1 == self._width for line in lines if line.strip())

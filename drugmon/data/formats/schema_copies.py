@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
+from drugmon.data.verdicts.columns import PLAIN, VerdictColumns
 
 ARROW: Final = b"ARROW:schema"
 _SPARK: Final = b"org.apache.spark.sql.parquet.row.metadata"
@@ -20,7 +20,9 @@ _OTHERS: Final = (b"parquet.avro.schema", b"avro.schema", b"iceberg.schema", b"p
 """Of parquet-avro, Iceberg and parquet-protobuf; without them these go by the columns."""
 
 
-def with_verdicts(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes] | None:
+def with_verdicts(
+    metadata: Mapping[bytes, bytes] | None, verdicts: VerdictColumns = PLAIN
+) -> dict[bytes, bytes] | None:
     """Return a file's metadata where no copy of the schema hides the verdicts.
 
     Spark's copy lists them from then on; one that cannot be read goes, as do those of others.
@@ -28,7 +30,7 @@ def with_verdicts(metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes] 
     if metadata is None:
         return None
     kept = {key: value for key, value in metadata.items() if key not in (_SPARK, *_OTHERS)}
-    if (spark := _spark_with_verdicts(metadata.get(_SPARK, b""))) is not None:
+    if (spark := _spark_with_verdicts(metadata.get(_SPARK, b""), verdicts)) is not None:
         kept[_SPARK] = spark
     return kept
 
@@ -38,13 +40,13 @@ def arrow_copy(schema: pa.Schema) -> dict[bytes, bytes]:
     return {ARROW: base64.b64encode(schema.serialize().to_pybytes())}
 
 
-def _spark_with_verdicts(copy: bytes) -> bytes | None:
+def _spark_with_verdicts(copy: bytes, verdicts: VerdictColumns) -> bytes | None:
     try:
         struct = json.loads(copy)
-        own = [field for field in struct["fields"] if field["name"] not in VERDICT_COLUMNS]
+        own = [field for field in struct["fields"] if field["name"] not in verdicts.names]
     except (ValueError, LookupError, TypeError):
         return None
-    return json.dumps({**struct, "fields": [*own, *map(_spark_field, VERDICT_SCHEMA)]}).encode()
+    return json.dumps({**struct, "fields": [*own, *map(_spark_field, verdicts.schema)]}).encode()
 
 
 def _spark_field(field: pa.Field) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from drugmon.closing import Closing
 from drugmon.data.columns import ColumnMap, resolve_columns, resolve_so_far, texts_of
 from drugmon.data.encoding import BOM, DEFAULT_ENCODING, not_encoded
 from drugmon.data.formats.interface import in_chunks
-from drugmon.data.formats.jsonl import JsonRows, Record, lines_of, own_keys, own_part, parse_lines
+from drugmon.data.formats.jsonl import JsonRows, Record, lines_of, own_part, parse_lines
 from drugmon.data.formats.objects import Object, infer_schema
 from drugmon.data.reviews import Rows, Window
 from drugmon.data.sources import FileSource, StandardInput
-from drugmon.data.verdicts.columns import check_replaced
+from drugmon.data.verdicts.columns import PLAIN, VerdictColumns
 from drugmon.errors import SourceError
 
 _READ: Final = 1 << 20  # bytes asked for; a pipe gives what it has
@@ -32,12 +32,13 @@ _WHERE: Final = StandardInput().name
 class StreamWriter(Closing):
     """Writes JSONL in UTF-8 to a stream such as standard output, each window at once."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, verdicts: VerdictColumns = PLAIN) -> None:
+        self._stream, self._verdict_columns = stream, verdicts
 
     def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
         """Hand rows and their verdicts to whoever reads the stream."""
-        self._stream.write("".join(lines_of(rows, verdicts)).encode())
+        lines = lines_of(rows, self._verdict_columns.rename(verdicts))
+        self._stream.write("".join(lines).encode())
         self._stream.flush()
 
     def close(self) -> None:
@@ -57,8 +58,7 @@ def read_stream(
     overrides: Mapping[str, str],
     encoding: str | None,
     size: int,
-    *,
-    overwrite: bool = False,
+    verdicts: VerdictColumns = PLAIN,
 ) -> Iterator[Window]:
     """Yield the rows of a growing stream of JSONL as they come, at most `size` at a time.
 
@@ -70,7 +70,7 @@ def read_stream(
         overrides: field to column name, from `--column`.
         encoding: a Python codec's name; None for UTF-8.
         size: the most rows in a window.
-        overwrite: keys of the user's own may be called like verdicts; these are left out.
+        verdicts: what the verdicts are called; keys of these names are left out.
 
     Raises:
         SourceError: a line is no JSON object, or texts are missing or are no strings, or a key is
@@ -80,7 +80,7 @@ def read_stream(
     waiting: list[Rows] = []
     names: list[str] = []
     start = 0
-    for rows in _windows(stream, encoding or DEFAULT_ENCODING, size, overwrite):
+    for rows in _windows(stream, encoding or DEFAULT_ENCODING, size, verdicts):
         names = list(rows.names)
         waiting.append(rows)
         enough = sum(map(len, waiting)) >= size
@@ -98,7 +98,9 @@ def _window(rows: Rows, columns: ColumnMap, start: int) -> Window:
     return Window(start, rows, texts_of(rows, columns, start, _WHERE))
 
 
-def _windows(stream: BinaryIO, encoding: str, size: int, overwrite: bool) -> Iterator[Rows]:
+def _windows(
+    stream: BinaryIO, encoding: str, size: int, verdicts: VerdictColumns
+) -> Iterator[Rows]:
     """Yield the rows that are there, at least one; a window ends before a row with a new key."""
     names: dict[str, None] = {}
     for batch in _batches(stream, encoding):
@@ -107,15 +109,16 @@ def _windows(stream: BinaryIO, encoding: str, size: int, overwrite: bool) -> Ite
             for place, (_, row) in enumerate(chunk):
                 if not names.keys() >= row.keys():
                     if place > first:
-                        yield _rows(names, chunk[first:place])
+                        yield _rows(names, chunk[first:place], verdicts)
                     first = place
                     names = {**names, **dict.fromkeys(row)}
-                    check_replaced(names, _WHERE, overwrite=overwrite)
-            yield _rows(names, chunk[first:])
+                    verdicts.check(names, _WHERE)
+            yield _rows(names, chunk[first:], verdicts)
 
 
-def _rows(names: dict[str, None], records: list[Record]) -> Rows:
-    return JsonRows(own_keys([names]), list(map(own_part, records)), _WHERE, _schema_of)
+def _rows(names: dict[str, None], records: list[Record], verdicts: VerdictColumns) -> Rows:
+    own = [own_part(record, verdicts) for record in records]
+    return JsonRows(verdicts.own(names), own, _WHERE, _schema_of)
 
 
 def _schema_of(rows: list[Object]) -> pa.Schema:

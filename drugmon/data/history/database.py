@@ -31,8 +31,8 @@ Row = dict[str, Any]
 """A row of a table by column; what it holds is checked when a record is made of it."""
 
 _ORDERS: Final = {
-    "runs": ("finished_at", "run_id", "output_path", "output_table"),
-    "run_targets": ("run_id", "output_path", "output_table", "target"),
+    "runs": ("finished_at", "run_id", "output_path", "output_table", "output_prefix"),
+    "run_targets": ("run_id", "output_path", "output_table", "output_prefix", "target"),
     "reports": ("created_at", "report_id"),
     "report_targets": ("report_id", "target"),
     "report_checks": ("report_id", "number"),
@@ -129,11 +129,13 @@ class HistoryDatabase:
             "output_path": stored_path(output, self._database) if output else None,
             "output_schema": output.schema if output else None,
             "output_table": output.table if output else None,
+            "output_prefix": output.prefix if output else None,
         }
 
     def _take_output(self, row: Row) -> Output | None:
-        path, schema, table = (row.pop(f"output_{part}") for part in ("path", "schema", "table"))
-        return read_output(path, schema, table, self._database)
+        parts = ("path", "schema", "table", "prefix")
+        path, schema, table, prefix = (row.pop(f"output_{part}") for part in parts)
+        return read_output(path, schema, table, prefix or "", self._database)
 
     def _insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if not rows:

@@ -22,9 +22,10 @@ from drugmon.errors import DamagedError, SinkError, SourceError
 from drugmon.version import __version__
 
 SCHEMA: Final = "drugmon"
-LATEST: Final = 2
+LATEST: Final = 3
 
 _TABLES_OF_RUNS: Final = ("runs", "run_targets", "run_profiles")
+_TABLES_OF_OUTPUTS: Final = (*_TABLES_OF_RUNS, "reports")
 
 
 def version_of(connection: duckdb.DuckDBPyConnection, database: Path) -> int | None:
@@ -140,7 +141,7 @@ def _outputs(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
     }
     strings = pa.schema([(name, pa.string()) for name in rows])
     connection.register("drugmon_rows", pa.table(rows, schema=strings))
-    for table in (*_TABLES_OF_RUNS, "reports"):
+    for table in _TABLES_OF_OUTPUTS:
         path = name_of(connection, table)
         connection.execute(statement("history_2_columns", table=path))
         if table != "reports":
@@ -148,6 +149,13 @@ def _outputs(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
             connection.execute(statement("history_2_drop", table=path))
     connection.unregister("drugmon_rows")
     connection.execute(statement("history_2_reports", schema=schema))
+
+
+def _prefixes(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
+    """Version 3: verdict columns may have a prefix, by which outputs are told apart."""
+    del database
+    for table in _TABLES_OF_OUTPUTS:
+        connection.execute(statement("history_3_prefix", table=name_of(connection, table)))
 
 
 def _meant(sentence: str, database: Path, tables: Sequence[tuple[str, str, bool]]) -> Output:
@@ -192,4 +200,5 @@ def _catalog(connection: duckdb.DuckDBPyConnection) -> str:
 _MIGRATIONS: Final[dict[int, Callable[[duckdb.DuckDBPyConnection, Path], None]]] = {
     1: _tables,
     2: _outputs,
+    3: _prefixes,
 }

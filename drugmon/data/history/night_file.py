@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 
 from drugmon.data.history.database import path_from
-from drugmon.data.history.output import Output
 from drugmon.data.history.records import ReportRecord
 from drugmon.data.stores.uri import StoreUri
 
@@ -31,7 +30,7 @@ def write_night(record: ReportRecord, path: Path, out: Path) -> None:
     output = record.output
     if output is not None and isinstance(output.path, Path):
         relative = os.path.relpath(output.path, os.path.realpath(out))
-        output = Output(Path(relative), output.schema, output.table)
+        output = replace(output, path=Path(relative))
     text = msgspec.json.encode(replace(record, output=output), enc_hook=_encodable)
     path.write_bytes(msgspec.json.format(text, indent=1) + b"\n")
 
@@ -59,4 +58,4 @@ def read_night(path: Path, out: Path) -> ReportRecord:
     if output is None or not isinstance(output.path, Path):
         return record
     whole = Path(os.path.realpath(out / output.path))
-    return replace(record, output=Output(whole, output.schema, output.table))
+    return replace(record, output=replace(output, path=whole))

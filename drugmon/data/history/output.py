@@ -25,32 +25,33 @@ class Output:
         schema: the table's; None for a file.
         table: its name as the database has it; None for a file. As in DuckDB, case tells no tables
             and no schemas apart.
+        prefix: what the names of its verdict columns begin with: under each prefix, verdicts have
+            a history of their own.
     """
 
     path: Location
     schema: str | None = None
     table: str | None = None
+    prefix: str = ""
 
     @classmethod
-    def of_file(cls, path: Location | str) -> Self:
+    def of_file(cls, path: Location | str, prefix: str = "") -> Self:
         """The file at `path`, or the object at a URI, whether it is there or not."""
         location = parse_location(path)
         if isinstance(location, StoreUri):
-            return cls(location.as_folder)
+            return cls(location.as_folder, prefix=prefix)
         assert isinstance(location, Path)
-        return cls(Path(os.path.realpath(location)))
+        return cls(Path(os.path.realpath(location)), prefix=prefix)
 
     @classmethod
-    def of_table(cls, database: Path | str, schema: str, table: str) -> Self:
+    def of_table(cls, database: Path | str, schema: str, table: str, prefix: str = "") -> Self:
         """A table of the database file at `database`."""
-        return cls(Path(os.path.realpath(database)), schema, table)
+        return cls(Path(os.path.realpath(database)), schema, table, prefix)
 
     @property
     def name(self) -> str:
         """What people call it, without the machine's path: schema main goes without saying."""
-        if self.table is None:
-            return self.path.name
-        return f"{self.path.name}, table {self.table_name}"
+        return self._told(self.path.name)
 
     @property
     def table_name(self) -> str | None:
@@ -60,7 +61,7 @@ class Output:
         return f"{self.schema}.{self.table}"
 
     def __str__(self) -> str:
-        return str(self.path) if self.table is None else f"{self.path}, table {self.table_name}"
+        return self._told(str(self.path))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Output) and self._identity == other._identity
@@ -69,5 +70,9 @@ class Output:
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple[Location, str, str]:
-        return (self.path, (self.schema or "").lower(), (self.table or "").lower())
+    def _identity(self) -> tuple[Location, str, str, str]:
+        return (self.path, (self.schema or "").lower(), (self.table or "").lower(), self.prefix)
+
+    def _told(self, path: str) -> str:
+        table = "" if self.table is None else f", table {self.table_name}"
+        return path + table + (f", prefix {self.prefix}" if self.prefix else "")

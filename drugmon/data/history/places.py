@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.history.output import Output
+from drugmon.data.history.output import MAIN, Output
 from drugmon.data.stores.shadow import state_of
 from drugmon.data.stores.uri import Location, is_uri
 
@@ -42,7 +42,7 @@ def stored_path(output: Output, database: Path) -> str | None:
 
 
 def read_output(
-    path: str | None, schema: str | None, table: str | None, database: Path
+    path: str | None, schema: str | None, table: str | None, prefix: str, database: Path
 ) -> Output | None:
     """Return what `stored_path` kept, with schema and table; None where nothing was kept.
 
@@ -50,16 +50,17 @@ def read_output(
         path: as it was stored.
         schema: a table's schema.
         table: a table's name.
+        prefix: what the names of the verdict columns begin with.
         database: the history, which relative paths are relative to.
     """
     if path is None:
-        return None if table is None else Output.of_table(database, schema or "main", table)
+        return None if table is None else Output.of_table(database, schema or MAIN, table, prefix)
     if is_uri(path):
-        return Output.of_file(path)
+        return Output.of_file(path, prefix)
     whole = home_of(database) / path
     if table is None:
-        return Output.of_file(whole)
-    return Output.of_table(whole, schema or "main", table)
+        return Output.of_file(whole, prefix)
+    return Output.of_table(whole, schema or MAIN, table, prefix)
 
 
 def _text(path: Path) -> str:

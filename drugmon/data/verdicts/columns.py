@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import cached_property
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drugmon.errors import SourceError
+from drugmon.checked import shown
+from drugmon.errors import SourceError, UsageError
 from drugmon.labels import LABELS, TARGETS
 
 
@@ -35,7 +39,166 @@ VERDICT_SCHEMA: Final = pa.schema(
 
 VERDICT_COLUMNS: Final[tuple[str, ...]] = tuple(VERDICT_SCHEMA.names)
 
-_VERDICTS: Final = frozenset(VERDICT_COLUMNS)
+ArrowT = TypeVar("ArrowT", pa.RecordBatch, pa.Table)
+
+_PREFIX: Final = re.compile(r"([a-z][a-z0-9_]{0,30}(?<!sentiment)(?<!scored)_)?", re.ASCII)
+_OPTIONS: Final = ("--prefix dm_", "--overwrite")
+
+
+@dataclass(frozen=True)
+class VerdictColumns:
+    """What the verdict columns of one source are called: as in `VERDICT_SCHEMA`, after a prefix.
+
+    Within drugmon verdicts are of `VERDICT_SCHEMA`; only what reads and writes sources, which may
+    have columns of their own called so, takes their names from here.
+
+    Attributes:
+        prefix: what all of the names begin with; as a rule nothing.
+        overwrite: columns of the user's own that are called so are replaced.
+
+    Raises:
+        UsageError: the prefix will not do.
+    """
+
+    prefix: str = ""
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        # A table's companion is called by it: no two names of table and prefix may come to one.
+        if not _PREFIX.fullmatch(self.prefix):
+            raise UsageError(
+                f"--prefix {shown(self.prefix)}: must be up to 32 lower-case letters, digits and "
+                "underscores with a letter first and an underscore last, such as dm_, and not end "
+                "in sentiment_ or scored_"
+            )
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """`VERDICT_SCHEMA` under these names."""
+        return pa.schema([field.with_name(self.of(field.name)) for field in VERDICT_SCHEMA])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All names, in output order."""
+        return tuple(self.schema.names)
+
+    @property
+    def suffix(self) -> str:
+        """What tells the companion and view of a table from those under other prefixes."""
+        return f"_{self.prefix.removesuffix('_')}" if self.prefix else ""
+
+    def of(self, column: str) -> str:
+        """The name of a column of `VERDICT_SCHEMA`."""
+        return self.prefix + column
+
+    def are_in(self, columns: Collection[str]) -> bool:
+        """Whether a source has all of them."""
+        return set(self.names) <= set(columns)
+
+    def among(self, columns: Collection[str]) -> frozenset[str]:
+        """Which of a source's columns are verdicts of an earlier run, or are to be replaced."""
+        called_so = frozenset(self.names).intersection(columns)
+        return called_so if self.overwrite or self._made_by_drugmon(called_so) else frozenset()
+
+    def own(self, columns: Collection[str]) -> list[str]:
+        """The other columns of a source, in its order."""
+        verdicts = self.among(columns)
+        return [name for name in columns if name not in verdicts]
+
+    def check(
+        self, columns: Collection[str], where: str, *, options: tuple[str, str] = _OPTIONS
+    ) -> None:
+        """Refuse columns that are called like verdicts where nothing tells that drugmon made them.
+
+        Args:
+            columns: all columns of the source.
+            where: the source, for the message.
+            options: how the user keeps both, and how the user lets them go, for the message.
+
+        Raises:
+            SourceError: scoring would replace a column of the user's own, such as people's labels,
+                or one's name differs from a verdict's in case only: SQL would take one for the
+                other, and other readers would not.
+        """
+        for name in columns:
+            if name not in self.names and name.lower() in self.names:
+                raise SourceError(
+                    f"{where}: has a column {name}, which in SQL is the same as the verdict "
+                    f"{name.lower()}; rename it, or keep both with {options[0]}"
+                )
+        called_so = [name for name in self.names if name in columns]
+        if called_so and not self.among(columns):
+            raise SourceError(
+                f"{where}: has a column {called_so[0]} of its own, which scoring would replace; "
+                f"keep both with {options[0]}, rename it, or let it go with {options[1]}"
+            )
+
+    def rename(self, verdicts: ArrowT) -> ArrowT:
+        """Rows of `VERDICT_SCHEMA` under these names, a batch or a table."""
+        renamed: ArrowT = verdicts.rename_columns(list(self.names))
+        return renamed
+
+    def _made_by_drugmon(self, called_so: Collection[str]) -> bool:
+        return any(name.startswith(self.of("drugmon_")) for name in called_so)
+
+
+PLAIN: Final = VerdictColumns()
+"""Verdict columns without a prefix."""
+
+
+@dataclass(frozen=True)
+class VerdictChoice:
+    """Which verdict columns of a scored source are meant.
+
+    Attributes:
+        prefix: theirs; None for those that are there.
+        only: whether no others serve where these are not there.
+    """
+
+    prefix: str | None = None
+    only: bool = True
+
+    def __post_init__(self) -> None:
+        VerdictColumns(self.prefix or "")  # which refuses what is no prefix
+
+    def among(self, columns: Collection[str], where: str) -> VerdictColumns | None:
+        """The verdict columns that a source with these columns has; None for none.
+
+        Raises:
+            UsageError: there are several, and none was chosen; the message begins with `where`.
+        """
+        asked = VerdictColumns(self.prefix or "")
+        if self.prefix is not None and (self.only or asked.are_in(columns)):
+            return asked if asked.are_in(columns) else None
+        found = verdicts_in(columns)
+        if len(found) > 1:
+            raise several_prefixes(where, found)
+        return found[0] if found else None
+
+    @property
+    def without_rows(self) -> VerdictColumns:
+        """What the verdict columns of a source are taken to be called where nothing tells."""
+        return VerdictColumns(self.prefix or "")
+
+
+ANY_VERDICTS: Final = VerdictChoice()
+"""The verdict columns that are there."""
+
+
+def verdicts_in(columns: Collection[str]) -> list[VerdictColumns]:
+    """All verdict columns that a source has, under one prefix or several."""
+    last = VERDICT_COLUMNS[-1]
+    prefixes = [name.removesuffix(last) for name in columns if name.endswith(last)]
+    found = [VerdictColumns(prefix) for prefix in prefixes if _PREFIX.fullmatch(prefix)]
+    return [verdicts for verdicts in found if verdicts.are_in(columns)]
+
+
+def several_prefixes(where: str, found: Sequence[VerdictColumns]) -> UsageError:
+    """The error for a source whose verdicts could be those of one prefix or of another."""
+    prefixes = ", ".join(repr(verdicts.prefix) for verdicts in found)
+    return UsageError(
+        f"{where}: has verdicts under several prefixes; choose with --prefix one of {prefixes}"
+    )
 
 
 def make_verdicts(
@@ -79,37 +242,10 @@ def make_verdicts(
     return pa.RecordBatch.from_arrays(columns, schema=VERDICT_SCHEMA)
 
 
-def check_replaced(
-    names: Collection[str], where: str, *, overwrite: bool = False, option: str = "--overwrite"
-) -> None:
-    """Refuse columns that are called like verdicts where nothing tells that drugmon made them.
-
-    Args:
-        names: all columns of the source.
-        where: the source, for the message.
-        overwrite: these may be replaced, but for those whose names differ in case: SQL would take
-            them for verdicts, and other readers would not.
-        option: how the user allows it, for the message.
-
-    Raises:
-        SourceError: scoring would replace a column of the user's own, such as people's labels.
-    """
-    for name in names:
-        if name not in _VERDICTS and name.lower() in _VERDICTS:
-            raise SourceError(
-                f"{where}: has a column {name}, which in SQL is the same as the verdict "
-                f"{name.lower()}; rename it"
-            )
-    replaced = [name for name in VERDICT_COLUMNS if name in names]
-    if replaced and not overwrite and not any(name.startswith("drugmon_") for name in replaced):
-        raise SourceError(
-            f"{where}: has a column {replaced[0]} of its own, which scoring would replace; "
-            f"rename it, or let it go with {option}"
-        )
-
-
-def cast_verdicts(table: pa.Table | pa.RecordBatch, where: str) -> pa.Table:
-    """Return the verdict columns of an earlier output in the types of `VERDICT_SCHEMA`.
+def cast_verdicts(
+    table: pa.Table | pa.RecordBatch, where: str, verdicts: VerdictColumns = PLAIN
+) -> pa.Table:
+    """Return the verdict columns of an earlier output as `VERDICT_SCHEMA`, whatever their prefix.
 
     Text formats hand over strings; an empty cell is a null there. A table that lacks one of the
     columns holds no verdicts and gives 0 rows.
@@ -117,15 +253,16 @@ def cast_verdicts(table: pa.Table | pa.RecordBatch, where: str) -> pa.Table:
     Raises:
         SourceError: a column holds something else than verdicts; the message names `where`.
     """
-    if not set(VERDICT_COLUMNS) <= set(table.schema.names):
+    if not verdicts.are_in(table.schema.names):
         return VERDICT_SCHEMA.empty_table()
     columns = {}
     for field in VERDICT_SCHEMA:
         try:
-            columns[field.name] = _cast(table.column(field.name), field)
+            columns[field.name] = _cast(table.column(verdicts.of(field.name)), field)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SourceError(
-                f"{where}: column {field.name} does not hold verdicts; --rescore ignores them"
+                f"{where}: column {verdicts.of(field.name)} does not hold verdicts; --rescore "
+                "ignores them"
             ) from error
     return pa.table(columns, schema=VERDICT_SCHEMA)
 

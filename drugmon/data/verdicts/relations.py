@@ -6,23 +6,38 @@ All of the source's own columns are there, under their own names; `scored` gives
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 import pyarrow.parquet as pq
 
-from drugmon.data.duckdb.companion import VIEW
+from drugmon.data.duckdb.companion import VIEW, companions_of
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.formats import no_verdicts, read_scored
 from drugmon.data.queries import Sql, path_for_duckdb, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import TextFormat
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
+from drugmon.data.verdicts.columns import (
+    ANY_VERDICTS,
+    VerdictChoice,
+    VerdictColumns,
+    several_prefixes,
+)
 from drugmon.errors import SourceError
 
 _WINDOW: Final = 8192
+
+
+@dataclass(frozen=True)
+class ScoredRelation:
+    """A relation of scored reviews, its columns with their types, and which are the verdicts."""
+
+    relation: Sql
+    columns: Mapping[str, str]
+    verdicts: VerdictColumns
 
 
 def files_relation(
@@ -32,8 +47,9 @@ def files_relation(
     *,
     aside: Path,
     where: str,
-) -> tuple[Sql, Mapping[str, str]]:
-    """All columns of scored files, as a relation and as names with their types.
+    choice: VerdictChoice = ANY_VERDICTS,
+) -> ScoredRelation:
+    """All columns of scored files.
 
     Args:
         connection: where the relation is to be used.
@@ -41,59 +57,82 @@ def files_relation(
         text_format: how those of text are read; they are laid down as Parquet.
         aside: the folder for these.
         where: what messages call the files.
+        choice: which verdicts are meant.
 
     Raises:
         SourceError: a file cannot be read, or holds no verdicts.
+        UsageError: there are verdicts under several prefixes.
     """
-    paths = [_as_parquet(source, text_format, aside) for source in sources]
+    parts = [_as_parquet(source, text_format, aside, choice) for source in sources]
+    paths = [path for path in parts if path is not None] or [_without_rows(aside, choice)]
     relation = Sql(statement("from_parquet", paths=_list(map(path_for_duckdb, paths))))
     sql = statement("describe_parquet", paths=_list(map(path_for_duckdb, paths)))
     try:
         columns = {name: kind for name, kind, *_ in connection.execute(sql).fetchall()}
     except duckdb.Error as error:
         raise SourceError(f"{where}: cannot be read: {first_line(error)}") from error
-    if not set(VERDICT_COLUMNS) <= columns.keys():
-        raise no_verdicts(where)
-    return relation, columns
+    verdicts = choice.among(columns, where)
+    if verdicts is None:
+        raise no_verdicts(where, choice)
+    return ScoredRelation(relation, columns, verdicts)
 
 
 def table_relation(
-    connection: duckdb.DuckDBPyConnection, table: str, where: str
-) -> tuple[Sql, Mapping[str, str]]:
-    """All columns of a scored table, as a relation and as names with their types.
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    where: str,
+    choice: VerdictChoice = ANY_VERDICTS,
+) -> ScoredRelation:
+    """All columns of a scored table; arguments and errors as those of `files_relation`."""
+    relation, verdicts = with_verdicts(connection, table, where, choice)
+    path = Sql(statement("select_path", relation=relation.path))
+    return ScoredRelation(path, relation.columns, verdicts)
 
-    Raises:
-        SourceError: there is no such table, or nothing scored it.
-    """
-    relation = with_verdicts(connection, table, where)
-    return Sql(statement("select_path", relation=relation.path)), relation.columns
 
-
-def with_verdicts(connection: duckdb.DuckDBPyConnection, table: str, where: str) -> Relation:
-    """The table itself, or the view that joins it with its companion."""
+def with_verdicts(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    where: str,
+    choice: VerdictChoice = ANY_VERDICTS,
+) -> tuple[Relation, VerdictColumns]:
+    """The table itself, or the view that joins it with its companion; and what verdicts it has."""
     relation = Relation.find(connection, table, where)
-    if set(VERDICT_COLUMNS) <= relation.columns.keys():
-        return relation
-    joined = Relation.at(connection, relation.sibling(VIEW))
-    if joined is None or not set(VERDICT_COLUMNS) <= joined.columns.keys():
-        raise no_verdicts(where)
-    return joined
+    verdicts = choice.among(relation.columns, where)
+    if verdicts is not None:
+        return relation, verdicts
+    views = []
+    for each in companions_of(connection, relation):
+        view = Relation.at(connection, relation.sibling(VIEW + each.suffix))
+        if view and each.are_in(view.columns) and choice.prefix in (None, each.prefix):
+            views.append((view, each))
+    if len(views) > 1:
+        raise several_prefixes(where, [each for _, each in views])
+    if not views:
+        raise no_verdicts(where, choice)
+    return views[0]
 
 
-def _as_parquet(source: FileSource, text_format: TextFormat, aside: Path) -> Path:
+def _as_parquet(
+    source: FileSource, text_format: TextFormat, aside: Path, choice: VerdictChoice
+) -> Path | None:
+    """The file, one of text laid down as Parquet; None where it has no rows to lay down."""
     if source.format == "parquet":
         return source.path
     path = aside / f"{len(list(aside.iterdir()))}.parquet"
     writer = None
     try:
-        for table in read_scored(source, text_format, _WINDOW):
+        for table in read_scored(source, text_format, _WINDOW, choice):
             writer = writer or pq.ParquetWriter(path, table.schema, compression="lz4")
             writer.write_table(table.cast(writer.schema))
     finally:
         if writer is not None:
             writer.close()
-    if writer is None:  # a header and no rows: a night without reviews
-        pq.write_table(VERDICT_SCHEMA.empty_table(), path)
+    return path if writer else None  # a header and no rows: a night without reviews
+
+
+def _without_rows(aside: Path, choice: VerdictChoice) -> Path:
+    path = aside / "without-rows.parquet"
+    pq.write_table(choice.without_rows.schema.empty_table(), path)
     return path
 
 

@@ -18,12 +18,16 @@ from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.duckdb.companion import VIEW
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
-from drugmon.data.formats import no_verdicts
 from drugmon.data.queries import Sql, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
-from drugmon.data.verdicts.relations import files_relation, literal, with_verdicts
+from drugmon.data.verdicts.columns import (
+    ANY_VERDICTS,
+    VERDICT_SCHEMA,
+    VerdictChoice,
+    VerdictColumns,
+)
+from drugmon.data.verdicts.relations import ScoredRelation, files_relation, literal, with_verdicts
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import ASPECTS
 from drugmon.wording import names_told
@@ -49,13 +53,15 @@ class Reading:
     """How a source is to be taken.
 
     `columns` are `--column` choices; `date_column` dates a row, where that is not the time of its
-    scoring; `by` are columns to slice by, where `drug` and `condition` go by meaning.
+    scoring; `by` are columns to slice by, where `drug` and `condition` go by meaning; `verdicts`
+    are the verdict columns that are meant.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     date_column: str | None = None
     by: Sequence[str] = ()
     text_format: TextFormat = DEFAULT_TEXT_FORMAT
+    verdicts: VerdictChoice = ANY_VERDICTS
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Scored:
         by: the view's column of every column to slice by that the source has.
         dated: whether `moment` is the source's own date.
         condition: which rows of the whole source the view takes, as SQL.
+        prefix: what the source's own names of the verdict columns begin with.
         table: schema and name of the table that was scored; None for files.
     """
 
@@ -82,6 +89,7 @@ class Scored:
     by: Mapping[str, str]
     dated: bool
     condition: Sql = _ALL
+    prefix: str = ""
     table: tuple[str, str] | None = None
 
     def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
@@ -182,13 +190,18 @@ def scored_files(
         UsageError: a named column is not there.
     """
     where = sources[0].name if len(sources) == 1 else f"{sources[0].location.parent} and its files"
-    relation, columns = files_relation(
-        connection, sources, reading.text_format, aside=aside, where=where
+    found = files_relation(
+        connection,
+        sources,
+        reading.text_format,
+        aside=aside,
+        where=where,
+        choice=reading.verdicts,
     )
     # The same every night, however many files there are by then.
     first = sources[0].location
     name = first.name if len(sources) == 1 else f"files in {first.parent.name}"
-    return _scored(connection, relation, columns, reading, view=view, name=name, where=where)
+    return _scored(connection, found, reading, view=view, name=name, where=where)
 
 
 def scored_table(
@@ -212,13 +225,12 @@ def scored_table(
         SourceError: there is no such table, or nothing scored it.
         UsageError: a named column is not there.
     """
-    relation = with_verdicts(connection, table, where)
-    reviews = _reviews_of(connection, Relation.find(connection, table, where))
+    relation, verdicts = with_verdicts(connection, table, where, reading.verdicts)
+    reviews = _reviews_of(connection, Relation.find(connection, table, where), verdicts)
     path = Sql(statement("select_path", relation=relation.path))
     scored = _scored(
         connection,
-        path,
-        relation.columns,
+        ScoredRelation(path, relation.columns, verdicts),
         reading,
         view=view,
         name=reviews.name,
@@ -228,18 +240,20 @@ def scored_table(
     return replace(scored, table=(reviews.schema, reviews.name))
 
 
-def _reviews_of(connection: duckdb.DuckDBPyConnection, relation: Relation) -> Relation:
+def _reviews_of(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, verdicts: VerdictColumns
+) -> Relation:
     """The table of reviews that `relation` is, or that it is drugmon's view of."""
-    if relation.is_view and relation.name.lower().endswith(VIEW):
-        path = (relation.catalog, relation.schema, relation.name[: -len(VIEW)])
+    end = VIEW + verdicts.suffix
+    if relation.is_view and relation.name.lower().endswith(end):
+        path = (relation.catalog, relation.schema, relation.name[: -len(end)])
         return Relation.at(connection, path) or relation
     return relation
 
 
 def _scored(
     connection: duckdb.DuckDBPyConnection,
-    relation: Sql,
-    columns: Mapping[str, str],
+    source: ScoredRelation,
     reading: Reading,
     *,
     view: str,
@@ -247,16 +261,15 @@ def _scored(
     where: str,
     keep: bool = False,
 ) -> Scored:
-    if not set(VERDICT_COLUMNS) <= columns.keys():
-        raise no_verdicts(where)
-    own = [column for column in columns if column not in VERDICT_COLUMNS]
+    columns, verdicts = source.columns, source.verdicts
+    own = verdicts.own(columns)
     found = resolve_columns(own, reading.columns, where, need_text=False)
     date = _date_column(reading.date_column, found, own, where)
     by = _by_columns(reading.by, found, own, where)
-    selected = [_verdict(field.name, str(field.type)) for field in VERDICT_SCHEMA]
+    selected = [_verdict(verdicts, field.name, str(field.type)) for field in VERDICT_SCHEMA]
     selected += [_field(found, field) for field in CONTEXT]
     selected += [_optional(column, f"by_{number}") for number, column in enumerate(by.values())]
-    dated_by = date or "drugmon_scored_at"
+    dated_by = date or verdicts.of("drugmon_scored_at")
     is_time = columns[dated_by].upper().startswith(("TIMESTAMP", "DATE"))
     read = "moment_of" if is_time else "moment_of_text"
     selected.append(Sql(statement(read, column=dated_by, as_name="moment")))
@@ -268,16 +281,17 @@ def _scored(
         frozenset(field for field in CONTEXT if getattr(found, field) is not None),
         {name: f"by_{number}" for number, name in enumerate(by)},
         date is not None,
+        prefix=verdicts.prefix,
     )
     how = "keep_scored" if keep else "view_scored"
-    made.execute(statement(how, view=view, columns=selected, relation=relation))
+    made.execute(statement(how, view=view, columns=selected, relation=source.relation))
     return made
 
 
-def _verdict(name: str, kind: str) -> Sql:
+def _verdict(verdicts: VerdictColumns, name: str, kind: str) -> Sql:
     types = {"string": "VARCHAR", "float": "FLOAT"}
     into = Sql(types.get(kind, "TIMESTAMP WITH TIME ZONE"))
-    return Sql(statement("cast_column", column=name, type=into, as_name=name))
+    return Sql(statement("cast_column", column=verdicts.of(name), type=into, as_name=name))
 
 
 def _field(found: ColumnMap, field: str) -> Sql:

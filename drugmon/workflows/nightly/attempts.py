@@ -101,5 +101,6 @@ def history_of_task(task: Task) -> Path:
 
 def output_of(task: Task) -> str:
     """What the scoring of a source writes, in one line; a table is called as the settings do."""
-    output, table = Output.of_file(scored_source(task.score)), task.score.database.table
+    output = Output.of_file(scored_source(task.score), task.score.prefix)
+    table = task.score.database.table
     return str(replace(output, table=table.lower()) if table else output)

@@ -35,6 +35,7 @@ def night_report_config(
     options = ReportOptions(
         source=scored_source(scored),
         database=scored.database,
+        prefix=scored.prefix,
         adapter=scored.model.adapter,
         window=WindowOptions(since=since if settings.window == "new" else None, last=span),
         judgement=replace(judgement, date_column=judgement.date_column if span else None),

@@ -74,6 +74,7 @@ class ScoredSource:
         by: columns whose values are looked at one by one; `drug` and `condition` go by meaning.
         history: another place for the history of files.
         grading: what the graded columns mean, where it is not what the adapter was taught.
+        prefix: of the verdict columns that are judged; None for those that are there.
     """
 
     path: str
@@ -83,6 +84,7 @@ class ScoredSource:
     by: tuple[str, ...] = ("drug", "condition")
     history: Path | None = None
     grading: GradingChoice = field(default_factory=GradingChoice)
+    prefix: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ def read_options(
             judgement.by,
             options.history,
             options.grading,
+            options.prefix,
         ),
         window=ask_window(asked.since, asked.until, asked.last, asked.run),
         reference=parse_reference(judgement.reference),

@@ -95,6 +95,13 @@ class ReportOptions:
 
     source: str
     database: DatabaseOptions = group(DatabaseOptions)
+    prefix: str | None = option(
+        None,
+        "What the names of the verdict columns begin with.",
+        kind=str,
+        metavar="NAME_",
+        unset="what is there",
+    )
     adapter: str | None = option(
         None, "The adapter that judged.", kind=str, unset="the one that the rows name"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from drugmon.data.duckdb.database import connect
 from drugmon.data.history.database import HistoryDatabase
 from drugmon.data.sources import copied, resolve_scored
+from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.errors import UsageError
 from drugmon.models.adapters.adapter import Adapter
@@ -102,9 +103,10 @@ def _reference_rows(path: str, config: ScoredSource, source: OpenSource) -> Scor
     aside = source.aside / "reference"
     aside.mkdir()
     files = copied(resolve_scored(path), aside)
+    meant = VerdictChoice(source.output.prefix, only=False)
     by_meaning = [name for name in config.by if name in ("drug", "condition")]
     for by in (config.by, by_meaning):
-        reading = Reading(config.reading.columns, None, by, config.reading.text_format)
+        reading = Reading(config.reading.columns, None, by, config.reading.text_format, meant)
         try:
             return scored_files(
                 source.connection, files, reading, aside=aside, view="drugmon_reference"

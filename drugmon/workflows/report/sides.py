@@ -19,6 +19,7 @@ from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.sources import FileSource, copied, resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
+from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
 from drugmon.errors import AdapterError, BaseModelError, BusyError, DrugmonError
 from drugmon.grading import Grading, GradingChoice
@@ -114,7 +115,8 @@ def open_source(config: ScoredSource) -> Iterator[OpenSource]:
         BusyError: another process did not close the database in time.
     """
     columns, text_format = config.reading.columns, config.reading.text_format
-    reading = Reading(columns, config.date_column, config.by, text_format)
+    meant = VerdictChoice(config.prefix)
+    reading = Reading(columns, config.date_column, config.by, text_format, meant)
     with contextlib.ExitStack() as stack:
         aside = stack.enter_context(temporary_folder())
         if config.database.table is not None:
@@ -126,7 +128,8 @@ def open_source(config: ScoredSource) -> Iterator[OpenSource]:
             scored = scored_table(
                 connection, config.database.table, reading, where=where, view="drugmon_all"
             )
-            output = Output.of_table(database, *(scored.table or (MAIN, config.database.table)))
+            schema, table = scored.table or (MAIN, config.database.table)
+            output = Output.of_table(database, schema, table, scored.prefix)
             past = _past_of_table(connection, database, output, note)
             yield OpenSource(scored, output, past, aside)
             return
@@ -134,8 +137,8 @@ def open_source(config: ScoredSource) -> Iterator[OpenSource]:
         connection = stack.enter_context(in_memory(aside / "spill"))
         scored = scored_files(connection, files, reading, aside=aside, view="drugmon_all")
         # Of several files, what names them: the same every night, however many there are by then.
-        output = Output.of_file(config.path)
-        yield OpenSource(scored, output, _past_of_files(files, config), aside)
+        output = Output.of_file(config.path, scored.prefix)
+        yield OpenSource(scored, output, _past_of_files(files, config, scored.prefix), aside)
 
 
 def find_adapter(
@@ -278,14 +281,14 @@ def _past_of_table(
     return Past([database], *_concerning({output}, recorded), None)
 
 
-def _past_of_files(files: Sequence[FileSource], config: ScoredSource) -> Past:
+def _past_of_files(files: Sequence[FileSource], config: ScoredSource, prefix: str) -> Past:
     """The history that was named, or those beside the files; the first one's takes the report."""
     databases = (
         [config.history]
         if config.history
         else list(dict.fromkeys(history_of(file.location) for file in files))
     )
-    outputs = {Output.of_file(file.location) for file in files}
+    outputs = {Output.of_file(file.location, prefix) for file in files}
     runs: list[RunRecord] = []
     reports: list[ReportRecord] = []
     notes = []

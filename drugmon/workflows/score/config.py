@@ -16,6 +16,7 @@ from drugmon.options import group, option
 
 if TYPE_CHECKING:
     from drugmon.data.selection import Selection
+    from drugmon.data.verdicts.columns import VerdictColumns
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ class ScoreConfig:
     overwrite: bool = option(
         False, "Replace own columns that are called like verdicts.", key="overwrite"
     )
+    prefix: str = option(
+        "",
+        "What names of verdict columns begin with, such as dm_, beside own ones called so.",
+        metavar="NAME_",
+        key="prefix",
+    )
     dry_run: bool = option(False, "Tell how many rows would be scored; write nothing.")
     history: Path | None = option(
         None,
@@ -101,6 +108,15 @@ class ScoreConfig:
                 raise UsageError(reason)
         for place in filter(is_uri, (self.source, self.out)):
             parse_uri(str(place))
+        if self.prefix:
+            self.verdicts  # noqa: B018 - one that will not do is refused here
+
+    @property
+    def verdicts(self) -> VerdictColumns:
+        """What the verdict columns are called."""
+        from drugmon.data.verdicts.columns import VerdictColumns
+
+        return VerdictColumns(self.prefix, self.overwrite)
 
     @property
     def selection(self) -> Selection:

@@ -32,7 +32,6 @@ from drugmon.data.selection import Selection, select
 from drugmon.data.sources import FileSource, StandardInput, fetched
 from drugmon.data.targets import Target
 from drugmon.data.textformat import TextFormat
-from drugmon.data.verdicts.columns import check_replaced
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import SinkError, SourceError
@@ -68,8 +67,8 @@ def score_file(
             record could not be written, the message names the history.
     """
     began = datetime.now(UTC)
-    with fetched(source) as file, open_reader(file, reading.text_format) as reader:
-        check_replaced(reader.names, reader.where, overwrite=run.overwrite)
+    with fetched(source) as file, open_reader(file, reading.text_format, run.verdicts) as reader:
+        run.verdicts.check(reader.names, reader.where)
         total = run.selection.size_of(reader.total)
         columns = _columns(reader, reading.columns)
         windows = _selected(reader, columns, run.selection)
@@ -77,7 +76,8 @@ def score_file(
         if run.dry_run:
             reuse = _known(run, target, earlier)
             return run.count(windows, run.scorer(source.name, total, reuse))
-        output, database = Output.of_file(to.location), history or history_of(to.location)
+        output = Output.of_file(to.location, run.verdicts.prefix)
+        database = history or history_of(to.location)
         with Journal(target.state, to.name) as journal:
             past = run.past(database, lock_timeout, needed=journal.recovered)
             span = RunSpan.of(began, journal, output, past)
@@ -128,18 +128,18 @@ def score_stream(
                 reading.columns,
                 reading.text_format.encoding,
                 WINDOW_ROWS,
-                overwrite=run.overwrite,
+                verdicts=run.verdicts,
             )
             windows = select(growing, run.selection, where)
         else:
             source = spooled(stdin, stack.enter_context(folder_aside(None)))
-            reader = stack.enter_context(open_reader(source, reading.text_format))
-            check_replaced(reader.names, reader.where, overwrite=run.overwrite)
+            reader = stack.enter_context(open_reader(source, reading.text_format, run.verdicts))
+            run.verdicts.check(reader.names, reader.where)
             columns = _columns(reader, reading.columns)
             windows = select(read_windows(reader, columns, WINDOW_ROWS), run.selection, where)
         if run.dry_run:
             return run.count(windows, scorer)
-        with open_stream_writer(stdout) as writer:
+        with open_stream_writer(stdout, run.verdicts) as writer:
             for window in windows:
                 writer.write(window.rows, scorer.score(scorer.plan(window.texts)))
     return scorer.tally
@@ -174,16 +174,16 @@ def _known(
     run: ScoreRun, target: Target, text_format: TextFormat, journal: Journal | None = None
 ) -> Reuse:
     """The verdicts of an earlier output and of an unfinished run; none with `--rescore`."""
-    return Reuse([] if run.rescore else _earlier(target, text_format, journal))
+    return Reuse([] if run.rescore else _earlier(run, target, text_format, journal))
 
 
 def _earlier(
-    target: Target, text_format: TextFormat, journal: Journal | None
+    run: ScoreRun, target: Target, text_format: TextFormat, journal: Journal | None
 ) -> Iterator[pa.Table | pa.RecordBatch]:
     with target.earlier() as earlier:
         try:
             if earlier is not None:
-                yield from read_verdicts(earlier, text_format)
+                yield from read_verdicts(earlier, text_format, run.verdicts)
         except SourceError as error:
             raise SinkError(
                 f"the earlier output cannot be reused: {error}; --rescore replaces it"

@@ -18,6 +18,7 @@ from drugmon.data.history.records import RunRecord
 from drugmon.data.prefetch import prefetched
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection
+from drugmon.data.verdicts.columns import PLAIN, VerdictColumns
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import BusyError, SourceError
@@ -119,7 +120,7 @@ class ScoreRun:
     dry_run: bool
     on_progress: Callable[[ScoreProgress], None]
     warn: Callable[[str], None]
-    overwrite: bool = False
+    verdicts: VerdictColumns = PLAIN
     choice: GradingChoice = field(default_factory=GradingChoice)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 

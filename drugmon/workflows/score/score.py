@@ -85,7 +85,7 @@ def score(
             config.dry_run,
             on_progress,
             warn,
-            config.overwrite,
+            config.verdicts,
             config.grading,
         )
         done, failures = _score_sources(config, run, stdin, stdout)
@@ -120,7 +120,7 @@ def _score_sources(
             lock_timeout=config.database.lock_timeout,
             overrides=config.reading.columns,
             in_place=config.in_place,
-            overwrite=config.overwrite,
+            verdicts=config.verdicts,
         )
         return {table.where: score_table(run, table)}, []
     sources = resolve_source(config.source)

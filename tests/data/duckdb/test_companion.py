@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from drugmon.data.selection import Selection
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VerdictColumns
 from drugmon.errors import SinkError
 
 REVIEWS = "(VALUES (1, 'a', 'x'), (2, 'bb', 'y'), (3, 'ccc', 'z')) AS r(id, review, kept)"
@@ -38,7 +38,7 @@ def test_odd_names_and_schemas(nights: Any, name: str, table: str, view: str) ->
 
 def test_the_view_has_the_tables_columns_and_then_the_verdicts(nights: Any) -> None:
     nights.sql(f"CREATE TABLE t AS FROM {REVIEWS} SELECT *, 'stale' AS overall_sentiment")
-    nights.score("t", overwrite=True)
+    nights.score("t", verdicts=VerdictColumns(overwrite=True))
     names = [row[0] for row in nights.sql("DESCRIBE t_scored")]
     assert names == ["id", "review", "kept", *VERDICT_COLUMNS]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from drugmon.data.duckdb.tables import Table
-from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VerdictColumns
 from drugmon.errors import UsageError
 
 LABELS = "SELECT id, overall_sentiment FROM t ORDER BY id"
@@ -54,7 +54,7 @@ def test_a_row_whose_text_has_changed_meanwhile_gets_no_verdict(three: Any) -> N
 
 def test_columns_of_the_same_name_are_replaced_not_doubled(three: Any) -> None:
     three.sql("ALTER TABLE t ADD overall_sentiment TEXT DEFAULT 'stale'")
-    three.score("t", in_place=True, overwrite=True)
+    three.score("t", in_place=True, verdicts=VerdictColumns(overwrite=True))
     assert three.sql(LABELS)[0] == (1, "neutral")
     assert len(three.sql("DESCRIBE t")) == 2 + len(VERDICT_COLUMNS)
 

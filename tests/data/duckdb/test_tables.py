@@ -15,6 +15,7 @@ import pytest
 
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.selection import Selection
+from drugmon.data.verdicts.columns import VerdictColumns
 from drugmon.errors import BusyError, SourceError, UsageError
 
 THREE = """
@@ -215,7 +216,18 @@ def test_a_column_of_the_users_own_is_refused(nights: Any, tmp_path: Path, in_pl
     nights.sql("CREATE TABLE t AS SELECT 1 AS id, 'fine' AS review, 'mine' AS overall_sentiment")
     with pytest.raises(SourceError, match="has a column overall_sentiment of its own"):
         copied(nights, tmp_path, name="t", in_place=in_place)
-    assert len(copied(nights, tmp_path, name="t", in_place=in_place, overwrite=True)) == 1
+    assert (
+        len(
+            copied(
+                nights,
+                tmp_path,
+                name="t",
+                in_place=in_place,
+                verdicts=VerdictColumns(overwrite=True),
+            )
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize("in_place", [False, True])
@@ -225,7 +237,13 @@ def test_a_column_that_sql_takes_for_a_verdict_is_refused(
 ) -> None:
     nights.sql("CREATE TABLE t AS SELECT 1 AS id, 'fine' AS review, 'mine' AS Overall_Sentiment")
     with pytest.raises(SourceError, match="is the same as the verdict overall_sentiment; rename"):
-        copied(nights, tmp_path, name="t", in_place=in_place, overwrite=overwrite)
+        copied(
+            nights,
+            tmp_path,
+            name="t",
+            in_place=in_place,
+            verdicts=VerdictColumns(overwrite=overwrite),
+        )
 
 
 @pytest.mark.parametrize("in_place", [False, True])
@@ -237,7 +255,13 @@ def test_an_own_column_of_another_type_is_replaced_where_it_may_be(
         "FROM range(2) r(id)"
     )
     selection = Selection(where="id = 0")
-    nights.score("t", in_place=in_place, overwrite=True, selection=selection, full=False)
+    nights.score(
+        "t",
+        in_place=in_place,
+        verdicts=VerdictColumns(overwrite=True),
+        selection=selection,
+        full=False,
+    )
     rows = {
         True: "SELECT overall_sentiment, typeof(overall_sentiment) FROM t ORDER BY id",
         False: "SELECT overall_sentiment, typeof(overall_sentiment) FROM t_scored ORDER BY id",

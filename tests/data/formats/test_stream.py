@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from drugmon.data.formats import open_stream_writer, read_stream, spooled
 from drugmon.data.formats.jsonl import JsonRows
 from drugmon.data.reviews import Texts, Window
+from drugmon.data.verdicts.columns import VerdictColumns
 from drugmon.errors import DrugmonError, SourceError, UsageError
 
 Make = Callable[..., pa.RecordBatch]
@@ -179,5 +180,7 @@ def test_a_key_that_is_called_like_a_verdict_is_refused() -> None:
         for window in read_stream(io.BytesIO(rows), {}, None, 10):
             done += window.texts
     assert [text.text for text in done] == ["a"]
-    windows = list(read_stream(io.BytesIO(rows), {}, None, 10, overwrite=True))
+    windows = list(
+        read_stream(io.BytesIO(rows), {}, None, 10, verdicts=VerdictColumns(overwrite=True))
+    )
     assert [text.text for window in windows for text in window.texts] == ["a", "b"]

@@ -78,7 +78,11 @@ def test_a_copy_of_a_history_file_is_made_first(tmp_path: Path) -> None:
     assert copy.name == "history.duckdb.version-0"
     assert sql(copy, "SELECT run_id, output, total FROM drugmon.runs ORDER BY ALL") == before
     assert len(read_history(history).runs) == 3
-    assert sql(history, "SELECT version FROM drugmon.schema_version ORDER BY 1") == [(1,), (2,)]
+    assert sql(history, "SELECT version FROM drugmon.schema_version ORDER BY 1") == [
+        (1,),
+        (2,),
+        (3,),
+    ]
 
 
 def test_of_a_database_with_tables_no_copy_is_made(tmp_path: Path) -> None:

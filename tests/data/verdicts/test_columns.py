@@ -7,13 +7,16 @@ import pyarrow as pa
 import pytest
 
 from drugmon.data.verdicts.columns import (
+    ANY_VERDICTS,
+    PLAIN,
     VERDICT_COLUMNS,
     VERDICT_SCHEMA,
+    VerdictChoice,
+    VerdictColumns,
     cast_verdicts,
-    check_replaced,
     make_verdicts,
 )
-from drugmon.errors import SourceError
+from drugmon.errors import SourceError, UsageError
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, 123456, tzinfo=UTC)
 
@@ -95,24 +98,67 @@ def test_other_values_in_verdict_columns_are_named(column: str) -> None:
 
 
 def test_columns_of_the_users_own_are_refused() -> None:
-    check_replaced(["review", "sentiment"], "a.csv")
-    check_replaced(["review", *VERDICT_COLUMNS], "a.csv")
-    check_replaced(["review", "overall_sentiment", "drugmon_adapter"], "a.csv")
+    PLAIN.check(["review", "sentiment"], "a.csv")
+    PLAIN.check(["review", *VERDICT_COLUMNS], "a.csv")
+    PLAIN.check(["review", "overall_sentiment", "drugmon_adapter"], "a.csv")
     with pytest.raises(SourceError) as refused:
-        check_replaced(["review", "overall_sentiment"], "a.csv")
+        PLAIN.check(["review", "overall_sentiment"], "a.csv")
     assert str(refused.value) == (
         "a.csv: has a column overall_sentiment of its own, which scoring would replace; "
-        "rename it, or let it go with --overwrite"
+        "keep both with --prefix dm_, rename it, or let it go with --overwrite"
     )
-    check_replaced(["review", "overall_sentiment"], "a.csv", overwrite=True)
+    VerdictColumns(overwrite=True).check(["review", "overall_sentiment"], "a.csv")
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_columns_that_sql_takes_for_verdicts_are_refused(overwrite: bool) -> None:
     for others in ((), VERDICT_COLUMNS):
         with pytest.raises(SourceError) as refused:
-            check_replaced(["Overall_Sentiment", *others], "a.csv", overwrite=overwrite)
+            VerdictColumns(overwrite=overwrite).check(["Overall_Sentiment", *others], "a.csv")
         assert str(refused.value) == (
             "a.csv: has a column Overall_Sentiment, which in SQL is the same as the verdict "
-            "overall_sentiment; rename it"
+            "overall_sentiment; rename it, or keep both with --prefix dm_"
         )
+
+
+@pytest.mark.parametrize(
+    "prefix", ["dm", "_", "Dm_", "1_", "d-m_", "a" * 33 + "_", "sentiment_", "x_scored_", "ü_"]
+)
+def test_a_prefix_is_a_short_word_with_an_underscore(prefix: str) -> None:
+    for make in (VerdictColumns, VerdictChoice):
+        with pytest.raises(UsageError, match=r"--prefix .*: must be up to 32 lower-case letters"):
+            make(prefix)
+
+
+def test_under_a_prefix_own_columns_and_verdicts_stand_side_by_side() -> None:
+    ours = VerdictColumns("dm_")
+    names = ["review", "overall_sentiment", *ours.names]
+    assert (ours.own(names), PLAIN.own(names)) == (["review", "overall_sentiment"], names)
+    ours.check(names, "a.csv")
+    with pytest.raises(SourceError, match="has a column overall_sentiment of its own"):
+        PLAIN.check(names, "a.csv")
+    with pytest.raises(SourceError, match="has a column dm_overall_sentiment of its own"):
+        ours.check(["review", "dm_overall_sentiment"], "a.csv")
+
+
+def test_verdicts_are_found_under_whatever_prefix() -> None:
+    one, other = VerdictColumns("a_"), VerdictColumns("b_")
+    assert ANY_VERDICTS.among(["review", *one.names], "a.csv") == one
+    assert ANY_VERDICTS.among(["review", "a_drugmon_fingerprint"], "a.csv") is None
+    both = [*one.names, *other.names]
+    assert VerdictChoice("b_").among(both, "a.csv") == other
+    with pytest.raises(UsageError) as refused:
+        ANY_VERDICTS.among(both, "a.csv")
+    assert str(refused.value) == (
+        "a.csv: has verdicts under several prefixes; choose with --prefix one of 'a_', 'b_'"
+    )
+    assert VerdictChoice("b_").among(one.names, "a.csv") is None
+    assert VerdictChoice("b_", only=False).among(one.names, "a.csv") == one
+
+
+def test_verdicts_under_a_prefix_are_read_back_under_their_own_names() -> None:
+    ours = VerdictColumns("dm_")
+    own = pa.table({"overall_sentiment": ["mine", "theirs"]})
+    renamed = ours.rename(two_reviews())
+    table = pa.table([*own.columns, *renamed.columns], [*own.schema.names, *ours.names])
+    assert cast_verdicts(table, "a.csv", ours).equals(pa.Table.from_batches([two_reviews()]))
