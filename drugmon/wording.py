@@ -27,6 +27,43 @@ _PROSE: Final = frozenset(
 )
 """Words of texts, which names of columns do without."""
 
+_CELLS: Final = frozenset(
+    (
+        *("no", "none", "nothing", "yes", "ok", "okay", "great", "good", "bad", "awful", "fine"),
+        *(
+            "terrible",
+            "horrible",
+            "excellent",
+            "wonderful",
+            "amazing",
+            "useless",
+            "worse",
+            "better",
+        ),
+        *("worked", "works", "helped", "helps", "took", "taking", "stopped", "started", "cured"),
+        *("severe", "mild", "moderate", "highly", "considerably", "marginally", "extremely"),
+        *("ineffective", "headache", "headaches", "nausea", "dizziness", "insomnia", "drowsy"),
+    )
+)
+"""Words of short cells, by which a first line that is no header is known."""
+
+_TELLING: Final = frozenset(
+    (
+        *("i", "i'm", "i've", "i'd", "me", "my", "we", "you", "your", "he", "she", "they", "it"),
+        *("it's", "am", "is", "are", "was", "were", "be", "been", "have", "had", "has", "did"),
+        *("does", "this", "these", "very", "but", "because", "when", "felt", "feel", "made"),
+    )
+)
+"""Words of texts, which names of drugs and conditions do without: "with" and "for" have both."""
+
+_LONGEST_VALUE: Final = 60
+_MOST_WORDS_OF_VALUE: Final = 8
+
+LIKE_TEXT: Final = "other values that look like text"
+"""What stands for values of a column of names that are none."""
+
+_SENTENCE: Final = re.compile(r"[!?\n]|[a-z]{3}[.,]? *[.;]( |$)")
+
 _BREAKS: Final = re.compile("[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 # Control characters, marks that turn the direction of writing, and what no encoding can write.
 _ACTING: Final = re.compile(
@@ -38,7 +75,19 @@ def is_name(text: str) -> bool:
     """Tell whether `text` looks like the name of a column, and not like words of a review."""
     words = text.casefold().split()
     short = len(text) <= _LONGEST_NAME and len(words) <= _MOST_WORDS
-    return short and _NAME.fullmatch(text) is not None and _PROSE.isdisjoint(words)
+    known = _PROSE.isdisjoint(words) and _CELLS.isdisjoint(words)
+    return short and known and _NAME.fullmatch(text) is not None
+
+
+def is_value(text: str) -> bool:
+    """Tell whether `text` looks like a name of a drug, a condition or a group of reviews.
+
+    What does not may be words of a review, as where a delivery's columns shifted.
+    """
+    words = text.casefold().split()
+    short = len(text) <= _LONGEST_VALUE and len(words) <= _MOST_WORDS_OF_VALUE
+    bare = {word.strip('.,;:!?()"') for word in words}
+    return short and not _SENTENCE.search(text) and _TELLING.isdisjoint(bare)
 
 
 def names_told(names: Iterable[str]) -> str:

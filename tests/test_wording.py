@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from drugmon.wording import (
     escaped,
     is_name,
+    is_value,
     name_told,
     names_told,
     one_line,
@@ -103,3 +104,55 @@ def test_any_text_is_one_line_that_can_be_written(text: str) -> None:
     line.encode("utf-8")
     assert len(line.splitlines()) <= 1
     assert one_line(line) == line
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Zoloft",
+            "Ethinyl estradiol / norethindrone",
+            "St. John's Wort",
+            "5-HTP",
+            "birth control",
+        ),
+        *(
+            "Vitamin B12",
+            "depression with anxiety",
+            "Not listed / other",
+            "acne for 3 years",
+            "ADHD",
+        ),
+    ],
+)
+def test_names_of_drugs_and_conditions_are_told(name: str) -> None:
+    assert is_value(name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "It cured my back",
+            "no more pain, but I slept badly",
+            "Wonderful!",
+            "Never again. Ever.",
+        ),
+        *("the pills were huge", "a " * 9, "x" * 61, "Stopped after two weeks."),
+    ],
+)
+def test_words_of_reviews_are_no_names_of_drugs(text: str) -> None:
+    assert not is_value(text)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Zyban", "Worked well", "Nausea"],
+        ["Prozac", "Mild Side Effects", "Depression"],
+        ["Lyrica", "pain", "None"],
+    ],
+)
+def test_a_first_line_of_short_cells_is_not_told(cells: list[str]) -> None:
+    told = names_told(cells)
+    assert not any(cell in told for cell in cells)

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drugmon.labels import LABELS, TARGETS
-from drugmon.monitoring.profiles.names import LONGEST_NAME, RARE, TOP_NAMES, name_key
+from drugmon.monitoring.profiles.names import (
+    LONGEST_NAME,
+    RARE,
+    TOP_NAMES,
+    are_texts,
+    name_key,
+)
+from drugmon.wording import LIKE_TEXT
 
 Cells = NDArray[np.int64]
 """Rows (targets, labels) of one value, and its rows without a verdict are not among them."""
@@ -31,6 +38,8 @@ def kept_groups(
     counted: Mapping[str, Cells], top: int | None = TOP_NAMES, rare: int = RARE
 ) -> dict[str, dict[str, dict[str, int]]]:
     """What a profile keeps, by value, target and label: the rules and settings are `mix_of`'s."""
+    if are_texts({value: _rows(cells) for value, cells in counted.items()}):
+        counted = {LIKE_TEXT: sum(counted.values(), np.zeros_like(counted[LIKE_TEXT]))}
     ranked = sorted(counted.items(), key=lambda entry: (-_rows(entry[1]), entry[0]))
     return {
         value: {

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from drugmon.wording import LIKE_TEXT, is_value
+
 TOP_NAMES: Final = 200
 """How many names a mix keeps."""
 
@@ -57,8 +59,21 @@ class NameMix:
 
 
 def name_key(value: object) -> str | None:
-    """A name in lower case, inner white space folded; None for None and blanks."""
-    return None if value is None else " ".join(str(value).lower().split()) or None
+    """A name in lower case, inner white space folded; None for None and blanks.
+
+    All values that look like words of a review have one key: none of them is told.
+    """
+    key = None if value is None else " ".join(str(value).lower().split()) or None
+    return key if key is None or is_value(key) else LIKE_TEXT
+
+
+def are_texts(counted: Mapping[str | None, int]) -> bool:
+    """Whether most rows of a column, counted by key, have a text where a name should be.
+
+    Then what is short may be one as well, and no value of the column is to be told.
+    """
+    named = sum(rows for key, rows in counted.items() if key is not None)
+    return counted.get(LIKE_TEXT, 0) > named / 2
 
 
 def name_mix(values: Iterable[object]) -> NameMix:
@@ -75,6 +90,8 @@ def mix_of(
     """
     counts = Counter(counted)
     missing = counts.pop(None, 0)
+    if are_texts(counts):
+        counts = Counter({LIKE_TEXT: counts.total()})
     ranked = sorted(counts.items(), key=lambda entry: (-entry[1], str(entry[0])))
     kept = {
         str(name): count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from glob import escape
@@ -22,9 +23,11 @@ from drugmon.labels import TARGETS, TEACHERS_OF_TARGET
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import Summary
 from drugmon.monitoring.profiles.aggregate import label_of
+from drugmon.monitoring.profiles.names import are_texts, name_key
 from drugmon.monitoring.profiles.reference import Profile
 from drugmon.reports.attempts import Attempt, read_attempts
 from drugmon.reports.retention import NIGHT, SUMMARY, UNRECORDED
+from drugmon.wording import LIKE_TEXT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,8 +199,20 @@ def _sample(scored: Scored, grading: Grading) -> pd.DataFrame:
     rows = scored.execute(sql, {"parts": max(1, count // (2 * SAMPLE_ROWS)), "most": SAMPLE_ROWS})
     columns = [*verdicts, *(f"{name}_characters" for name in texts), *names, *grades]
     frame = pd.DataFrame(rows, columns=columns)
+    for name in names:
+        frame[name] = _told(frame[name].tolist())
     for target, teachers in TEACHERS_OF_TARGET.items():
         if there := [name for name in teachers if name in grades]:
             cells = frame[there[0]]
             frame[f"{target}_true"] = [label_of(grading, there[0], cell) for cell in cells]
     return frame.drop(columns=grades)
+
+
+def _told(values: list[str | None]) -> list[str | None]:
+    """A column's names as evidently's pages may show them: what looks like text is not told."""
+    keys = [name_key(value) for value in values]
+    hidden = are_texts(Counter(keys))
+    return [
+        value if key is None or (key != LIKE_TEXT and not hidden) else LIKE_TEXT
+        for value, key in zip(values, keys, strict=True)
+    ]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from drugmon.errors import AdapterError
 from drugmon.labels import LABELS, TARGETS
+from drugmon.monitoring.profiles.groups import count_groups, kept_groups
 from drugmon.monitoring.profiles.names import name_mix
 from drugmon.monitoring.profiles.profile import (
     Profile,
@@ -20,6 +21,7 @@ from drugmon.monitoring.profiles.profile import (
 )
 from drugmon.statistics.histogram import LENGTH_EDGES, SHARE_EDGES, Histogram, histogram
 from drugmon.statistics.quality import measure
+from drugmon.wording import LIKE_TEXT
 
 
 def make_profile() -> Profile:
@@ -134,11 +136,21 @@ def test_refuses_a_verdict_without_probabilities() -> None:
         build_profile(np.zeros((1, 4), int), np.full((1, 4, 3), np.nan), {})
 
 
-def test_rare_and_long_names_are_not_kept() -> None:
-    sentence = "I took this for my back and it was " * 5
-    mix = name_mix(["a"] * 3 + ["b"] * 2 + ["once"] + [sentence] * 2 + ["", "  ", None])
-    assert mix.names == {"a": 3, "b": 2}
-    assert (mix.other, mix.missing, mix.distinct) == (3, 3, 4)
+def test_rare_names_are_not_kept_and_texts_are_one() -> None:
+    sentences = ["I took this for my back and it was " * 5, "It made me sick. Never again!"]
+    mix = name_mix(["a"] * 3 + ["b"] * 2 + ["once", *sentences] + ["", "  ", None])
+    assert mix.names == {"a": 3, "b": 2, LIKE_TEXT: 2}
+    assert (mix.other, mix.missing, mix.distinct) == (1, 3, 4)
+
+
+def test_of_a_column_that_is_mostly_texts_no_value_is_told() -> None:
+    shifted = ["It helped me a lot.", "I felt ill for weeks", "was awful", "slept badly"]
+    assert name_mix(shifted * 3).names == {LIKE_TEXT: 12}
+    labels = np.array([[-1, -1, -1, label] for label in (0, 0, 1, 2)])
+    groups = kept_groups(count_groups(shifted, labels))
+    assert {value: cells["overall"] for value, cells in groups.items()} == {
+        LIKE_TEXT: {"negative": 2, "neutral": 1, "positive": 1}
+    }
 
 
 def test_names_beyond_the_top_are_other() -> None:
