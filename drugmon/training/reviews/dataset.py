@@ -15,7 +15,7 @@ from drugmon.data.formats import open_reader, read_windows
 from drugmon.data.reviews import Texts, Window, clean, is_lone
 from drugmon.data.sources import StandardInput, fetched, resolve_source
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.errors import TrainingDataError, UsageError
+from drugmon.errors import DrugmonError, SourceError, TrainingDataError, UsageError
 from drugmon.grading import TEN, Grading, RatingScale
 from drugmon.labels import ASPECTS, TARGETS, TEACHERS_OF_TARGET
 from drugmon.training.reviews.grades import (
@@ -208,11 +208,19 @@ def read_labelled(
         raise UsageError("labelled reviews are read from files; name a file, folder or glob, not -")
     teachers = {name: GradeReader(name, grading) for name in _TEACHERS}
     parts = []
+    bad = []
     for file in files:
-        with fetched(file) as read, open_reader(read, text_format) as reader:
-            columns = resolve_columns(reader.columns, overrides or {}, reader.where)
-            for window in read_windows(reader, columns, _WINDOW):
-                parts.append(_read_window(window, columns, teachers, reader.where))
+        try:
+            with fetched(file) as read, open_reader(read, text_format) as reader:
+                columns = resolve_columns(reader.columns, overrides or {}, reader.where)
+                for window in read_windows(reader, columns, _WINDOW):
+                    parts.append(_read_window(window, columns, teachers, reader.where))
+        except (SourceError, TrainingDataError) as error:
+            if len(files) == 1:
+                raise
+            bad.append(error)
+    if bad:
+        raise _of_several(bad, len(files))
     reviews = _joined(parts, grading, source)
     warn = warn or (lambda _warning: None)
     if doubts := teachers["rating"].doubts(source):
@@ -222,6 +230,14 @@ def read_labelled(
     if remarks := teachers["rating"].remarks(source):
         warn(remarks)
     return reviews
+
+
+def _of_several(bad: Sequence[DrugmonError], files: int) -> TrainingDataError:
+    """The error for bad files among several: all of them, as none may be left out unseen."""
+    return TrainingDataError(
+        f"{len(bad)} of {files} files cannot be used, and figures over the others would be of "
+        f"other reviews: {'; '.join(map(str, bad))}; mend them, or name the others alone"
+    )
 
 
 def teachers_of(columns: ColumnMap) -> dict[str, str]:

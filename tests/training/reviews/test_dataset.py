@@ -164,3 +164,16 @@ def test_overall_reads_any_text() -> None:
     assert has_text(Texts(None, " ", "x", None), "overall")
     assert has_text(Texts(None, None, None, "x"), "overall")
     assert not has_text(Texts(None, "&nbsp;", "x", None), "side_effects")
+
+
+def test_bad_files_of_several_are_all_named_and_none_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", ["review", "rating"], [["good", "8"]])
+    write(tmp_path / "b.csv", ["note", "rating"], [["good", "8"]])
+    write(tmp_path / "c.csv", ["review", "rating"], [["bad", "11"]])
+    with pytest.raises(TrainingDataError) as caught:
+        read(str(tmp_path / "*.csv"))
+    said = str(caught.value)
+    assert said.startswith("2 of 3 files cannot be used, and figures over the others would be of")
+    assert "b.csv: no text column" in said
+    assert "c.csv, row 1, column 'rating': '11' is no rating" in said
+    assert said.endswith("; mend them, or name the others alone")
