@@ -171,9 +171,11 @@ FROM {view}
 GROUP BY ALL;
 
 -- name: count_lengths
--- Characters of an aspect's texts as cleaned: an entity counts as the one character that it is.
+-- Characters of an aspect's texts as cleaned: an entity counts as the one character that it is, and
+-- a text that shows nothing is none.
 SELECT
     CASE
+        WHEN NOT regexp_matches({text}, {visible}) THEN 0
         WHEN contains({text}, '&') THEN length(
             trim(regexp_replace({text}, '&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);', '.', 'g'), {blanks})
         )

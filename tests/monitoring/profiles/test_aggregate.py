@@ -1,0 +1,45 @@
+"""Counts over scored rows as SQL makes them, against what Python says of the same texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from drugmon.data.duckdb.database import in_memory
+from drugmon.data.reviews import clean
+from drugmon.data.sources import FileSource
+from drugmon.data.verdicts.columns import make_verdicts
+from drugmon.data.verdicts.scored import Reading, scored_files
+from drugmon.grading import Grading
+from drugmon.monitoring.profiles.aggregate import count_scored
+from drugmon.monitoring.profiles.profile import text_profile
+
+TEXTS = (
+    *("helped", "", "   ", "\u200b\u200b", "\ufeff", "\xad \u2060", "\u3000", "\x01", "a\u200bb"),
+    *("\u00e9", "\U0001f48a", "no &amp; none", None, "\u200b-\u200b", "[", "\\", "\u2028x\u2028"),
+)
+
+
+def test_lengths_are_those_of_the_cleaned_texts(tmp_path: Path) -> None:
+    labels = np.array([[-1, -1, -1, 2 if clean(text) else -1] for text in TEXTS], np.int8)
+    probabilities = np.full((len(TEXTS), 4, 3), 1 / 3, np.float32)
+    prints = [f"{row:032x}" for row in range(len(TEXTS))]
+    verdicts = make_verdicts(labels, probabilities, "a@1", datetime(2026, 1, 1, tzinfo=UTC), prints)
+    columns = [pa.array(TEXTS, pa.string()), *verdicts.columns]
+    path = tmp_path / "r.parquet"
+    pq.write_table(pa.table(columns, ["review", *verdicts.schema.names]), path)
+    with in_memory(None) as connection:
+        scored = scored_files(
+            connection, [FileSource.of(path)], Reading(), aside=tmp_path, view="v"
+        )
+        counted = count_scored(scored, Grading(), None)
+    lengths: dict[int, int] = {}
+    for text in TEXTS:
+        characters = len(clean(text) or "")
+        lengths[characters] = lengths.get(characters, 0) + 1
+    assert counted.profile.texts["text"] == text_profile(lengths)
+    assert counted.empty == sum(clean(text) is None for text in TEXTS)
