@@ -80,7 +80,7 @@ def score_file(
         database = history or history_of(to.location)
         with Journal(target.state, to.name) as journal:
             past = run.past(database, lock_timeout, needed=journal.recovered)
-            span = RunSpan.of(began, journal, output, past)
+            span = RunSpan.of(began, journal, output, past or [])
             reuse = _known(run, target, earlier, journal)
             scorer = run.scorer(source.name, total, reuse, journal.append)
             with (
@@ -97,7 +97,8 @@ def score_file(
                         write(window, scorer.score(plan))
                 numbers = fresh.numbers(run.grading)
             record = run.record(source.name, output, scorer.tally, span, numbers)
-            record_run(record, database, lock_timeout, profile=numbers.profile, warn=run.warn)
+            if past is not None:
+                record_run(record, database, lock_timeout, profile=numbers.profile, warn=run.warn)
             journal.finish()
     return scorer.tally
 

@@ -21,7 +21,7 @@ from drugmon.data.selection import Selection
 from drugmon.data.verdicts.columns import PLAIN, VerdictColumns
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
-from drugmon.errors import BusyError, SourceError
+from drugmon.errors import BusyError, SinkError, SourceError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.manifest import Manifest
 from drugmon.scoring.scorer import Scorer, ScoringPlan, Tally
@@ -129,8 +129,13 @@ class ScoreRun:
         """What the graded columns mean: as the adapter was taught, unless the user says so."""
         return self.choice.over(self.manifest.grading)
 
-    def past(self, database: Path, lock_timeout: float, *, needed: bool) -> Sequence[RunRecord]:
+    def past(
+        self, database: Path, lock_timeout: float, *, needed: bool
+    ) -> Sequence[RunRecord] | None:
         """The runs in the history file that this run will write; a damaged one is set aside.
+
+        None where an older one cannot be brought up to date, or copied before: it is told, and the
+        run does without it, as scores are worth more than their record.
 
         Args:
             database: the file.
@@ -139,11 +144,13 @@ class ScoreRun:
 
         Raises:
             SourceError: the history is of a later version of drugmon, or cannot be read.
-            SinkError: it cannot be brought up to date.
             BusyError: it is busy, and needed.
         """
         try:
             return sound_history(database, lock_timeout if needed else 0, self.warn).runs
+        except SinkError as error:
+            self.warn(f"this run will not be recorded: {error}")
+            return None
         except BusyError:
             if needed:
                 raise

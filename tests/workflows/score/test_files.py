@@ -312,3 +312,20 @@ def test_the_progress_over_several_files_is_one(
     assert totals[0] is None, "the rows of a csv are not counted before it comes"
     assert totals[-1] == told[-1].done == 100
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
+
+
+def test_a_history_that_cannot_be_copied_keeps_no_review_from_its_verdict(
+    ten: Path, score: Any_, from_csv: Any_
+) -> None:
+    """An older history is copied before it is brought up to date; here the copy's name is taken."""
+    history = history_of(ten.with_name("ten.scored.csv"))
+    history.parent.mkdir()
+    fixture = Path(__file__).parents[2] / "data/history/fixtures/files.duckdb.gz"
+    history.write_bytes(gzip.decompress(fixture.read_bytes()))
+    before = history.read_bytes()
+    history.with_name("history.duckdb.version-0").mkdir()
+    warnings: list[str] = []
+    assert score(ten, warn=warnings.append).scored == 10
+    assert len(from_csv(ten.with_name("ten.scored.csv"))) == 10
+    assert [warning.partition(":")[0] for warning in warnings] == ["this run will not be recorded"]
+    assert history.read_bytes() == before
