@@ -35,25 +35,28 @@ _REFUSED: Final = {
     "STAR": "names all columns at once; name those that are meant",
 }
 # Of these none makes much out of little, as range() and repeat() do, for which DuckDB's limit of
-# memory does not hold; and none reaches anything but its arguments.
+# memory does not hold; none takes more time than its arguments are long, as levenshtein() does; and
+# none reaches anything but its arguments.
 _NAMES: Final = """
 abs add age array_contains ascii bit_length cardinality ceil ceiling century chr coalesce concat
 concat_ws contains current_date date_add date_diff date_part date_sub date_trunc datediff datepart
 datesub datetrunc day dayname dayofmonth dayofweek dayofyear decade divide ends_with epoch epoch_ms
 epoch_ns epoch_us floor get_current_date get_current_time get_current_timestamp greatest hash hour
-ifnull ilike_escape in_range instr isfinite isinf isnan isodow isoyear jaccard jaro_similarity
-jaro_winkler_similarity json_extract json_extract_string json_valid last_day lcase least left
-left_grapheme len length length_grapheme levenshtein like_escape list_contains list_element
-list_extract list_has list_has_all list_has_any list_value ln log log10 log2 lower ltrim make_date
-make_timestamp map_contains md5 microsecond millisecond minute mod month monthname multiply
-not_ilike_escape not_like_escape now nullif parse_filename pow power prefix quarter random
-regexp_extract regexp_full_match regexp_matches reverse right round row rtrim second sha1 sha256
-sign split split_part sqrt starts_with str_split strftime string_split strip_accents strlen strpos
-strptime struct_extract struct_pack substr substring subtract suffix time_bucket timezone to_century
-to_days to_decades to_hours to_microseconds to_milliseconds to_minutes to_months to_quarters
-to_seconds to_timestamp to_weeks to_years today trim trunc try_strptime typeof ucase unicode upper
-week weekday weekofyear year yearweek
+ifnull ilike_escape in_range instr isfinite isinf isnan isodow isoyear json_extract
+json_extract_string json_valid last_day lcase least left left_grapheme len length length_grapheme
+like_escape list_contains list_element list_extract list_has list_has_all list_has_any list_value ln
+log log10 log2 lower ltrim make_date make_timestamp map_contains md5 microsecond millisecond minute
+mod month monthname multiply not_ilike_escape not_like_escape now nullif parse_filename pow power
+prefix quarter random regexp_extract regexp_full_match regexp_matches reverse right round row rtrim
+second sha1 sha256 sign split split_part sqrt starts_with str_split strftime string_split
+strip_accents strlen strpos strptime struct_extract struct_pack substr substring subtract suffix
+time_bucket timezone to_century to_days to_decades to_hours to_microseconds to_milliseconds
+to_minutes to_months to_quarters to_seconds to_timestamp to_weeks to_years today trim trunc
+try_strptime typeof ucase unicode upper week weekday weekofyear year yearweek
 """
+SECONDS: Final = 300
+"""What a condition may take over a window of a file, or over what `drugmon show` shows."""
+
 _FUNCTIONS: Final = frozenset(_NAMES.split())
 
 
@@ -85,6 +88,14 @@ def check_condition(text: str) -> None:
             name = str(node["function_name"])
             if name.lower() not in _FUNCTIONS:
                 raise _error(text, f"{name}() is not among the functions that a condition may use")
+
+
+def took_too_long(text: str, where: str) -> UsageError:
+    """The error for a condition that was broken off after `SECONDS`."""
+    return UsageError(
+        f"--where {text}: took more than {SECONDS:,} s over {where}; make it simpler, or make a "
+        "view of the rows and take that with --table"
+    )
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, sql: str, text: str) -> dict[str, Any]:

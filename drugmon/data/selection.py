@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drugmon.data.condition import check_condition
-from drugmon.data.duckdb.database import close_off, first_line, in_memory
+from drugmon.data.condition import SECONDS, check_condition, took_too_long
+from drugmon.data.duckdb.database import at_most, close_off, first_line, in_memory
 from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import Rows, Window
 from drugmon.errors import UsageError
@@ -151,7 +151,11 @@ class _Condition:
             sql = statement(
                 "select_rows_by_number", row=self._row, condition=condition, numbers=cells
             )
-        return sorted(row for (row,) in self._connection.execute(sql).fetchall())
+        try:
+            with at_most(self._connection, SECONDS):
+                return sorted(row for (row,) in self._connection.execute(sql).fetchall())
+        except TimeoutError:
+            raise took_too_long(self._text, self._file) from None
 
     def _error(self, reason: str) -> UsageError:
         return UsageError(f"--where {self._text}: {reason}")

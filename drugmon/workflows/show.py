@@ -11,7 +11,8 @@ from typing import Final
 import duckdb
 
 from drugmon.data.columns import ColumnMap, resolve_columns
-from drugmon.data.duckdb.database import close_off, connect, first_line, in_memory
+from drugmon.data.condition import SECONDS, took_too_long
+from drugmon.data.duckdb.database import at_most, close_off, connect, first_line, in_memory
 from drugmon.data.queries import Sql, query, statement
 from drugmon.data.sources import copied, resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
@@ -168,7 +169,8 @@ def _choose(
     try:
         try:
             sql = statement("choose_shown", chosen=_CHOSEN, shown=_SHOWN, condition=text)
-            connection.execute(sql)
+            with at_most(connection, SECONDS):
+                connection.execute(sql)
         except duckdb.BinderException:
             numbers = _number_columns(connection, columns)
             if not numbers:
@@ -181,7 +183,10 @@ def _choose(
                 numbers=cells,
                 condition=text,
             )
-            connection.execute(sql)
+            with at_most(connection, SECONDS):
+                connection.execute(sql)
+    except TimeoutError:
+        raise took_too_long(str(condition), where) from None
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
         # DuckDB's own words would show the value, which may be a review.
         raise UsageError(

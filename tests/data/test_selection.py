@@ -145,3 +145,20 @@ def test_texts_of_any_kind_are_compared(kind: pa.DataType) -> None:
     assert chosen(table, "b = 'a'::BLOB") == ["0"]
     with pytest.raises(UsageError, match="no condition can use 'h': SQL lacks the type"):
         chosen(table, "h[1] > 2")
+
+
+def test_a_condition_that_takes_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def expired(*_given: object) -> object:
+        raise TimeoutError
+
+    monkeypatch.setattr("drugmon.data.selection.at_most", expired)
+    with pytest.raises(
+        UsageError, match=r"--where n = 1: took more than 300 s over r\.csv; make it"
+    ):
+        list(select(windows(1), Selection("n = 1"), "r.csv"))
+
+
+@pytest.mark.parametrize("function", ["levenshtein", "jaccard", "jaro_similarity"])
+def test_what_takes_the_square_of_a_text_is_refused(function: str) -> None:
+    with pytest.raises(UsageError, match=rf"{function}\(\) is not among the functions"):
+        Selection(f"{function}(review, review) > 1")

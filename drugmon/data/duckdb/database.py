@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -94,6 +95,32 @@ def in_memory(temporary: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
     settings = {**_SETTINGS, "temp_directory": str(temporary or "")}
     with passed_on(), duckdb.connect(":memory:", config=settings) as connection:
         yield connection
+
+
+@contextmanager
+def at_most(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Break off what the connection runs in the body after so many seconds.
+
+    Raises:
+        TimeoutError: it was broken off.
+    """
+    over = threading.Event()
+
+    def stop() -> None:
+        over.set()
+        connection.interrupt()
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        if not over.is_set():
+            raise
+        raise TimeoutError from error
+    finally:
+        timer.cancel()
 
 
 def close_off(connection: duckdb.DuckDBPyConnection, *, folder: Path | None = None) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from drugmon.data.duckdb.database import connect, create, writing
+from drugmon.data.duckdb.database import at_most, connect, create, in_memory, writing
 from drugmon.errors import DamagedError, DrugmonError, SinkError
 
 
@@ -84,3 +84,11 @@ def test_a_damaged_database_is_named(tmp_path: Path) -> None:
         connect(database, read_only=True, lock_timeout=1),
     ):
         pass
+
+
+def test_what_takes_too_long_is_broken_off() -> None:
+    with in_memory(None) as connection:
+        with pytest.raises(TimeoutError), at_most(connection, 0.05):
+            connection.execute("SELECT sum(hash(range)) FROM range(1_000_000_000_000)").fetchall()
+        with at_most(connection, 60):
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
