@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from math import inf
 from pathlib import Path
@@ -155,6 +155,7 @@ class _Key:
     may_be_empty: bool = False
     unset: str | None = None
     is_secret: bool = False
+    parse: Callable[[str], Any] | None = None
 
 
 def _key_of(spec: Field[Any]) -> _Key:
@@ -180,10 +181,17 @@ def _key_of_option(option: Option) -> _Key:
         option.high,
         may_be_empty=not option.default and option.kind is not dict,
         unset=option.unset if option.default is None else None,
+        parse=option.parse,
     )
 
 
 def _value(key: _Key, value: object, where: str, error: type[DrugmonError]) -> object:
+    if key.parse is not None:
+        try:
+            return key.parse(str(value) if type(value) in (int, str) else shown(value))
+        except ValueError as wrong:
+            told = f"{where}.{key.name} = {shown(value)}"
+            raise error(f"{told} will not do: {wrong}") from None
     if key.kind is tuple and isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
     if (

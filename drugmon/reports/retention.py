@@ -9,6 +9,7 @@ from typing import Final
 
 from drugmon.data.history.night_file import read_night
 from drugmon.data.history.output import Output
+from drugmon.reports.keep import Keep
 
 SUMMARY: Final = "summary.json"
 NIGHT: Final = "night.json"
@@ -22,13 +23,13 @@ PAGES: Final = ("index.html", "drift.html", "quality.html")
 _NAME: Final = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]+")
 
 
-def prune(out: Path, source: str, keep: int, output: Output | None = None) -> list[Path]:
-    """Remove all but the `keep` newest reports of a source in `out`; return what went, by age.
+def prune(out: Path, source: str, keep: Keep, output: Output | None = None) -> list[Path]:
+    """Remove the reports of a source in `out` that do not stay; return what went, by age.
 
     Args:
         out: the folder of all reports.
         source: what the source is called.
-        keep: how many stay.
+        keep: which stay.
         output: what was judged; reports that do not tell it count by the source's name alone.
 
     A report is a folder `<date>-<run>` whose summary tells that run. Of it, drugmon's own files are
@@ -44,13 +45,23 @@ def prune(out: Path, source: str, keep: int, output: Output | None = None) -> li
         (created, (folder / SUMMARY).stat().st_mtime_ns, folder)
         for folder, created in of_source.items()
     )
-    gone = [folder for *_, folder in reports[: max(0, len(reports) - keep)]]
+    gone = keep.gone([folder for *_, folder in reports], _size)
     for folder in gone:
-        for name in (*PAGES, NIGHT, UNRECORDED, SUMMARY):
-            (folder / name).unlink(missing_ok=True)
+        for path in _own_files(folder):
+            path.unlink(missing_ok=True)
         if not any(folder.iterdir()):
             folder.rmdir()
     return gone
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """What drugmon wrote into the folder of a report, the summary last."""
+    paths = (folder / name for name in (*PAGES, NIGHT, UNRECORDED, SUMMARY))
+    return [path for path in paths if path.is_file() or path.is_symlink()]
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in _own_files(folder))
 
 
 def _reports(out: Path, source: str, output: Output | None) -> dict[Path, str]:

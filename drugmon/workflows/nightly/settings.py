@@ -8,6 +8,7 @@ from typing import Any
 
 from drugmon.checked import optional, within
 from drugmon.options import NO_FLAG, group, option
+from drugmon.reports.keep import Keep
 from drugmon.workflows.report.options import JudgementOptions, PageOptions
 
 
@@ -45,8 +46,13 @@ class Notify:
 class NightPages(PageOptions):
     """Where the pages of nights go; not all of them stay."""
 
-    keep: int | None = option(
-        90, "So many reports stay.", flag=NO_FLAG, key="keep", low=1, high=100_000
+    keep: Keep | int | None = option(
+        Keep(reports=90),
+        "So many reports stay, or as many as fit into a size.",
+        flag=NO_FLAG,
+        key="keep",
+        parse=Keep.parse,
+        written="90",
     )
 
 

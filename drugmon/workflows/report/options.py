@@ -12,6 +12,7 @@ from typing import Final
 from drugmon.data.options import DatabaseOptions, SourceOptions
 from drugmon.grading import GradingChoice
 from drugmon.options import NO_FLAG, group, option
+from drugmon.reports.keep import Keep
 
 OF_ADAPTER: Final = "adapter"
 """The word for the reference that an adapter brings along."""
@@ -78,8 +79,8 @@ class PageOptions:
     name: str | None = option(
         None, "What pages, history and index call the source.", kind=str, flag=NO_FLAG
     )
-    keep: int | None = option(
-        None, "So many reports of the source stay in `out`, the newest.", kind=int, flag=NO_FLAG
+    keep: Keep | int | None = option(
+        None, "Which reports of the source stay in `out`.", kind=Keep, flag=NO_FLAG
     )
     evidently: bool = option(
         True,

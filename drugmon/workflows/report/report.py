@@ -14,6 +14,7 @@ from drugmon.errors import DrugmonError
 from drugmon.monitoring.checks.summary import Status, Summary
 from drugmon.reports.analysts.pages import write_analyst_pages
 from drugmon.reports.analysts.process import AnalystProcess
+from drugmon.reports.keep import Keep
 from drugmon.reports.retention import prune
 from drugmon.workflows.report.config import ReportConfig
 from drugmon.workflows.report.folder import (
@@ -102,8 +103,9 @@ def _remove_old(
 ) -> Sequence[Path]:
     if pages.keep is None:
         return []
+    keep = Keep(pages.keep) if isinstance(pages.keep, int) else pages.keep
     try:
-        return prune(pages.out, source, pages.keep, output)
+        return prune(pages.out, source, keep, output)
     except OSError as error:
         warn(f"old reports cannot be removed: {error.filename}: {error.strerror}")
         return []

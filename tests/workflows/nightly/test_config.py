@@ -16,6 +16,7 @@ from drugmon.config import DEFAULT_ADAPTER, EngineConfig
 from drugmon.data.sources import resolve_source
 from drugmon.errors import SettingsError
 from drugmon.options import build
+from drugmon.reports.keep import Keep
 from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.nightly.nightly import nightly
@@ -76,6 +77,8 @@ def unset_of(kind: type) -> dict[str, Any]:
 def as_toml(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, Keep):
+        return value.reports
     return str(value) if isinstance(value, Path) else value
 
 
@@ -125,9 +128,9 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         id_column="key",
         engine=engine,
     )
-    assert (inbox.report.judgement.by, inbox.report.pages.keep) == (("drug", "condition"), 7)
+    assert (inbox.report.judgement.by, inbox.report.pages.keep) == (("drug", "condition"), Keep(7))
     report = table.report
-    assert (report.judgement.by, report.window, report.pages.keep) == (("country",), "7d", 7)
+    assert (report.judgement.by, report.window, report.pages.keep) == (("country",), "7d", Keep(7))
     assert config.state == tmp_path / ".drugmon"
     assert config.pages == tmp_path / "reports"
 
@@ -178,6 +181,7 @@ ONE = '[[source]]\nsource = "r.csv"\n'
         (ONE + '[report]\nwindow = "999999999w"', "report.window = '999999999w' will not do"),
         (ONE + "[report]\nkept = 3", ": report has no key 'kept'; valid keys: window, reference,"),
         (ONE + "[report]\nkeep = 0", ": report.keep = 0 will not do: give a whole number from 1"),
+        (ONE + '[report]\nkeep = "7 reports"', '100,000, or a size such as "500 MB"'),
         (ONE + "[source.report]\nkeep = 0", ": source 1.report.keep = 0 will not do"),
         (ONE + '[report]\nwindow = "week"', ": report.window = 'week' will not do: give new, all"),
         (ONE + '[report]\nreference = "previous:x"', ": report.reference will not do: "),

@@ -24,6 +24,7 @@ from drugmon.errors import SourceError
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import AREAS, Check, Side, Status, Summary, Volume
 from drugmon.reports.attempts import ATTEMPTS, read_attempts
+from drugmon.reports.keep import Keep
 from drugmon.reports.retention import prune
 from drugmon.workflows.nightly import nightly as workflow
 from drugmon.workflows.nightly.config import load_nightly
@@ -64,7 +65,8 @@ class Reports:
         write_night(
             report_record(summary, page.parent.name, None), page.with_name("night.json"), out
         )
-        removed = prune(out, name, config.pages.keep or 1)
+        keep = config.pages.keep
+        removed = prune(out, name, keep if isinstance(keep, Keep) else Keep(1))
         return ReportResult(summary, page, out / "index.html", removed)
 
 
