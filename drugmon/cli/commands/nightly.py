@@ -56,11 +56,18 @@ def nightly(settings: Path, as_json: bool, quiet: bool, check_only: bool) -> int
     from drugmon.cli.errors import log_bug
     from drugmon.cli.output import nightly as output
     from drugmon.cli.progress import rows_progress
+    from drugmon.errors import SettingsError
+    from drugmon.workflows.nightly.attempts import settings_failed
     from drugmon.workflows.nightly.check import check_night
     from drugmon.workflows.nightly.config import load_nightly
     from drugmon.workflows.nightly.nightly import nightly as run
 
-    config = load_nightly(settings)
+    try:
+        config = load_nightly(settings)
+    except SettingsError as error:
+        if not check_only:
+            settings_failed(settings, error)
+        raise
     if check_only:
         found = check_night(config)
         output.print_checked(found, as_json=as_json, quiet=quiet)

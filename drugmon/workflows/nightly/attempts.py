@@ -5,25 +5,29 @@ That is an entry a source, and an index that has it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from drugmon.checked import parse_toml
 from drugmon.data.history.files import read_history
 from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord
 from drugmon.data.stores.uri import parse_location
-from drugmon.errors import DrugmonError
-from drugmon.reports.attempts import Attempt, write_attempts
-from drugmon.workflows.nightly.config import NightlyConfig, Task
+from drugmon.errors import DrugmonError, SettingsError
+from drugmon.reports.attempts import Attempt, read_attempts, write_attempts
+from drugmon.workflows.nightly.config import NightlyConfig, Task, path_in
 from drugmon.workflows.nightly.log import NAME
 from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.nightly.result import SourceNight
 from drugmon.workflows.report.folder import write_report_index
+from drugmon.workflows.report.options import PageOptions
 
 _log = logging.getLogger(NAME)
 
@@ -78,6 +82,53 @@ class NightAttempts:
                 write_report_index(_nights_of([task for task, _ in entries]), folder)
             except (DrugmonError, OSError) as error:
                 _log.warning("the index of all nights does not tell of this one: %s", error)
+
+
+def settings_failed(settings: Path, error: SettingsError) -> None:
+    """Keep that a night could not begin for its settings, where earlier ones left their attempts.
+
+    Each source of the job's newest night has it; where none is known, there is nothing to tell.
+    """
+    began, night = datetime.now(UTC), secrets.token_hex(6)
+    for folder in _likely_outs(settings):
+        try:
+            own = [each for each in read_attempts(folder) if each.job == settings.stem]
+            newest = [each for each in own if each.attempt == own[-1].attempt]
+            if newest:
+                failed = {"attempt": night, "began": began, "ended": datetime.now(UTC)}
+                failed |= {"status": None, "page": None, "rows": None, "failures": (str(error),)}
+                write_attempts(folder, [replace(each, **failed) for each in newest])
+                write_report_index([], folder)
+        except (DrugmonError, OSError) as problem:
+            _log.warning("the index of all nights does not tell of this one: %s", problem)
+
+
+def _likely_outs(settings: Path) -> list[Path]:
+    """The folders of reports that wrong settings name, as far as they can be read."""
+    values: object = {}
+    with contextlib.suppress(OSError, SettingsError):
+        values = parse_toml(settings.read_bytes(), str(settings))
+    named = [str(PageOptions().out)]
+    for table in _tables_in(values):
+        report = table.get("report")
+        if isinstance(report, Mapping) and isinstance(report.get("out"), str):
+            named.append(report["out"])
+    folder = settings.resolve().parent
+    with contextlib.suppress(SettingsError, ValueError):
+        return list(dict.fromkeys(path_in(folder, out) for out in named))
+    return []
+
+
+def _tables_in(values: object) -> Iterator[Mapping[str, Any]]:
+    """A settings file, and its sources."""
+    if isinstance(values, Mapping):
+        yield values
+        sources = values.get("source")
+        yield from (
+            (each for each in sources if isinstance(each, Mapping))
+            if isinstance(sources, list)
+            else ()
+        )
 
 
 def _nights_of(tasks: Sequence[Task]) -> list[ReportRecord]:

@@ -73,7 +73,7 @@ class NightlyConfig:
 
     def path(self, written: str) -> Path:
         """What a path in the settings means: relative to their folder, `~` the user's home."""
-        return _path(self.folder, written)
+        return path_in(self.folder, written)
 
 
 _SPAN: Final = re.compile(r"[1-9]\d{0,4}[hdw]", re.ASCII)
@@ -119,8 +119,10 @@ def _check_notify(table: Mapping[str, Any], path: Path) -> None:
         )
 
 
-def _path(folder: Path, written: str) -> Path:
-    """Raises SettingsError where the home that `~` or `~name` means is not known.
+def path_in(folder: Path, written: str) -> Path:
+    """What a path in the settings means: relative to `folder`, `~` the user's home.
+
+    Raises SettingsError where the home that `~` or `~name` means is not known.
 
     A file called `~x` is written `./~x`, as in a shell.
     """
@@ -149,11 +151,11 @@ def _report_settings(table: Mapping[str, Any], folder: Path, where: str) -> Repo
             f"{where}.window = {shown(window)} will not do: give new, all, or a span such as 7d"
         ) from None
     try:
-        named = str(_path(folder, reference)) if reference.startswith("~") else reference
+        named = str(path_in(folder, reference)) if reference.startswith("~") else reference
         parsed = parse_reference(named, folder)
     except UsageError as error:
         raise SettingsError(f"{where}.reference will not do: {error}") from None
-    gate = _path(folder, words["gate"]) if "gate" in words else None
+    gate = path_in(folder, words["gate"]) if "gate" in words else None
     try:
         read_gate(gate)
     except SettingsError as error:
@@ -166,7 +168,7 @@ def _report_settings(table: Mapping[str, Any], folder: Path, where: str) -> Repo
     located = {
         "reference": parsed.path if isinstance(parsed, Files) else reference,
         "gate": gate,
-        "out": _path(folder, words.get("out", str(PageOptions().out))),
+        "out": path_in(folder, words.get("out", str(PageOptions().out))),
     }
     return build(ReportSettings, **{**words, **located})
 
@@ -229,7 +231,7 @@ def _score_config(
     if "out" in words:
         located["out"] = _out_in(folder, words["out"])
     if "history" in words:
-        located["history"] = _path(folder, words["history"])
+        located["history"] = path_in(folder, words["history"])
     try:
         place = _source_in(folder, source.source)
         return build(ScoreConfig, source=place, engine=engine, **{**words, **located})
@@ -241,7 +243,7 @@ def _source_in(folder: Path, source: str) -> str:
     """A source beside the settings file, whose folder is no part of a glob."""
     if is_uri(source):
         return source
-    path = str(_path(folder, source))
+    path = str(path_in(folder, source))
     if not is_pattern(path) or source.startswith(("~", os.sep)):
         return path
     return str(Path(escape(str(folder))) / source)
@@ -251,10 +253,12 @@ def _out_in(folder: Path, written: str) -> str:
     """An output beside the settings file, with the slash that says that a folder is meant."""
     if is_uri(written):
         return written
-    return f"{_path(folder, written)}{os.sep if written.endswith(os.sep) else ''}"
+    return f"{path_in(folder, written)}{os.sep if written.endswith(os.sep) else ''}"
 
 
 def _adapter(name: str, folder: Path) -> str:
     """An adapter beside the settings file, or in adapters/ there, else a shipped one's name."""
-    found = (place for place in (_path(folder, name), folder / "adapters" / name) if place.is_dir())
+    found = (
+        place for place in (path_in(folder, name), folder / "adapters" / name) if place.is_dir()
+    )
     return str(next(found, name))
