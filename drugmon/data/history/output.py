@@ -41,12 +41,12 @@ class Output:
         if isinstance(location, StoreUri):
             return cls(location.as_folder, prefix=prefix)
         assert isinstance(location, Path)
-        return cls(Path(os.path.realpath(location)), prefix=prefix)
+        return cls(_real(location), prefix=prefix)
 
     @classmethod
     def of_table(cls, database: Path | str, schema: str, table: str, prefix: str = "") -> Self:
         """A table of the database file at `database`."""
-        return cls(Path(os.path.realpath(database)), schema, table, prefix)
+        return cls(_real(database), schema, table, prefix)
 
     @property
     def name(self) -> str:
@@ -76,3 +76,8 @@ class Output:
     def _told(self, path: str) -> str:
         table = "" if self.table is None else f", table {self.table_name}"
         return path + table + (f", prefix {self.prefix}" if self.prefix else "")
+
+
+def _real(path: Path | str) -> Path:
+    """The path as it is kept: bytes of a name that are no UTF-8 are written out, as `\\xe9`."""
+    return Path(os.fsencode(os.path.realpath(path)).decode("utf-8", "backslashreplace"))

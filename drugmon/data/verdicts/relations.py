@@ -27,6 +27,7 @@ from drugmon.data.verdicts.columns import (
     several_prefixes,
 )
 from drugmon.errors import SourceError
+from drugmon.wording import path_told
 
 _WINDOW: Final = 8192
 
@@ -116,9 +117,12 @@ def _as_parquet(
     source: FileSource, text_format: TextFormat, aside: Path, choice: VerdictChoice
 ) -> Path | None:
     """The file, one of text laid down as Parquet; None where it has no rows to lay down."""
-    if source.format == "parquet":
-        return source.path
     path = aside / f"{len(list(aside.iterdir()))}.parquet"
+    if source.format == "parquet" and path_told(source.path) == str(source.path):
+        return source.path
+    if source.format == "parquet":  # DuckDB opens no name that is not UTF-8
+        path.symlink_to(source.path.absolute())
+        return path
     writer = None
     try:
         for table in read_scored(source, text_format, _WINDOW, choice):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -601,3 +602,16 @@ def test_rows_of_the_likeliest_rule_meet_a_reference_of_that_rule(
         report_config(scored, adapter=str(older), out=tmp_path / "pages", evidently=False)
     ).summary
     assert without.reference is None
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_name_that_is_not_utf8_is_judged_and_told(
+    tmp_path: Path, scored_reviews: Make, run: Run, kind: str
+) -> None:
+    plain = write(tmp_path / f"plain.{kind}", scored_reviews(40))
+    source = plain.rename(tmp_path / os.fsdecode(b"caf\xe9." + kind.encode()))
+    result = run(source)
+    assert result.summary.volume.rows == 40
+    assert result.summary.source == f"caf\ufffd.{kind}"
+    assert len(read_history(history_of(source)).reports) == 1
+    assert not list((tmp_path / "reports").glob("*/unrecorded"))
