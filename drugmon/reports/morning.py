@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import Final
+
+from markupsafe import Markup
 
 from drugmon.data.verdicts.atomic import make_folder, replacing
 from drugmon.labels import LABELS
 from drugmon.monitoring.checks.summary import AREAS, Check, Status, Summary
 from drugmon.reports.analysts.pages import AnalystPage, EvidentlyInput, write_analyst_pages
 from drugmon.reports.change_rows import WHOLE_TICKS, mover_lists, slice_rows
+from drugmon.reports.night_links import LINKS
 from drugmon.reports.pages import environment
 from drugmon.reports.plots.forest import SCALE, forest
 from drugmon.reports.plots.histogram_plot import histogram_plots
@@ -26,6 +30,9 @@ PAGE: Final = "index.html"
 
 MOST: Final = {"reasons": 6, "histograms": 8, "slices": 12}
 """What is not folded away."""
+
+OFF: Final = frozenset({Status.FAIL, Status.WARN, Status.UNCLEAR})
+"""Where a person wants to see the rows."""
 
 QUESTIONS: Final = {
     "freshness": "Are these the newest reviews?",
@@ -104,12 +111,29 @@ def render_page(summary: Summary, analysts: Sequence[AnalystPage] = ()) -> str:
             cautions=dict.fromkeys(q.caution for q in summary.quality if q.caution),
             slices=slice_rows(summary.slices),
             whole=WHOLE_TICKS,
+            commands=_commands(summary),
+            links=Markup(LINKS),
             left_out=[*summary.left_out, *filter(None, [summary.history_note])],
             analysts=analysts,
             labels=LABELS,
             version=__version__,
         )
     )
+
+
+def _commands(summary: Summary) -> Mapping[object, str | None]:
+    """What lists the rows behind what is off, by the name of a check or by a slice."""
+    commands: dict[object, str | None] = defaultdict(lambda: None)
+    if summary.place is None or not summary.current.n:
+        return commands
+    for own in summary.slices:
+        if own.status in OFF:
+            key = (own.column, own.value, own.target)
+            commands[key] = summary.place.of_slice(*key)
+    for check in summary.checks:
+        if check.status in OFF:
+            commands[check.name] = summary.place.of_check(check.name, check.about)
+    return commands
 
 
 def _title(summary: Summary) -> str:

@@ -38,6 +38,7 @@ def environment() -> Environment:
         "count": count,
         "percent": percent,
         "points": points,
+        "step": step,
         "number": number,
         "with_interval": with_interval,
         "p_value": p_value,
@@ -92,6 +93,14 @@ def points(share: float | None, digits: int = 0) -> str:
         return UNDEFINED
     sign = "+" if round(share * 100, digits) > 0 else ""
     return sign + figure(share * 100, digits)
+
+
+def step(before: float, after: float, digits: int = 1) -> str:
+    """Write the change from one share to another in points, as the shares are written.
+
+    So what is read adds up: .6516 to .6078 is 65 % to 61 % and "-4", not "-4.4" rounded by itself.
+    """
+    return points((round(100 * after, digits) - round(100 * before, digits)) / 100, digits)
 
 
 def number(value: float | None) -> str:

@@ -222,3 +222,14 @@ def test_a_folder_that_cannot_be_written_is_named(nights: Nights, tmp_path: Path
     (tmp_path / "index.html").mkdir()
     with pytest.raises(SinkError, match=r"index\.html: is a folder"):
         write_page(nights["pass"](), tmp_path)
+
+
+def test_the_figures_of_a_change_add_up(nights: Nights) -> None:
+    """65.1 % to 60.9 %, rounded, is -4.2, whatever the exact shares are."""
+    html = render_page(nights["fail"]())
+    cell = r"<td>(?:[\d,]+, )?([\d.]+)\N{NO-BREAK SPACE}%(?: \([^)]*\))?</td>"
+    rows = re.findall(rf"{cell}{cell}<td>([+\N{{MINUS SIGN}}\d.]+)", html)
+    assert len(rows) > 10
+    for before, now, change in rows:
+        moved = float(change.replace("\N{MINUS SIGN}", "-"))
+        assert abs(round(float(now) - float(before), 1)) == abs(moved)

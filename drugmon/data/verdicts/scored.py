@@ -30,7 +30,7 @@ from drugmon.data.verdicts.columns import (
 from drugmon.data.verdicts.relations import ScoredRelation, files_relation, literal, with_verdicts
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import ASPECTS
-from drugmon.wording import names_told
+from drugmon.wording import names_told, path_told
 
 TEXTS: Final = ("benefits", "side_effects", "comments", "text")
 GRADES: Final = (
@@ -79,6 +79,8 @@ class Scored:
         condition: which rows of the whole source the view takes, as SQL.
         prefix: what the source's own names of the verdict columns begin with.
         table: schema and name of the table that was scored; None for files.
+        columns: the source's own column of every column to slice by.
+        date_column: the source's own column that dates the rows; None for the time of scoring.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -91,6 +93,8 @@ class Scored:
     condition: Sql = _ALL
     prefix: str = ""
     table: tuple[str, str] | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    date_column: str | None = None
 
     def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
         """Run the named statement over the view and return its rows.
@@ -200,7 +204,7 @@ def scored_files(
     )
     # The same every night, however many files there are by then.
     first = sources[0].location
-    name = first.name if len(sources) == 1 else f"files in {first.parent.name}"
+    name = path_told(first.name if len(sources) == 1 else f"files in {first.parent.name}")
     return _scored(connection, found, reading, view=view, name=name, where=where)
 
 
@@ -282,6 +286,8 @@ def _scored(
         {name: f"by_{number}" for number, name in enumerate(by)},
         date is not None,
         prefix=verdicts.prefix,
+        columns=by,
+        date_column=date,
     )
     how = "keep_scored" if keep else "view_scored"
     made.execute(statement(how, view=view, columns=selected, relation=source.relation))

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from drugmon.monitoring.checks.measures import Measure, Unit
+from drugmon.monitoring.checks.rows import RowsPlace
 from drugmon.statistics.figures import Interval, Quality
 
 FORMAT_VERSION: Final = 2
@@ -264,6 +265,7 @@ class Summary:
         alpha: the gate's: a check is significant where its `p_adjusted` is below.
         min_reviews: the gate's: below, on either side, nothing is judged.
         history_note: None, or why trends and expected volumes are missing.
+        place: where the judged rows are found again; None where nothing tells.
     """
 
     run_id: str
@@ -287,6 +289,7 @@ class Summary:
     left_out: tuple[str, ...] = ()
     scored_runs: tuple[str, ...] = ()
     history_note: str | None = None
+    place: RowsPlace | None = None
 
     @property
     def concerns(self) -> tuple[Check, ...]:

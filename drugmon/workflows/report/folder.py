@@ -122,11 +122,13 @@ def write_report_index(
     Raises:
         SinkError: it cannot be written.
     """
+    from drugmon.reports.night_links import link_nights
     from drugmon.reports.trends import write_index
 
     recorded = {night.report_id for night in nights}
     others = [night for night in _nights_in(out) if night.report_id not in recorded]
     write_index([*nights, *others], out, _attempts_in(out), now)
+    link_nights([*nights, *others], out)
     return out / "index.html"
 
 

@@ -18,6 +18,7 @@ from drugmon.monitoring.checks.volume import failures, freshness, not_fresh, vol
 from drugmon.monitoring.profiles.reference import Profile
 from drugmon.statistics.figures import Interval
 from drugmon.workflows.report.config import OfAdapter, ReportConfig
+from drugmon.workflows.report.place import place_of
 from drugmon.workflows.report.references import Found, Missing, find_reference
 from drugmon.workflows.report.sides import CurrentSide, OpenSource, find_current
 from drugmon.workflows.report.window import LAST_RUN
@@ -100,6 +101,7 @@ def _summarised(
             dict.fromkeys([*(run.run_id for run in current.runs), *config.scoring.runs])
         ),
         history_note=source.past.note,
+        place=place_of(config, current),
     )
     return Judged(summary, current.rows, rows, current.grading, side.profile if side else None)
 
