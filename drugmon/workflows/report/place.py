@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from drugmon.data.stores.uri import is_uri
 from drugmon.monitoring.checks.rows import RowsPlace, between, since, until
 from drugmon.wording import path_told
 from drugmon.workflows.report.config import ReportConfig
@@ -18,14 +19,16 @@ def place_of(config: ReportConfig, current: CurrentSide) -> RowsPlace:
     """
     source, rows = config.source, current.rows
     home = os.path.realpath(config.pages.out / os.pardir)
-    path = os.path.relpath(os.path.realpath(source.path), home)
-    pairs = [f"{field}={name}" for field, name in source.columns.items()]
+    path = source.path
+    if not is_uri(path):
+        path = os.path.relpath(os.path.realpath(path), home)
+    pairs = [f"{field}={name}" for field, name in source.reading.columns.items()]
     return RowsPlace(
         source=path_told(f"./{path}" if path.startswith("-") else path),
-        table=source.table,
+        table=source.database.table,
         prefix=rows.prefix,
         options=(
-            *source.text_format.options(),
+            *source.reading.text_format.options(),
             *(word for pair in pairs for word in ("--column", pair)),
         ),
         window=_window(current),

@@ -21,10 +21,13 @@ from drugmon.data.history.places import history_of
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import PLAIN, VERDICT_COLUMNS, VerdictColumns
 from drugmon.errors import SinkError, SourceError, UsageError
-from drugmon.workflows.compare.evaluate import EvaluateConfig, evaluate
+from drugmon.options import build
+from drugmon.workflows.compare.config import EvaluateConfig
+from drugmon.workflows.compare.evaluate import evaluate
+from drugmon.workflows.configs import ShowConfig
 from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import report
-from drugmon.workflows.show import ShowConfig, show
+from drugmon.workflows.show import Shown, show
 
 Any_ = Callable[..., Any]
 OWN = ["id", "benefits", "side_effects", "comments", "rating", "overall_sentiment"]
@@ -53,6 +56,11 @@ def _judged(kind: str, tmp_path: Path, reviews: Any_) -> Path:
     else:
         pq.write_table(pa.Table.from_pylist(rows), path)
     return path
+
+
+def shown(path: object, **options: Any) -> Shown:
+    """What `drugmon show` shows of a source."""
+    return show(build(ShowConfig, source=str(path), **options))
 
 
 def load(path: Path) -> pa.Table:
@@ -92,18 +100,17 @@ def test_another_prefix_mixes_with_nothing(judged: Path, score: Any_) -> None:
     runs = read_history(history_of(judged)).runs
     assert [run.output.prefix for run in runs] == ["a_", "b_"]
     with pytest.raises(UsageError, match="choose with --prefix one of 'a_', 'b_'"):
-        show(ShowConfig(str(judged)))
+        shown(judged)
     with pytest.raises(SourceError, match="holds no verdicts under the prefix 'c_'"):
-        show(ShowConfig(str(judged), prefix="c_"))
+        shown(judged, prefix="c_")
 
 
 def test_show_and_report_find_the_prefix(judged: Path, score: Any_, tmp_path: Path) -> None:
     (scored,) = score(judged, prefix="dm_").outputs
-    shown = show(
-        ShowConfig(scored, where="dm_overall_sentiment NOT NULL", sort=("-dm_overall_p_negative",))
-    )
-    assert (shown.total, len(shown.adapters)) == (10, 1)
-    assert sum(shown.counts["overall"].values()) == 10
+    condition = "dm_overall_sentiment NOT NULL"
+    found = shown(scored, where=condition, sort=("-dm_overall_p_negative",))
+    assert (found.total, len(found.adapters)) == (10, 1)
+    assert sum(found.counts["overall"].values()) == 10
     result = report(report_config(scored, out=tmp_path / "reports"))
     assert result.summary.volume.rows == 10
     (recorded,) = read_history(history_of(Path(scored))).reports
@@ -128,9 +135,8 @@ def test_runs_before_are_those_of_the_same_prefix(
 def test_evaluate_measures_on_labels_that_are_called_like_a_verdict(
     judged: Path, adapter: Path
 ) -> None:
-    config = EvaluateConfig(
-        str(judged), str(adapter), columns={"overall_label": "overall_sentiment"}
-    )
+    labels = {"overall_label": "overall_sentiment"}
+    config = build(EvaluateConfig, source=str(judged), adapter=str(adapter), columns=labels)
     assert evaluate(config).qualities["overall"].n == 10
 
 
@@ -178,9 +184,9 @@ def test_a_table_has_a_companion_for_every_prefix(database: Path, score: Any_) -
     )
     assert found == [("mine", False)]
     with pytest.raises(UsageError, match="choose with --prefix one of 'a_', 'b_'"):
-        show(ShowConfig(str(database), table="reviews"))
-    assert show(ShowConfig(str(database), table="reviews", prefix="b_")).total == 10
-    assert show(ShowConfig(str(database), table="reviews_scored_a")).total == 10
+        shown(database, table="reviews")
+    assert shown(database, table="reviews", prefix="b_").total == 10
+    assert shown(database, table="reviews_scored_a").total == 10
     runs = read_history(database).runs
     assert [(run.output.prefix, run.scored) for run in runs] == [
         ("a_", 10),
