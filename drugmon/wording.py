@@ -124,6 +124,11 @@ def path_told(path: str | os.PathLike[str]) -> str:
     return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def encodable(text: str) -> str:
+    """Return `text` as UTF-8 can hold it: lone surrogates, which JSON may have, it cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def one_line(text: str) -> str:
     """Return `text` as one line, in which control characters are written out, as `\\x1b`.
 

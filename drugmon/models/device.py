@@ -16,6 +16,9 @@ import torch
 from drugmon.errors import DeviceError
 from drugmon.models import internals
 
+CPU_TOKENS: Final = 4_096
+"""The activations of so many tokens, padding included, still fit a CPU's caches."""
+
 _TRIED: Final = 512
 """Rows and columns of the matrices by which a CPU's formats are compared."""
 

@@ -7,8 +7,7 @@ from typing import Final
 
 import torch
 
-CPU_TOKENS: Final = 4_096
-"""The activations of so many tokens still fit a CPU's caches."""
+from drugmon.models.device import CPU_TOKENS
 
 MOST_TOKENS: Final = 131_072
 """A GPU's units are filled long before; more would only wait longer for the last review."""

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from drugmon.scoring.budget import CPU_TOKENS, MOST_TOKENS, TRIAL_TOKENS, TokenBudget
+from drugmon.models.device import CPU_TOKENS
+from drugmon.scoring.budget import MOST_TOKENS, TRIAL_TOKENS, TokenBudget
 
 CUDA = torch.device("cuda")
 

@@ -58,9 +58,8 @@ def verify_adapter(name: str) -> None:
     from drugmon.models.adapters.adapter import open_adapter
 
     adapter = open_adapter(name)
-    adapter.verify()
+    files = adapter.verify()
     adapter.base()
-    files = len(adapter.manifest.files)
     say(f"{adapter.manifest.identity}: {files} files and the base are what they should be")
 
 

@@ -7,6 +7,7 @@ neither and scores as it is.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -81,12 +82,16 @@ class Adapter:
         """Whether it has the ranges that products in int8 need."""
         return RANGES in self.manifest.files
 
-    def verify(self) -> None:
-        """Check every file against the manifest.
+    def verify(self) -> int:
+        """Check every file against the manifest, once for this object, and return their number.
 
         Raises:
             AdapterError: a file is missing or was changed.
         """
+        return self._whole_files
+
+    @cached_property
+    def _whole_files(self) -> int:
         for name, expected in self.manifest.files.items():
             path = self.folder / name
             if not path.is_file():
@@ -96,6 +101,7 @@ class Adapter:
                     f"adapter {self.manifest.name}: {path} was changed since it was trained "
                     "(its SHA-256 is not the manifest's); restore it or train again"
                 )
+        return len(self.manifest.files)
 
     def load(self, compute: Compute, base: Base | None = None) -> Loaded:
         """All that scores, verified, on the device.

@@ -19,6 +19,7 @@ from drugmon.data.reviews import Texts, clean
 from drugmon.errors import BaseModelError
 from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.tokens.prepared import Prepared
+from drugmon.wording import encodable
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +114,7 @@ class TextTokenizer:
         """The token ids of each review's three aspects, whole; none where an aspect is empty."""
         texts = [text for review in reviews for text in aspect_texts(review)]
         # Only the texts that are there: encoding an empty one costs as much as a short one.
-        present = [_encodable(text) for text in texts if text]
+        present = [encodable(text) for text in texts if text]
         encodings = iter(self._tokenizer.encode_batch_fast(present, add_special_tokens=False))
         ids = [next(encodings).ids if text else [] for text in texts]
         width = len(ASPECTS)
@@ -121,7 +122,7 @@ class TextTokenizer:
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """From where to where in a cleaned text each of its tokens stands."""
-        encoding = self._tokenizer.encode(_encodable(text), add_special_tokens=False)
+        encoding = self._tokenizer.encode(encodable(text), add_special_tokens=False)
         return [(int(start), int(end)) for start, end in encoding.offsets]
 
 
@@ -197,11 +198,6 @@ def aspect_texts(review: Texts) -> list[str | None]:
     if not any(texts):
         texts[LONE_TEXT_ASPECT] = clean(review.text)
     return texts
-
-
-def _encodable(text: str) -> str:
-    """Lone surrogates, which JSON may hold, have no UTF-8 form, and the tokenizer needs one."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def padded(length: int) -> int:

@@ -16,7 +16,7 @@ from drugmon.data.queries import Sql, statement
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
 from drugmon.errors import DrugmonError, SinkError
 from drugmon.serving.service.schemas import Review
-from drugmon.workflows.score.fresh_rows import encodable
+from drugmon.wording import encodable
 
 TABLE: Final = "served"
 _FIELDS: Final = pa.schema(
@@ -142,7 +142,7 @@ def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
         if pa.types.is_timestamp(field.type):
             columns.append(pa.array(cells, pa.string()).cast(field.type))
         elif pa.types.is_string(field.type):
-            columns.append(pa.array(map(encodable, cells), field.type))
+            columns.append(pa.array([cell and encodable(cell) for cell in cells], field.type))
         else:
             columns.append(pa.array(cells, field.type))
     return pa.table(columns, schema=schema)

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from drugmon.errors import DeviceError, is_out_of_memory
+from drugmon.models.device import CPU_TOKENS
 from drugmon.models.tokens.inputs import token_batches
 
 Rows = NDArray[np.int64]
 
-DEFAULT_TOKENS: Final = {"cpu": 4_096, "cuda": 65_536}
+DEFAULT_TOKENS: Final = {"cpu": CPU_TOKENS, "cuda": 65_536}
 """Tokens of a micro-batch: on a CPU what its caches still serve, on a GPU what fills its units."""
 
 

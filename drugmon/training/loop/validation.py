@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,10 +13,9 @@ from torch import Tensor
 
 from drugmon.labels import LABELS
 from drugmon.models.classifiers.classifier import Batch
+from drugmon.models.device import CPU_TOKENS
 from drugmon.models.tokens.inputs import token_batches
 from drugmon.training.reviews.examples import Examples
-
-_MAX_TOKENS: Final = 4096
 
 
 class Trainable(Protocol):
@@ -53,7 +52,7 @@ def predict(model: Trainable, examples: Examples) -> dict[str, NDArray[np.float3
         target: np.empty((len(prepared.items), len(LABELS)), np.float32)
         for target in examples.labels
     }
-    for rows in token_batches(prepared.lengths, _MAX_TOKENS):
+    for rows in token_batches(prepared.lengths, CPU_TOKENS):
         logits = model(examples.collate([prepared.items[row] for row in rows]).to(device))
         for target, out in found.items():
             out[rows] = model.label_log_probs(logits[target].float(), target).cpu().numpy()

@@ -23,6 +23,7 @@ from drugmon.data.verdicts.scored import CONTEXT, TEXTS, Reading, scored_files
 from drugmon.grading import Grading
 from drugmon.labels import LABELS
 from drugmon.monitoring.profiles.reference import NONE, Profile
+from drugmon.wording import encodable
 
 _SCHEMA: Final = pa.schema([*((name, pa.string()) for name in CONTEXT), *VERDICT_SCHEMA])
 
@@ -79,7 +80,7 @@ class FreshRows(Closing):
             column = getattr(self._columns, name) if self._columns else None
             cells = [None] * len(texts) if column is None else rows.column(column)
             columns[name] = [None if cell is None else str(cell) for cell in cells]
-        made = [pa.array(map(encodable, columns[name]), pa.string()) for name in CONTEXT]
+        made = [pa.array(map(_text, columns[name]), pa.string()) for name in CONTEXT]
         kept = verdicts.filter(fresh)
         self._scored += kept.num_rows - kept.column("overall_sentiment").null_count
         batch = pa.RecordBatch.from_arrays([*made, *kept.columns], schema=_SCHEMA)
@@ -127,6 +128,5 @@ def _targets(profile: Profile) -> dict[str, RunTarget]:
     return targets
 
 
-def encodable(cell: str | None) -> str | None:
-    """Return the text as UTF-8 can hold it: lone surrogates, which JSON may have, it cannot."""
-    return None if cell is None else cell.encode("utf-8", "replace").decode("utf-8")
+def _text(cell: str | None) -> str | None:
+    return None if cell is None else encodable(cell)

@@ -10,15 +10,13 @@ import torch
 
 from drugmon.data.reviews import Texts
 from drugmon.models.adapters.adapter import Adapter
-from drugmon.models.device import choose_compute
+from drugmon.models.device import CPU_TOKENS, choose_compute
 from drugmon.models.kernels.packed_bert import PackedBert
 from drugmon.models.kernels.ranges import save_ranges
 from drugmon.models.tokens.inputs import token_batches
 
 REVIEWS: Final = 1_024
 """The ranges of so many hardly differ from those of all."""
-
-BATCH_TOKENS: Final = 4_096
 
 
 def write_ranges(adapter: Adapter, reviews: Sequence[Texts]) -> None:
@@ -35,6 +33,6 @@ def write_ranges(adapter: Adapter, reviews: Sequence[Texts]) -> None:
     rows = np.unique(np.linspace(0, len(reviews) - 1, REVIEWS).round().astype(int))
     items = loaded.classifier.prepare([reviews[row] for row in rows]).items
     with torch.inference_mode():
-        for batch in token_batches([len(item) for item in items], BATCH_TOKENS):
+        for batch in token_batches([len(item) for item in items], CPU_TOKENS):
             loaded.model(loaded.classifier.collate([items[row] for row in batch]))
     save_ranges(watched, adapter.folder)

@@ -13,6 +13,7 @@ from drugmon.config import DEFAULT_ADAPTER
 from drugmon.data.reviews import Texts
 from drugmon.errors import AdapterError, BaseModelError
 from drugmon.labels import TARGETS
+from drugmon.models.adapters import adapter as adapter_module
 from drugmon.models.adapters import adapter as adapters
 from drugmon.models.adapters.adapter import (
     Adapter,
@@ -171,3 +172,14 @@ def test_the_default_adapter_is_shipped_whole() -> None:
     shipped.verify()
     assert shipped.manifest.targets == TARGETS
     assert shipped.manifest.metrics["overall"].n > 0
+
+
+def test_files_are_hashed_once(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    whole = adapter_module.file_sha256
+    monkeypatch.setattr(
+        adapter_module, "file_sha256", lambda path: hashed.append(path.name) or whole(path)
+    )
+    opened = open_adapter(str(adapter))
+    assert opened.verify() == opened.verify() == len(FILES) - 1
+    assert sorted(hashed) == sorted(FILES - {MANIFEST})
