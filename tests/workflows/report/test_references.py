@@ -21,7 +21,7 @@ from drugmon.data.history.places import history_of
 from drugmon.data.history.records import RunRecord
 from drugmon.errors import UsageError
 from drugmon.monitoring.checks.summary import Status, Summary
-from drugmon.workflows.report.config import report_config
+from drugmon.workflows.report.config import Scoring, report_config
 from drugmon.workflows.report.report import report
 
 Make = Callable[..., pa.Table]
@@ -142,7 +142,7 @@ LAST_NIGHT: dict[str, dict[str, Any]] = {
     "since and until": {"since": "2026-01-10T00:00", "until": "2026-01-10T23:00"},
     "last": {"last": "12h"},
     "last by a column": {"last": "36h", "date_column": "seen"},
-    "a night's span": {"since": "2026-01-09T03:00", "scored": ("run9",)},
+    "a night's span": {"since": "2026-01-09T03:00", "scoring": Scoring(("run9",))},
 }
 
 

@@ -28,7 +28,7 @@ from drugmon.models.files import REFERENCE_OF_LIKELIEST
 from drugmon.monitoring.checks.summary import Check, Status
 from drugmon.monitoring.profiles.profile import read_profile
 from drugmon.options import build
-from drugmon.workflows.report.config import report_config
+from drugmon.workflows.report.config import Scoring, report_config
 from drugmon.workflows.report.report import ReportResult, report
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.score import score
@@ -415,7 +415,7 @@ def test_what_went_wrong_before_fails_the_report(
     tmp_path: Path, scored_reviews: Make, run: Run
 ) -> None:
     source = write(tmp_path / "n.parquet", scored_reviews(40))
-    result = run(source, failures=("b.csv was not scored: no such file",))
+    result = run(source, scoring=Scoring(failures=("b.csv was not scored: no such file",)))
     assert result.failed
     assert result.summary.reasons[0] == "b.csv was not scored: no such file"
 
