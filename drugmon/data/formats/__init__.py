@@ -130,6 +130,12 @@ def read_scored(
 
     The verdicts keep their names.
 
+    Args:
+        source: the file.
+        text_format: how it is read.
+        size: the most rows of a table.
+        choice: which verdicts are meant.
+
     Raises:
         SourceError: the file cannot be read, holds no verdicts, or something else in their columns.
         UsageError: it holds verdicts under several prefixes.

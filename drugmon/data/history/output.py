@@ -45,7 +45,14 @@ class Output:
 
     @classmethod
     def of_table(cls, database: Path | str, schema: str, table: str, prefix: str = "") -> Self:
-        """A table of the database file at `database`."""
+        """A table of the database file at `database`.
+
+        Args:
+            database: the file.
+            schema: the table's.
+            table: its name.
+            prefix: what the names of its verdict columns begin with.
+        """
         return cls(_real(database), schema, table, prefix)
 
     @property

@@ -84,7 +84,17 @@ def table_relation(
     where: str,
     choice: VerdictChoice = ANY_VERDICTS,
 ) -> ScoredRelation:
-    """All columns of a scored table; arguments and errors as those of `files_relation`."""
+    """All columns of a scored table.
+
+    Args:
+        connection: to its database.
+        table: its name.
+        where: what messages call it.
+        choice: which verdicts are meant.
+
+    Raises:
+        SourceError, UsageError: as `files_relation`.
+    """
     relation, verdicts = with_verdicts(connection, table, where, choice)
     path = Sql(statement("select_path", relation=relation.path))
     return ScoredRelation(path, relation.columns, verdicts)
@@ -96,7 +106,18 @@ def with_verdicts(
     where: str,
     choice: VerdictChoice = ANY_VERDICTS,
 ) -> tuple[Relation, VerdictColumns]:
-    """The table itself, or the view that joins it with its companion; and what verdicts it has."""
+    """The table itself, or the view that joins it with its companion; and what verdicts it has.
+
+    Args:
+        connection: to its database.
+        table: its name.
+        where: what messages call it.
+        choice: which verdicts are meant.
+
+    Raises:
+        SourceError: there is no such table, or nothing scored it.
+        UsageError: there are verdicts under several prefixes.
+    """
     relation = Relation.find(connection, table, where)
     verdicts = choice.among(relation.columns, where)
     if verdicts is not None:

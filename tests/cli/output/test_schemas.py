@@ -76,8 +76,8 @@ def test_rows_reports_and_histories_fit(
     tmp_path: Path, scored_reviews: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, negative in (("before", 0.2), ("night", 0.5)):
-        pq.write_table(scored_reviews(120, negative=negative), f"{name}.scored.parquet")
+    for seed, (name, negative) in enumerate((("before", 0.2), ("night", 0.5))):
+        pq.write_table(scored_reviews(120, seed, negative=negative), f"{name}.scored.parquet")
     monkeypatch.setattr("drugmon.workflows.report.report.AnalystProcess", _NoPages)
     report = ["report", "night.scored.parquet", "--reference", "before.scored.parquet"]
     for command, told in (
