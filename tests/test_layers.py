@@ -39,6 +39,7 @@ HOMES = {
     "transformers": {"models", "scoring", "training", "workflows"},
     "peft": {"models", "scoring", "training", "workflows"},
     "evidently": {"reports"},
+    "deltalake": {"data"},
     "fsspec": {"data"},
     "plotly": {"reports"},
     "fastapi": {"serving"},

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.stores.objects import fetch, is_folder, listed, look, matching
-from drugmon.data.stores.shadow import copies_folder, state_of
+from drugmon.data.stores.delta import EXTENSION, is_delta
+from drugmon.data.stores.objects import is_folder, listed, look, matching
+from drugmon.data.stores.shadow import state_of
 from drugmon.data.stores.uri import Location, StoreUri, is_glob, is_uri, parse_location, parse_uri
 from drugmon.data.verdicts.atomic import make_folder
 from drugmon.errors import SinkError, SourceError, UsageError
@@ -29,6 +29,9 @@ EXTENSIONS: Final = {
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd"}
 """The compression of each second extension; parquet compresses itself."""
 
+DELTA: Final = "delta"
+"""The format of a Delta table, which is a folder."""
+
 _KNOWN: Final = f"{', '.join(EXTENSIONS)} (all but .parquet also with {', '.join(COMPRESSIONS)})"
 _DATABASES: Final = (".duckdb", ".db", ".ddb")
 _SCORED: Final = ".scored"
@@ -38,15 +41,18 @@ _SCORED: Final = ".scored"
 class FileSource:
     """A file of reviews. `format` is a value of EXTENSIONS, `compression` one of COMPRESSIONS.
 
-    `called` is what messages call it, where that is not its path. Of what is in a store, `uri` is
-    where, and nothing lies at `path` until `fetched` gives the source of a copy.
+    A Delta table has the format DELTA. `called` is what messages call it, where that is not where
+    it is. Of what is in a store, and of a copy, `origin` is where it is; what is no file of this
+    machine has none at `path` until `fetched` gives the source of a copy. `version` is one of a
+    Delta table; None for the newest.
     """
 
     path: Path
     format: str
     compression: str | None
     called: str = ""
-    uri: StoreUri | None = None
+    origin: Location | None = None
+    version: int | None = None
 
     @classmethod
     def of(cls, location: Location) -> FileSource:
@@ -56,35 +62,44 @@ class FileSource:
             SourceError: the extension is none that drugmon knows.
         """
         stem, extension, compression = _split_name(location.name)
+        origin = location if isinstance(location, StoreUri) else None
+        if extension not in EXTENSIONS and (extension == EXTENSION or is_delta(location)):
+            return cls(state_of(location), DELTA, None, origin=origin)
         if not stem or extension not in EXTENSIONS or (compression and extension == ".parquet"):
             is_database = location.name.endswith(_DATABASES) and not isinstance(location, StoreUri)
             hint = "; name a table in it with --table" if is_database else ""
             raise SourceError(f"{location}: not a file type of reviews{hint}; known: {_KNOWN}")
-        uri = location if isinstance(location, StoreUri) else None
         known = EXTENSIONS[extension], COMPRESSIONS.get(compression)
-        return cls(state_of(location), *known, uri=uri)
+        return cls(state_of(location), *known, origin=origin)
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return self.called or path_told(self.uri or self.path)
+        return self.called or path_told(str(self.location))
 
     @property
     def location(self) -> Location:
         """Where it is: its path, or its URI."""
-        return self.uri or self.path
+        return self.origin or self.path
+
+    @property
+    def is_here(self) -> bool:
+        """Whether a file of this machine can be read as it is."""
+        return self.format != DELTA and not isinstance(self.location, StoreUri)
 
     def size(self) -> int:
-        """Its bytes, as it is stored; 0 where its store has none by that name any more.
+        """Its bytes, as far as they can be told before it is read.
 
         Raises:
             OSError: there is no such file.
             SourceError: its store cannot be asked.
         """
-        if self.uri is None:
-            return self.path.stat().st_size
-        stored = look(self.uri)
-        return stored.size if stored else 0
+        if isinstance(self.location, StoreUri):
+            stored = look(self.location)
+            return stored.size if stored else 0
+        if self.format == DELTA:
+            return sum(file.stat().st_size for file in self.path.rglob("*.parquet"))
+        return self.path.stat().st_size
 
 
 @dataclass(frozen=True)
@@ -94,24 +109,30 @@ class StandardInput:
     name: str = "standard input"
 
 
-def resolve_source(source: str) -> list[FileSource] | StandardInput:
+def resolve_source(source: str, version: int | None = None) -> list[FileSource] | StandardInput:
     """Find what SOURCE names: a file, a quoted glob (`**` allowed), a folder's files, or `-`.
 
     All but the last may be URIs of a store, too. A folder gives the files of known types that lie
     in it, not those in its subfolders. Folders and globs leave out dot-files and drugmon's own
     outputs (`*.scored.*`). Sorted by path.
 
+    A Delta table is one source; `version` is the one to read, None for the newest.
+
     Raises:
         SourceError: there is no such file, it has an unknown extension, or no file is left.
+        UsageError: a version is named of what is no Delta table.
     """
     if source == "-":
         return StandardInput()
-    if is_uri(source):
-        return _find_stored(parse_uri(source))
     try:
-        return _find(source)
+        found = _find_stored(parse_uri(source)) if is_uri(source) else _find(source)
     except PermissionError as error:
         raise SourceError(f"{source}: permission denied; let this user read it") from error
+    if version is None:
+        return found
+    if [file.format for file in found] != [DELTA]:
+        raise UsageError(f"--delta-version {version}: {source} is no Delta table; leave it out")
+    return [replace(found[0], version=version)]
 
 
 def resolve_scored(source: str) -> list[FileSource]:
@@ -128,6 +149,8 @@ def resolve_scored(source: str) -> list[FileSource]:
     if is_uri(source):
         return _scored_among(_find_stored(parse_uri(source), own=True), source)
     path = Path(source)
+    if is_delta(path):
+        return [FileSource.of(path)]
     try:
         if not path.is_dir() and not is_pattern(source):
             return [_single(path)]
@@ -147,43 +170,17 @@ def is_pattern(source: str) -> bool:
     return glob.has_magic(source) and not Path(source).exists()
 
 
+def is_file_name(text: str) -> bool:
+    """Whether a path or a URI ends as a file of reviews does."""
+    return _split_name(parse_location(text).name)[1] in EXTENSIONS
+
+
 def names_folder(source: str) -> bool:
     """Whether SOURCE is a folder; with a URI, whether it is written as one."""
     if is_uri(source):
-        return parse_uri(source).names_folder and not is_pattern(source)
-    return Path(source).is_dir()
-
-
-@contextlib.contextmanager
-def fetched(source: FileSource) -> Iterator[FileSource]:
-    """Give the source as a file of this machine: itself, or a copy that goes with the block.
-
-    Raises:
-        SourceError: it cannot be had from its store, or there is no room for it.
-        SinkError: there is no place for it.
-    """
-    if source.uri is None:
-        yield source
-        return
-    with copies_folder(source.uri) as folder:
-        copy = folder / "source"
-        fetch(source.uri, copy)
-        yield replace(source, path=copy)
-
-
-def copied(sources: Iterable[FileSource], aside: Path) -> list[FileSource]:
-    """Return the sources as files of this machine; copies of what is in a store lie in `aside`.
-
-    Raises:
-        SourceError: as `fetched`.
-    """
-    files = []
-    for number, source in enumerate(sources):
-        copy = aside / f"copy-{number}"
-        if source.uri is not None:
-            fetch(source.uri, copy)
-        files.append(source if source.uri is None else replace(source, path=copy))
-    return files
+        uri = parse_uri(source)
+        return uri.names_folder and not is_glob(uri) and not is_delta(uri)
+    return Path(source).is_dir() and not is_delta(Path(source))
 
 
 def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> Location:
@@ -201,6 +198,8 @@ def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> L
             raise UsageError("--in-place and --out exclude each other; leave out one of them")
         return source.location
     stem, extension, compression = _split_name(source.location.name)
+    if source.format == DELTA:
+        extension, compression = EXTENSION, ""
     scored = f"{stem}{_SCORED}{extension}{compression}"
     if out is None:
         return _within(source.location.parent, scored)
@@ -260,6 +259,8 @@ def _split_name(name: str) -> tuple[str, str, str]:
 
 def _find(source: str) -> list[FileSource]:
     path = Path(source)
+    if is_delta(path):
+        return [FileSource.of(path)]
     if path.is_dir():
         found = _reviews_among(path.iterdir())
         missing = f"{source}: the folder holds no file of reviews; known: {_KNOWN}"
@@ -307,6 +308,8 @@ def _find_stored(uri: StoreUri, own: bool = False) -> list[FileSource]:
         return [FileSource.of(uri)]
     if is_glob(uri):
         found = _known_among(matching(uri), own)
+    elif is_delta(uri):
+        return [FileSource.of(uri.as_folder)]
     elif is_folder(uri):
         found = _known_among(listed(uri), own)
     else:
@@ -329,7 +332,10 @@ def _within(folder: Location, name: str) -> Location:
 
 def _names_folder(out: str | Path) -> bool:
     if is_uri(out):
-        return parse_uri(str(out)).names_folder
+        uri = parse_uri(str(out))
+        return uri.names_folder and not is_delta(uri)
+    if is_delta(Path(out)):
+        return False
     return str(out).endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from drugmon.data.sources import FileSource
+from drugmon.data.sources import DELTA, FileSource
+from drugmon.data.stores.delta import Merge, check_key, commit, is_delta, snapshot
 from drugmon.data.stores.objects import Stored, fetch, look, put
 from drugmon.data.stores.shadow import copies_folder, make_state_folder
 from drugmon.data.stores.uri import Location, StoreUri
 from drugmon.data.verdicts.atomic import replacing
+from drugmon.errors import UsageError
 
 
 class Target(Protocol):
@@ -30,11 +32,12 @@ class Target(Protocol):
     def earlier(self) -> AbstractContextManager[FileSource | None]:
         """Give a file with the verdicts that are there; None where there are none."""
 
-    def replacing(self, like: Path) -> AbstractContextManager[Path]:
+    def replacing(self, like: Path, columns: Sequence[str]) -> AbstractContextManager[Path]:
         """Give an empty file, which replaces what is there when the block ends well.
 
         Args:
             like: where the content comes from: whom it is closed to, the target is closed to.
+            columns: those of the source.
 
         Raises:
             SinkError: it cannot be replaced; it is as it was.
@@ -54,7 +57,7 @@ class FileTarget:
         path = self.file.path
         yield self.file if path.exists() and path.stat().st_size else None
 
-    def replacing(self, like: Path) -> AbstractContextManager[Path]:
+    def replacing(self, like: Path, columns: Sequence[str]) -> AbstractContextManager[Path]:  # noqa: ARG002
         """Build aside, then rename."""
         return replacing(self.file.path, like)
 
@@ -84,7 +87,7 @@ class StoredTarget:
             yield replace(self.file, path=copy)
 
     @contextlib.contextmanager
-    def replacing(self, like: Path) -> Iterator[Path]:  # noqa: ARG002 - stores have rights of their own
+    def replacing(self, like: Path, columns: Sequence[str]) -> Iterator[Path]:  # noqa: ARG002
         """Build in a folder that only this user reads, then put it there."""
         with copies_folder(self._uri) as folder:
             built = folder / "built"
@@ -93,12 +96,54 @@ class StoredTarget:
             put(built, self._uri, self._seen)
 
 
-def open_target(location: Location) -> Target:
+class DeltaTarget:
+    """A Delta table, here or in a store: rows are built as parquet and merged in one commit."""
+
+    def __init__(self, location: Location, merge: Merge) -> None:
+        self.file = replace(FileSource.of(location), format="parquet")
+        self._location, self._merge = location, merge
+
+    @property
+    def state(self) -> Path:
+        """Beside the table, or in the folder of this machine that stands for its own."""
+        return make_state_folder(self._location)
+
+    @contextlib.contextmanager
+    def earlier(self) -> Iterator[FileSource | None]:
+        """Give the verdicts of the newest version in a file, which goes with the block."""
+        if not is_delta(self._location):
+            yield None
+            return
+        with copies_folder(self._location) as folder:
+            snapshot(self._location, folder / "earlier", columns=self._merge.verdicts)
+            yield replace(self.file, path=folder / "earlier")
+
+    @contextlib.contextmanager
+    def replacing(self, like: Path, columns: Sequence[str]) -> Iterator[Path]:  # noqa: ARG002
+        """Build in a folder that only this user reads, then commit."""
+        check_key(self._location, self._merge, columns)
+        with copies_folder(self._location) as folder:
+            built = folder / "built"
+            built.touch()
+            yield built
+            commit(built, self._location, self._merge)
+
+
+def open_target(location: Location, merge: Merge) -> Target:
     """Look at where verdicts are to go.
 
+    Args:
+        location: the place.
+        merge: how rows go into a table; a file is replaced whole.
+
     Raises:
+        UsageError: it is a file, and a key is named.
         SourceError: its store cannot be asked, or has no such bucket.
     """
+    if FileSource.of(location).format == DELTA:
+        return DeltaTarget(location, merge)
+    if merge.key is not None:
+        raise UsageError("--id is for tables; give --table, or a Delta table as --out")
     if isinstance(location, StoreUri):
         return StoredTarget(location)
     assert isinstance(location, Path)
@@ -112,6 +157,6 @@ def is_there(location: Location) -> bool:
         SourceError: as `open_target`.
     """
     if isinstance(location, StoreUri):
-        return look(location) is not None
+        return look(location) is not None or is_delta(location)
     assert isinstance(location, Path)
     return location.exists()

@@ -11,7 +11,7 @@ from drugmon.data.history.files import read_history
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
-from drugmon.data.sources import FileSource, output_path
+from drugmon.data.sources import DELTA, FileSource, output_path
 from drugmon.data.stores.uri import Location, StoreUri
 from drugmon.errors import SourceError
 from drugmon.workflows.configs import HistoryConfig
@@ -62,9 +62,9 @@ def _database(path: Location) -> Path:
     if isinstance(path, StoreUri):
         return history_of(path if _is_file_of_reviews(path) else path / "any")
     assert isinstance(path, Path)
-    if path.is_dir():
-        return history_of(path / "any")
-    return history_of(path) if _is_file_of_reviews(path) else path
+    if _is_file_of_reviews(path):
+        return history_of(path)
+    return history_of(path / "any") if path.is_dir() else path
 
 
 def _outputs(config: HistoryConfig, database: Path) -> set[Output] | None:
@@ -72,7 +72,7 @@ def _outputs(config: HistoryConfig, database: Path) -> set[Output] | None:
     if config.database.table:
         return {_table(config.database.table, database, config.database.lock_timeout)}
     path = config.path
-    if not _is_file_of_reviews(path) or (isinstance(path, Path) and path.is_dir()):
+    if not _is_file_of_reviews(path):
         return None
     scored = output_path(FileSource.of(path), None, in_place=False)
     return {Output.of_file(path), Output.of_file(scored)}
@@ -95,7 +95,7 @@ def _table(name: str, database: Path, lock_timeout: float) -> Output:
 
 def _is_file_of_reviews(path: Location) -> bool:
     try:
-        FileSource.of(path)
+        file = FileSource.of(path)
     except SourceError:
         return False
-    return True
+    return file.format == DELTA or not (isinstance(path, Path) and path.is_dir())

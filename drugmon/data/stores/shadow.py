@@ -68,7 +68,7 @@ def make_state_folder(location: Location) -> Path:
 
 
 @contextmanager
-def copies_folder(location: StoreUri) -> Iterator[Path]:
+def copies_folder(location: Location) -> Iterator[Path]:
     """Give an empty folder for copies of objects, which goes when the block ends.
 
     Only this user reads it: it is for review texts. Those that killed runs left are removed first.

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drugmon.data.columns import ColumnMap, resolve_columns
+from drugmon.data.copies import fetched
 from drugmon.data.formats import open_reader, read_windows
 from drugmon.data.reviews import Texts, Window, clean, is_lone
-from drugmon.data.sources import StandardInput, fetched, resolve_source
+from drugmon.data.sources import StandardInput, resolve_source
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import DrugmonError, SourceError, TrainingDataError, UsageError
 from drugmon.grading import TEN, Grading, RatingScale

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import duckdb
 
+from drugmon.data.copies import copied
 from drugmon.data.duckdb.database import connect, in_memory
 from drugmon.data.history.database import HistoryDatabase
 from drugmon.data.history.files import Recorded, read_history, update_history
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
-from drugmon.data.sources import FileSource, copied, resolve_scored
+from drugmon.data.sources import FileSource, resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table

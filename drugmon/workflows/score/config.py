@@ -49,6 +49,9 @@ class ScoreConfig:
         unset="found",
         key="id",
     )
+    delta_version: int | None = option(
+        None, "The version of a Delta table to read.", kind=int, low=0, unset="the newest"
+    )
     where: str | None = option(
         None,
         "Score only rows that meet a SQL condition.",
@@ -83,7 +86,9 @@ class ScoreConfig:
         table = self.database.table
         refused = {
             "--out is for files; a table's verdicts go beside the table": table and self.out,
-            "--id is for tables; give --table": self.id_column and not table,
+            "--delta-version is for Delta tables; leave out --table": (
+                table and self.delta_version is not None
+            ),
             "--encoding, --quoting and --delimiter are for text files; leave out --table": (
                 table and self.reading.text_format != DEFAULT_TEXT_FORMAT
             ),
@@ -106,6 +111,7 @@ class ScoreConfig:
         for reason, applies in refused.items():
             if applies:
                 raise UsageError(reason)
+        self._check_id()
         for place in filter(is_uri, (self.source, self.out)):
             parse_uri(str(place))
         if self.prefix:
@@ -117,6 +123,15 @@ class ScoreConfig:
         from drugmon.data.verdicts.columns import VerdictColumns
 
         return VerdictColumns(self.prefix, self.overwrite)
+
+    def _check_id(self) -> None:
+        """A file has no key; whether a folder is a Delta table is seen when it is opened."""
+        if self.id_column is None or self.database.table:
+            return
+        from drugmon.data.sources import is_file_name
+
+        if is_file_name(self.out or self.source):
+            raise UsageError("--id is for tables; give --table, or a Delta table as --out")
 
     @property
     def selection(self) -> Selection:

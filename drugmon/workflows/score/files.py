@@ -11,6 +11,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from drugmon.data.columns import ColumnMap, resolve_columns
+from drugmon.data.copies import fetched
 from drugmon.data.formats import (
     Reader,
     Writer,
@@ -29,7 +30,7 @@ from drugmon.data.options import SourceOptions
 from drugmon.data.prefetch import written_behind
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
-from drugmon.data.sources import FileSource, StandardInput, fetched
+from drugmon.data.sources import FileSource, StandardInput
 from drugmon.data.targets import Target
 from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.journal import Journal
@@ -88,7 +89,7 @@ def score_file(
                 FreshRows(aside, span.since, columns) as fresh,
             ):
                 with (
-                    target.replacing(file.path) as temporary,
+                    target.replacing(file.path, reader.columns) as temporary,
                     open_writer(temporary, to.format, to.compression, reader) as writer,
                     planned(windows, scorer) as ahead,
                     written_behind(_writing(writer, fresh)) as write,

@@ -11,12 +11,14 @@ from typing import BinaryIO
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import known_rows
 from drugmon.data.sources import (
+    DELTA,
     FileSource,
     StandardInput,
     make_out_folder,
     output_paths,
     resolve_source,
 )
+from drugmon.data.stores.delta import Merge
 from drugmon.data.stores.uri import Location
 from drugmon.data.targets import is_there, open_target
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
@@ -123,7 +125,7 @@ def _score_sources(
             verdicts=config.verdicts,
         )
         return {table.where: score_table(run, table)}, []
-    sources = resolve_source(config.source)
+    sources = resolve_source(config.source, config.delta_version)
     if isinstance(sources, StandardInput):
         if stdin is None or stdout is None:
             raise UsageError("standard input or output is closed; open both, or name files")
@@ -140,6 +142,13 @@ def _score_files(
     if not config.dry_run:
         make_out_folder(config.out)
     wait = config.database.lock_timeout
+    merge = Merge(
+        key=config.id_column,
+        full=config.selection.everything,
+        verdicts=run.verdicts.names,
+        in_place=config.in_place,
+        notes={"drugmon_run": run.run_id, "drugmon_adapter": run.manifest.identity},
+    )
     done: dict[str, Tally] = {}
     failures = []
     rows = [run.selection.size_of(known_rows(source)) for source in sources]
@@ -148,7 +157,7 @@ def _score_files(
     for source, location in zip(sources, locations, strict=True):
         overall.begin(source.name)
         try:
-            target = open_target(location)
+            target = open_target(location, merge)
             tally = score_file(
                 run, source, target, config.reading, history=config.history, lock_timeout=wait
             )
@@ -169,7 +178,7 @@ def _refuse_shrinking(config: ScoreConfig, locations: Sequence[Location]) -> Non
     if config.selection.everything or config.out or config.dry_run:
         return
     for location in locations:
-        if is_there(location):
+        if is_there(location) and FileSource.of(location).format != DELTA:
             raise UsageError(
                 f"{location} exists, and --where or --limit would replace it with a part of the "
                 "rows; name another file with --out"

@@ -1,0 +1,252 @@
+"""Delta tables, on this machine or in a store: read at one version, changed in one commit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from drugmon.data.stores.objects import is_folder
+from drugmon.data.stores.uri import Location, StoreUri
+from drugmon.errors import BusyError, DrugmonError, SinkError, SourceError, is_out_of_memory
+from drugmon.wording import name_told
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+EXTENSION: Final = ".delta"
+"""What a folder's name ends with that is to become a Delta table."""
+
+_LOG: Final = "_delta_log"
+_IDS: Final = ("id", "review_id", "uniqueid")
+_BATCH_ROWS: Final = 1 << 14
+_SIGNED: Final = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+}
+
+
+@dataclass(frozen=True)
+class Merge:
+    """How rows go into a table that is there.
+
+    Attributes:
+        key: the column that tells rows apart; None for id, review_id or uniqueID where that does.
+        full: whether the rows are all there are: those of the table that they lack go.
+        verdicts: the names of the columns with verdicts.
+        in_place: these columns are set of rows that are there, and nothing else changes.
+        notes: what the commit tells of itself.
+    """
+
+    key: str | None
+    full: bool
+    verdicts: Sequence[str]
+    in_place: bool
+    notes: Mapping[str, str]
+
+
+def is_delta(location: Location) -> bool:
+    """Whether a Delta table lies there.
+
+    Raises:
+        SourceError: its store cannot be asked.
+    """
+    if isinstance(location, StoreUri):
+        return is_folder(location / _LOG)
+    assert isinstance(location, Path)
+    return (location / _LOG).is_dir()
+
+
+def snapshot(
+    location: Location, path: Path, version: int | None = None, columns: Sequence[str] | None = None
+) -> None:
+    """Write a version of a table to a parquet file; None for the newest.
+
+    Args:
+        location: the table.
+        path: the file.
+        version: a number that the table's log has.
+        columns: these alone; where the table lacks one the file has no column and no row.
+
+    Raises:
+        SourceError: it cannot be read, or has no such version.
+    """
+    with _delta_errors(location, version):
+        dataset = _open(location, version).to_pyarrow_dataset()
+        names = dataset.schema.names if columns is None else list(columns)
+        if not set(names) <= set(dataset.schema.names):
+            names = []
+        schema = pa.schema([dataset.schema.field(name) for name in names])
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for batch in dataset.to_batches(columns=names, batch_size=_BATCH_ROWS) if names else ():
+                writer.write_batch(batch)
+
+
+def check_key(location: Location, merge: Merge, columns: Sequence[str]) -> None:
+    """See before anything is scored that rows can be told apart.
+
+    Raises:
+        SourceError: the key that was named is not among `columns`, or none is found that is needed.
+    """
+    if merge.key is not None and merge.key not in columns:
+        raise SourceError(f"{location}: --id {name_told(merge.key)}: the source has no such column")
+    if merge.in_place and _candidate(merge, columns) is None:
+        raise SourceError(
+            f"{location}: --in-place needs what tells its rows apart; name the column with --id"
+        )
+
+
+def commit(built: Path, location: Location, merge: Merge) -> None:
+    """Bring the rows of a parquet file into a table, in one commit.
+
+    A table that is not there is made. Rows are merged by their key; where no column is one, they
+    replace the table's rows as a whole.
+
+    Raises:
+        SinkError: the table cannot be written; it is as it was.
+        BusyError: somebody else changed the same rows meanwhile.
+    """
+    with pq.ParquetFile(built) as file:
+        key = _key(built, location, merge, file.schema_arrow.names)
+        schema = pa.schema([_storable(field) for field in file.schema_arrow])
+        rows = pa.RecordBatchReader.from_batches(
+            schema,
+            (batch.cast(schema) for batch in file.iter_batches(_BATCH_ROWS)),
+        )
+        there = is_delta(location)
+        with _delta_errors(location, writing=True):
+            from deltalake import CommitProperties, write_deltalake
+
+            notes = CommitProperties(custom_metadata=dict(merge.notes))
+            if there and key is not None:
+                _merge(_open(location), rows, key, merge, notes)
+                return
+            write_deltalake(
+                str(location),
+                rows,
+                mode="overwrite" if there else "error",
+                schema_mode="overwrite" if there else None,
+                commit_properties=notes,
+                storage_options=_options(location),
+            )
+
+
+def _merge(
+    table: DeltaTable, rows: pa.RecordBatchReader, key: str, merge: Merge, notes: Any
+) -> None:
+    names, quoted = rows.schema.names, _quoted(key)
+    merging = table.merge(
+        rows,
+        predicate=f"target.{quoted} = source.{quoted}",
+        source_alias="source",
+        target_alias="target",
+        merge_schema=True,
+        commit_properties=notes,
+    )
+    if merge.in_place:
+        values = {_quoted(name): f"source.{_quoted(name)}" for name in merge.verdicts}
+        merging.when_matched_update(values).execute()
+        return
+    # Rows that are as they were are not written again, as far as SQL can tell.
+    own = table.to_pyarrow_dataset().schema
+    nested = any(pa.types.is_nested(field.type) for field in rows.schema)
+    differ = " OR ".join(
+        f"(target.{_quoted(name)} IS DISTINCT FROM source.{_quoted(name)})" for name in names
+    )
+    merging = merging.when_matched_update_all(
+        predicate=None if nested or set(names) != set(own.names) else differ
+    ).when_not_matched_insert_all()
+    if merge.full:
+        merging = merging.when_not_matched_by_source_delete()
+    merging.execute()
+
+
+def _candidate(merge: Merge, columns: Sequence[str]) -> str | None:
+    if merge.key is not None:
+        return merge.key
+    return next((name for name in columns if name.lower().replace(" ", "_") in _IDS), None)
+
+
+def _key(built: Path, location: Location, merge: Merge, columns: Sequence[str]) -> str | None:
+    """The column by which rows are merged; None where none tells them apart.
+
+    Raises:
+        SinkError: the one that was named does not, or one is needed.
+    """
+    name = _candidate(merge, columns)
+    if name is None:
+        return None
+    ids = pq.read_table(built, columns=[name])[name]
+    if ids.null_count == 0 and pc.count_distinct(ids).as_py() == len(ids):
+        return name
+    if merge.key is None and not merge.in_place:
+        return None
+    raise SinkError(
+        f"{location}: {name_told(name)} does not tell rows apart (some are empty or there twice); "
+        "name another column with --id"
+    )
+
+
+def _storable(field: pa.Field) -> pa.Field:
+    """The field in a type that Delta has: it knows no unsigned numbers."""
+    return field.with_type(_SIGNED.get(field.type, field.type))
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace("`", "``")
+    return f"`{doubled}`"
+
+
+def _open(location: Location, version: int | None = None) -> DeltaTable:
+    try:
+        from deltalake import DeltaTable
+    except ImportError as error:
+        raise SourceError(
+            f"{location}: a Delta table needs deltalake; pip install 'drugmon[delta]'"
+        ) from error
+    return DeltaTable(str(location), version=version, storage_options=_options(location))
+
+
+def _options(location: Location) -> dict[str, str] | None:
+    """An endpoint without TLS has to be told; credentials are taken from the environment."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    is_plain = isinstance(location, StoreUri) and endpoint.startswith("http://")
+    return {"AWS_ALLOW_HTTP": "true", "AWS_ENDPOINT_URL": endpoint} if is_plain else None
+
+
+@contextmanager
+def _delta_errors(
+    location: Location, version: int | None = None, *, writing: bool = False
+) -> Iterator[None]:
+    """Turn what deltalake says into one line without its words, which may hold values of cells."""
+    try:
+        yield
+    except (DrugmonError, AssertionError):
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        if is_out_of_memory(error):
+            raise
+        if kind == "CommitFailedError":
+            raise BusyError(
+                f"{location}: somebody else changed the same rows while this run committed; run "
+                "again: what was scored is kept"
+            ) from None
+        if writing:
+            raise SinkError(
+                f"{location}: the Delta table cannot be written ({kind}); nothing was changed: "
+                "look whether its columns have other types, or Delta lacks one of the source's"
+            ) from None
+        which = "" if version is None else f" at version {version}"
+        raise SourceError(
+            f"{location}: the Delta table cannot be read{which} ({kind}); check its path, its "
+            "versions, and the permissions"
+        ) from None

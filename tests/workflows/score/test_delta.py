@@ -1,0 +1,189 @@
+"""Delta tables: a version is read, verdicts come in one commit, merged by what tells rows apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.errors import BusyError, SinkError, SourceError, UsageError
+
+deltalake = pytest.importorskip("deltalake", reason="needs the extra delta")
+
+Reviews = Callable[..., list[dict[str, str]]]
+
+
+def write(path: Path | str, rows: list[dict[str, str]], **options: Any) -> Path | str:
+    """Make a Delta table of the rows, or its next version."""
+    deltalake.write_deltalake(str(path), pa.Table.from_pylist(rows), mode="overwrite", **options)
+    return path
+
+
+def read(path: Path | str, version: int | None = None) -> list[dict[str, Any]]:
+    """The rows of a Delta table, in the order of their ids."""
+    table = deltalake.DeltaTable(str(path), version=version).to_pyarrow_table()
+    rows: list[dict[str, Any]] = sorted(table.to_pylist(), key=lambda row: str(row["id"]))
+    return rows
+
+
+def log_of(path: Path | str) -> list[dict[str, Any]]:
+    """The commits, oldest first."""
+    commits: list[dict[str, Any]] = deltalake.DeltaTable(str(path)).history()
+    return commits[::-1]
+
+
+def test_a_table_is_scored_into_a_table_and_the_next_night_merges(
+    score: Any, reviews: Reviews, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "in", reviews(6), partition_by=["rating"])
+    target = tmp_path / "in.scored.delta"
+    first = score(source)
+    assert (first.outputs, first.scored) == ((str(target),), 6)
+    rows = read(target)
+    assert [row["id"] for row in rows] == [f"{number:05}" for number in range(6)]
+    assert all(row["overall_sentiment"] for row in rows)
+    # The second night: one review is gone, one has another rating, two are new.
+    changed = [{**row, "rating": "10"} if row["id"] == "00002" else row for row in reviews(8)[1:]]
+    write(source, changed)
+    second = score(source)
+    assert (second.scored, second.reused, second.total) == (2, 5, 7)
+    after = {row["id"]: row for row in read(target)}
+    assert sorted(after) == [f"{number:05}" for number in range(1, 8)]
+    assert after["00002"]["rating"] == "10"
+    assert {key: after[key] for key in ("00001", "00003")} == {
+        row["id"]: row for row in rows if row["id"] in ("00001", "00003")
+    }
+    merge = log_of(target)[-1]
+    assert merge["operation"] == "MERGE" and len(log_of(target)) == 2
+    assert merge["drugmon_run"] == second.run_id and merge["drugmon_adapter"] == second.adapter
+    metrics = merge["operationMetrics"]
+    told = [metrics[f"num_target_rows_{what}"] for what in ("inserted", "updated", "deleted")]
+    assert told == [2, 1, 1]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == [".drugmon"]
+
+
+def test_a_version_is_read(score: Any, reviews: Reviews, tmp_path: Path) -> None:
+    source = write(tmp_path / "in", reviews(3))
+    write(source, reviews(5))
+    assert score(source, delta_version=0, dry_run=True).total == 3
+    assert score(source, dry_run=True).total == 5
+    with pytest.raises(SourceError, match=r"in: the Delta table cannot be read at version 9"):
+        score(source, delta_version=9)
+    (tmp_path / "a.csv").write_text("id,benefits\n1,good\n")
+    with pytest.raises(UsageError, match=r"--delta-version 0: .*a\.csv is no Delta table"):
+        score(tmp_path / "a.csv", delta_version=0)
+
+
+def test_some_rows_leave_the_others(score: Any, reviews: Reviews, tmp_path: Path) -> None:
+    source = write(tmp_path / "in", reviews(4))
+    score(source)
+    write(source, [{**row, "benefits": "another text"} for row in reviews(4)])
+    done = score(source, where="id = '00001'")
+    assert (done.scored, done.total) == (1, 1)
+    texts = [row["benefits"] for row in read(tmp_path / "in.scored.delta")]
+    assert [text == "another text" for text in texts] == [False, True, False, False]
+
+
+def test_in_place_sets_the_verdicts_alone(score: Any, reviews: Reviews, tmp_path: Path) -> None:
+    source = write(tmp_path / "in", reviews(3))
+    assert score(source, in_place=True).outputs == (str(source),)
+    rows = read(source)
+    assert [{k: v for k, v in row.items() if k not in VERDICT_COLUMNS} for row in rows] == (
+        reviews(3)
+    )
+    assert all(row["overall_sentiment"] for row in rows)
+    assert score(source, in_place=True).reused == 3
+    write(tmp_path / "bare", [{"benefits": "good"}])
+    with pytest.raises(
+        SourceError, match=r"--in-place needs what tells its rows apart; name .*--id"
+    ):
+        score(tmp_path / "bare", in_place=True)
+
+
+def test_a_file_into_a_table_and_back(
+    score: Any, drugmon: Any, reviews: Reviews, to_csv: Any, tmp_path: Path
+) -> None:
+    source, table = to_csv(tmp_path / "a.csv", reviews(3)), tmp_path / "verdicts.delta"
+    score(source, out=str(table))
+    assert [row["id"] for row in read(table)] == ["00000", "00001", "00002"]
+    back = score(table, out=str(tmp_path / "b.parquet"), overwrite=True)
+    assert (back.total, pq.read_table(tmp_path / "b.parquet").num_rows) == (3, 3)
+    shown = drugmon("show", table, "--json")
+    assert json.loads(shown.out)["total"] == 3, shown.err
+    past = drugmon("history", table, "--json")
+    assert [run["scored"] for run in json.loads(past.out)["runs"]] == [3], past.err
+
+
+@pytest.mark.parametrize("ids", [["1", "1", "2"], ["1", None, "2"]])
+def test_ids_that_tell_nothing_apart(score: Any, tmp_path: Path, ids: list[str | None]) -> None:
+    rows = [{"id": key, "benefits": f"good {number}"} for number, key in enumerate(ids)]
+    source = write(tmp_path / "in", rows)  # type: ignore[arg-type]
+    with pytest.raises(SinkError, match=r"in\.scored\.delta: 'id' does not tell rows apart"):
+        score(source, id_column="id")
+    # What is merely called like one replaces the rows as a whole.
+    assert score(source).reused == 3 and score(source).reused == 3
+    assert len(read(tmp_path / "in.scored.delta")) == 3
+    assert [commit["operation"] for commit in log_of(tmp_path / "in.scored.delta")] == ["WRITE"] * 2
+
+
+def test_an_id_that_is_not_there(score: Any, reviews: Reviews, tmp_path: Path) -> None:
+    source = write(tmp_path / "in", reviews(2))
+    with pytest.raises(SourceError, match=r"--id 'number': the source has no such column"):
+        score(source, id_column="number")
+    with pytest.raises(UsageError, match=r"--id is for tables; give --table, or a Delta table"):
+        score(source, id_column="id", out=str(tmp_path / "b.parquet"))
+
+
+def test_a_commit_that_fails_loses_nothing(
+    score: Any, reviews: Reviews, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = write(tmp_path / "in", reviews(3)), tmp_path / "in.scored.delta"
+    score(source)
+    write(source, reviews(5))
+    before = read(target)
+
+    def fail(*_given: object, **_named: object) -> None:
+        raise deltalake.exceptions.CommitFailedError("a cell of a review")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deltalake.DeltaTable, "merge", fail)
+        with pytest.raises(
+            BusyError, match=r"somebody else changed the same rows.*run again"
+        ) as said:
+            score(source)
+    assert "cell" not in str(said.value)
+    assert read(target) == before
+    again = score(source)
+    assert (again.scored, again.reused, again.compute) == (0, 5, None)
+    assert len(read(target)) == 5
+
+
+def test_without_the_extra(
+    drugmon: Any, reviews: Reviews, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "in", reviews(2))
+    monkeypatch.setitem(__import__("sys").modules, "deltalake", None)
+    done = drugmon("score", source)
+    assert done.code == 1
+    assert done.err == (
+        f"drugmon: error: {source}: a Delta table needs deltalake; pip install 'drugmon[delta]'\n"
+    )
+
+
+def test_a_table_in_a_store(bucket: Any, score: Any, reviews: Reviews) -> None:
+    source = f"{bucket.uri}/in"
+    options = {"AWS_ALLOW_HTTP": "true"}
+    write(source, reviews(3), storage_options=options)
+    first = score(source)
+    assert first.outputs == (f"{bucket.uri}/in.scored.delta",)
+    write(source, reviews(5), storage_options=options)
+    second = score(source)
+    assert (second.scored, second.reused) == (2, 3)
+    table = deltalake.DeltaTable(first.outputs[0], storage_options=options).to_pyarrow_table()
+    assert sorted(table["id"].to_pylist()) == [f"{number:05}" for number in range(5)]
