@@ -33,6 +33,8 @@ _EXPECTED: Final = (0, 1, 2, 4, 75)
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES: Final = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink")
 
+_REPORT: Final = "drugmon.workflows.report.report"
+
 QUICK: Final = 12
 """Inputs of each kind in CI; those that are read without a run may be more."""
 
@@ -110,7 +112,13 @@ def trial() -> Iterator[Trial]:
     with TemporaryDirectory() as folder:
         inner = Path(folder) / "trial"
         (inner / "tmp").mkdir(parents=True)
-        with contextlib.chdir(inner), mock.patch.object(tempfile, "tempdir", str(inner / "tmp")):
+        with (
+            contextlib.chdir(inner),
+            mock.patch.object(tempfile, "tempdir", str(inner / "tmp")),
+            # evidently's pages take seconds, and are tested elsewhere.
+            mock.patch(f"{_REPORT}.AnalystProcess", contextlib.nullcontext),
+            mock.patch(f"{_REPORT}.write_analyst_pages", lambda *_given: ()),
+        ):
             yield Trial(inner)
         assert os.listdir(folder) == ["trial"]  # noqa: PTH208
 
@@ -126,9 +134,10 @@ def limits(folder: Path) -> Iterator[None]:
     def late(*_given: object) -> None:
         raise AssertionError(f"more than {SLOWEST} s")
 
-    alarm = signal.signal(signal.SIGALRM, late)
+    before_late = [signal.signal(each, late) for each in (signal.SIGPROF, signal.SIGALRM)]
     term = signal.getsignal(signal.SIGTERM)
-    signal.alarm(SLOWEST)
+    signal.setitimer(signal.ITIMER_PROF, SLOWEST)  # of the processor: others may be busy
+    signal.alarm(10 * SLOWEST)
     resource.setrlimit(resource.RLIMIT_AS, (held + 3 * MOST_BYTES, before[1]))
     _allowed.append(folder)
     try:
@@ -136,7 +145,9 @@ def limits(folder: Path) -> Iterator[None]:
     finally:
         _allowed.clear()
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, alarm)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for each, handler in zip((signal.SIGPROF, signal.SIGALRM), before_late, strict=True):
+            signal.signal(each, handler)
         signal.signal(signal.SIGTERM, term)
         resource.setrlimit(resource.RLIMIT_AS, before)
     strayed = list(_strayed)

@@ -109,7 +109,7 @@ def check_history(change: tuple[str, int] | list[tuple[int, int, str]], recorded
                 change_history(path, change)
             one.run("history", path)
         one.run("history", "r/r.csv", "--json")
-        reference = ("--reference", "previous:2", "--no-evidently")
+        reference = ("--reference", "previous:2")
         one.run("report", "r/r.scored.csv", *reference, "--out", "r/reports")
 
 
