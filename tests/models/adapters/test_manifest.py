@@ -9,7 +9,6 @@ import pytest
 
 from drugmon.errors import AdapterError
 from drugmon.grading import Grading, RatingScale
-from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.calibration import Calibration
 from drugmon.models.adapters.manifest import (
     DIGEST_LENGTH,
@@ -162,8 +161,8 @@ def test_a_rule_shows_in_the_identity_and_decides(manifest: Manifest) -> None:
 
 
 def test_a_manifest_of_an_earlier_version_is_read_as_it_was_meant() -> None:
-    """The shipped adapter: its grading stands in the recipe, its data name no single sources."""
-    manifest = open_adapter("minilm-druglib").manifest
+    """Of an adapter that was shipped once: the grading in the recipe, no single sources."""
+    manifest = read_manifest(Path(__file__).with_name("earlier"))
     assert manifest.grading.scale == RatingScale(1, 10)
     assert manifest.grading == Grading()
     assert manifest.base.name == "minilm"
