@@ -37,9 +37,10 @@ from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import SinkError, SourceError
 from drugmon.scoring.scorer import Tally
+from drugmon.scoring.windows import WINDOW_ROWS, planned
 from drugmon.workflows.score.aside import folder_aside
 from drugmon.workflows.score.fresh_rows import FreshRows
-from drugmon.workflows.score.run import WINDOW_ROWS, RunSpan, ScoreRun, no_rows, planned
+from drugmon.workflows.score.run import RunSpan, ScoreRun, no_rows
 
 
 def score_file(

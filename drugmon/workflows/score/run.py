@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import pyarrow as pa
 
 from drugmon.data.history.files import sound_history
 from drugmon.data.history.output import Output
 from drugmon.data.history.records import RunRecord
-from drugmon.data.prefetch import prefetched
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection
 from drugmon.data.verdicts.columns import PLAIN, VerdictColumns
@@ -24,13 +22,10 @@ from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import BusyError, SinkError, SourceError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.manifest import Manifest
-from drugmon.scoring.scorer import Scorer, ScoringPlan, Tally
+from drugmon.scoring.lazy_engine import LazyEngine
+from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.version import __version__
-from drugmon.workflows.score.compute import LazyEngine
 from drugmon.workflows.score.fresh_rows import RunNumbers
-
-WINDOW_ROWS: Final = 8192
-"""Rows in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -212,16 +207,6 @@ class ScoreRun:
             drugmon_version=__version__,
             targets=numbers.targets,
         )
-
-
-def planned(
-    windows: Iterable[Window], scorer: Scorer
-) -> closing[Generator[tuple[Window, ScoringPlan], None, None]]:
-    """Windows and what is to be done about them, read and looked up while the one before computes.
-
-    Leaving the block waits for the window that is being read.
-    """
-    return closing(prefetched((window, scorer.plan(window.texts)) for window in windows))
 
 
 def no_rows(where: str, selection: Selection) -> SourceError:

@@ -23,8 +23,8 @@ from drugmon.data.stores.uri import Location
 from drugmon.data.targets import is_there, open_target
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
 from drugmon.models.adapters.zero_shot import open_model
+from drugmon.scoring.lazy_engine import LazyEngine
 from drugmon.scoring.scorer import Tally
-from drugmon.workflows.score.compute import LazyEngine
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.files import score_file, score_stream
 from drugmon.workflows.score.run import OverallProgress, ScoreProgress, ScoreRun
