@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from drugmon.data.folder import is_output_folder, parts_among, parts_in
 from drugmon.data.stores.delta import EXTENSION, is_delta
 from drugmon.data.stores.objects import is_folder, listed, look, matching
 from drugmon.data.stores.shadow import state_of
 from drugmon.data.stores.uri import Location, StoreUri, is_glob, is_uri, parse_location, parse_uri
-from drugmon.data.verdicts.atomic import make_folder
-from drugmon.errors import SinkError, SourceError, UsageError
+from drugmon.errors import SourceError, UsageError
 from drugmon.wording import path_told
 
 EXTENSIONS: Final = {
@@ -44,7 +44,7 @@ class FileSource:
     A Delta table has the format DELTA. `called` is what messages call it, where that is not where
     it is. Of what is in a store, and of a copy, `origin` is where it is; what is no file of this
     machine has none at `path` until `fetched` gives the source of a copy. `version` is one of a
-    Delta table; None for the newest.
+    Delta table; None for the newest. `folder` is the output that it is a part of.
     """
 
     path: Path
@@ -53,6 +53,7 @@ class FileSource:
     called: str = ""
     origin: Location | None = None
     version: int | None = None
+    folder: Path | None = None
 
     @classmethod
     def of(cls, location: Location) -> FileSource:
@@ -87,6 +88,11 @@ class FileSource:
         """Whether a file of this machine can be read as it is."""
         return self.format != DELTA and not isinstance(self.location, StoreUri)
 
+    @property
+    def output(self) -> Location:
+        """What a run wrote: the file, or the folder that it is a part of."""
+        return self.folder or self.location
+
     def size(self) -> int:
         """Its bytes, as far as they can be told before it is read.
 
@@ -114,7 +120,8 @@ def resolve_source(source: str, version: int | None = None) -> list[FileSource] 
 
     All but the last may be URIs of a store, too. A folder gives the files of known types that lie
     in it, not those in its subfolders. Folders and globs leave out dot-files and drugmon's own
-    outputs (`*.scored.*`). Sorted by path.
+    outputs (`*.scored.*`). Sorted by path. A folder that is one output gives its parts, in their
+    order.
 
     A Delta table is one source; `version` is the one to read, None for the newest.
 
@@ -139,7 +146,7 @@ def resolve_scored(source: str) -> list[FileSource]:
     """Find the scored files that SOURCE names: a file, a quoted glob, or a folder's files.
 
     A folder gives drugmon's own outputs (`*.scored.*`) where it has any, else all its files of
-    known types. Sorted by path.
+    known types, sorted by path. A folder that is one output gives its parts, in their order.
 
     Raises:
         SourceError: there is no such file, it has an unknown extension, or no file is left.
@@ -152,6 +159,8 @@ def resolve_scored(source: str) -> list[FileSource]:
     if is_delta(path):
         return [FileSource.of(path)]
     try:
+        if is_output_folder(path):
+            return _parts(path)
         if not path.is_dir() and not is_pattern(source):
             return [_single(path)]
         inside = path.iterdir() if path.is_dir() else _matches(source)
@@ -204,7 +213,7 @@ def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> L
     if out is None:
         return _within(source.location.parent, scored)
     named = parse_location(str(out))
-    path = _within(named, scored) if _names_folder(out) else named
+    path = _within(named, scored) if means_folder(out) else named
     if _is_same(path, source.location):
         raise UsageError(f"--out {out}: is the source; use --in-place to replace it")
     try:
@@ -222,7 +231,7 @@ def output_paths(
     Raises:
         UsageError: as `output_path`; or several sources share one output.
     """
-    if len(sources) > 1 and out is not None and not _names_folder(out):
+    if len(sources) > 1 and out is not None and not means_folder(out):
         raise UsageError(f"--out {out}: {len(sources)} sources need a folder; write {out}/")
     paths = [output_path(source, out, in_place) for source in sources]
     taken: dict[Location, FileSource] = {}
@@ -233,20 +242,6 @@ def output_paths(
         if any(_is_same(path, other.location) for other in sources if other is not source):
             raise UsageError(f"{path}: the output of {source.name} is a source; choose another")
     return paths
-
-
-def make_out_folder(out: str | Path | None) -> None:
-    """Make the folder that `out` names, if it names one.
-
-    Raises:
-        SinkError: it cannot be made.
-    """
-    if out is None or is_uri(out) or not _names_folder(out):
-        return
-    try:
-        make_folder(Path(out))
-    except OSError as error:
-        raise SinkError(f"--out {out}: the folder cannot be made ({error.strerror})") from error
 
 
 def _split_name(name: str) -> tuple[str, str, str]:
@@ -261,6 +256,8 @@ def _find(source: str) -> list[FileSource]:
     path = Path(source)
     if is_delta(path):
         return [FileSource.of(path)]
+    if is_output_folder(path):
+        return _parts(path)
     if path.is_dir():
         found = _reviews_among(path.iterdir())
         missing = f"{source}: the folder holds no file of reviews; known: {_KNOWN}"
@@ -272,6 +269,17 @@ def _find(source: str) -> list[FileSource]:
     if not found:
         raise SourceError(missing)
     return found
+
+
+def _parts(folder: Path) -> list[FileSource]:
+    """The files of an output folder, which go by its name."""
+    called = path_told(folder)
+    parts = [
+        replace(FileSource.of(path), called=called, folder=folder) for path in parts_in(folder)
+    ]
+    if not parts:
+        raise SourceError(f"{folder}: has no parts; score again")
+    return parts
 
 
 def _matches(pattern: str) -> Iterable[Path]:
@@ -287,7 +295,8 @@ def _single(path: Path) -> FileSource:
 
 
 def _reviews_among(paths: Iterable[Path], own: bool = False) -> list[FileSource]:
-    return [file for file in _known_among(sorted(paths), own) if file.path.is_file()]
+    visible = parts_among(sorted(paths), own)
+    return [file for file in _known_among(visible, own) if file.path.is_file()]
 
 
 def _known_among(locations: Iterable[Location], own: bool) -> list[FileSource]:
@@ -330,7 +339,8 @@ def _within(folder: Location, name: str) -> Location:
     return folder / name
 
 
-def _names_folder(out: str | Path) -> bool:
+def means_folder(out: str | Path) -> bool:
+    """Whether an output that is called so is a folder to put files in."""
     if is_uri(out):
         uri = parse_uri(str(out))
         return uri.names_folder and not is_delta(uri)

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from drugmon.data.sources import DELTA, FileSource
+from drugmon.data.sources import DELTA, FileSource, means_folder
 from drugmon.data.stores.delta import Merge, check_key, commit, is_delta, snapshot
 from drugmon.data.stores.objects import Stored, fetch, look, put
 from drugmon.data.stores.shadow import copies_folder, make_state_folder
-from drugmon.data.stores.uri import Location, StoreUri
-from drugmon.data.verdicts.atomic import replacing
-from drugmon.errors import UsageError
+from drugmon.data.stores.uri import Location, StoreUri, is_uri
+from drugmon.data.verdicts.atomic import make_folder, replacing
+from drugmon.errors import SinkError, UsageError
 
 
 class Target(Protocol):
@@ -160,3 +160,17 @@ def is_there(location: Location) -> bool:
         return look(location) is not None or is_delta(location)
     assert isinstance(location, Path)
     return location.exists()
+
+
+def make_out_folder(out: str | Path | None) -> None:
+    """Make the folder that `out` names, if it names one.
+
+    Raises:
+        SinkError: it cannot be made.
+    """
+    if out is None or is_uri(out) or not means_folder(out):
+        return
+    try:
+        make_folder(Path(out))
+    except OSError as error:
+        raise SinkError(f"--out {out}: the folder cannot be made ({error.strerror})") from error

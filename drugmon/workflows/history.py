@@ -7,6 +7,7 @@ from pathlib import Path
 
 from drugmon.data.duckdb.database import connect
 from drugmon.data.duckdb.relation import Relation, is_there
+from drugmon.data.folder import is_output_folder
 from drugmon.data.history.files import read_history
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import history_of
@@ -62,7 +63,7 @@ def _database(path: Location) -> Path:
     if isinstance(path, StoreUri):
         return history_of(path if _is_file_of_reviews(path) else path / "any")
     assert isinstance(path, Path)
-    if _is_file_of_reviews(path):
+    if is_output_folder(path) or _is_file_of_reviews(path):
         return history_of(path)
     return history_of(path / "any") if path.is_dir() else path
 
@@ -72,6 +73,8 @@ def _outputs(config: HistoryConfig, database: Path) -> set[Output] | None:
     if config.database.table:
         return {_table(config.database.table, database, config.database.lock_timeout)}
     path = config.path
+    if isinstance(path, Path) and is_output_folder(path):
+        return {Output.of_file(path)}
     if not _is_file_of_reviews(path):
         return None
     scored = output_path(FileSource.of(path), None, in_place=False)

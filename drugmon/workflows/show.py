@@ -104,9 +104,8 @@ def _opened(
         else:
             files = copied(resolve_scored(config.source), aside)
             connection = stack.enter_context(in_memory(aside / "spill"))
-            where = (
-                files[0].name if len(files) == 1 else f"{files[0].location.parent} and its files"
-            )
+            one = len({file.output for file in files}) == 1
+            where = files[0].name if one else f"{files[0].location.parent} and its files"
             text_format = config.reading.text_format
             source = files_relation(
                 connection, files, text_format, aside=aside, where=where, choice=meant

@@ -193,7 +193,8 @@ def scored_files(
         SourceError: a file cannot be read, or holds no verdicts.
         UsageError: a named column is not there.
     """
-    where = sources[0].name if len(sources) == 1 else f"{sources[0].location.parent} and its files"
+    first, one = sources[0], len({source.output for source in sources}) == 1
+    where = first.name if one else f"{first.location.parent} and its files"
     found = files_relation(
         connection,
         sources,
@@ -203,8 +204,7 @@ def scored_files(
         choice=reading.verdicts,
     )
     # The same every night, however many files there are by then.
-    first = sources[0].location
-    name = path_told(first.name if len(sources) == 1 else f"files in {first.parent.name}")
+    name = path_told(first.output.name if one else f"files in {first.location.parent.name}")
     return _scored(connection, found, reading, view=view, name=name, where=where)
 
 

@@ -287,9 +287,9 @@ def _past_of_files(files: Sequence[FileSource], config: ScoredSource, prefix: st
     databases = (
         [config.history]
         if config.history
-        else list(dict.fromkeys(history_of(file.location) for file in files))
+        else list(dict.fromkeys(history_of(file.output) for file in files))
     )
-    outputs = {Output.of_file(file.location, prefix) for file in files}
+    outputs = {Output.of_file(file.output, prefix) for file in files}
     runs: list[RunRecord] = []
     reports: list[ReportRecord] = []
     notes = []
