@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from drugmon.errors import UsageError
 from drugmon.options import option
 
 DEFAULT_ADAPTER: Final = "minilm-druglib"
@@ -76,3 +77,77 @@ class ModelOptions:
         unset="the adapter's own",
         key="rule",
     )
+
+
+ENGINES: Final = ("local", "ray")
+"""Where a score run computes: in this process, or in workers of a Ray cluster."""
+
+PART_ROWS: Final = 32_768
+"""Four windows: the batches are the same as on one machine."""
+
+
+@dataclass(frozen=True)
+class ClusterConfig:
+    """What computes: this process, or workers of a Ray cluster.
+
+    Without `ray_address`, a cluster is started on this machine for the one run. `workers` None are
+    as many as the cluster has room for at the start; `gpus_per_worker` None is one each where there
+    are GPUs.
+
+    Raises:
+        UsageError: there are options of a cluster, and none is asked for.
+    """
+
+    kind: str = option(
+        "local",
+        "Score in this process, or with the workers of a Ray cluster into a folder of parts.",
+        choices=ENGINES,
+        flag="--engine",
+        key="kind",
+    )
+    ray_address: str | None = option(
+        None,
+        "A running cluster: auto, host:port or ray://...",
+        kind=str,
+        metavar="ADDRESS",
+        unset="one for this run",
+        key="ray_address",
+    )
+    workers: int | None = option(
+        None,
+        "How many workers; each has --threads cores, or one.",
+        kind=int,
+        low=1,
+        high=100_000,
+        unset="what fits",
+        key="workers",
+    )
+    gpus_per_worker: float | None = option(
+        None,
+        "GPUs, or a share of one, of each worker.",
+        kind=float,
+        low=0.001,
+        high=64,
+        metavar="GPUS",
+        unset="1 where there are any",
+        key="gpus_per_worker",
+    )
+    part_rows: int | None = option(
+        None,
+        "Rows of a part, which a killed worker loses.",
+        kind=int,
+        low=1,
+        high=10**7,
+        unset=str(PART_ROWS),
+        key="part_rows",
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("ray_address", "workers", "gpus_per_worker", "part_rows"):
+            if getattr(self, name) is not None and not self.is_remote:
+                raise UsageError(f"--{name.replace('_', '-')} is for --engine ray; add that")
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether workers are to score."""
+        return self.kind == "ray"

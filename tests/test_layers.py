@@ -48,6 +48,7 @@ HOMES = {
     "pydantic": {"serving"},
     "prometheus_client": {"serving"},
     "gradio": {"serving"},
+    "ray": {"scoring"},
 }
 """Who may import a library at all, even inside a function."""
 

@@ -108,6 +108,8 @@ def parts_in(folder: Path) -> Sequence[Path]:
     manifest = read_folder(folder)
     if manifest is None:
         raise SourceError(f"{folder}: has no {MANIFEST}; name a folder that drugmon score wrote")
+    if not manifest.parts:
+        raise SourceError(f"{folder}: has no parts; score again")
     return [checked_part(folder, part) for part in manifest.parts]
 
 

@@ -273,13 +273,8 @@ def _find(source: str) -> list[FileSource]:
 
 def _parts(folder: Path) -> list[FileSource]:
     """The files of an output folder, which go by its name."""
-    called = path_told(folder)
-    parts = [
-        replace(FileSource.of(path), called=called, folder=folder) for path in parts_in(folder)
-    ]
-    if not parts:
-        raise SourceError(f"{folder}: has no parts; score again")
-    return parts
+    files = map(FileSource.of, parts_in(folder))
+    return [replace(file, called=path_told(folder), folder=folder) for file in files]
 
 
 def _matches(pattern: str) -> Iterable[Path]:

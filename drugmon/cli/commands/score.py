@@ -33,6 +33,7 @@ def score(config: ScoreConfig, as_json: bool, quiet: bool) -> int:
       drugmon score reviews.parquet
       drugmon score reviews.csv --out verdicts.parquet
       drugmon score reviews.duckdb --table reviews
+      drugmon score 'reviews/*.parquet' --out scored --engine ray
     """
     from drugmon.cli.output import verdicts as output
     from drugmon.cli.output.lines import warn

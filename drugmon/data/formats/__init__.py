@@ -12,7 +12,7 @@ from drugmon.data.columns import ColumnMap, texts_of
 from drugmon.data.formats.delimited import DelimitedReader, DelimitedWriter
 from drugmon.data.formats.interface import Reader, Writer
 from drugmon.data.formats.jsonl import JsonlReader, JsonlWriter
-from drugmon.data.formats.parquet import ParquetReader, ParquetWriter, count_rows
+from drugmon.data.formats.parquet import ParquetReader, ParquetSlice, ParquetWriter, count_rows
 from drugmon.data.formats.stream import StreamWriter, read_stream, spooled
 from drugmon.data.formats.textfile import open_text
 from drugmon.data.reviews import Window
@@ -27,6 +27,7 @@ __all__ = [
     "known_rows",
     "no_verdicts",
     "open_reader",
+    "open_slice",
     "open_stream_writer",
     "open_writer",
     "read_scored",
@@ -97,13 +98,37 @@ def open_stream_writer(stream: BinaryIO, verdicts: VerdictColumns = PLAIN) -> Wr
     return StreamWriter(stream, verdicts)
 
 
-def read_windows(reader: Reader, columns: ColumnMap, size: int) -> Iterator[Window]:
+def open_slice(
+    source: FileSource, start: int, stop: int, verdicts: VerdictColumns = PLAIN
+) -> Reader:
+    """Open a part of a parquet file.
+
+    Args:
+        source: the file.
+        start: the number of the first row, from 0.
+        stop: the number behind the last one's.
+        verdicts: what the verdict columns are called.
+
+    Raises:
+        SourceError: as `open_reader`.
+    """
+    reader = ParquetSlice(source, start, stop, verdicts)
+    reader.survey()
+    return reader
+
+
+def read_windows(reader: Reader, columns: ColumnMap, size: int, start: int = 0) -> Iterator[Window]:
     """Yield the reader's rows in order, in windows of at most `size`, with their texts.
+
+    Args:
+        reader: what gives them.
+        columns: where the texts are.
+        size: of a window.
+        start: the number of the reader's first row in the source.
 
     Raises:
         SourceError: a row cannot be read, or a text column holds something else than strings.
     """
-    start = 0
     for rows in reader.windows(size):
         yield Window(start, rows, texts_of(rows, columns, start, reader.where))
         start += len(rows)

@@ -75,6 +75,9 @@ def count_rows(path: Path) -> int | None:
 class ParquetReader(Closing):
     """Streams a parquet file; memory holds a window, however large its row groups are."""
 
+    first = 0
+    """The number of the first row that it gives, in the file."""
+
     def __init__(
         self,
         source: FileSource,
@@ -171,7 +174,7 @@ class ParquetReader(Closing):
     def windows(self, size: int) -> Iterator[Rows]:
         """Yield windows of exactly `size` rows; the last may be smaller."""
         waiting: list[pa.RecordBatch] = []
-        rows = start = 0
+        rows, start = 0, self.first
         for batch in self._batches(size, None):
             check_utf8(batch, start, self.where)
             start += batch.num_rows
@@ -211,6 +214,34 @@ class ParquetReader(Closing):
             f"{self.where}: not a whole parquet file (damaged, cut short, or another format); "
             "write it again"
         )
+
+
+class ParquetSlice(ParquetReader):
+    """Rows `start` to `stop` (not included) of a parquet file; other row groups are not read."""
+
+    def __init__(
+        self, source: FileSource, start: int, stop: int, verdicts: VerdictColumns = PLAIN
+    ) -> None:
+        self.first, self._stop = start, stop
+        super().__init__(source, verdicts=verdicts)
+
+    def _batches(self, size: int, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+        metadata = self._file.metadata
+        groups, at, end = [], 0, 0
+        for group in range(metadata.num_row_groups):
+            begin, end = end, end + metadata.row_group(group).num_rows
+            if end <= self.first:
+                at = end
+            elif begin < self._stop:
+                groups.append(group)
+        try:
+            for batch in self._file.iter_batches(size, row_groups=groups, columns=columns):
+                low, high = max(self.first - at, 0), min(self._stop - at, batch.num_rows)
+                if low < high:
+                    yield batch.slice(low, high - low)
+                at += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
 
 
 class ParquetWriter(Closing):

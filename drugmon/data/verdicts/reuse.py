@@ -67,6 +67,11 @@ class Reuse:
         """Return how many different fingerprints are known."""
         return len(self._keys)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that it takes."""
+        return int(self._keys.nbytes + self._rows.nbytes + self._verdicts.nbytes)
+
     def lookup(self, fingerprints: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return int64 (n,): per fingerprint an index for `take`, -1 where it is not known."""
         wanted = _keys(fingerprints)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from drugmon.config import ClusterConfig
 from drugmon.data.sources import StandardInput, resolve_scored, resolve_source
 from drugmon.data.stores.shadow import state_of
 from drugmon.data.stores.uri import parse_location
 from drugmon.errors import DrugmonError, SinkError, SourceError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.monitoring.checks.gate import read_gate
+from drugmon.scoring.cluster.connection import import_ray
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.report.config import Files, Previous, parse_reference
@@ -70,6 +72,8 @@ def _of_job(config: NightlyConfig) -> Iterator[tuple[str, Look]]:
 
 def _of_task(task: Task) -> Iterator[tuple[str, Look]]:
     yield "adapter", lambda: _adapter(task)
+    if task.score.cluster.is_remote:
+        yield "engine", lambda: _engine(task.score.cluster)
     yield "rows", lambda: _rows(task)
     yield "output", lambda: _room(_output_folder(task), _size_of(task))
     yield "reports", lambda: _room(task.report.pages.out, 0)
@@ -82,6 +86,12 @@ def _adapter(task: Task) -> str:
     adapter.verify()
     adapter.base()
     return f"{adapter.manifest.identity} and its base are what they should be"
+
+
+def _engine(cluster: ClusterConfig) -> str:
+    version, address = import_ray().__version__, cluster.ray_address
+    place = f"in the cluster at {address}, which is not tried" if address else "on this machine"
+    return f"Ray {version} is there; workers score {place}"
 
 
 def _rows(task: Task) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from drugmon.checked import check_keys, checked, checked_options, keys_of, parse_toml, shown
-from drugmon.config import DEFAULT_ADAPTER, EngineConfig
+from drugmon.config import DEFAULT_ADAPTER
 from drugmon.data.sources import is_pattern
 from drugmon.data.stores.uri import is_uri
 from drugmon.errors import SettingsError, UsageError
@@ -25,6 +25,7 @@ from drugmon.monitoring.checks.summary import AREAS
 from drugmon.options import build
 from drugmon.workflows.nightly.notify import url_fault
 from drugmon.workflows.nightly.settings import (
+    EngineSettings,
     JobSettings,
     Log,
     Notify,
@@ -96,7 +97,10 @@ def load_nightly(path: Path) -> NightlyConfig:
     check_keys(values, ("source", *_SECTIONS), str(path))
     tables = {name: (values.get(name, {}), f"{path}: {name}") for name in _SECTIONS}
     job = checked(JobSettings, *tables["job"])
-    engine = build(EngineConfig, **checked_options(EngineConfig, *tables["engine"]))
+    try:
+        engine = build(EngineSettings, **checked_options(EngineSettings, *tables["engine"]))
+    except UsageError as error:
+        raise SettingsError(f"{path}: engine: {error}") from error
     log, notify = checked(Log, *tables["log"]), checked(Notify, *tables["notify"])
     folder = path.resolve().parent
     if not _SPAN.fullmatch(job.every):
@@ -174,7 +178,7 @@ def _report_settings(table: Mapping[str, Any], folder: Path, where: str) -> Repo
 
 
 def _tasks(
-    values: Mapping[str, Any], engine: EngineConfig, folder: Path, path: Path
+    values: Mapping[str, Any], engine: EngineSettings, folder: Path, path: Path
 ) -> tuple[Task, ...]:
     tables = values.get("source", [])
     if not isinstance(tables, list) or not tables:
@@ -201,7 +205,7 @@ def _tasks(
 def _source_settings(table: object, where: str) -> tuple[SourceSettings, dict[str, Any]]:
     """What a source's section says, and of that what is options of scoring."""
     own = [spec.name for spec in fields(SourceSettings)]
-    of_score = [key for key in keys_of(ScoreConfig) if key not in keys_of(EngineConfig)]
+    of_score = [key for key in keys_of(ScoreConfig) if key not in keys_of(EngineSettings)]
     values = check_keys(table, (*own, *of_score), where)
     source = checked(SourceSettings, {key: values[key] for key in own if key in values}, where)
     words = {key: value for key, value in values.items() if key not in own}
@@ -225,7 +229,7 @@ def _letters(name: str) -> str:
 
 
 def _score_config(
-    source: SourceSettings, words: dict[str, Any], engine: EngineConfig, folder: Path, where: str
+    source: SourceSettings, words: dict[str, Any], engine: EngineSettings, folder: Path, where: str
 ) -> ScoreConfig:
     located: dict[str, Any] = {"adapter": _adapter(words.get("adapter", DEFAULT_ADAPTER), folder)}
     if "out" in words:
@@ -234,7 +238,8 @@ def _score_config(
         located["history"] = path_in(folder, words["history"])
     try:
         place = _source_in(folder, source.source)
-        return build(ScoreConfig, source=place, engine=engine, **{**words, **located})
+        how = {"engine": engine.engine, "cluster": engine.cluster}
+        return build(ScoreConfig, source=place, **how, **{**words, **located})
     except UsageError as error:
         raise SettingsError(f"{where}: {error}") from error
 

@@ -56,6 +56,8 @@ def scored_source(config: ScoreConfig) -> str:
     """
     if config.database.table or config.in_place:
         return config.source
+    if config.cluster.is_remote:
+        return str(Path(config.out or ""))
     source = parse_location(config.source)
     if not _has_several(config):
         return str(output_path(FileSource.of(source), config.out, in_place=False))
@@ -73,7 +75,7 @@ def _has_several(config: ScoreConfig) -> bool:
 
 def _text_format(scored: ScoreConfig) -> TextFormat:
     """How the output of a score run is read."""
-    if scored.database.table:
+    if scored.database.table or scored.cluster.is_remote:
         return TextFormat()
     if _has_several(scored):  # each output has its source's format
         return replace(scored.reading.text_format, encoding=None)

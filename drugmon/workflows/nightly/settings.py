@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drugmon.checked import optional, within
+from drugmon.config import ClusterConfig, EngineConfig
 from drugmon.options import NO_FLAG, group, option
 from drugmon.reports.keep import Keep
 from drugmon.workflows.report.options import JudgementOptions, PageOptions
@@ -22,6 +23,14 @@ class JobSettings:
     every: str = "1d"
     lock_wait: float = within(0.0, 0, 86_400)
     state: str = ".drugmon"
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How to compute, and where."""
+
+    engine: EngineConfig = group(EngineConfig)
+    cluster: ClusterConfig = group(ClusterConfig)
 
 
 @dataclass(frozen=True)

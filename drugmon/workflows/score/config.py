@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drugmon.config import EngineConfig, ModelOptions
+from drugmon.config import ClusterConfig, EngineConfig, ModelOptions
 from drugmon.data.options import DatabaseOptions, SourceOptions
 from drugmon.data.stores.uri import is_uri, parse_uri
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
@@ -81,6 +81,7 @@ class ScoreConfig:
     reading: SourceOptions = group(SourceOptions)
     grading: GradingChoice = group(GradingChoice)
     engine: EngineConfig = group(EngineConfig)
+    cluster: ClusterConfig = group(ClusterConfig)
 
     def __post_init__(self) -> None:
         table = self.database.table
@@ -108,6 +109,8 @@ class ScoreConfig:
                 self.in_place and self.reading.text_format.encoding
             ),
         }
+        if self.cluster.is_remote:
+            refused |= self._refused_by_workers()
         for reason, applies in refused.items():
             if applies:
                 raise UsageError(reason)
@@ -132,6 +135,26 @@ class ScoreConfig:
 
         if is_file_name(self.out or self.source):
             raise UsageError("--id is for tables; give --table, or a Delta table as --out")
+
+    def _refused_by_workers(self) -> dict[str, object]:
+        """What workers of a cluster cannot do, and whether it is asked for."""
+        table = self.database.table
+        return {
+            "--engine ray writes a folder of parts; leave out --in-place": (
+                self.in_place and not table
+            ),
+            "--engine ray writes a folder of parts; name it, as in --out scored": (
+                not table and not self.out
+            ),
+            "--engine ray reads files and tables; score standard input without it": (
+                self.source == "-"
+            ),
+            "--engine ray takes files that all machines see, and none in a store; copy them, or "
+            "leave it out": is_uri(self.source) or (self.out is not None and is_uri(self.out)),
+            "--limit counts rows that meet --where, which workers cannot; leave out one": (
+                self.where and self.limit is not None and not table
+            ),
+        }
 
     @property
     def selection(self) -> Selection:

@@ -19,7 +19,7 @@ from drugmon.data.history.records import RunTarget
 from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
-from drugmon.data.verdicts.scored import CONTEXT, TEXTS, Reading, scored_files
+from drugmon.data.verdicts.scored import CONTEXT, TEXTS, Reading, Scored, scored_files
 from drugmon.grading import Grading
 from drugmon.labels import LABELS
 from drugmon.monitoring.profiles.reference import NONE, Profile
@@ -43,6 +43,9 @@ class RunNumbers:
     profile: str | None
 
 
+NO_NUMBERS: Final = RunNumbers(0, {}, None)
+
+
 class FreshRows(Closing):
     """Rows scored since `began`, in a Parquet file in the folder `aside`, which holds their texts.
 
@@ -59,7 +62,6 @@ class FreshRows(Closing):
         self._began = pa.scalar(began, VERDICT_SCHEMA.field("drugmon_scored_at").type)
         self._columns = columns
         self._writer: pq.ParquetWriter | None = None
-        self._scored = 0
 
     def close(self) -> None:
         """Close the file and remove it."""
@@ -82,7 +84,6 @@ class FreshRows(Closing):
             columns[name] = [None if cell is None else str(cell) for cell in cells]
         made = [pa.array(map(_text, columns[name]), pa.string()) for name in CONTEXT]
         kept = verdicts.filter(fresh)
-        self._scored += kept.num_rows - kept.column("overall_sentiment").null_count
         batch = pa.RecordBatch.from_arrays([*made, *kept.columns], schema=_SCHEMA)
         self._writer = self._writer or pq.ParquetWriter(self._path, _SCHEMA, compression="lz4")
         self._writer.write_batch(batch)
@@ -90,11 +91,7 @@ class FreshRows(Closing):
     def numbers(self, grading: Grading) -> RunNumbers:
         """The numbers of the rows kept; `grading` tells what graded columns mean."""
         if self._writer is None:
-            return RunNumbers(0, {}, None)
-        # Only here: a night with nothing new loads none of it.
-        from drugmon.monitoring.profiles.aggregate import count_scored
-        from drugmon.monitoring.profiles.merge import kept_profile
-
+            return NO_NUMBERS
         self._writer.close()
         self._writer = None
         with in_memory(self._aside / "spill") as connection:
@@ -105,8 +102,20 @@ class FreshRows(Closing):
                 aside=self._aside,
                 view="fresh",
             )
-            profile = kept_profile(count_scored(scored, grading, None).profile)
-        return RunNumbers(self._scored, _targets(profile), profile.to_json())
+            return numbers_of(scored, grading)
+
+
+def numbers_of(scored: Scored, grading: Grading) -> RunNumbers:
+    """The numbers of some scored rows; `grading` tells what graded columns mean."""
+    # Only here: a night with nothing new loads none of it.
+    from drugmon.monitoring.profiles.aggregate import count_scored
+    from drugmon.monitoring.profiles.merge import kept_profile
+
+    profile = kept_profile(count_scored(scored, grading, None).profile)
+    if not profile.n:
+        return NO_NUMBERS
+    with_verdict = profile.n - profile.targets["overall"].counts[NONE]
+    return RunNumbers(with_verdict, _targets(profile), profile.to_json())
 
 
 def _targets(profile: Profile) -> dict[str, RunTarget]:

@@ -25,6 +25,7 @@ from drugmon.models.adapters.manifest import Manifest
 from drugmon.scoring.lazy_engine import LazyEngine
 from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.version import __version__
+from drugmon.workflows.score.cluster import Cluster
 from drugmon.workflows.score.fresh_rows import RunNumbers
 
 
@@ -106,7 +107,7 @@ class OverallProgress:
 
 @dataclass(frozen=True)
 class ScoreRun:
-    """One run over one or more sources."""
+    """One run over one or more sources; a `cluster` scores in place of the `engine`."""
 
     manifest: Manifest
     engine: LazyEngine
@@ -117,6 +118,7 @@ class ScoreRun:
     warn: Callable[[str], None]
     verdicts: VerdictColumns = PLAIN
     choice: GradingChoice = field(default_factory=GradingChoice)
+    cluster: Cluster | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
     @property

@@ -10,23 +10,29 @@ from typing import BinaryIO
 
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import known_rows
+from drugmon.data.selection import Selection
 from drugmon.data.sources import (
     DELTA,
     FileSource,
     StandardInput,
-    make_out_folder,
     output_paths,
     resolve_source,
 )
 from drugmon.data.stores.delta import Merge
 from drugmon.data.stores.uri import Location
-from drugmon.data.targets import is_there, open_target
+from drugmon.data.targets import is_there, make_out_folder, open_target
+from drugmon.data.verdicts.columns import PLAIN
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
+from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.zero_shot import open_model
+from drugmon.scoring.cluster.connection import import_ray
 from drugmon.scoring.lazy_engine import LazyEngine
 from drugmon.scoring.scorer import Tally
+from drugmon.wording import path_told
+from drugmon.workflows.score.cluster import Cluster
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.files import score_file, score_stream
+from drugmon.workflows.score.folder import score_folder
 from drugmon.workflows.score.run import OverallProgress, ScoreProgress, ScoreRun
 from drugmon.workflows.score.table import score_table
 
@@ -89,6 +95,7 @@ def score(
             warn,
             config.verdicts,
             config.grading,
+            _cluster(config, adapter, warn),
         )
         done, failures = _score_sources(config, run, stdin, stdout)
     outputs, tallies = list(done), list(done.values())
@@ -105,7 +112,7 @@ def score(
         empty=sum(tally.empty for tally in tallies),
         seconds=time.monotonic() - began,
         dry_run=config.dry_run,
-        compute=engine.compute,
+        compute=run.cluster.compute if run.cluster else engine.compute,
         failures=tuple(failures),
     )
 
@@ -130,6 +137,9 @@ def _score_sources(
         if stdin is None or stdout is None:
             raise UsageError("standard input or output is closed; open both, or name files")
         return {"standard output": score_stream(run, stdin, stdout, config.reading)}, []
+    if run.cluster is not None:
+        target = Path(config.out or "")
+        return {path_told(target): score_folder(config, run, run.cluster, sources, target)}, []
     return _score_files(config, run, sources)
 
 
@@ -171,6 +181,18 @@ def _score_files(
     if not done:
         raise SourceError(f"none of {len(sources)} files was scored: {'; '.join(failures)}")
     return done, failures
+
+
+def _cluster(config: ScoreConfig, adapter: Adapter, warn: Callable[[str], None]) -> Cluster | None:
+    """The workers that are to score; that Ray is there is seen before anything is read."""
+    if not config.cluster.is_remote:
+        return None
+    if not config.dry_run:
+        import_ray()
+    verdicts, selection = config.verdicts, config.selection
+    if config.database.table:  # its snapshot has what is selected, and no columns of its own
+        verdicts, selection = PLAIN, Selection()
+    return Cluster(config.cluster, config.engine, adapter, config.model, verdicts, selection, warn)
 
 
 def _refuse_shrinking(config: ScoreConfig, locations: Sequence[Location]) -> None:

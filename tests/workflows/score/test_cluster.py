@@ -1,0 +1,309 @@
+"""Workers of a Ray cluster give the verdicts of one machine, each once, whoever is killed.
+
+One cluster of two small workers serves the whole module: starting one takes longer than a test.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from drugmon.config import ClusterConfig
+from drugmon.data.folder import parts_in, read_folder
+from drugmon.data.verdicts.columns import VERDICT_COLUMNS
+from drugmon.errors import DrugmonError, SinkError, SourceError, UsageError
+from drugmon.workflows.configs import HistoryConfig, ShowConfig
+from drugmon.workflows.history import history
+from drugmon.workflows.report.config import report_config
+from drugmon.workflows.report.report import report
+from drugmon.workflows.score import cluster as score_cluster
+from drugmon.workflows.score.config import ScoreConfig
+from drugmon.workflows.show import show
+
+ray = pytest.importorskip("ray", reason="the extra drugmon[ray] is not installed")
+
+PART_ROWS = 200
+CLUSTER = ClusterConfig("ray", workers=2, part_rows=PART_ROWS)
+KILLS = 3
+
+
+@pytest.fixture(scope="module", name="address")
+def _address(models: Path) -> Iterator[str]:
+    """The cluster's address; this process is in it."""
+    assert models.is_dir()
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    with pytest.MonkeyPatch.context() as patch:
+        before = signal.getsignal(signal.SIGTERM)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        ray.init(
+            address="local",
+            num_cpus=2,
+            object_store_memory=100 << 20,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+            _node_ip_address="127.0.0.1",
+        )
+        signal.signal(signal.SIGTERM, before)
+    yield ray.get_runtime_context().gcs_address
+    ray.shutdown()
+
+
+def write(path: Path, reviews: Any, count: int, mark: str = "") -> Path:
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(reviews(count, mark)), path)
+    return path
+
+
+def read(folder: Path) -> pa.Table:
+    return pa.concat_tables([pq.read_table(path) for path in parts_in(folder)])
+
+
+def check_equal(found: pa.Table, wanted: pa.Table) -> None:
+    """The same rows in the same order, with the same verdicts."""
+    assert found.column_names == wanted.column_names
+    for name in wanted.column_names:
+        if pa.types.is_floating(wanted.schema.field(name).type):
+            difference = pc.max(pc.abs(pc.subtract(found[name], wanted[name]))).as_py()
+            assert difference <= 1e-6, name
+            assert found[name].null_count == wanted[name].null_count
+        elif name != "drugmon_scored_at":
+            assert found[name].equals(wanted[name]), name
+
+
+def workers() -> list[int]:
+    """The process ids of the workers that score."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"ray::_Remote" in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
+def finished(folder: Path) -> int:
+    return len(list((folder / "_unfinished").glob("*.part")))
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_verdicts_are_those_of_one_machine_and_only_new_rows_are_scored(
+    address: str, tmp_path: Path, reviews: Any, score: Any
+) -> None:
+    assert address
+    sources, out = tmp_path / "reviews", tmp_path / "scored"
+    write(sources / "a.parquet", reviews, 450, "a")
+    first = score(sources, out=str(out), cluster=CLUSTER)
+    assert (first.total, first.scored, first.reused, first.empty) == (450, 450, 0, 0)
+    assert first.outputs == (str(out),)
+    assert first.compute.startswith("2 workers, cpu")
+    one = tmp_path / "one.parquet"
+    score(sources / "a.parquet", out=str(one))
+    check_equal(read(out), pq.read_table(one))
+    manifest = read_folder(out)
+    assert manifest is not None
+    assert (manifest.run_id, manifest.adapter, manifest.rows) == (first.run_id, first.adapter, 450)
+    assert [(part.start, part.stop, part.ids) for part in manifest.parts] == [
+        (0, 200, 200),
+        (200, 400, 200),
+        (400, 450, 50),
+    ]
+
+    # The second night: a new file, and three rows before those that were there.
+    write(sources / "b.parquet", reviews, 100, "b")
+    grown = pa.concat_tables(
+        [
+            pa.Table.from_pylist(reviews(3, "new")),
+            pq.read_table(sources / "a.parquet"),
+        ]
+    )
+    pq.write_table(grown, sources / "a.parquet")
+    assert score(sources, out=str(out), cluster=CLUSTER, dry_run=True).scored == 103
+    second = score(sources, out=str(out), cluster=CLUSTER)
+    assert (second.total, second.scored, second.reused) == (553, 103, 450)
+    names = {path.name for path in parts_in(out)}
+    assert {path.name for path in out.iterdir()} == names | {"_manifest.json"}
+
+    # The third: nothing is new, nothing is written, no worker is needed.
+    third = score(sources, out=str(out), cluster=CLUSTER)
+    assert (third.scored, third.reused, third.compute) == (0, 553, None)
+    assert {path.name for path in parts_in(out)} == names
+
+    shown = show(ShowConfig(str(out), limit=5))
+    assert (shown.total, shown.context["id"]) == (
+        553,
+        ["00000", "00001", "00002", "00000", "00001"],
+    )
+    runs = history(HistoryConfig(out)).runs
+    assert [(run.run_id, run.scored) for run in runs] == [
+        (first.run_id, 450),
+        (second.run_id, 103),
+        (third.run_id, 0),
+    ]
+    assert runs[0].targets["overall"].negative + runs[0].targets["overall"].positive > 0
+    reported = report(report_config(str(out), out=tmp_path / "pages", evidently=False))
+    assert reported.summary.volume.rows == 553
+    assert reported.summary.source == "scored"
+
+
+def test_text_files_are_scored_too(
+    address: str, tmp_path: Path, reviews: Any, to_csv: Any, score: Any
+) -> None:
+    assert address
+    path = to_csv(tmp_path / "reviews.csv", reviews(30))
+    score(path, out=str(tmp_path / "scored"), cluster=CLUSTER, limit=20)
+    score(path, out=str(tmp_path / "one.parquet"), limit=20)
+    check_equal(read(tmp_path / "scored"), pq.read_table(tmp_path / "one.parquet"))
+
+
+@pytest.mark.slow
+def test_kills_lose_nothing_and_double_nothing(
+    address: str, tmp_path: Path, reviews: Any, score: Any, forker: Any, adapter: Path
+) -> None:
+    path, out = write(tmp_path / "reviews.parquet", reviews, 20 * PART_ROWS), tmp_path / "scored"
+    moments = random.Random(5)
+    options = ["--engine", "ray", "--workers", 2, "--part-rows", PART_ROWS, "--json"]
+    where = ["--ray-address", address, "--adapter", adapter, "--out", out]
+    kept = 0
+    for _ in range(KILLS):  # of the driver
+        pid = forker.start("score", path, *options, *where)
+        wait_until(lambda before=kept: finished(out) > before)  # type: ignore[misc]
+        time.sleep(moments.uniform(0, 0.3))
+        assert forker.kill(pid), forker.log.read_text()
+        assert read_folder(out) is None
+        kept = finished(out)
+    assert 0 < kept < 20
+
+    killed: list[int] = []
+
+    def kill_workers() -> None:
+        for _ in range(KILLS):
+            before = finished(out)
+            wait_until(lambda before=before: finished(out) > before or finished(out) == 20)  # type: ignore[misc]
+            time.sleep(moments.uniform(0, 0.2))
+            for pid in workers()[:1]:
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+    killer = threading.Thread(target=kill_workers)
+    killer.start()
+    result = score(path, out=str(out), cluster=CLUSTER)
+    killer.join()
+    assert len(killed) >= KILLS - 1
+    assert result.scored + result.reused == result.total == 20 * PART_ROWS
+    assert result.reused >= kept * PART_ROWS
+    score(path, out=str(tmp_path / "one.parquet"))
+    check_equal(read(out), pq.read_table(tmp_path / "one.parquet"))
+    assert not (out / "_unfinished").exists()
+    runs = history(HistoryConfig(out)).runs
+    assert [(run.run_id, run.scored) for run in runs] == [(result.run_id, 20 * PART_ROWS)]
+
+
+def test_a_worker_of_another_version_is_told(
+    address: str, tmp_path: Path, reviews: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert address
+    path = write(tmp_path / "reviews.parquet", reviews, 5)
+    monkeypatch.setattr(score_cluster, "__version__", "9.9")
+    with pytest.raises(DrugmonError, match=r"and this is 9\.9: install the same version"):
+        score(path, out=str(tmp_path / "scored"), cluster=CLUSTER)
+    assert read_folder(tmp_path / "scored") is None
+
+
+@pytest.mark.slow
+def test_no_cluster_at_the_address(tmp_path: Path, reviews: Any, forker: Any) -> None:
+    path = write(tmp_path / "reviews.parquet", reviews, 5)
+    out = tmp_path / "scored"
+    where = ["--ray-address", "127.0.0.1:9", "--out", out]
+    forker.start("score", path, "--engine", "ray", *where)
+    assert forker.end() == 1
+    said = forker.log.read_text()
+    assert "error: --ray-address 127.0.0.1:9: no Ray cluster answers there; start one" in said
+    assert said.count("\n") == 1
+
+
+def test_no_room_is_told_before(
+    tmp_path: Path, reviews: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "reviews.parquet", reviews, 5)
+    full = SimpleNamespace(free=0)
+    monkeypatch.setattr("drugmon.workflows.score.folder.shutil.disk_usage", lambda _path: full)
+    with pytest.raises(SinkError, match=r"0\.0 GB are free, and the parts need about"):
+        score(path, out=str(tmp_path / "scored"), cluster=CLUSTER)
+
+
+def test_files_of_several_schemas_are_told_apart(tmp_path: Path, reviews: Any, score: Any) -> None:
+    write(tmp_path / "reviews" / "a.parquet", reviews, 5)
+    table = pa.Table.from_pylist(reviews(5))
+    table = table.set_column(table.schema.get_field_index("rating"), "rating", pa.array(range(5)))
+    pq.write_table(table, tmp_path / "reviews" / "b.parquet")
+    says = r"b\.parquet: its column rating is int64, and in .*a\.parquet it is string"
+    with pytest.raises(SourceError, match=says):
+        score(tmp_path / "reviews", out=str(tmp_path / "scored"), cluster=CLUSTER)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({}, "name it, as in --out scored"),
+        ({"in_place": True, "out": "x"}, "leave out --in-place"),
+        ({"out": "x", "where": "true", "limit": 3}, "leave out one"),
+        ({"out": "s3://bucket/scored"}, "all machines see, and none in a store"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        ScoreConfig("reviews.parquet", cluster=CLUSTER, **options)
+
+
+def test_verdict_columns_come_last(address: str, tmp_path: Path, reviews: Any, score: Any) -> None:
+    assert address
+    path = write(tmp_path / "reviews.parquet", reviews, 5)
+    score(path, out=str(tmp_path / "scored"), cluster=CLUSTER, where="id > '00002'")
+    table = read(tmp_path / "scored")
+    assert table["id"].to_pylist() == ["00003", "00004"]
+    assert table.column_names[-len(VERDICT_COLUMNS) :] == list(VERDICT_COLUMNS)
+
+
+def test_a_table_is_committed_with_the_verdicts_of_workers(
+    address: str, tmp_path: Path, reviews: Any, score: Any
+) -> None:
+    assert address
+    table = pa.Table.from_pylist(reviews(230))
+    verdicts = []
+    for name, cluster in (
+        ("one", ClusterConfig()),
+        ("many", ClusterConfig("ray", workers=2, part_rows=100)),
+    ):
+        path = tmp_path / f"{name}.duckdb"
+        with duckdb.connect(path) as connection:
+            connection.register("given", table)
+            connection.execute("CREATE TABLE reviews AS FROM given")
+        result = score(path, table="reviews", cluster=cluster)
+        assert (result.total, result.scored) == (230, 230)
+        with duckdb.connect(path) as connection:
+            sql = "SELECT * FROM reviews_sentiment ORDER BY drugmon_key"
+            verdicts.append(connection.sql(sql).to_arrow_table())
+        again = score(path, table="reviews", cluster=cluster)
+        assert (again.scored, again.reused) == (0, 230)
+    check_equal(verdicts[1], verdicts[0])
