@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,29 @@ def cron_line() -> str:
 def manifests() -> dict[str, Any]:
     documents = yaml.safe_load_all((JOBS / "kubernetes.yaml").read_text(encoding="utf-8"))
     return {document["kind"]: document for document in documents}
+
+
+def test_the_cluster_of_kuberay_fits_its_command() -> None:
+    """The command's options are those of `drugmon score`; Ray is the pinned one; workers fit."""
+    from drugmon.cli.commands.score import score
+
+    text = (JOBS / "kuberay.yaml").read_text(encoding="utf-8")
+    spec = yaml.safe_load(text)["spec"]
+    program, command, *arguments = shlex.split(spec["entrypoint"])
+    assert (program, command) == ("drugmon", "score")
+    options = score.make_context("score", arguments).params
+    assert (options["kind"], options["ray_address"]) == ("ray", "auto")
+    cluster = spec["rayClusterSpec"]
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    assert f"ray=={cluster['rayVersion']}\n" in pins
+    (group,) = cluster["workerGroupSpecs"]
+    cores = int(group["rayStartParams"]["num-cpus"])
+    assert options["workers"] == group["replicas"] * cores
+    for pod in (cluster["headGroupSpec"], group):
+        (container,) = pod["template"]["spec"]["containers"]
+        mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+        assert options["out"].startswith(f"{mounts['reviews']}/")
+        assert options["source"].startswith(f"{mounts['reviews']}/")
 
 
 def test_crontab_has_one_line_that_cron_can_read() -> None:
