@@ -46,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     adapter = open_adapter(options.adapter)
-    texts = read_labelled(str(options.source), adapter.manifest.recipe["labels"]).texts
+    texts = read_labelled(str(options.source), adapter.manifest.grading).texts
     engine = Engine(adapter, EngineConfig("cpu", "fp32", options.threads), print)
     print(_markdown(deletion(Attributor(adapter), engine, texts, options.reviews, options.words)))
 
@@ -54,12 +54,18 @@ def main() -> None:
 def deletion(
     attributor: Attributor, engine: Engine, texts: Sequence[Texts], reviews: int, most: int
 ) -> list[dict[str, Any]]:
-    """Per method the mean probability lost with the first 5, 10 and 20 % of words, and seconds."""
+    """Per method the mean probability lost with the first 5, 10 and 20 % of words, and seconds.
+
+    The seconds are also told as the number of verdicts that take as long.
+    """
     lost: dict[str, dict[float, list[float]]] = {}
     by_target: dict[str, dict[str, list[float]]] = {}
     seconds: dict[str, list[float]] = {}
+    verdict_seconds: list[float] = []
     for review, words in _drawn(attributor, texts, reviews, most):
+        began = time.monotonic()
         labels, before = _verdicts(engine, review)
+        verdict_seconds.append(time.monotonic() - began)
         for method, pushes_of in _methods(attributor, engine).items():
             began = time.monotonic()
             pushes = pushes_of(review, words, labels)
@@ -75,6 +81,7 @@ def deletion(
         | {f"first {share:.0%}": f"{np.mean(of[share]):.3f}" for share in SHARES}
         | {f"{SHARES[-1]:.0%} of {t}": f"{np.mean(by_target[method][t]):.3f}" for t in TARGETS}
         | {"seconds a review": f"{np.mean(seconds[method]):.2f}"}
+        | {"in verdicts": f"{np.median(seconds[method]) / np.median(verdict_seconds):.0f}"}
         for method, of in lost.items()
     ]
 
