@@ -1,9 +1,12 @@
-"""Every night at half past two: drugmon as a DAG of Airflow 2.9 or newer. Change the two paths."""
+"""Every night at half past two: drugmon as a DAG of Airflow 3. Change the two paths.
+
+In Airflow 2.9 and later, import from airflow.decorators and airflow.operators.bash.
+"""
 
 from datetime import datetime, timedelta
 
-from airflow.decorators import dag
-from airflow.operators.bash import BashOperator
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import dag
 
 DRUGMON = "/opt/drugmon/.venv/bin/drugmon"
 SETTINGS = "/srv/reviews/nightly.toml"
