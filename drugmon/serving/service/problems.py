@@ -102,7 +102,7 @@ def _told(error: Any) -> str:
             f"there is no such key: {name_told(str(name))}; a review has benefits, side_effects, "
             "comments or text, and may have id, drug, condition and rating"
         )
-    if kind == "model_attributes_type" and not location:
+    if kind in ("model_attributes_type", "missing") and not location:
         message = (
             "the body is no JSON object; send one, with the header Content-Type: application/json"
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -112,6 +114,52 @@ def test_bytes_that_are_no_review(
     )
     if detail is not None:
         assert answer.json()["detail"] == detail
+
+
+BAD: dict[str, bytes] = {
+    "nothing": b"",
+    "a review without a text": b'{"id": 1}',
+    "an empty text": b'{"text": ""}',
+    "a text of 1 MB": b'{"text": "%s"}' % (b"x" * 1_000_000),
+    "a number for a text": b'{"text": 3}',
+    "an adapter, which `--adapter` alone names": b'{"text": "good", "adapter": "other"}',
+    "a rating of NaN": b'{"text": "good", "rating": NaN}',
+    "10,000 reviews in one object": b'{"reviews": [%s]}' % b",".join([b'{"text":"x"}'] * 10_000),
+    "an array": b"[]",
+    "half an object": b'{"text": "go',
+    "bytes that are not UTF-8": b'{"text": "\xff"}',
+    "100,000 open brackets": b"[" * 100_000,
+}
+"""As docs/service.md names it."""
+DOORS = ("/v1/score", "/v1/score/stream", "/v1/explain")
+
+
+def told_of(answer: httpx2.Response) -> str:
+    """An answer as docs/service.md tells of it."""
+    if answer.status_code == 200 and not answer.text:
+        return "no line"
+    body = json.loads(answer.text)
+    if answer.status_code == 200 and "error" not in body:
+        (row,) = body.get("reviews", [body])
+        assert row["overall_sentiment"] is None
+        return "null verdicts"
+    problem = body.get("error", body)
+    assert problem["status"] == answer.status_code or body["line"] == 1
+    assert not problem["detail"].startswith("Field required")
+    return f"{problem['status']} {problem['type'].removeprefix('urn:drugmon:')}"
+
+
+def test_bad_input_gets_at_each_door_what_the_docs_say(client: Make) -> None:
+    make, docs = client(), Path(__file__).parents[3] / "docs" / "service.md"
+    lines = docs.read_text(encoding="utf-8").splitlines()
+    for name, body in BAD.items():
+        found = [told_of(make.post(door, content=body, headers=JSON)) for door in DOORS]
+        assert f"| {' | '.join([name, *found])} |" in lines
+
+
+def test_nothing_is_told_apart_from_a_missing_key(client: Make) -> None:
+    answer = client().post("/v1/score", content=b"", headers=JSON)
+    assert answer.json()["detail"].startswith("the body is no JSON object; send one")
 
 
 def test_keys_without_texts_do_no_harm(client: Make) -> None:
