@@ -27,10 +27,12 @@ def serve(model: ModelOptions, config: ServiceConfig, engine: EngineConfig) -> N
     """
     if not all(map(find_spec, ("fastapi", "uvicorn", "prometheus_client"))):
         raise UsageError("drugmon serve needs libraries of its own: pip install 'drugmon[serve]'")
+    from drugmon.cli.output.lines import say
     from drugmon.serving.service.server import serve as run
 
     logging.basicConfig(format="drugmon: %(message)s", level=logging.WARNING)
     run(config, model, engine, on_listening=_say)
+    say("drugmon serve: ended; the same command starts it again", err=True)
 
 
 @click.command()

@@ -25,3 +25,4 @@ def ui(config: PageConfig) -> None:
     from drugmon.serving.page.serve import serve
 
     serve(config, on_start=lambda url: say(f"drugmon ui: {url} (ctrl-c ends it)"))
+    say("drugmon ui: ended; the same command starts it again", err=True)

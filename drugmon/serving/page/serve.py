@@ -10,6 +10,7 @@ from collections.abc import Callable
 from drugmon.errors import UsageError
 from drugmon.serving.page.config import PageConfig
 from drugmon.serving.page.uploads import Uploads
+from drugmon.signals import Terminated
 
 
 def serve(config: PageConfig, *, on_start: Callable[[str], None]) -> None:
@@ -27,20 +28,23 @@ def serve(config: PageConfig, *, on_start: Callable[[str], None]) -> None:
         _check_extra()
         import uvicorn
 
-        from drugmon.config import RULES
         from drugmon.serving.page.app import make_app
         from drugmon.serving.page.models import LoadedModels
 
         models = LoadedModels(config.adapter, config.engine)
         with contextlib.closing(models), _listening(config) as listening:
-            models.get(models.first, RULES[0])  # what is wrong with it is told before all else
+            models.get(
+                models.first, models.rule_of(models.first)
+            )  # what is wrong with it is told before all else
             app = make_app(config, models, uploads)
             host = f"[{config.host}]" if ":" in config.host else config.host
             on_start(f"http://{host}:{listening.getsockname()[1]}/")
             settings = uvicorn.Config(
                 app, log_level="error", access_log=False, timeout_graceful_shutdown=2
             )
-            uvicorn.Server(settings).run(sockets=[listening])
+            # What uvicorn hands on once requests have come to their end.
+            with contextlib.suppress(Terminated, KeyboardInterrupt):
+                uvicorn.Server(settings).run(sockets=[listening])
 
 
 def _check_extra() -> None:

@@ -60,6 +60,8 @@ def test_sigterm_lets_requests_end_and_streams_know(
     assert [row["id"] for row in answers[0].json()["reviews"]] == list(range(1000))
     with duckdb.connect(database, read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM served").fetchall() == [(1001,)]
+    wait_until(lambda: len(service.said) > 1)
+    assert service.said[1:] == ["drugmon serve: ended; the same command starts it again\n"]
     with pytest.raises(httpx2.ConnectError):
         service.post({"text": "good"})
 
