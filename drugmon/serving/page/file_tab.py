@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any, Final
 
 import gradio as gr
 
-from drugmon.config import RULES, ModelOptions
 from drugmon.errors import DrugmonError
 from drugmon.serving.page import html
 from drugmon.serving.page.config import PageConfig
 from drugmon.serving.page.models import LoadedModels
+from drugmon.serving.page.parts import aloud, choosers
 from drugmon.serving.page.uploads import Session, Uploads
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.run import ScoreProgress
@@ -38,14 +39,14 @@ def file_tab(models: LoadedModels, uploads: Uploads, config: PageConfig) -> None
     )
     upload = gr.File(label="Reviews", file_types=list(TYPES), elem_id="dm-file")
     with gr.Row():
-        chosen = gr.Dropdown(models.choices, value=models.first, label="Adapter or base")
-        rule = gr.Radio(list(RULES), value=RULES[0], label="Decision rule")
-    seen = gr.HTML("", elem_id="dm-recognised")
+        chosen, rule = choosers(models)
+    seen = aloud("dm-recognised")
     with gr.Row():
         start = gr.Button("Score", variant="primary", interactive=False, elem_id="dm-score")
         cancel = gr.Button("Cancel", interactive=False, elem_id="dm-cancel")
         download = gr.DownloadButton("Download", interactive=False, elem_id="dm-download")
     progress = gr.HTML("", elem_id="dm-progress")
+    said = aloud("dm-file-said", seen=False)
     result = gr.HTML("", elem_id="dm-result")
 
     def look(path: str | None, request: gr.Request) -> tuple[Any, ...]:
@@ -63,7 +64,7 @@ def file_tab(models: LoadedModels, uploads: Uploads, config: PageConfig) -> None
     start.click(
         run,
         [upload, chosen, rule],
-        [progress, result, download, start, cancel],
+        [progress, said, result, download, start, cancel],
         concurrency_limit=1,
         show_progress="hidden",
     )
@@ -89,18 +90,17 @@ def _run(
     session.stop.clear()
     off, on = gr.update(interactive=False), gr.update(interactive=True)
     total = recognise(Path(path), config.max_rows).rows
-    yield html.progress(0, total), "", off, off, on
+    yield html.progress(0, total), "", "", off, off, on
     told: queue.Queue[int | str | None] = queue.Queue()
-    output = session.folder / _scored_name(Path(path))
+    # Of its own, so that all a run leaves that does not come to its end goes with it.
+    folder = session.new_folder()
+    output = folder / _scored_name(Path(path))
 
     scoring = ScoreConfig(
         path,
-        ModelOptions(base=name, rule=rule)
-        if models.is_base(name)
-        else ModelOptions(name, rule=rule),
+        models.options(name, rule),
         out=str(output),
-        rescore=True,
-        history=session.folder / "history.duckdb",
+        history=folder / "history.duckdb",
         engine=config.engine,
     )
 
@@ -110,31 +110,37 @@ def _run(
         told.put(progress.done)
 
     def work() -> None:
+        said = None
         try:
             score(scoring, on_progress=on_progress)
-            told.put(None)
         except _StoppedError:
-            told.put("Cancelled; nothing was kept.")
+            said = "Cancelled; nothing was kept."
         except DrugmonError as error:
-            told.put(_without_paths(str(error), path))
+            said = _without_paths(str(error), path)
         except Exception:
             # Whatever it was may hold texts: it is not told and not logged.
-            told.put(_BROKEN)
+            said = _BROKEN
+        if said:
+            shutil.rmtree(folder, ignore_errors=True)
+        told.put(said)
 
     threading.Thread(target=work, daemon=True).start()
-    while isinstance(said := told.get(), int):
-        yield html.progress(said, total), "", off, off, on
+    while isinstance(said := _last(told), int):
+        yield html.progress(said, total), "", "", off, off, on
     if said is not None:
-        yield html.problem(said), "", off, on, off
+        yield html.problem(said), "", "", off, on, off
         return
     summary = html.summary(least_certain(output, LEAST_CERTAIN))
-    yield (
-        html.progress(total, total),
-        summary,
-        gr.update(value=str(output), interactive=True),
-        on,
-        off,
-    )
+    scored = gr.update(value=str(output), interactive=True)
+    yield html.progress(total, total), html.SCORED, summary, scored, on, off
+
+
+def _last(told: queue.Queue[int | str | None]) -> int | str | None:
+    """What was told last: who shows it may be slower than who scores."""
+    said = told.get()
+    while isinstance(said, int) and not told.empty():
+        said = told.get()
+    return said
 
 
 def _scored_name(path: Path) -> str:

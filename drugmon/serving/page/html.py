@@ -19,19 +19,31 @@ TITLES: Final = {
     "overall": "Overall",
     "text": "The review",
 }
+SCORED: Final = "The file is scored: below are class balance and the least certain rows."
+"""What is read aloud then."""
+
 _TOLD: Final = 0.02
 _STRONG: Final = 0.1
 _EXCERPT: Final = 160
 
 
-def verdicts(found: Mapping[str, Verdict], identity: str, rule: str) -> str:
+def verdicts(found: Mapping[str, Verdict], identity: str, rule: str, calibrated: bool) -> str:
     """Each target's verdict with bars, overall first, and which adapter judged."""
     order = sorted(found, key=lambda target: target != "overall")
     cards = "".join(_card(found[target], rule) for target in order)
     return (
-        f'<div class="dm-cards" role="status" aria-live="polite">{cards}</div>'
+        f'<div class="dm-cards">{cards}</div>'
         f'<p class="dm-small">Judged by <code>{escape(identity)}</code>; probabilities are '
-        "calibrated.</p>"
+        f"{'' if calibrated else 'not '}calibrated.</p>"
+    )
+
+
+def spoken(found: Mapping[str, Verdict]) -> str:
+    """The verdicts as one sentence."""
+    order = sorted(found, key=lambda target: target != "overall")
+    return "; ".join(
+        f"{TITLES[target]} {found[target].label}, {found[target].confidence:.0%}"
+        for target in order
     )
 
 
@@ -101,7 +113,7 @@ def problem(sentence: str) -> str:
 
 def hint(sentence: str) -> str:
     """A sentence in small letters."""
-    return f'<p class="dm-small" role="status">{escape(sentence)}</p>'
+    return f'<p class="dm-small">{escape(sentence)}</p>'
 
 
 def progress(done: int, total: int) -> str:
@@ -119,7 +131,7 @@ def recognised(found: Recognised) -> str:
         for field, name in found.columns.items()
     )
     return (
-        f'<section class="dm-card" role="status"><h3>{found.rows:,} rows</h3><table>'
+        f'<section class="dm-card"><h3>{found.rows:,} row{"s" * (found.rows != 1)}</h3><table>'
         f"<caption>Which column is read as what</caption>{rows}</table></section>"
     )
 
@@ -134,7 +146,7 @@ def summary(shown: Shown) -> str:
         for target, counts in shown.counts.items()
     )
     return (
-        '<section class="dm-card" role="status"><h3>Class balance</h3><div class="dm-wide">'
+        '<section class="dm-card"><h3>Class balance</h3><div class="dm-wide">'
         f"<table><thead><tr><td></td>{heads}</tr></thead><tbody>{balance}</tbody></table></div>"
         f"</section>{_least_certain(shown)}"
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from drugmon.config import DEFAULT_ADAPTER, EngineConfig
-from drugmon.errors import BaseModelError
+from drugmon.config import DEFAULT_ADAPTER, DEFAULT_RULE, EngineConfig, ModelOptions
+from drugmon.errors import BaseModelError, DrugmonError
 from drugmon.models.adapters.adapter import Adapter, list_adapters
-from drugmon.models.adapters.zero_shot import open_base
+from drugmon.models.adapters.zero_shot import open_base, open_model
 from drugmon.workflows.model import Model
 
 ZERO_SHOT: Final = "flan-t5-base"
@@ -47,17 +48,29 @@ class LoadedModels:
         with self._turn:
             key = (name, rule)
             if key not in self._loaded:
-                base = name if self.is_base(name) else None
-                adapter = None if base else name
-                self._loaded[key] = Model(adapter, base=base, rule=rule, engine=self._engine)
+                chosen = self.options(name, rule)
+                self._loaded[key] = Model(**asdict(chosen), engine=self._engine)
             self._loaded.move_to_end(key)
             while len(self._loaded) > _KEPT:
                 self._loaded.popitem(last=False)[1].close()
             return self._loaded[key]
 
+    def options(self, name: str, rule: str | None = None) -> ModelOptions:
+        """What scoring takes for one of `choices`; `rule` None is its own."""
+        if self.is_base(name):
+            return ModelOptions(base=name, rule=rule)
+        return ModelOptions(name, rule=rule)
+
     def is_base(self, name: str) -> bool:
-        """Whether it judges by itself, without an adapter."""
+        """Whether it judges by itself, without an adapter, and uncalibrated."""
         return name in self._bases
+
+    def rule_of(self, name: str) -> str:
+        """The rule that one of `choices` decides by where none is asked for."""
+        try:
+            return open_model(self.options(name)).manifest.rule
+        except DrugmonError:  # which is told when it is to judge
+            return DEFAULT_RULE
 
     def close(self) -> None:
         """End what scoring has started."""

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 import gradio as gr
 
-from drugmon.config import RULES
 from drugmon.errors import DrugmonError
 from drugmon.serving.page import html
 from drugmon.serving.page.models import LoadedModels
+from drugmon.serving.page.parts import aloud, choosers
 
 LONGEST: Final = 20_000
 """Characters of one box; far more than the models read."""
@@ -25,8 +25,7 @@ _EMPTY: Final = "Type into a box, or take an example; verdicts come as you type.
 def review_tab(models: LoadedModels) -> None:
     """Build the tab inside a `gr.Blocks`."""
     with gr.Row():
-        chosen = gr.Dropdown(models.choices, value=models.first, label="Adapter or base")
-        rule = gr.Radio(list(RULES), value=RULES[0], label="Decision rule")
+        chosen, rule = choosers(models)
     with gr.Row():
         boxes = [
             gr.Textbox(
@@ -41,11 +40,12 @@ def review_tab(models: LoadedModels) -> None:
     with gr.Row():
         buttons = [gr.Button(f"Example: {title}", size="sm") for title, *_ in EXAMPLES]
         clear = gr.Button("Clear", size="sm")
+    said = aloud("dm-said", seen=False)
     told = gr.HTML(html.hint(_EMPTY), elem_id="dm-verdicts")
     why = gr.HTML("", elem_id="dm-why")
     inputs: list[Any] = [chosen, rule, *boxes]
 
-    def judge(name: str, rule: str, *texts: str) -> str:
+    def judge(name: str, rule: str, *texts: str) -> tuple[str, str]:
         return _judge(models, name, rule, texts)
 
     def explain(name: str, rule: str, *texts: str) -> str:
@@ -54,22 +54,25 @@ def review_tab(models: LoadedModels) -> None:
     changed = [component.change for component in inputs]
     # Of what is typed while one is computed, only the last is computed next.
     last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
-    gr.on(changed, judge, inputs, told, concurrency_id="judge", **last)
+    gr.on(changed, judge, inputs, [told, said], concurrency_id="judge", **last)
     gr.on(changed, explain, inputs, why, concurrency_id="explain", **last)
     for button, (_, *texts) in zip(buttons, EXAMPLES, strict=True):
         button.click(lambda texts=texts: texts, None, boxes, show_progress="hidden")
     clear.click(lambda: [""] * len(boxes), None, boxes, show_progress="hidden")
 
 
-def _judge(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> str:
+def _judge(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> tuple[str, str]:
+    """What is shown, and what is read aloud of it."""
     review = _named(texts)
     if not review:
-        return html.hint(_EMPTY)
+        return html.hint(_EMPTY), ""
     try:
         model = models.get(name, rule)
-        return html.verdicts(model.predict(**review), model.identity, rule)
+        found = model.predict(**review)
     except DrugmonError as error:
-        return html.problem(str(error))
+        return html.problem(str(error)), ""
+    calibrated = not models.is_base(name)
+    return html.verdicts(found, model.identity, rule, calibrated), html.spoken(found)
 
 
 def _explain(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> str:

@@ -24,6 +24,12 @@ class Session:
     uploaded: set[Path] = field(default_factory=set)
     stop: threading.Event = field(default_factory=threading.Event)
 
+    def new_folder(self) -> Path:
+        """An empty folder for the next output; that of the output before is removed."""
+        for before in self.folder.iterdir():
+            shutil.rmtree(before, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
 
 class Uploads(Closing):
     """All visitors' files, in one folder that only this user can read.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,8 @@ FLAGS = (
     *("disable-background-networking", "disable-component-update", "disable-sync"),
 )
 SECRET = "zebra-crossing"
+MOST_ROWS = 20_000
+"""So many that scoring them in batches of 64 tokens can be cancelled in the midst of it."""
 pytest.importorskip("gradio", reason="the extra `ui` is not installed")
 pytestmark = [
     pytest.mark.slow,
@@ -57,7 +60,10 @@ class Served:
     def end(self) -> str:
         """End it as a service manager does, and return what else it printed."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.communicate(timeout=60)[0]
+        printed = self.process.communicate(timeout=60)[0]
+        assert printed.endswith("drugmon ui: ended; the same command starts it again\n"), printed
+        assert self.process.returncode == 0
+        return printed
 
 
 @pytest.fixture(scope="module", name="scratch")
@@ -72,7 +78,13 @@ def _page(
     reports = tmp_path_factory.mktemp("reports")
     (reports / "index.html").write_text("<h1>All nights</h1>", encoding="utf-8")
     (reports / "attempts.jsonl").write_text("{}", encoding="utf-8")
-    served = Served(scratch, "--adapter", adapter, "--reports", reports, "--max-rows", 100)
+    likeliest = tmp_path_factory.mktemp("adapters") / "tiny-likeliest"
+    shutil.copytree(adapter, likeliest)
+    manifest = json.loads((likeliest / "manifest.json").read_text(encoding="utf-8"))
+    manifest |= {"rule": "likeliest"}
+    (likeliest / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    limits = ("--max-rows", MOST_ROWS, "--batch-tokens", 64)
+    served = Served(scratch, "--adapter", likeliest, "--reports", reports, *limits)
     yield served
     printed = served.end()
     assert SECRET not in printed
@@ -119,6 +131,8 @@ def test_type_and_see_the_verdict(page: Served, browser: webdriver.Chrome) -> No
     box.send_keys(f"wonderful <b>{SECRET}</b>")
     wait(browser, lambda b: "Overall: " in text_of(b, "#dm-verdicts"))
     told = text_of(browser, "#dm-verdicts")
+    said = browser.find_element(By.CSS_SELECTOR, "#dm-said [role=status], #dm-said[role=status]")
+    assert re.fullmatch(r"Overall \w+, \d+%; Benefits \w+, \d+%", said.get_property("textContent"))
     assert "Benefits: " in told
     assert "Side effects" not in told
     assert "Judged by tiny@" in told
@@ -158,10 +172,51 @@ def test_drop_a_file_and_download_it(
         time.sleep(0.5)
 
 
+def test_a_run_that_is_cancelled_leaves_nothing_behind(
+    page: Served, browser: webdriver.Chrome, scratch: Path, tmp_path: Path
+) -> None:
+    long, short = tmp_path / "long.csv", tmp_path / "short.csv"
+    long.write_text("review\n" + f"wonderful {SECRET}\n" * MOST_ROWS, encoding="utf-8")
+    short.write_text(f"review\nwonderful {SECRET}\n", encoding="utf-8")
+    browser.get(page.url)
+    open_tab(browser, "A file")
+    drop(browser, long)
+    wait(browser, lambda b: b.find_element(By.ID, "dm-score").is_enabled())
+    browser.find_element(By.ID, "dm-score").click()
+    wait(browser, lambda b: b.find_element(By.CSS_SELECTOR, "progress[value]:not([value='0'])"))
+    browser.find_element(By.ID, "dm-cancel").click()
+    wait(browser, lambda b: "Cancelled; nothing was kept." in text_of(b, "#dm-progress"))
+    assert not browser.find_element(By.ID, "dm-cancel").is_enabled()
+    received = [path.name for path in scratch.rglob("*") if path.is_file()]
+    assert received.count("long.csv") == 1
+    assert not [name for name in received if "journal" in name or "scored" in name]
+    browser.find_element(By.CSS_SELECTOR, "#dm-file button[aria-label='Clear']").click()
+    drop(browser, short)
+    wait(browser, lambda b: "1 row" in text_of(b, "#dm-recognised"))
+    wait(browser, lambda b: b.find_element(By.ID, "dm-score").is_enabled())
+    browser.find_element(By.ID, "dm-score").click()
+    wait(browser, lambda b: "The least certain rows" in text_of(b, "#dm-result"))
+
+
+def test_a_model_comes_with_its_own_rule(page: Served, browser: webdriver.Chrome) -> None:
+    browser.get(page.url)
+    chosen = "input[type=radio]:checked"
+    wait(browser, lambda b: b.find_element(By.CSS_SELECTOR, chosen).get_dom_attribute("value"))
+    found = browser.find_element(By.CSS_SELECTOR, chosen)
+    assert found.get_dom_attribute("value") == "likeliest"
+    models = browser.find_element(By.CSS_SELECTOR, "input[aria-label='Adapter or base']")
+    models.click()
+    option = "//li[normalize-space()='minilm-druglib']"
+    wait(browser, lambda b: b.find_element(By.XPATH, option).is_displayed())
+    browser.find_element(By.XPATH, option).click()
+    balanced = "input[type=radio][value=balanced]"
+    wait(browser, lambda b: b.find_element(By.CSS_SELECTOR, balanced).is_selected())
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("many.csv", "review\n" + "fine\n" * 101, "more than 100 rows"),
+        ("many.csv", "review\n" + "fine\n" * (MOST_ROWS + 1), "more than 20,000 rows"),
         ("none.csv", "price\n1\n", "no text column among 'price'"),
         ("broken.parquet", "PAR1 not really", "broken.parquet"),
     ],
