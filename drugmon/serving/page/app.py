@@ -63,7 +63,7 @@ def _blocks(config: PageConfig, models: LoadedModels, uploads: Uploads) -> Any:
         with gr.Tab("A file"):
             file_tab(models, uploads, config)
         with gr.Tab("The nights"):
-            gr.HTML(_nights(config.reports))
+            gr.HTML(lambda: _nights(config.reports))  # asked whenever the page is opened
 
         def leave(request: gr.Request) -> None:
             uploads.end(request.session_hash)

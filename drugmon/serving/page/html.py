@@ -31,10 +31,12 @@ def verdicts(found: Mapping[str, Verdict], identity: str, rule: str, calibrated:
     """Each target's verdict with bars, overall first, and which adapter judged."""
     order = sorted(found, key=lambda target: target != "overall")
     cards = "".join(_card(found[target], rule) for target in order)
+    tolerated = "Positive side effects are ones that were borne well. "
     return (
         f'<div class="dm-cards">{cards}</div>'
         f'<p class="dm-small">Judged by <code>{escape(identity)}</code>; probabilities are '
-        f"{'' if calibrated else 'not '}calibrated.</p>"
+        f"{'' if calibrated else 'not '}calibrated. "
+        f"{tolerated if 'side_effects' in found else ''}</p>"
     )
 
 

@@ -42,6 +42,8 @@ pytestmark = [
 class Served:
     """A page in a process of its own, whose temporary files are in `scratch`."""
 
+    reports: Path
+
     def __init__(self, scratch: Path, *arguments: object) -> None:
         environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "drugmon", "ui", "--port", "0", "--device", "cpu"]
@@ -76,7 +78,6 @@ def _page(
     adapter: Path, scratch: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     reports = tmp_path_factory.mktemp("reports")
-    (reports / "index.html").write_text("<h1>All nights</h1>", encoding="utf-8")
     (reports / "attempts.jsonl").write_text("{}", encoding="utf-8")
     likeliest = tmp_path_factory.mktemp("adapters") / "tiny-likeliest"
     shutil.copytree(adapter, likeliest)
@@ -85,6 +86,7 @@ def _page(
     (likeliest / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     limits = ("--max-rows", MOST_ROWS, "--batch-tokens", 64)
     served = Served(scratch, "--adapter", likeliest, "--reports", reports, *limits)
+    served.reports = reports
     yield served
     printed = served.end()
     assert SECRET not in printed
@@ -132,7 +134,9 @@ def test_type_and_see_the_verdict(page: Served, browser: webdriver.Chrome) -> No
     wait(browser, lambda b: "Overall: " in text_of(b, "#dm-verdicts"))
     told = text_of(browser, "#dm-verdicts")
     said = browser.find_element(By.CSS_SELECTOR, "#dm-said [role=status], #dm-said[role=status]")
-    assert re.fullmatch(r"Overall \w+, \d+%; Benefits \w+, \d+%", said.get_property("textContent"))
+    assert re.fullmatch(
+        r"Overall \w+, \d+%; Benefits \w+, \d+%", str(said.get_property("textContent"))
+    )
     assert "Benefits: " in told
     assert "Side effects" not in told
     assert "Judged by tiny@" in told
@@ -237,6 +241,11 @@ def test_the_nights_are_there_and_nothing_else_of_their_folder(
     page: Served, browser: webdriver.Chrome
 ) -> None:
     browser.get(page.url)
+    open_tab(browser, "The nights")
+    told = "//p[starts-with(., 'There is no report in')]"
+    wait(browser, lambda b: b.find_element(By.XPATH, told).is_displayed())
+    (page.reports / "index.html").write_text("<h1>All nights</h1>", encoding="utf-8")
+    browser.get(page.url)  # after the first night
     open_tab(browser, "The nights")
     frame = wait(browser, lambda b: b.find_element(By.CSS_SELECTOR, "iframe.dm-nights"))
     browser.switch_to.frame(frame)
