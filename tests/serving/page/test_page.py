@@ -117,6 +117,11 @@ def text_of(browser: webdriver.Chrome, selector: str) -> str:
     return browser.find_element(By.CSS_SELECTOR, selector).text
 
 
+def read_aloud(browser: webdriver.Chrome) -> str:
+    place = browser.find_element(By.CSS_SELECTOR, "#dm-said [role=status]")
+    return str(place.get_property("textContent"))
+
+
 def requested(browser: webdriver.Chrome) -> list[str]:
     log = browser.get_log("performance")  # type: ignore[no-untyped-call]
     events = (json.loads(entry["message"])["message"] for entry in log)
@@ -133,10 +138,8 @@ def test_type_and_see_the_verdict(page: Served, browser: webdriver.Chrome) -> No
     box.send_keys(f"wonderful <b>{SECRET}</b>")
     wait(browser, lambda b: "Overall: " in text_of(b, "#dm-verdicts"))
     told = text_of(browser, "#dm-verdicts")
-    said = browser.find_element(By.CSS_SELECTOR, "#dm-said [role=status], #dm-said[role=status]")
-    assert re.fullmatch(
-        r"Overall \w+, \d+%; Benefits \w+, \d+%", str(said.get_property("textContent"))
-    )
+    said = r"Overall \w+, \d+%; Benefits \w+, \d+%"
+    wait(browser, lambda b: re.fullmatch(said, read_aloud(b)))
     assert "Benefits: " in told
     assert "Side effects" not in told
     assert "Judged by tiny@" in told
