@@ -66,7 +66,7 @@ odd_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def many(examples: int) -> Any:
+def many(examples: int) -> hypothesis.settings:
     """The settings of a test over so many inputs, which may be slow and are not kept."""
     return hypothesis.settings(
         deadline=None,
@@ -97,7 +97,7 @@ class Trial:
             limits(self.folder),
         ):
             code = errors.run(main.cli)
-        out, err = (stream.buffer.getvalue().decode() for stream in said)  # type: ignore[attr-defined]
+        out, err = (stream.buffer.getvalue().decode() for stream in said)
         bugs = "\n".join(path.read_text() for path in self.folder.glob("tmp/drugmon-bug-*.log"))
         told = f"{words[1:]} -> {code}\n{out[-500:]}\n{err[-2000:]}\n{bugs[-6000:]}"
         assert code in _EXPECTED, told

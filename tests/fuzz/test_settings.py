@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,15 @@ def tables(keys: dict[str, list[str]]) -> st.SearchStrategy[str]:
     """Sections with known keys, and values that may be anything."""
     sections = [
         st.dictionaries(st.sampled_from(names), odd_values, max_size=2).map(
-            lambda table, section=section: f"[{section}]\n{lines(table)}" if table else ""
+            partial(_section, section)
         )
         for section, names in keys.items()
     ]
     return st.tuples(*sections).map("".join)
+
+
+def _section(name: str, table: dict[str, Any]) -> str:
+    return f"[{name}]\n{lines(table)}" if table else ""
 
 
 def _source(table: dict[str, Any]) -> str:

@@ -95,9 +95,21 @@ def settings_failed(settings: Path, error: SettingsError) -> None:
             own = [each for each in read_attempts(folder) if each.job == settings.stem]
             newest = [each for each in own if each.attempt == own[-1].attempt]
             if newest:
-                failed = {"attempt": night, "began": began, "ended": datetime.now(UTC)}
-                failed |= {"status": None, "page": None, "rows": None, "failures": (str(error),)}
-                write_attempts(folder, [replace(each, **failed) for each in newest])
+                ended = datetime.now(UTC)
+                failed = [
+                    replace(
+                        attempt,
+                        attempt=night,
+                        began=began,
+                        ended=ended,
+                        status=None,
+                        page=None,
+                        rows=None,
+                        failures=(str(error),),
+                    )
+                    for attempt in newest
+                ]
+                write_attempts(folder, failed)
                 write_report_index([], folder)
         except (DrugmonError, OSError) as problem:
             _log.warning("the index of all nights does not tell of this one: %s", problem)

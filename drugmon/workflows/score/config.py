@@ -85,7 +85,7 @@ class ScoreConfig:
 
     def __post_init__(self) -> None:
         table = self.database.table
-        refused = {
+        refused: dict[str, object] = {
             "--out is for files; a table's verdicts go beside the table": table and self.out,
             "--delta-version is for Delta tables; leave out --table": (
                 table and self.delta_version is not None

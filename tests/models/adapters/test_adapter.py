@@ -23,6 +23,7 @@ from drugmon.models.adapters.adapter import (
     list_adapters,
     open_adapter,
 )
+from drugmon.models.bases.weights import file_sha256
 from drugmon.models.device import choose_compute
 from drugmon.models.files import (
     CARD,
@@ -176,10 +177,12 @@ def test_the_default_adapter_is_shipped_whole() -> None:
 
 def test_files_are_hashed_once(adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
-    whole = adapter_module.file_sha256
-    monkeypatch.setattr(
-        adapter_module, "file_sha256", lambda path: hashed.append(path.name) or whole(path)
-    )
+
+    def hashing(path: Path) -> str:
+        hashed.append(path.name)
+        return file_sha256(path)
+
+    monkeypatch.setattr(adapter_module, "file_sha256", hashing)
     opened = open_adapter(str(adapter))
     assert opened.verify() == opened.verify() == len(FILES) - 1
     assert sorted(hashed) == sorted(FILES - {MANIFEST})

@@ -142,10 +142,12 @@ class Truth:
         self, database: duckdb.DuckDBPyConnection, relation: str, nights: Iterable[int]
     ) -> None:
         chosen = f"({relation}) WHERE night IN ({', '.join(map(str, [-1, *nights]))})"
-        self._ask = lambda columns, more="": database.execute(
-            f"SELECT {columns} FROM {chosen} {more}"  # noqa: S608
-        ).fetchall()
+        self._database, self._chosen = database, chosen
         ((self.n,),) = self._ask("count(*)")
+
+    def _ask(self, columns: str, more: str = "") -> list[tuple[Any, ...]]:
+        query = f"SELECT {columns} FROM {self._chosen} {more}"  # noqa: S608
+        return self._database.execute(query).fetchall()
 
     def labels(self, target: str, where: str = "") -> Counts:
         label = f"coalesce({target}_sentiment, 'none')"
