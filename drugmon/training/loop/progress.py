@@ -32,24 +32,34 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All epochs that were run, and which of them (from 0) the model now has the weights of."""
+    """All epochs that were run, and which of them (from 0) the model now has the weights of.
+
+    `seconds` are those of all processes that ran them.
+    """
 
     epochs: tuple[Epoch, ...]
     best: int
+    seconds: float = field(compare=False)
 
 
 @dataclass
 class Position:
-    """The whole epochs so far, and of the current one the steps and the sum of their losses."""
+    """The whole epochs so far, and of the current one the steps and the sum of their losses.
+
+    `seconds` were spent on it, by processes that were killed as well.
+    """
 
     epochs: list[Epoch] = field(default_factory=list)
     step: int = 0
     loss: float = 0.0
+    seconds: float = 0.0
 
     @classmethod
     def of_json(cls, state: Mapping[str, Any]) -> Position:
         """Return the position that `to_json` gave."""
-        return cls([Epoch(**epoch) for epoch in state["epochs"]], state["step"], state["loss"])
+        epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        # Checkpoints of before do not tell how long they took.
+        return cls(epochs, state["step"], state["loss"], state.get("seconds", 0.0))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain dicts, lists and numbers."""

@@ -108,6 +108,7 @@ class Trainer:
         self._optimizer = Optimizer(self._parameters, recipe.train, self._steps)
         self._position = Position()
         self._best: dict[str, Tensor] = {}
+        self._since = time.monotonic()
 
     def run(self) -> Outcome:
         """Train to the end and leave the best epoch's weights in the model. Call it once.
@@ -119,10 +120,12 @@ class Trainer:
         settings = self._recipe.train
         torch.manual_seed(settings.seed)
         self._resume()
+        self._since = time.monotonic()
         while not self._position.finished(self._epochs, settings.patience):
             self._run_epoch()
         self._load(self._best)
-        return Outcome(tuple(self._position.epochs), self._position.best)
+        self._count_seconds()
+        return Outcome(tuple(self._position.epochs), self._position.best, self._position.seconds)
 
     def _run_epoch(self) -> None:
         settings, position, began = self._recipe.train, self._position, time.monotonic()
@@ -206,7 +209,13 @@ class Trainer:
         dev = epochs[-1].mean_macro_f1 if epochs else None
         return Progress(done, steps, loss, dev, (steps - done) * pace)
 
+    def _count_seconds(self) -> None:
+        now = time.monotonic()
+        self._position.seconds += now - self._since
+        self._since = now
+
     def _save(self, checkpoint: Checkpoint) -> None:
+        self._count_seconds()
         tensors = {
             **flatten("model", self._parameters),
             **flatten("best", self._best),

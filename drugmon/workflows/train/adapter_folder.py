@@ -178,7 +178,7 @@ def _training(fit: Fit, measured: Measured) -> TrainingRecord:
         lora_layers=tuple(fit.lora_layers),
         trainable_parameters=trained,
         all_parameters=whole,
-        seconds=round(sum(each.seconds for each in trainings), 1),
+        seconds=round(fit.help_seconds + sum(each.seconds for each in trainings), 1),
         peak_memory=max(each.peak_memory for each in trainings),
         measured_models=len(measured.siblings),
         rows_measured=sibling.examples,

@@ -87,6 +87,8 @@ class Fit:
         self.prompt = self._classifier.prompt
         self.lora_layers: tuple[str, ...] = ()
         """The layers that LoRA changes; known once a model was built."""
+        self.help_seconds = 0.0
+        """What the stage on help reviews took; known once a model was trained."""
         self._prepared, self._examples = self._prepare(reviews)
         self._help = self._prepare(helping) if helping else None
 
@@ -101,7 +103,7 @@ class Fit:
             dev: rows that choose the epoch, None to keep the last one.
             stop_after: epochs to run, if fewer than the recipe's.
         """
-        began, recipe, reviews = time.monotonic(), self.recipe, self.reviews
+        recipe, reviews = self.recipe, self.reviews
         memory = PeakMemory(self.compute.device)
         keep_freed_memory()
         examples = self._learn_from(train)
@@ -121,6 +123,7 @@ class Fit:
             progress=lambda progress: self._on_progress(stage, progress),
             warn=self._warn,
         ).run()
+        trained = time.monotonic()
         counts = {
             "before": label_counts({t: reviews.labels[t][train] for t in examples.labels}),
             "after": label_counts(examples.labels),
@@ -131,7 +134,7 @@ class Fit:
             outcome,
             learned=train,
             examples=len(examples),
-            seconds=time.monotonic() - began,
+            seconds=outcome.seconds + time.monotonic() - trained,
             peak_memory=memory.value,
             label_counts=counts,
             parameters=_count_parameters(model),
@@ -154,7 +157,7 @@ class Fit:
             learning_rate=settings.learning_rate,
             head_learning_rate=settings.head_learning_rate,
         )
-        Trainer(
+        outcome = Trainer(
             model,
             examples,
             None,
@@ -164,6 +167,7 @@ class Fit:
             progress=lambda progress: self._on_progress(HELP, progress),
             warn=self._warn,
         ).run()
+        self.help_seconds = outcome.seconds
         return {
             name: parameter.detach().clone()
             for name, parameter in model.named_parameters()

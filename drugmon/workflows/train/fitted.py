@@ -26,7 +26,7 @@ class FitRecord:
         outcome: its epochs.
         learned: the rows of the reviews that it learned from.
         examples: how many an epoch had, after balancing and augmentation.
-        seconds: of this process.
+        seconds: of all processes that trained it.
         peak_memory: in bytes, see `PeakMemory`.
         label_counts: per target, `before` and `after` balancing and augmentation.
         parameters: how many were trained, and how many there are.

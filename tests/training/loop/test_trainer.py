@@ -157,7 +157,9 @@ def test_a_finished_run_is_not_run_again(
         pytest.fail("it took a step")
 
     model = tiny_model()
-    assert fit(model, examples, checkpoint=checkpoint, progress=fail) == first
+    again = fit(model, examples, checkpoint=checkpoint, progress=fail)
+    assert again == first
+    assert again.seconds > first.seconds / 2 > 0, "the time of the process before counts"
 
 
 def test_it_stops_early_and_keeps_the_best_epoch(tiny_model: Model, examples: Build) -> None:
