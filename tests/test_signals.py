@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drugmon.data.duckdb.database import in_memory
-from drugmon.signals import Terminated, check, install, passed_on
+from drugmon.signals import Terminated, check, install, interruptible, passed_on
 
 LONG = "SELECT count(*) FROM range(100000000000) AS t(a) WHERE hash(a) = 3"
 
@@ -34,11 +34,37 @@ def test_a_signal_during_a_query_is_what_it_was(
 ) -> None:
     timer = threading.Timer(0.3, os.kill, (os.getpid(), sent))
     with pytest.raises(raised), in_memory(tmp_path) as connection:
-        # With more threads another one may take all of the query, while the main thread sleeps
-        # until it is done and looks for no signal.
-        connection.execute("SET threads = 1")
         timer.start()
         connection.execute(LONG)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_interrupts_what_does_not_look_for_it(sent: signal.Signals) -> None:
+    """As a query, where the main thread sleeps until other threads are done."""
+    interrupted = threading.Event()
+
+    class Sleeping:
+        def interrupt(self) -> None:
+            interrupted.set()
+
+    with pytest.raises((Terminated, KeyboardInterrupt)), interruptible(Sleeping()):
+        os.kill(os.getpid(), sent)
+    assert interrupted.wait(5)
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_an_event_loops_pipe_is_left_alone() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    try:
+        with in_memory(None) as connection:
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
+            assert signal.set_wakeup_fd(writer) == writer
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        os.close(writer)
 
 
 def test_other_errors_stay_what_they_are() -> None:

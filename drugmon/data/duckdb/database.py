@@ -16,7 +16,7 @@ import duckdb
 from drugmon.data.queries import query
 from drugmon.data.verdicts.atomic import flush, folder_beside, make_folder, sweep
 from drugmon.errors import BusyError, DamagedError, SinkError, SourceError
-from drugmon.signals import passed_on
+from drugmon.signals import interruptible, passed_on
 
 _POLL_SECONDS: Final = 0.1
 _NO_DATABASE: Final = ("not a valid DuckDB database", "in-memory database")
@@ -83,7 +83,7 @@ def connect(
             if not isinstance(failure, BusyError) or time.monotonic() >= deadline:
                 raise failure from error
             time.sleep(_POLL_SECONDS)
-    with passed_on(), connection:
+    with passed_on(), connection, interruptible(connection):
         if connection.execute(query("is_in_memory")).fetchall() == [(True,)]:
             raise DamagedError(f"{database}: not a DuckDB database file")
         yield connection
@@ -93,7 +93,8 @@ def connect(
 def in_memory(temporary: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in memory; what does not fit spills to the folder `temporary`, if any."""
     settings = {**_SETTINGS, "temp_directory": str(temporary or "")}
-    with passed_on(), duckdb.connect(":memory:", config=settings) as connection:
+    connection = duckdb.connect(":memory:", config=settings)
+    with passed_on(), connection, interruptible(connection):
         yield connection
 
 
