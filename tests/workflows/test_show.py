@@ -154,7 +154,7 @@ def test_texts_are_shown_only_where_they_are_asked_for(path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"columns": ("ids",)}, "reviews.scored.parquet has no such column"),
+        ({"shown_columns": ("ids",)}, "reviews.scored.parquet has no such column"),
         ({"sort": ("-ids",)}, "reviews.scored.parquet has no such column"),
         ({"where": "overall_sentiment ="}, "--where overall_sentiment =: "),
         ({"where": "nothing = 1"}, "--where nothing = 1: "),

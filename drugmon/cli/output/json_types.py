@@ -238,6 +238,7 @@ class AdapterJson(TypedDict):
     training: dict[str, Any] | None
     metrics: dict[str, Quality]
     metrics_likeliest: dict[str, Quality]
+    metrics_lone: dict[str, Quality]
     files: dict[str, str]
     prompt: str | None
     rule: str

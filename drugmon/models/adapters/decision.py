@@ -35,7 +35,8 @@ def triple(values: Sequence[float]) -> Triple:
 
 def decide(probabilities: Floats, offsets: Triple) -> npt.NDArray[np.int8]:
     """Label indices int8 (n,): where log-probability + offset is largest, of (n, 3)."""
-    scores = np.log(np.maximum(probabilities, 1e-12)) + np.array(offsets)
+    # In float64: logarithms of neighbours in float32 may be the same number there.
+    scores = np.log(np.maximum(probabilities, 1e-12, dtype=np.float64)) + np.array(offsets)
     return np.asarray(scores.argmax(axis=1), dtype=np.int8)
 
 

@@ -28,7 +28,14 @@ _EXCERPT: Final = 160
 
 
 def verdicts(found: Mapping[str, Verdict], identity: str, rule: str, calibrated: bool) -> str:
-    """Each target's verdict with bars, overall first, and which adapter judged."""
+    """Each target's verdict with bars, overall first, and which adapter judged.
+
+    Args:
+        found: by target.
+        identity: of the adapter.
+        rule: the decision rule that made the labels.
+        calibrated: whether the probabilities are.
+    """
     order = sorted(found, key=lambda target: target != "overall")
     cards = "".join(_card(found[target], rule) for target in order)
     tolerated = "Positive side effects are ones that were borne well. "

@@ -107,7 +107,8 @@ def test_json_holds_every_number(drugmon: Drugmon, output: Path) -> None:
     found = json.loads(drugmon("history", output, "--json").out)
     assert found["history"] == str(history_of(output))
     assert [run["total"] for run in found["runs"]] == [1000, 1001, 1002]
-    assert found["runs"][0]["output"] == {"path": str(output), "schema": None, "table": None}
+    place = {"path": str(output), "schema": None, "table": None, "prefix": ""}
+    assert found["runs"][0]["output"] == place
     last = found["nights"][-1]
     assert last["created_at"] == "2026-01-04T03:04:05+00:00"
     assert last["reasons"] == ["The words changed.", "So did the drugs."]

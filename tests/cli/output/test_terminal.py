@@ -28,7 +28,8 @@ EVIL = "[/x][bold]\x1b]0;owned\x07\x1b[2J:smile:\ndrugmon nightly: ok"
 
 def test_nothing_is_printed_past_it() -> None:
     """A `print`, an `echo`, a rich console, a text or a CSV writer elsewhere is a leak."""
-    ways_out = [CLI / "output" / name for name in ("lines.py", "terminal.py")]
+    # `schemas` writes JSON into files of the documentation.
+    ways_out = [CLI / "output" / name for name in ("lines.py", "schemas.py", "terminal.py")]
     leaks = []
     for path in sorted(CLI.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -180,14 +180,14 @@ def test_int96_times_that_no_unit_holds_are_refused(far: datetime, tmp_path: Pat
         (rows,) = reader.windows(5)
         assert rows.column("old") == [far]
     both = pa.table(
-        {"far": pa.array([far], pa.timestamp("us")), "fine": pa.array([1], pa.timestamp("ns"))}
+        {"far": pa.array([far], pa.timestamp("us")), "near": pa.array([1], pa.timestamp("ns"))}
     )
     pq.write_table(both, path, use_deprecated_int96_timestamps=True, store_schema=False)
     with pytest.raises(SourceError) as caught:
         open_reader(FileSource.of(path))
     assert str(caught.value) == (
         f"{path}: has times before 1677 or after 2262 beside some with nanoseconds (INT96, in "
-        "'far', 'fine'), which cannot be kept together; write the file again with times in "
+        "'far', 'near'), which cannot be kept together; write the file again with times in "
         "microseconds"
     )
 

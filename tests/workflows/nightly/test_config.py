@@ -67,7 +67,7 @@ def defaults_of(section: type) -> dict[str, Any]:
 
 def unset_of(kind: type) -> dict[str, Any]:
     """What a file says that leaves every option of `kind` alone; TOML has no null."""
-    nothing = {str: "", Path: "", int: 0, tuple: []}
+    nothing = {str: "", Path: "", int: 0, float: 0.0, tuple: []}
     return {
         key: nothing[option.kind] if option.default is None else as_toml(option.default)
         for key, option in keys_of(kind).items()
