@@ -21,6 +21,7 @@ from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.nightly.nightly import nightly
 from drugmon.workflows.nightly.settings import (
+    EngineSettings,
     JobSettings,
     Log,
     Notify,
@@ -31,7 +32,7 @@ from drugmon.workflows.score.config import ScoreConfig
 
 SHIPPED = Path(__file__).resolve().parents[3] / "jobs" / "nightly.toml"
 SECTIONS = {"job": JobSettings, "log": Log, "notify": Notify}
-OF_OPTIONS = {"engine": EngineConfig, "report": ReportSettings, "source": ScoreConfig}
+OF_OPTIONS = {"engine": EngineSettings, "report": ReportSettings, "source": ScoreConfig}
 
 
 def load(folder: Path, text: str) -> Any:
