@@ -213,7 +213,7 @@ def test_a_model_comes_with_its_own_rule(page: Served, browser: webdriver.Chrome
     assert found.get_dom_attribute("value") == "likeliest"
     models = browser.find_element(By.CSS_SELECTOR, "input[aria-label='Adapter or base']")
     models.click()
-    option = "//li[normalize-space()='minilm-druglib']"
+    option = "//li[@aria-label='minilm-druglib']"
     wait(browser, lambda b: b.find_element(By.XPATH, option).is_displayed())
     browser.find_element(By.XPATH, option).click()
     balanced = "input[type=radio][value=balanced]"
