@@ -12,10 +12,11 @@ PINS  ?= -c constraints.txt
 PIP   := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PINS)
 
 # uv installs in a fraction of pip's time: the one that is at hand, else one from the index. It reads no settings of
-# pip's, so what names packages there is handed on; where uv cannot install, pip does.
+# pip's, so what names packages there is handed on; where uv cannot install, pip does. As pip does, it compiles what it
+# installs: where bytecode is not written, every process of the suite would compile torch for itself.
 UV      := $(or $(shell command -v uv),$(BIN)/uv)
 INSTALL = install() { { [ -x $(UV) ] && UV_FIND_LINKS="$${UV_FIND_LINKS-$${PIP_FIND_LINKS-}}" \
-  $(UV) pip install --quiet --python $(BIN)/python $(PINS) "$$@"; } || $(PIP) "$$@"; }; install
+  $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python $(PINS) "$$@"; } || $(PIP) "$$@"; }; install
 
 # What an editable install is made from: changed kernels have to be compiled again.
 BUILT_FROM := pyproject.toml hatch_build.py drugmon/models/kernels/amx.c
