@@ -17,7 +17,7 @@ import pytest
 
 ASPECTS = ("benefits", "side_effects", "comments")
 FORKER = """
-import contextlib, functools, importlib, json, os, signal, sys
+import collections, contextlib, functools, importlib, json, os, re, signal, sys, threading
 from drugmon.cli import main as cli
 from drugmon.cli import errors as cli_errors
 from drugmon.cli.output import nightly as cli_nightly_output
@@ -57,16 +57,50 @@ def die_at(point):
     setattr(owner, name, dying)
 
 
+def trace(point):
+    # Count the lines of drugmon's modules that handle files (`lines>FILE`, a regular expression),
+    # or kill this process when it comes to one for the n-th time (`line>FILE>NUMBER>N`).
+    kind, wanted, *rest = point.split(">")
+    package = os.path.dirname(sys.modules["drugmon"].__file__) + os.sep
+    pattern, seen = re.compile(wanted), collections.Counter()
+    number, times = map(int, rest) if rest else (0, 0)
+
+    def line(frame, event, _argument):
+        if event == "line":
+            at = (frame.f_code.co_filename[len(package):], frame.f_lineno)
+            seen[at] += 1
+            if kind == "line" and at[1] == number and seen[at] == times:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return line
+
+    def call(frame, _event, _argument):
+        name = frame.f_code.co_filename
+        own = name.startswith(package) and pattern.fullmatch(name[len(package):])
+        return line if own else None
+
+    threading.settrace(call)
+    sys.settrace(call)
+    return seen
+
+
 for line in sys.stdin:
     arguments, log, point = json.loads(line)
     child = os.fork()
     if not child:
         for stream in (1, 2):
             os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-        if point:
+        seen = None
+        if point and ">" in point:
+            seen = trace(point)
+        elif point:
             die_at(point)
         sys.argv = ["drugmon", *arguments]
-        os._exit(cli_errors.run(cli.cli))
+        code = cli_errors.run(cli.cli)
+        sys.settrace(None)
+        if seen:
+            with open(log + ".lines", "w") as file:
+                json.dump([[*at, times] for at, times in seen.items()], file)
+        os._exit(code)
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -80,20 +114,24 @@ class Forker:
     """
 
     def __init__(self, adapter: Path, folder: Path) -> None:
-        self.log = folder / "log"
+        self.log, self.aside = folder / "log", folder / "tmp"
+        self.aside.mkdir()
         self._process = subprocess.Popen(
             [sys.executable, "-c", FORKER, str(adapter)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+            | {"TMPDIR": str(self.aside)},
         )
         assert self._line() == "ready"
 
     def start(self, *arguments: object, die_at: str | None = None) -> int:
         """Start a command line and return its process id; what it prints is in `log`.
 
-        `die_at` is where it kills itself: `module:name:before` or `:after` a call of that name.
+        `die_at` is where it kills itself: `module:name:before` or `:after` a call of that name, or
+        `line>FILE>NUMBER>N`: a line when it is come to for the n-th time. With `lines>PATTERN` it
+        ends well, and what there is to choose from is in `log` with `.lines` behind its name.
         """
         self.log.write_text("")
         assert self._process.stdin is not None
