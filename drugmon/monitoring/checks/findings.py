@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from drugmon.monitoring.checks.gate import Gate, Limits
 from drugmon.monitoring.checks.measures import measure_of
 from drugmon.monitoring.checks.summary import Check, Status
 from drugmon.statistics.correction import adjust
 from drugmon.statistics.figures import Interval
+
+_DIGITS: Final = (1, 2, 3)
+"""Of shares in percent, and of their change in points."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,20 @@ def percent(share: float | None, digits: int = 1) -> str:
 def moved(before: float, after: float, change: Interval | None = None) -> str:
     """Two shares and their change for people: `12.1 % → 24.3 %: +12.2 points (+5.0 to +19.4)`.
 
-    The change is that of the figures shown, so that what is read adds up.
+    There are as many digits as it takes for what is read to add up: the change stands beside the
+    sentence too, as the check's effect, and must not be another one here.
     """
-    shown = f"{percent(before)} → {percent(after)}"
-    difference = round(100 * after, 1) - round(100 * before, 1)
-    return f"{shown}: {_signed(difference)} points{_span(change)}"
+    digits = next(
+        (digits for digits in _DIGITS if _adds_up(100 * before, 100 * after, digits)), _DIGITS[-1]
+    )
+    difference = round(100 * after, digits) - round(100 * before, digits)
+    shown = f"{percent(before, digits)} → {percent(after, digits)}"
+    return f"{shown}: {_signed(difference, digits)} points{_span(change)}"
+
+
+def _adds_up(before: float, after: float, digits: int) -> bool:
+    shown = round(after, digits) - round(before, digits)
+    return round(shown, digits) == round(after - before, digits)
 
 
 def _span(change: Interval | None) -> str:
@@ -102,8 +115,8 @@ def _span(change: Interval | None) -> str:
     return f" ({_signed(100 * change.low)} to {_signed(100 * change.high)})"
 
 
-def _signed(number: float) -> str:
-    return f"{number:+.1f}" if round(number, 1) else "0"
+def _signed(number: float, digits: int = 1) -> str:
+    return f"{number:+.{digits}f}" if round(number, digits) else "0"
 
 
 def _with_p(says: str, p_adjusted: float | None, status: Status) -> str:

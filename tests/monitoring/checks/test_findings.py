@@ -43,7 +43,8 @@ def test_both_significance_and_size_are_needed_to_fail() -> None:
     ("before", "after", "change", "said"),
     [
         (0.65, 0.61, None, "65.0 % → 61.0 %: -4.0 points"),
-        # The change is 4.55 points; that of the figures shown is 4.6.
+        # With one digit it would be 73.5 % → 64.6 %: -8.8 points.
+        (0.7346, 0.6465, Interval(-0.0881, -0.19, 0.003), "73.46 % → 64.65 %: -8.81 points"),
         (0.6506, 0.6051, Interval(-0.0455, -0.09, -0.001), "65.1 % → 60.5 %: -4.6 points"),
         (0.1, 0.1004, None, "10.0 % → 10.0 %: 0 points"),
         (0.0, 0.3, Interval(0.3, 0.2, None), "0.0 % → 30.0 %: +30.0 points"),

@@ -229,10 +229,14 @@ def check_checks(told: dict[str, Any], now: Truth, then: Truth | OfAdapter) -> N
         label = check["about"]
         assert near(check["effect"]["value"], changes[label])
         assert near(abs(changes[label]), max(map(abs, changes.values())))
-        shown = [round(100 * side, 1) for side in (before[label] / m, counts[label] / n)]
-        difference = round(shown[1] - shown[0], 1)
-        points = f"{difference:+.1f}" if difference else "0"
-        assert f"{label} {shown[0]:.1f} % → {shown[1]:.1f} %: {points} points" in check["says"]
+        said = re.search(rf"{label} ([\d.]+) % → ([\d.]+) %: ([-+\d.]+) points", check["says"])
+        assert said
+        then_told, now_told, points = map(float, said.groups())
+        # The last digit of each is rounded, and what is read adds up.
+        assert abs(then_told - 100 * before[label] / m) < 0.051
+        assert abs(now_told - 100 * counts[label] / n) < 0.051
+        assert abs(points - 100 * changes[label]) < 0.051
+        assert abs(now_told - then_told - points) < 1e-6
         assert f"n = {n:,}" in check["says"]
     if isinstance(then, Truth):
         own, other = now.ratings(), then.ratings()
