@@ -27,3 +27,6 @@ REFERENCE_OF_LIKELIEST: Final = "reference-likeliest.json"
 
 SEEN: Final = "training-reviews.txt"
 """A short hash of every review that it learned from, unless they were left out."""
+
+HELD_OUT: Final = "held-out.safetensors"
+"""What was said of the reviews that were held out, each named by a hash; left out with them."""

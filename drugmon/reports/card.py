@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment
 
-from drugmon.models.files import CHECKPOINT, RANGES, SEEN
+from drugmon.models.files import CHECKPOINT, HELD_OUT, RANGES, SEEN
 from drugmon.reports.evaluation import METRICS
 from drugmon.reports.pages import UNDEFINED, environment, figure
 from drugmon.statistics.figures import Interval, Quality
@@ -84,14 +84,25 @@ def render_card(
             undefined=UNDEFINED,
             full=CHECKPOINT in manifest["digests"],
             seen=SEEN if SEEN in manifest["digests"] else None,
+            held_out=HELD_OUT if HELD_OUT in manifest["digests"] else None,
             ranges=RANGES if RANGES in manifest["digests"] else None,
             prompt=manifest.get("prompt"),
-            lora_layers=manifest.get("training", {}).get("lora_layers", ()),
+            lora_layers=_lora_layers(manifest),
             licence=_licence(manifest["base"]["licence"]),
             base_model=_base_model(manifest["base"]),
             weakest=[weak for name in qualities if (weak := _weakest(name, qualities[name]))],
         )
     )
+
+
+def _lora_layers(manifest: Mapping[str, Any]) -> str:
+    """The last names of the layers that LoRA changes, and the blocks where it is not all."""
+    layers = manifest.get("training", {}).get("lora_layers", ())
+    blocks = manifest["recipe"].get("lora", {}).get("blocks")
+    if not blocks:
+        return ", ".join(layers)
+    names = sorted({layer.rpartition(".")[2] for layer in layers})
+    return f"{', '.join(names)} in the uppermost {blocks} blocks"
 
 
 @cache

@@ -17,6 +17,7 @@ from drugmon.models.adapters.manifest import Manifest
 from drugmon.models.files import (
     CARD,
     HEADS,
+    HELD_OUT,
     LEXICON,
     LORA_CONFIG,
     LORA_WEIGHTS,
@@ -29,7 +30,17 @@ from drugmon.models.files import (
 from tests.fuzzing import QUICK, fuzz, many, odd_values, trial
 
 _FILES = frozenset(
-    [LORA_CONFIG, LORA_WEIGHTS, HEADS, LEXICON, RANGES, REFERENCE, REFERENCE_OF_LIKELIEST, SEEN]
+    [
+        LORA_CONFIG,
+        LORA_WEIGHTS,
+        HEADS,
+        LEXICON,
+        RANGES,
+        REFERENCE,
+        REFERENCE_OF_LIKELIEST,
+        SEEN,
+        HELD_OUT,
+    ]
 )
 Change = tuple[str, int, Any]
 _changes: st.SearchStrategy[Change] = st.tuples(

@@ -16,7 +16,7 @@ from drugmon.grading import Grading
 from drugmon.models.adapters.calibration import Calibration
 from drugmon.models.adapters.records import DataRecord, TrainingRecord, to_dict
 from drugmon.models.bases.bases import BaseIdentity
-from drugmon.models.files import MANIFEST
+from drugmon.models.files import HELD_OUT, MANIFEST
 from drugmon.statistics.figures import Quality
 
 FORMAT_VERSION: Final = 1
@@ -73,11 +73,15 @@ class Manifest:
     def digest(self) -> str:
         """12 hex digits over all that decides the verdicts.
 
-        That is weights, heads, base, layout and calibration. Metrics, dates and the card do not
-        change a verdict, so they do not change the digest.
+        That is weights, heads, base, layout and calibration. Metrics, dates, the card and what was
+        said of held-out reviews do not change a verdict, so they do not change the digest.
         """
         decides: dict[str, Any] = {
-            "files": {k: v for k, v in self.files.items() if k.endswith(".safetensors")},
+            "files": {
+                name: digest
+                for name, digest in self.files.items()
+                if name.endswith(".safetensors") and name != HELD_OUT
+            },
             "lora": self.recipe.get("lora"),
             "base": [self.base.sha256, self.base.tokenizer_sha256],
             "levels": self.levels,

@@ -52,7 +52,7 @@ def finished(
     command: str,
     hashes: bool = True,
 ) -> Adapter:
-    """The whole adapter in `folder`, with `hashes` of the reviews that it learned from.
+    """The whole adapter in `folder`, with `hashes` of its reviews: learned from, and held out.
 
     Args:
         folder: of the weights, and of all else from now on.
@@ -73,6 +73,7 @@ def finished(
         write_seen(
             folder, learned.joined(fit.helping) if fit.helping else learned, data.fingerprint
         )
+        measured.evidence.save(folder)
     manifest = _manifest(
         name,
         fit,

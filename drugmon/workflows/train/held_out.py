@@ -16,6 +16,7 @@ from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.adapters.calibration import Calibration, fit_calibration
 from drugmon.models.adapters.combination import FEWEST, Combination, fit_combination
 from drugmon.monitoring.profiles.profile import Profile, build_profile, text_lengths
+from drugmon.scoring.held_out import HeldOutEvidence, joined_evidence
 from drugmon.scoring.scores import Evidence, Scores, joined, judge
 from drugmon.statistics.quality import Quality
 from drugmon.statistics.reliability import calibration_error, top_label
@@ -59,6 +60,11 @@ class Round:
 
     fitting: Sequence[Part]
     measuring: Part
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All of them, none of which its model had seen."""
+        return (*self.fitting, self.measuring)
 
 
 @dataclass(frozen=True)
@@ -218,6 +224,22 @@ class Measured:
             return kept
         lone = self.lone.calibrations["overall"].lone
         return {**kept, "overall": replace(kept["overall"], lone=lone)}
+
+    @property
+    def evidence(self) -> HeldOutEvidence:
+        """What was said of all reviews that were held out, the lone texts behind the others."""
+        parts = {id(part): part for each in self.held.rounds for part in each.parts}
+        judged = list(enumerate(parts.values()))
+        if self.lone is not None:  # one model judged them all
+            judged += [(len(parts), each.measuring) for each in self.lone.rounds]
+        return joined_evidence(
+            [
+                HeldOutEvidence.of(
+                    part.reviews.texts, part.evidence, dict(part.reviews.labels), own
+                )
+                for own, part in judged
+            ]
+        )
 
 
 def _deciding(calibrations: Calibrations, rule: str) -> Calibrations:

@@ -28,6 +28,7 @@ from drugmon.models.device import choose_compute
 from drugmon.models.files import (
     CARD,
     HEADS,
+    HELD_OUT,
     LEXICON,
     LORA_CONFIG,
     LORA_WEIGHTS,
@@ -41,7 +42,7 @@ from drugmon.models.tokens.inputs import collate
 
 FILES = {
     *(LORA_CONFIG, LORA_WEIGHTS, HEADS, LEXICON, RANGES),
-    *(REFERENCE, REFERENCE_OF_LIKELIEST, SEEN, CARD, MANIFEST),
+    *(REFERENCE, REFERENCE_OF_LIKELIEST, SEEN, HELD_OUT, CARD, MANIFEST),
 }
 
 

@@ -25,6 +25,7 @@ from drugmon.models.files import (
     CARD,
     CHECKPOINT,
     HEADS,
+    HELD_OUT,
     LEXICON,
     LORA_CONFIG,
     LORA_WEIGHTS,
@@ -170,7 +171,7 @@ def test_adapter_has_its_card_figures_and_files(t5: Path) -> None:
     adapter.verify()
     assert {path.name for path in t5.iterdir()} == {
         *(LORA_CONFIG, LORA_WEIGHTS, LEXICON),
-        *(REFERENCE, REFERENCE_OF_LIKELIEST, SEEN, CARD, MANIFEST),
+        *(REFERENCE, REFERENCE_OF_LIKELIEST, SEEN, HELD_OUT, CARD, MANIFEST),
     }
     manifest = adapter.manifest
     assert manifest.levels == {target: list(LABELS) for target in TARGETS}

@@ -12,9 +12,11 @@ import pytest
 
 from drugmon.errors import RecipeError, RunningError, SinkError, TrainingDataError
 from drugmon.grading import GradingChoice, RatingScale
+from drugmon.labels import TARGETS
 from drugmon.models.adapters.adapter import Adapter, open_adapter
-from drugmon.models.files import CARD, HEADS, LEXICON, MANIFEST, REFERENCE, SEEN
+from drugmon.models.files import CARD, HEADS, HELD_OUT, LEXICON, MANIFEST, REFERENCE, SEEN
 from drugmon.monitoring.profiles.profile import read_profile
+from drugmon.scoring.held_out import HeldOutEvidence
 from drugmon.training.loop.progress import Progress
 from drugmon.workflows.train.train import TrainConfig, TrainResult, train
 
@@ -286,6 +288,12 @@ def test_hashes_of_the_reviews_are_told_of_and_can_be_left_out(
     assert f"`{SEEN}` has a short hash of every review" in cards[0]
     assert not (left_out.folder / SEEN).exists()
     assert SEEN not in cards[1]
+    held_out = HeldOutEvidence.load(kept.folder)
+    assert f"`{HELD_OUT}` has a hash of every review" in cards[0]
+    assert len(held_out) == 2 * kept.manifest.metrics["overall"].n, "dev and test"
+    assert set(held_out.evidence.model) == set(held_out.labels) == set(TARGETS)
+    assert not (left_out.folder / HELD_OUT).exists()
+    assert HELD_OUT not in cards[1]
     assert "--no-hashes" in cards[1]
     assert left_out.manifest.digest == kept.manifest.digest, "they decide no verdict"
 

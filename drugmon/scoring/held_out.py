@@ -1,0 +1,162 @@
+"""Held-out evidence: what models that had not seen a review said of it, kept beside the adapter.
+
+Two adapters that held out the same reviews can be combined or teach each other by it, without
+training anything again. A review is named by a hash of its texts: no text can be read from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from drugmon.data.reviews import Texts, clean, with_text
+from drugmon.errors import AdapterError
+from drugmon.models.files import HELD_OUT
+from drugmon.scoring.scores import Evidence, Floats
+
+_BYTES: Final = 16
+_MODEL, _LEXICAL, _LABELS = "model", "lexical", "labels"
+
+
+@dataclass(frozen=True)
+class HeldOutEvidence:
+    """Of `n` reviews, none of which the model that judged it had seen, nor a copy of it.
+
+    `hashes` are those of `review_hashes`, uint8 (n, 16). `fold` int16 (n,) numbers the models: rows
+    of one number were judged by the same. `texts` bool (n, 4) tells which texts there are. `labels`
+    has per target the true label indices int8 (n,), -1 where unknown.
+    """
+
+    hashes: npt.NDArray[np.uint8]
+    fold: npt.NDArray[np.int16]
+    texts: npt.NDArray[np.bool_]
+    evidence: Evidence
+    labels: dict[str, npt.NDArray[np.int8]]
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @classmethod
+    def of(
+        cls,
+        reviews: Sequence[Texts],
+        evidence: Evidence,
+        labels: dict[str, npt.NDArray[np.int64]],
+        fold: int,
+    ) -> HeldOutEvidence:
+        """That of reviews that one model judged.
+
+        Args:
+            reviews: n of them.
+            evidence: of these.
+            labels: per target (n,), -1 where unknown.
+            fold: the model's number.
+        """
+        return cls(
+            review_hashes(reviews),
+            np.full(len(reviews), fold, np.int16),
+            with_text(reviews),
+            evidence,
+            {target: own.astype(np.int8) for target, own in labels.items()},
+        )
+
+    def take(self, rows: npt.NDArray[Any]) -> HeldOutEvidence:
+        """That of some rows, indices (k,) or a mask (n,)."""
+        labels = {target: own[rows] for target, own in self.labels.items()}
+        evidence = self.evidence.take(rows)
+        return HeldOutEvidence(
+            self.hashes[rows], self.fold[rows], self.texts[rows], evidence, labels
+        )
+
+    def rows_of(self, hashes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Where each of `hashes` (m, 16) stands: int64 (m,), -1 for one that is not here."""
+        places = {own.tobytes(): row for row, own in enumerate(self.hashes)}
+        return np.array([places.get(own.tobytes(), -1) for own in hashes], np.int64)
+
+    def save(self, folder: Path) -> None:
+        """Write one safetensors file into `folder`."""
+        from safetensors.numpy import save_file
+
+        lexical = self.evidence.lexical or {}
+        tensors: dict[str, npt.NDArray[Any]] = {
+            "hashes": self.hashes,
+            "fold": self.fold,
+            "texts": self.texts,
+            **{f"{_MODEL}.{target}": own for target, own in self.evidence.model.items()},
+            **{f"{_LEXICAL}.{target}": own for target, own in lexical.items()},
+            **{f"{_LABELS}.{target}": own for target, own in self.labels.items()},
+        }
+        save_file({k: np.ascontiguousarray(own) for k, own in tensors.items()}, folder / HELD_OUT)
+
+    @classmethod
+    def load(cls, folder: Path) -> HeldOutEvidence:
+        """Read what `save` wrote.
+
+        Raises:
+            AdapterError: there is no such file, or it is no such thing.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = folder / HELD_OUT
+        if not path.is_file():
+            raise AdapterError(
+                f"adapter {folder.name} has no {HELD_OUT}: it was trained without hashes, or by "
+                "an earlier drugmon; train it again"
+            )
+        try:
+            tensors = load_file(path)
+            evidence = Evidence(_named(tensors, _MODEL), _named(tensors, _LEXICAL) or None)
+            labels = _named(tensors, _LABELS)
+            return cls(tensors["hashes"], tensors["fold"], tensors["texts"], evidence, labels)
+        except (SafetensorError, KeyError) as error:
+            raise AdapterError(f"{path} is damaged ({error}); restore it") from error
+
+
+def review_hashes(reviews: Sequence[Texts]) -> npt.NDArray[np.uint8]:
+    """A hash of each review's cleaned texts, uint8 (n, 16): the same for copies, and everywhere."""
+    start = blake2b(digest_size=_BYTES, person=b"drugmon-held-out")
+    found = np.zeros((len(reviews), _BYTES), np.uint8)
+    for row, texts in enumerate(reviews):
+        own = start.copy()
+        own.update(repr(tuple(map(clean, texts))).encode("utf-8", "surrogatepass"))
+        found[row] = np.frombuffer(own.digest(), np.uint8)
+    return found
+
+
+def joined_evidence(parts: Sequence[HeldOutEvidence]) -> HeldOutEvidence:
+    """All parts, which judge the same targets, one after the other; unknown labels are -1."""
+    first = parts[0].evidence
+    targets = sorted({target for part in parts for target in part.labels})
+    lexical = {
+        target: np.concatenate([(part.evidence.lexical or {})[target] for part in parts])
+        for target in first.lexical or {}
+    }
+    model: dict[str, Floats] = {
+        target: np.concatenate([part.evidence.model[target] for part in parts])
+        for target in first.model
+    }
+    return HeldOutEvidence(
+        np.concatenate([part.hashes for part in parts]),
+        np.concatenate([part.fold for part in parts]),
+        np.concatenate([part.texts for part in parts]),
+        Evidence(model, lexical or None),
+        {
+            target: np.concatenate(
+                [part.labels.get(target, np.full(len(part), -1, np.int8)) for part in parts]
+            )
+            for target in targets
+        },
+    )
+
+
+def _named(tensors: dict[str, npt.NDArray[Any]], kind: str) -> dict[str, npt.NDArray[Any]]:
+    """The tensors of one kind, by target."""
+    start = f"{kind}."
+    return {key.removeprefix(start): own for key, own in tensors.items() if key.startswith(start)}
