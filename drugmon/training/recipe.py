@@ -41,13 +41,15 @@ class Lora:
     """The adapter's rank, scale (alpha / r), dropout, and the layers that it changes.
 
     `target_modules` has the names of linear layers, or just "auto": all that a review goes through.
-    `bias` gives each of these layers a trained bias as well.
+    With `blocks` only those in so many of the uppermost blocks of the base are changed (0: in all),
+    which saves the gradients of the blocks below. `bias` gives each layer a trained bias as well.
     """
 
     r: int = within(16, 1, 512)
     alpha: int = within(32, 1, 2048)
     dropout: float = within(0.05, 0, 0.9)
     target_modules: tuple[str, ...] = ("auto",)
+    blocks: int = within(0, 0, 1000)
     bias: bool = False
 
 

@@ -6,6 +6,7 @@ Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021: W' = W + 
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ AUTO: Final = "auto"
 """In a recipe's `lora.target_modules`: every linear layer that a review goes through."""
 
 _PREFIX: Final = "base_model.model."
+_BLOCK: Final = re.compile(r"(?P<stack>.*?)\.(?P<number>\d+)\.")
+"""The block that a layer stands in: the first number of its dotted name."""
+
 # What changes the formula above; such an adapter is refused instead of being merged wrongly.
 _UNSUPPORTED: Final = (
     "use_dora",
@@ -33,7 +37,7 @@ _UNSUPPORTED: Final = (
 
 
 def find_targets(
-    backbone: nn.Module, run: Callable[[], object], wanted: Sequence[str]
+    backbone: nn.Module, run: Callable[[], object], wanted: Sequence[str], blocks: int = 0
 ) -> tuple[str, ...]:
     """The names of the layers that LoRA is to change, as peft takes them.
 
@@ -41,11 +45,22 @@ def find_targets(
         backbone: without LoRA.
         run: sends something through it. A layer that it does not reach would learn nothing.
         wanted: names of linear layers, or the ends of dotted names; `(AUTO,)` for all of them.
+        blocks: only those in so many of the uppermost blocks, by their whole names; 0 for all.
 
     Raises:
-        AdapterError: one of the wanted names is that of no linear layer that is reached.
+        AdapterError: one of the wanted names is that of no linear layer that is reached, or the
+            base has fewer blocks.
     """
     layers = _reached(backbone, run)
+    names = _wanted(layers, wanted)
+    if not blocks:
+        return names
+    chosen = layers if tuple(wanted) == (AUTO,) else _ending(layers, names)
+    return _uppermost(chosen, blocks)
+
+
+def _wanted(layers: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """The wanted names, or with AUTO the last parts of all."""
     if tuple(wanted) == (AUTO,):
         return tuple(sorted({name.rpartition(".")[2] for name in layers}))
     for name in wanted:
@@ -56,6 +71,25 @@ def find_targets(
                 f"lora.target_modules to some of {there}, or to {AUTO}"
             )
     return tuple(wanted)
+
+
+def _ending(layers: Sequence[str], names: Sequence[str]) -> list[str]:
+    return [layer for layer in layers if any(f".{layer}".endswith(f".{name}") for name in names)]
+
+
+def _uppermost(layers: Sequence[str], blocks: int) -> tuple[str, ...]:
+    """The layers that stand in so many of the highest blocks of their stack."""
+    places = [match for layer in layers if (match := _BLOCK.match(layer))]
+    highest: dict[str, int] = {}
+    for place in places:
+        stack, number = place["stack"], int(place["number"])
+        highest[stack] = max(highest.get(stack, 0), number)
+    if not places or blocks > min(highest.values()) + 1:
+        there = f"it has {min(highest.values()) + 1}" if places else "its blocks have no numbers"
+        raise AdapterError(f"lora.blocks is {blocks}, more than the base can give: {there}")
+    return tuple(
+        sorted(p.string for p in places if int(p["number"]) > highest[p["stack"]] - blocks)
+    )
 
 
 def _reached(backbone: nn.Module, run: Callable[[], object]) -> list[str]:

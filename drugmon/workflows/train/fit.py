@@ -265,7 +265,8 @@ class Fit:
             model = self._classifier.model(backbone, self.levels)
         item = self._classifier.prepare([Texts("good", "none", "good", None)]).items[:1]
         batch = self._classifier.collate(item)
-        return find_targets(backbone, lambda: model(batch), self.recipe.lora.target_modules)
+        lora = self.recipe.lora
+        return find_targets(backbone, lambda: model(batch), lora.target_modules, lora.blocks)
 
     def _lexical(self, rows: Rows) -> LexicalModel | None:
         if not self.recipe.lexical.enabled:

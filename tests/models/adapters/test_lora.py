@@ -123,6 +123,32 @@ def test_layers_are_found_by_what_a_text_goes_through(backbone: torch.nn.Module)
     assert not any(module._forward_hooks for module in backbone.modules())
 
 
+def test_only_the_uppermost_blocks_may_be_changed(backbone: torch.nn.Module) -> None:
+    def run() -> None:
+        ids = torch.tensor([[2, 7, 3]])
+        backbone(input_ids=ids, attention_mask=torch.ones_like(ids))
+
+    blocks = len(backbone.encoder.layer)
+    assert blocks > 1
+    uppermost = find_targets(backbone, run, ("auto",), 1)
+    start = f"encoder.layer.{blocks - 1}."
+    assert set(uppermost) == {
+        f"{start}{name}"
+        for name in (
+            *(f"attention.self.{name}" for name in ("query", "key", "value")),
+            *("attention.output.dense", "intermediate.dense", "output.dense"),
+        )
+    }
+    assert find_targets(backbone, run, ("key",), 1) == (f"{start}attention.self.key",)
+    assert len(find_targets(backbone, run, ("auto",), blocks)) == 6 * blocks
+    with pytest.raises(AdapterError, match=rf"lora\.blocks is {blocks + 1}, .* it has {blocks}"):
+        find_targets(backbone, run, ("auto",), blocks + 1)
+    model = add_lora(backbone, r=2, alpha=4, dropout=0, target_modules=uppermost)
+    trained = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert len(trained) == 12
+    assert all(start in name for name in trained)
+
+
 def test_only_lora_trains_and_the_base_is_named_by_its_source(
     backbone: torch.nn.Module, tmp_path: Path
 ) -> None:
