@@ -89,9 +89,12 @@ def _download(name: str, known: KnownBase | None, aside: Path, made: Path) -> No
 
 def _from_hub(repo: str, revision: str, kept: Path, made: Path) -> None:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import logging
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
+    # A fetch has its own progress, and where the hub is out of reach another way or another word.
     disable_progress_bars()
+    logging.set_verbosity_error()
     snapshot_download(repo, revision=revision, local_dir=kept, allow_patterns=list(BASE_FILES))
     shutil.rmtree(kept / ".cache", ignore_errors=True)  # the client's notes
     kept.replace(made)
