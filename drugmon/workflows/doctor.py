@@ -53,7 +53,7 @@ def examine() -> list[Diagnosis]:
     findings += [_look_at_base(name) for name in KNOWN_BASES]
     # The default is looked at even where it is missing.
     adapters = sorted({DEFAULT_ADAPTER, *adapter_folders()})
-    return findings + [_check(f"adapter {name}", partial(_adapter, name)) for name in adapters]
+    return findings + [_look_at_adapter(name) for name in adapters]
 
 
 def _look_at_base(name: str) -> Diagnosis:
@@ -65,6 +65,23 @@ def _look_at_base(name: str) -> Diagnosis:
         f"base {name}",
         f"not here, and not needed by all: {how_to_get(name)}",
     )
+
+
+def _look_at_adapter(name: str) -> Diagnosis:
+    """It must be whole; its base may be missing where that is one that is fetched."""
+    subject = f"adapter {name}"
+    try:
+        adapter = open_adapter(name)
+        adapter.verify()
+        base = adapter.manifest.base.name
+        says = f"verified, {adapter.manifest.identity}, base {base}"
+        known = KNOWN_BASES.get(base)
+        if known and not known.package and not is_here(base):
+            return Diagnosis(subject, f"{says}, which is not here: {how_to_get(base)}")
+        adapter.base()
+    except DrugmonError as error:
+        return Diagnosis(subject, str(error), ok=False)
+    return Diagnosis(subject, says, ok=True)
 
 
 def _check(subject: str, look: Callable[[], str]) -> Diagnosis:
@@ -109,10 +126,3 @@ def _private_functions() -> str:
 def _base(name: str) -> str:
     base = resolve_base(name)
     return f"verified, SHA-256 {base.sha256[:12]}..., in {base.folder}"
-
-
-def _adapter(name: str) -> str:
-    adapter = open_adapter(name)
-    adapter.verify()
-    adapter.base()
-    return f"verified, {adapter.manifest.identity}, base {adapter.manifest.base.name}"

@@ -50,6 +50,18 @@ def test_base_that_is_fetched_may_be_missing_and_is_verified_where_it_is(
     assert find("base flan-t5-base").ok is True
 
 
+def test_adapter_whose_base_may_be_fetched_is_well_without_it(place: Path) -> None:
+    other = place / "larger"
+    shutil.copytree(place / DEFAULT_ADAPTER, other)
+    text = (other / MANIFEST).read_text(encoding="utf-8")
+    (other / MANIFEST).write_text(text.replace('"tiny-base"', '"mpnet"'), encoding="utf-8")
+    found = find("adapter larger")
+    assert found.ok is None
+    assert "base mpnet, which is not here: run `drugmon bases fetch mpnet`" in found.says
+    (other / HEADS).write_bytes(b"other")
+    assert find("adapter larger").ok is False, "all else must be whole"
+
+
 def test_missing_default_is_wrong(place: Path) -> None:
     shutil.rmtree(place / DEFAULT_ADAPTER)
     found = find(f"adapter {DEFAULT_ADAPTER}")
