@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+
+from drugmon.records import filled
 
 SCALARS = (
     "accuracy",
@@ -68,27 +69,11 @@ class Quality:
     confusion: tuple[tuple[int, ...], ...]
     reliability: tuple[ReliabilityBin, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """A form that JSON can hold, undefined figures as null."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Quality:
-        """The reverse of `to_dict`. Raises KeyError or TypeError where `data` has another shape."""
-        return cls(
-            n=data["n"],
-            resamples=data["resamples"],
-            **{name: Interval(**data[name]) for name in SCALARS},
-            ece_floor=data["ece_floor"],
-            classes=tuple(_class_from_dict(entry) for entry in data["classes"]),
-            confusion=tuple(tuple(row) for row in data["confusion"]),
-            reliability=tuple(
-                ReliabilityBin(**{**entry, "accuracy": Interval(**entry["accuracy"])})
-                for entry in data["reliability"]
-            ),
-        )
-
-
-def _class_from_dict(data: Mapping[str, Any]) -> ClassQuality:
-    intervals = {name: Interval(**data[name]) for name in ("precision", "recall", "f1")}
-    return ClassQuality(**{**data, **intervals})
+    def from_dict(cls, data: Mapping[str, object]) -> Quality:
+        """The reverse of `to_dict`. Raises ValueError where `data` has another shape."""
+        return filled(cls, data)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from drugmon.records import filled
 
 SHARE_EDGES: Final = tuple(round(step / 20, 2) for step in range(21))
 """Edges for probabilities and confidences: 20 bins of .05."""
@@ -24,20 +26,22 @@ class Histogram:
     edge up, the first one everything below its upper edge.
     """
 
-    edges: tuple[float, ...]
+    edges: tuple[int | float, ...]
     counts: tuple[int, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def __post_init__(self) -> None:
+        if len(self.edges) != len(self.counts) + 1 or any(count < 0 for count in self.counts):
+            told = f"{len(self.edges)} edges do not fit {len(self.counts)} counts of 0 or more"
+            raise ValueError(told)
+
+    def to_dict(self) -> dict[str, object]:
         """A form that JSON can hold."""
         return {"edges": list(self.edges), "counts": list(self.counts)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Histogram:
-        """The reverse of `to_dict`. Raises KeyError, TypeError or ValueError on another shape."""
-        edges, counts = tuple(data["edges"]), tuple(int(count) for count in data["counts"])
-        if len(edges) != len(counts) + 1 or any(count < 0 for count in counts):
-            raise ValueError(f"{len(edges)} edges do not fit {len(counts)} counts of 0 or more")
-        return cls(edges, counts)
+    def from_dict(cls, data: Mapping[str, object]) -> Histogram:
+        """The reverse of `to_dict`. Raises ValueError on another shape."""
+        return filled(cls, data)
 
 
 def histogram(values: ArrayLike, edges: tuple[float, ...]) -> Histogram:

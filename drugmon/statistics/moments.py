@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+
+from drugmon.records import filled
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,11 @@ class Moments:
     sums: tuple[float, ...]
     products: tuple[tuple[float, ...], ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """A form that JSON can hold."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Moments:
-        """The reverse of `to_dict`. Raises KeyError or TypeError on another shape."""
-        rows = tuple(tuple(float(value) for value in row) for row in data["products"])
-        return cls(int(data["n"]), tuple(float(value) for value in data["sums"]), rows)
+    def from_dict(cls, data: Mapping[str, object]) -> Moments:
+        """The reverse of `to_dict`. Raises ValueError on another shape."""
+        return filled(cls, data)

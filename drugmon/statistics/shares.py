@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,7 @@ from scipy import stats
 from drugmon.statistics.figures import Interval
 from drugmon.statistics.reliability import wilson
 
+Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _ENOUGH: Final = 20
@@ -70,13 +71,13 @@ def same_share(counts: ArrayLike, n: ArrayLike, before: ArrayLike, n_before: Arr
     return result
 
 
-def _chi_square(k: Any, m: Any, k0: Any, m0: Any) -> Floats:
+def _chi_square(k: Counts, m: Counts, k0: Counts, m0: Counts) -> Floats:
     pooled = (k + k0) / (m + m0)
     variance = pooled * (1 - pooled) * (1 / m + 1 / m0)
     return np.asarray(2 * stats.norm.sf(np.abs(k / m - k0 / m0) / np.sqrt(variance)))
 
 
-def _doubled_tail(k: Any, m: Any, hits: Any, total: Any) -> Floats:
+def _doubled_tail(k: Counts, m: Counts, hits: Counts, total: Counts) -> Floats:
     lower = stats.hypergeom.cdf(k, total, hits, m)
     upper = stats.hypergeom.sf(k - 1, total, hits, m)
     return np.asarray(np.minimum(1.0, 2 * np.minimum(lower, upper)))

@@ -15,7 +15,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,8 @@ from drugmon.models.adapters.decision import (
     decide,
     fit_offsets,
     softmax,
-    triple,
 )
+from drugmon.records import filled
 
 _SPECIAL: Final = ("combination", "lone")
 
@@ -101,7 +101,7 @@ class Calibration:
             lone=self.lone.likeliest() if self.lone else None,
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For the manifest; without what is not there."""
         whole = asdict(self)
         for name in _SPECIAL:
@@ -110,15 +110,9 @@ class Calibration:
         return {name: value for name, value in whole.items() if value is not None}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
-        """From the manifest; other keys are ignored."""
-        return cls(
-            temperature=float(values["temperature"]),
-            lexical_weight=float(values["lexical_weight"]),
-            bias=triple(values["bias"]),
-            offsets=triple(values["offsets"]),
-            **{name: Combination.from_dict(values[name]) for name in _SPECIAL if values.get(name)},
-        )
+    def from_dict(cls, values: Mapping[str, object]) -> Calibration:
+        """From the manifest; other keys are ignored. Raises ValueError on another shape."""
+        return filled(cls, {name: value for name, value in values.items() if value is not None})
 
 
 def fit_calibration(

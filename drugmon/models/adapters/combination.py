@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,8 @@ from drugmon.models.adapters.decision import (
     decide,
     fit_offsets,
     softmax,
-    triple,
 )
+from drugmon.records import filled
 
 FEWEST: Final = 300
 """Labelled reviews that it takes to fit the weights; with fewer, they would be luck."""
@@ -65,18 +65,14 @@ class Combination:
         """The same probabilities; the largest gives the label."""
         return replace(self, offsets=NO_OFFSETS)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For the manifest."""
         return {**asdict(self), "weights": {t: list(own) for t, own in self.weights.items()}}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Combination:
-        """From the manifest."""
-        weights = {
-            target: (float(encoder), float(lexical))
-            for target, (encoder, lexical) in values["weights"].items()
-        }
-        return cls(weights, triple(values["bias"]), triple(values["offsets"]))
+    def from_dict(cls, values: Mapping[str, object]) -> Combination:
+        """From the manifest. Raises ValueError on another shape."""
+        return filled(cls, values)
 
 
 def fit_combination(

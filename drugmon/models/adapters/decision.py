@@ -8,7 +8,6 @@ that the next sample does not repeat (docs/experiments.md has the whole front be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,12 +24,6 @@ ACCURACY_WEIGHT: Final = 0.5
 NO_OFFSETS: Final[Triple] = (0.0, 0.0, 0.0)
 _OFFSETS: Final = np.linspace(-2.5, 2.5, 41)
 _RESAMPLES: Final = 40
-
-
-def triple(values: Sequence[float]) -> Triple:
-    """Three numbers, as JSON has them."""
-    negative, neutral, positive = map(float, values)
-    return negative, neutral, positive
 
 
 def decide(probabilities: Floats, offsets: Triple) -> npt.NDArray[np.int8]:

@@ -17,6 +17,7 @@ from drugmon.models.adapters.calibration import Calibration
 from drugmon.models.adapters.records import DataRecord, TrainingRecord, to_dict
 from drugmon.models.bases.bases import BaseIdentity
 from drugmon.models.files import HELD_OUT, MANIFEST
+from drugmon.records import filled
 from drugmon.statistics.figures import Quality
 
 FORMAT_VERSION: Final = 1
@@ -49,7 +50,7 @@ class Manifest:
     base: BaseIdentity
     levels: Mapping[str, list[str]]
     max_length: int
-    calibration: Mapping[str, Mapping[str, Any]]
+    calibration: Mapping[str, Mapping[str, object]]
     recipe: Mapping[str, Any]
     grading: Grading
     seeds: list[int]
@@ -76,7 +77,7 @@ class Manifest:
         That is weights, heads, base, layout and calibration. Metrics, dates, the card and what was
         said of held-out reviews do not change a verdict, so they do not change the digest.
         """
-        decides: dict[str, Any] = {
+        decides: dict[str, object] = {
             "files": {
                 name: digest
                 for name, digest in self.files.items()
@@ -118,7 +119,7 @@ class Manifest:
             raise AdapterError(f"there is no decision rule {rule!r}; there are {', '.join(RULES)}")
         return dataclasses.replace(self, rule=rule or self.rule)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain dicts, lists, texts and numbers, as JSON can hold."""
         return {
             **asdict(self),
@@ -131,27 +132,19 @@ class Manifest:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Manifest:
+    def from_dict(cls, content: Mapping[str, object]) -> Manifest:
         """Return what `to_dict` gave, in this version or in an earlier one.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: it is of another form.
+            KeyError, ValueError: it is of another form.
         """
+        if unknown := content.keys() - {spec.name for spec in dataclasses.fields(cls)}:
+            raise ValueError(f"there is no key {min(unknown)}")
+        written = filled(_Written, content)
         # Earlier versions kept the grading in the recipe only.
-        grading = content.get("grading") or content["recipe"]["labels"]
-        data, training = content["data"], content["training"]
-        return cls(
-            **{
-                **content,
-                "base": BaseIdentity(**content["base"]),
-                "grading": Grading.from_dict(grading),
-                "data": DataRecord.from_dict(data) if data else None,
-                "training": TrainingRecord.from_dict(training) if training else None,
-                "metrics": _qualities(content["metrics"]),
-                "metrics_likeliest": _qualities(content.get("metrics_likeliest", {})),
-                "metrics_lone": _qualities(content.get("metrics_lone", {})),
-            }
-        )
+        grading = Grading.from_dict(written.grading or written.recipe["labels"])
+        untrained = {name: content.get(name) or None for name in ("data", "training")}
+        return filled(cls, {**content, **untrained, "grading": asdict(grading)})
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` in `folder`."""
@@ -160,12 +153,16 @@ class Manifest:
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def _as_dicts(qualities: Mapping[str, Quality]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Written:
+    """What has to be looked at before the whole can be read."""
+
+    recipe: Mapping[str, Any]
+    grading: Mapping[str, Mapping[str, str]] | None = None
+
+
+def _as_dicts(qualities: Mapping[str, Quality]) -> dict[str, object]:
     return {name: quality.to_dict() for name, quality in qualities.items()}
-
-
-def _qualities(content: Mapping[str, Any]) -> dict[str, Quality]:
-    return {name: Quality.from_dict(values) for name, values in content.items()}
 
 
 def rule_of(identity: str) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True)
@@ -42,13 +39,7 @@ class DataRecord:
     fingerprint: str
     notes: str = ""
     citation: str = ""
-    sources: Sequence[SourceRecord] = ()
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> DataRecord:
-        """Return what a manifest says; one of an earlier version names no single sources."""
-        sources = [_of(SourceRecord, each) for each in record.get("sources", ())]
-        return _of(cls, {**record, "sources": tuple(sources)})
+    sources: tuple[SourceRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ class TrainingRecord:
     all_parameters: int
     seconds: float
     peak_memory: int | None = None
-    lora_layers: Sequence[str] = ()
+    lora_layers: tuple[str, ...] = ()
     measured_models: int = 1
     rows_measured: int = 0
     rows_kept: int = 0
@@ -104,23 +95,9 @@ class TrainingRecord:
     help_epochs: int = 0
     label_counts: LabelCounts = field(default_factory=LabelCounts)
     best_epoch: int | None = None
-    epochs: Sequence[EpochRecord] = ()
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> TrainingRecord:
-        """Return what a manifest says, of this or an earlier version."""
-        counts = _of(LabelCounts, record.get("label_counts", {}))
-        epochs = tuple(_of(EpochRecord, each) for each in record.get("epochs", ()))
-        layers = tuple(record.get("lora_layers", ()))
-        return _of(cls, {**record, "label_counts": counts, "epochs": epochs, "lora_layers": layers})
+    epochs: tuple[EpochRecord, ...] = ()
 
 
-def to_dict(record: DataRecord | TrainingRecord | None) -> dict[str, Any]:
+def to_dict(record: DataRecord | TrainingRecord | None) -> dict[str, object]:
     """Return what the manifest's JSON holds; nothing for what was not trained."""
     return asdict(record) if record else {}
-
-
-def _of(kind: type[T], record: Mapping[str, Any]) -> T:
-    """Return a record of its known keys; those of a later version are left out."""
-    names = {spec.name for spec in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in record.items() if name in names})

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import INVISIBLE, clean
@@ -21,7 +22,7 @@ from drugmon.labels import LABELS, TARGETS, TEACHERS_OF_TARGET
 from drugmon.monitoring.profiles.groups import kept_groups
 from drugmon.monitoring.profiles.names import NameMix, mix_of, name_key
 from drugmon.monitoring.profiles.profile import rating_counts, rating_key, spread, text_profile
-from drugmon.monitoring.profiles.reference import Profile, Spread, TextProfile
+from drugmon.monitoring.profiles.reference import Groups, Profile, Spread, TextProfile
 from drugmon.monitoring.profiles.target_counts import TargetCounts
 from drugmon.monitoring.profiles.words import WordCounts, count_words, words_of
 from drugmon.statistics.figures import Quality
@@ -177,7 +178,7 @@ def _lengths_of(scored: Scored, text: str) -> Counter[int]:
     return counted
 
 
-def _names(scored: Scored) -> tuple[dict[str, NameMix], dict[str, Any]]:
+def _names(scored: Scored) -> tuple[dict[str, NameMix], Groups]:
     """Counts of every name of drugs, conditions and what is sliced by; labels by these names."""
     items = [
         Sql(
@@ -193,11 +194,11 @@ def _names(scored: Scored) -> tuple[dict[str, NameMix], dict[str, Any]]:
     ]
     columns: dict[str, str] = {name: name for name in ("drug", "condition") if name in scored.has}
     mixes: dict[str, NameMix] = {}
-    groups: dict[str, Any] = {}
+    groups: dict[str, Mapping[str, Mapping[str, Mapping[str, int]]]] = {}
     columns.update(scored.by)
     for name, column in columns.items():
         counted: Counter[str | None] = Counter()
-        cells: dict[str, Any] = {}
+        cells: dict[str, npt.NDArray[np.int64]] = {}
         for value, rows, *counts in scored.rows("count_names", column=column, counts=items):
             key = name_key(value)
             counted[key] += rows

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from drugmon.labels import LABELS
 from drugmon.monitoring.profiles.groups import kept_groups
 from drugmon.monitoring.profiles.names import NameMix, mix_of
-from drugmon.monitoring.profiles.reference import Profile, Spread, TargetProfile, TextProfile
+from drugmon.monitoring.profiles.reference import (
+    Groups,
+    Profile,
+    Spread,
+    TargetProfile,
+    TextProfile,
+)
 from drugmon.monitoring.profiles.words import WordCounts, kept_words
 from drugmon.statistics.histogram import Histogram
 from drugmon.statistics.moments import Moments
@@ -151,15 +156,15 @@ def _words(parts: Sequence[WordCounts | None]) -> WordCounts | None:
     return WordCounts(sum(part.reviews for part in known), least, dict(counts.most_common()))
 
 
-def _groups(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
+def _groups(parts: Sequence[Groups]) -> Groups:
+    merged: dict[str, dict[str, dict[str, Mapping[str, int]]]] = {}
     for column in set.intersection(*(set(part) for part in parts)):
-        values: dict[str, Any] = {}
+        values: dict[str, dict[str, Mapping[str, int]]] = {}
         for part in parts:
             for value, targets in part[column].items():
                 own = values.setdefault(value, {})
                 for target, counts in targets.items():
-                    own[target] = _counts([own.get(target, dict.fromkeys(counts, 0)), counts])
+                    own[target] = _counts([own.get(target, dict.fromkeys(counts, 0)), counts]) or {}
         merged[column] = values
     return merged
 

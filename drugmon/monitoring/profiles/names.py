@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
+from drugmon.records import filled
 from drugmon.wording import LIKE_TEXT, is_value
 
 TOP_NAMES: Final = 200
@@ -48,14 +49,14 @@ class NameMix:
         full = len(self.names) >= TOP_NAMES
         return min(self.names.values()) if full else RARE - 1
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """A form that JSON can hold, most frequent name first."""
         return {name: value for name, value in asdict(self).items() if name != "most_unnamed"}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> NameMix:
-        """The reverse of `to_dict`. Raises KeyError or TypeError where `data` has another shape."""
-        return cls(dict(data["names"]), data["other"], data["missing"], data["distinct"])
+    def from_dict(cls, data: Mapping[str, object]) -> NameMix:
+        """The reverse of `to_dict`. Raises ValueError where `data` has another shape."""
+        return filled(cls, data)
 
 
 def name_key(value: object) -> str | None:

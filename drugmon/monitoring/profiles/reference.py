@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from drugmon.errors import AdapterError
 from drugmon.labels import LABELS
 from drugmon.monitoring.profiles.names import NameMix
 from drugmon.monitoring.profiles.words import WordCounts
+from drugmon.records import filled
 from drugmon.statistics.figures import Quality
 from drugmon.statistics.histogram import Histogram
 from drugmon.statistics.moments import Moments
@@ -104,7 +105,7 @@ class Profile:
     repeats: Mapping[int, int] | None = None
     unknown_words: Spread | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """A form that JSON can hold, with the format version."""
         return {
             "format_version": FORMAT_VERSION,
@@ -131,7 +132,7 @@ class Profile:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=indent)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: str) -> Profile:
+    def from_dict(cls, data: Mapping[str, object], where: str) -> Profile:
         """The reverse of `to_dict`; `where` names the data in errors.
 
         Raises AdapterError where `data` is of another format version or damaged.
@@ -145,9 +146,9 @@ class Profile:
             )
         try:
             return _profile_from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except ValueError as error:
             raise AdapterError(
-                f"{where}: not a profile ({type(error).__name__}: {error}); "
+                f"{where}: not a profile ({error}); "
                 "restore the file from where the adapter came from"
             ) from error
 
@@ -177,7 +178,7 @@ def read_profile(path: Path) -> Profile:
     return Profile.from_dict(data, str(path))
 
 
-def _target_to_dict(target: TargetProfile) -> dict[str, Any]:
+def _target_to_dict(target: TargetProfile) -> dict[str, object]:
     means = target.mean_probabilities
     return {
         "counts": dict(target.counts),
@@ -190,35 +191,13 @@ def _target_to_dict(target: TargetProfile) -> dict[str, Any]:
     }
 
 
-def _target_from_dict(data: Mapping[str, Any]) -> TargetProfile:
-    means, moments = data["mean_probabilities"], data.get("moments")
-    return TargetProfile(
-        counts={name: int(data["counts"][name]) for name in (*LABELS, NONE)},
-        confidence=Histogram.from_dict(data["confidence"]),
-        probabilities={name: Histogram.from_dict(data["probabilities"][name]) for name in LABELS},
-        mean_probabilities=None if means is None else {name: means[name] for name in LABELS},
-        moments=None
-        if moments is None
-        else {name: Moments.from_dict(moments[name]) for name in LABELS},
-    )
-
-
-def _profile_from_dict(data: Mapping[str, Any]) -> Profile:
-    drugs, conditions, ratings = data["drugs"], data["conditions"], data["ratings"]
-    words, repeats, unknown = (data.get(name) for name in ("words", "repeats", "unknown_words"))
-    return Profile(
-        n=int(data["n"]),
-        targets={name: _target_from_dict(target) for name, target in data["targets"].items()},
-        texts={
-            name: TextProfile(Histogram.from_dict(text["length"]), text["share_empty"])
-            for name, text in data["texts"].items()
-        },
-        drugs=None if drugs is None else NameMix.from_dict(drugs),
-        conditions=None if conditions is None else NameMix.from_dict(conditions),
-        ratings=None if ratings is None else dict(ratings),
-        quality={name: Quality.from_dict(entry) for name, entry in data["quality"].items()},
-        words=None if words is None else WordCounts.from_dict(words),
-        groups=data.get("groups") or {},
-        repeats=None if repeats is None else {int(key): int(n) for key, n in repeats.items()},
-        unknown_words=None if unknown is None else Spread(**unknown),
-    )
+def _profile_from_dict(data: Mapping[str, object]) -> Profile:
+    profile = filled(Profile, {**data, "groups": data.get("groups") or {}})
+    for name, target in profile.targets.items():
+        by_label = (target.counts, target.probabilities, target.mean_probabilities, target.moments)
+        for part in by_label:
+            if part is not None and (missing := [label for label in LABELS if label not in part]):
+                raise ValueError(f"nothing of {missing[0]} verdicts of {name}")
+        if NONE not in target.counts:
+            raise ValueError(f"no count of rows without a verdict of {name}")
+    return profile

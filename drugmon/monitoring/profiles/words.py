@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
+
+from drugmon.records import filled
 
 SHARED_BY: Final = 5
 """A word that fewer reviews share is not kept: it says nothing, and might be a person's name."""
@@ -25,14 +27,14 @@ class WordCounts:
     least: int
     counts: Mapping[str, int]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """A form that JSON can hold, commonest word first."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> WordCounts:
-        """The reverse of `to_dict`. Raises KeyError or TypeError on another shape."""
-        return cls(int(data["reviews"]), int(data["least"]), dict(data["counts"]))
+    def from_dict(cls, data: Mapping[str, object]) -> WordCounts:
+        """The reverse of `to_dict`. Raises ValueError on another shape."""
+        return filled(cls, data)
 
 
 def words_of(texts: Iterable[str | None]) -> set[str]:

@@ -97,7 +97,7 @@ def finished(
 def _calibrations(measured: Measured) -> dict[str, dict[str, Any]]:
     """What the manifest says of each target's calibration, with its errors on held-out reviews."""
     errors = measured.held.calibration_errors()
-    told = {
+    told: dict[str, dict[str, Any]] = {
         target: {**c.to_dict(), **errors[target]} for target, c in measured.calibrations.items()
     }
     if measured.lone:
@@ -138,7 +138,7 @@ def _sealed(folder: Path, manifest: Manifest) -> Adapter:
 def _manifest(
     name: str,
     fit: Fit,
-    calibration: Mapping[str, Mapping[str, Any]],
+    calibration: Mapping[str, Mapping[str, object]],
     *,
     data: DataRecord | None,
     training: TrainingRecord | None,
@@ -188,8 +188,8 @@ def _training(fit: Fit, measured: Measured) -> TrainingRecord:
         help_epochs=fit.recipe.help.epochs if fit.helping else 0,
         label_counts=LabelCounts(**kept.label_counts),
         best_epoch=sibling.outcome.best + 1,
-        epochs=[
+        epochs=tuple(
             EpochRecord(each.loss, each.macro_f1, each.mean_macro_f1)
             for each in sibling.outcome.epochs
-        ],
+        ),
     )

@@ -100,7 +100,10 @@ def test_survives_its_file(tmp_path: Path) -> None:
             '{"format_version": 99}',
             "a profile of format version 99, this drugmon reads 1 and 2; install",
         ),
-        ('{"format_version": 1}', r"not a profile \(KeyError: 'drugs'\); restore the file"),
+        (
+            '{"format_version": 1}',
+            r"not a profile \(Object missing required field `n`\); restore the file",
+        ),
         ("[]", "not a profile; restore the file"),
         ("{", "not JSON"),
     ],
@@ -118,7 +121,7 @@ def test_refuses_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_refuses_a_damaged_histogram() -> None:
-    data = make_profile().to_dict()
+    data = json.loads(make_profile().to_json())
     data["targets"]["overall"]["confidence"]["counts"].pop()
     with pytest.raises(AdapterError, match="21 edges do not fit 19 counts"):
         Profile.from_dict(data, "reference.json")
