@@ -39,7 +39,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a class when it is asked for."""
     if name not in _HOMES:
         raise AttributeError(f"module 'drugmon' has no attribute {name!r}")
@@ -107,7 +107,7 @@ def predict(text: str | None = None, **aspects: str | None) -> dict[str, Verdict
         return model.predict(text, **aspects)
 
 
-def score(source: str, **options: Any) -> ScoreResult:
+def score(source: str, **options: object) -> ScoreResult:
     """Score a file, folder, glob or DuckDB table as `drugmon score` does, and write the verdicts.
 
     Args:

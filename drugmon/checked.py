@@ -13,24 +13,25 @@ from drugmon.errors import DrugmonError, SettingsError
 from drugmon.options import Option, options_of
 
 T = TypeVar("T")
+Number = TypeVar("Number", int, float)
 _SHOWN: Final = 80
 _EXACT: Final = 2**53
 _UNSET: Final = ("", 0, ())
 """What a settings file says where nothing is set: TOML has no null."""
 
 
-def within(default: float, low: float, high: float) -> Any:
+def within(default: Number, low: float, high: float) -> Number:
     """Return a dataclass field for a number of `default`'s own type from `low` to `high`."""
     return field(default=default, metadata={"low": low, "high": high})
 
 
-def one_of(default: str, choices: tuple[str, ...]) -> Any:
+def one_of(default: str, choices: tuple[str, ...]) -> str:
     """Return a dataclass field for one of `choices`."""
     return field(default=default, metadata={"choices": choices})
 
 
-def optional(default: str | tuple[str, ...] = "", *, secret: bool = False) -> Any:
-    """Return a dataclass field for a text or a list of texts that may be empty: not set.
+def optional(default: str = "", *, secret: bool = False) -> str:
+    """Return a dataclass field for a text that may be empty: not set.
 
     A `secret` value is in no message.
     """
@@ -38,7 +39,14 @@ def optional(default: str | tuple[str, ...] = "", *, secret: bool = False) -> An
     return field(default=default, metadata={"optional": True, **told})
 
 
-def parse_toml(text: str | bytes, where: str, error: type[DrugmonError] = SettingsError) -> Any:
+def optional_texts(*default: str) -> tuple[str, ...]:
+    """Return a dataclass field for a list of texts that may be empty: not set."""
+    return field(default=default, metadata={"optional": True})
+
+
+def parse_toml(
+    text: str | bytes, where: str, error: type[DrugmonError] = SettingsError
+) -> dict[str, object]:
     """Return what TOML says; `bytes` are read as UTF-8.
 
     Raises:
@@ -68,7 +76,7 @@ def check_keys(
     valid: Iterable[str],
     where: str,
     error: type[DrugmonError] = SettingsError,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return `table` if it is a TOML table with no other keys than the valid ones.
 
     Args:
@@ -155,10 +163,10 @@ class _Key:
     may_be_empty: bool = False
     unset: str | None = None
     is_secret: bool = False
-    parse: Callable[[str], Any] | None = None
+    parse: Callable[[str], object] | None = None
 
 
-def _key_of(spec: Field[Any]) -> _Key:
+def _key_of(spec: Field[object]) -> _Key:
     default = spec.default if spec.default_factory is MISSING else spec.default_factory()
     told = spec.metadata
     ranges = (told.get("low"), told.get("high"))
@@ -217,14 +225,14 @@ def _has_nul(value: object) -> bool:
     return any(isinstance(text, str) and "\0" in text for text in texts)
 
 
-def _allowed(key: _Key, value: Any) -> bool:
+def _allowed(key: _Key, value: object) -> bool:
     if key.unset is not None and value in _UNSET:
         return True
     if key.choices:
         return value in key.choices
     if key.low is not None or key.high is not None:
         low, high = -inf if key.low is None else key.low, inf if key.high is None else key.high
-        return bool(low <= value <= high)
+        return isinstance(value, int | float) and low <= value <= high
     if key.may_be_empty:
         return True
     if isinstance(value, Mapping):

@@ -8,8 +8,10 @@ makes its flags of what is declared (`drugmon.cli.options`), a settings file its
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Final, TypedDict, TypeVar, Unpack
 
 from drugmon.errors import UsageError
 
@@ -46,7 +48,7 @@ class Option:
     name: str
     help: str
     kind: type
-    default: Any
+    default: object
     flag: str
     key: str | None = None
     unset: str = ""
@@ -54,20 +56,35 @@ class Option:
     low: float | None = None
     high: float | None = None
     metavar: str | None = None
-    parse: Callable[[str], Any] | None = None
+    parse: Callable[[str], object] | None = None
     written: str = ""
     is_folder: bool = False
     is_repeated: bool = False
 
 
+class Details(TypedDict, total=False):
+    """What may be declared of an option beside its default, help, kind and flag: see `Option`."""
+
+    key: str | None
+    unset: str
+    choices: tuple[str, ...]
+    low: float | None
+    high: float | None
+    metavar: str | None
+    parse: Callable[[str], object] | None
+    written: str
+    is_folder: bool
+    is_repeated: bool
+
+
 def option(
-    default: Any,
+    default: T,
     help: str,
     *,
     kind: type | None = None,
     flag: str | None = None,
-    **details: Any,
-) -> Any:
+    **details: Unpack[Details],
+) -> T:
     """Declare a field of a dataclass to be an option.
 
     Args:
@@ -80,7 +97,7 @@ def option(
     declared = Option("", help, kind or type(default), default, "", **details)
     metadata = {_OPTION: declared, "flag": flag}
     if isinstance(default, dict):
-        return field(default_factory=default.copy, metadata=metadata)
+        return field(default_factory=partial(copy, default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -100,7 +117,7 @@ def names_of(kind: type) -> tuple[str, ...]:
     return tuple(spec.name for spec in _flat(kind))
 
 
-def build(kind: type[T], /, **values: Any) -> T:
+def build(kind: type[T], /, **values: object) -> T:
     """Return a dataclass whose groups are filled in from `values` too.
 
     Args:
@@ -117,7 +134,7 @@ def build(kind: type[T], /, **values: Any) -> T:
     return _filled(kind, values)
 
 
-def _filled(kind: type[T], values: Mapping[str, Any]) -> T:
+def _filled(kind: type[T], values: Mapping[str, object]) -> T:
     made = {}
     for spec in fields(kind):  # type: ignore[arg-type]
         if spec.name in values:
@@ -129,14 +146,14 @@ def _filled(kind: type[T], values: Mapping[str, Any]) -> T:
     return kind(**made)
 
 
-def _refuse_parts(spec: Field[Any], values: Mapping[str, Any]) -> None:
+def _refuse_parts(spec: Field[object], values: Mapping[str, object]) -> None:
     """A group that is given whole leaves nothing to fill in."""
     for name in names_of(spec.metadata[_GROUP]):
         if name in values:
             raise UsageError(f"{name} is a part of {spec.name}, which is given too; give one")
 
 
-def _flat(kind: type) -> Iterator[Field[Any]]:
+def _flat(kind: type) -> Iterator[Field[object]]:
     for spec in fields(kind):
         if _GROUP in spec.metadata:
             yield from _flat(spec.metadata[_GROUP])
@@ -151,7 +168,7 @@ def _group_names(kind: type) -> Iterator[str]:
             yield from _group_names(spec.metadata[_GROUP])
 
 
-def _declared(spec: Field[Any]) -> Option | None:
+def _declared(spec: Field[object]) -> Option | None:
     declared = spec.metadata.get(_OPTION)
     if declared is None:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drugmon.checked import checked, optional, within
+from drugmon.checked import checked, optional, optional_texts, within
 from drugmon.errors import RecipeError, SettingsError
 
 
@@ -16,7 +16,7 @@ from drugmon.errors import RecipeError, SettingsError
 class Things:
     name: str = "x"
     note: str = optional()
-    parts: tuple[str, ...] = optional(("a",))
+    parts: tuple[str, ...] = optional_texts("a")
     names: Mapping[str, str] = field(default_factory=dict)
     size: float = within(1.0, 0, 5)
 

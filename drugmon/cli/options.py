@@ -14,7 +14,7 @@ import click
 from drugmon.labels import ASPECTS
 from drugmon.options import NO_FLAG, Option, build, names_of, option, options_of
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def takes(**kinds: type) -> Callable[[Command], Command]:
 
     def add(command: Command) -> Command:
         @functools.wraps(command)
-        def called(*args: Any, **given: Any) -> Any:
-            made: dict[str, Any] = {}
+        def called(*args: object, **given: object) -> object:
+            made: dict[str, object] = {}
             for name, kind in kinds.items():
                 own = {key: given.pop(key) for key in names_of(kind) if key in given}
                 made[name] = build(kind, **own)
@@ -82,7 +82,7 @@ def _click_option(declared: Option) -> Callable[[Command], Command]:
         details["callback"] = _listed
     if declared.default is not None and not declared.is_repeated:
         default = declared.default
-        details["default"] = ",".join(default) if declared.kind is tuple else default
+        details["default"] = ",".join(default) if isinstance(default, tuple) else default
     return click.option(declared.flag, declared.name, type=_click_type(declared), **details)
 
 
@@ -99,8 +99,8 @@ def _click_type(declared: Option) -> Any:
 
 
 def _parsed(
-    _context: click.Context, _option: click.Parameter, value: str, parse: Callable[[str], Any]
-) -> Any:
+    _context: click.Context, _option: click.Parameter, value: str, parse: Callable[[str], object]
+) -> object:
     """The callback of an option that is written otherwise than it is kept."""
     try:
         return parse(value)

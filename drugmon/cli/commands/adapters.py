@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 
@@ -76,6 +74,6 @@ def doctor(as_json: bool) -> None:
     from drugmon.workflows.doctor import examine
 
     findings = examine()
-    output.print_findings([asdict(finding) for finding in findings], as_json=as_json)
+    output.print_findings(findings, as_json=as_json)
     if any(finding.ok is False for finding in findings):
         click.get_current_context().exit(1)

@@ -6,8 +6,9 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -28,13 +29,13 @@ STATUS_STYLES: Final = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 def print_history_json(history: History, *, runs_only: bool) -> None:
     """All that is recorded, times as ISO 8601 in UTC."""
-    whole: dict[str, Any] = {
+    whole: dict[str, object] = {
         "history": str(history.database),
         "runs": list(map(asdict, history.runs)),
     }
     if not runs_only:
         whole["nights"] = list(map(asdict, history.nights))
-    print_json(_readable(whole))
+    print_json({name: _readable(part) for name, part in whole.items()})
 
 
 def print_history_csv(history: History, *, runs_only: bool) -> None:
@@ -170,7 +171,7 @@ def _figure(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3f}"
 
 
-def _flat(record: RunRecord | ReportRecord) -> dict[str, Any]:
+def _flat(record: RunRecord | ReportRecord) -> dict[str, object]:
     """One level: output, targets and checks become columns, lists become text."""
     nested = ("output", "targets", "checks")
     whole = asdict(record)
@@ -184,7 +185,7 @@ def _flat(record: RunRecord | ReportRecord) -> dict[str, Any]:
     return flat
 
 
-def _readable(value: Any) -> Any:
+def _readable(value: object) -> object:
     """The same with times as ISO 8601."""
     if isinstance(value, Mapping):
         return {name: _readable(each) for name, each in value.items()}
@@ -193,9 +194,9 @@ def _readable(value: Any) -> Any:
     return _plain(value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return "; ".join(map(str, value))
     if isinstance(value, Path):
         return str(value)
-    return value.isoformat(timespec="seconds") if hasattr(value, "isoformat") else value
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value

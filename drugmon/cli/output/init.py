@@ -89,7 +89,7 @@ def _dates_told(dates: Dates) -> str:
     return f"{dates.first:%Y-%m-%d} to {dates.last:%Y-%m-%d}{odd}"
 
 
-def _to_json(result: InitResult) -> dict[str, Any]:
+def _to_json(result: InitResult) -> dict[str, object]:
     survey = result.survey
     plain: dict[str, Any] = asdict(survey)
     # Without a header, the names of columns are cells of a review.

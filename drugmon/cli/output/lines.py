@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from drugmon.wording import escaped, one_line
 
@@ -38,7 +38,7 @@ def warn(message: str) -> None:
     say(f"drugmon: warning: {message}", err=True)
 
 
-def print_json(value: Mapping[str, Any], *, to_stderr: bool = False) -> None:
+def print_json(value: Mapping[str, object], *, to_stderr: bool = False) -> None:
     """One line of JSON: `value` with the version of its schema."""
     whole = {"schema_version": SCHEMA_VERSION, **value}
     line = json.dumps(whole, ensure_ascii=False, default=str)
@@ -46,7 +46,7 @@ def print_json(value: Mapping[str, Any], *, to_stderr: bool = False) -> None:
     print(line, file=sys.stderr if to_stderr else sys.stdout, flush=True)
 
 
-def write_csv_rows(stream: IO[str], rows: Sequence[Mapping[str, Any]]) -> None:
+def write_csv_rows(stream: IO[str], rows: Sequence[Mapping[str, object]]) -> None:
     """Write `rows` with a header of all their names; no cell is a formula to a spreadsheet."""
     names = dict.fromkeys(name for row in rows for name in row)
     writer = csv.writer(stream, lineterminator="\n")

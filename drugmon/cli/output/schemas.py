@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -18,7 +17,7 @@ from drugmon.data.history.database import path_from
 from drugmon.data.stores.uri import Location
 
 
-def json_schema(command: str) -> dict[str, Any]:
+def json_schema(command: str) -> dict[str, object]:
     """The JSON Schema of what a command prints with --json.
 
     Raises:
@@ -42,7 +41,7 @@ def json_schema(command: str) -> dict[str, Any]:
     }
 
 
-def misfit(command: str, printed: Mapping[str, Any]) -> str | None:
+def misfit(command: str, printed: Mapping[str, object]) -> str | None:
     """What in a command's JSON does not fit its schema; None where all does.
 
     Raises:
@@ -52,8 +51,9 @@ def misfit(command: str, printed: Mapping[str, Any]) -> str | None:
         return f"schema_version is not {SCHEMA_VERSION}"
     content = {key: value for key, value in printed.items() if key != "schema_version"}
     described = json_schema(command)
-    if "additionalProperties" not in described:
-        for key in content.keys() - described["properties"].keys():
+    properties = described["properties"]
+    if isinstance(properties, dict) and "additionalProperties" not in described:
+        for key in content.keys() - properties.keys():
             return f"{key} is not described"
     try:
         msgspec.convert(content, TYPES[command], dec_hook=path_from)
@@ -72,7 +72,7 @@ def schema_text(command: str) -> str:
     return json.dumps(json_schema(command), indent=1, ensure_ascii=False) + "\n"
 
 
-def _of_other_types(kind: type) -> dict[str, Any]:
+def _of_other_types(kind: type) -> dict[str, object]:
     """Types that msgspec does not know: paths and URIs are texts, others objects of their own."""
     is_place = kind is Location or issubclass(kind, Path)
     return {"type": "string" if is_place else "object"}

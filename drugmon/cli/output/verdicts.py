@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from drugmon.models.adapters.adapter import Adapter, Unreadable
     from drugmon.reports.evaluation import Evaluation
     from drugmon.statistics.figures import Interval, Quality
+    from drugmon.workflows.doctor import Diagnosis
     from drugmon.workflows.predict import Verdict
     from drugmon.workflows.score.score import ScoreResult
     from drugmon.workflows.show import Shown
@@ -192,14 +193,14 @@ def print_shown(shown: Shown, *, as_json: bool = False) -> None:
     return None
 
 
-def print_findings(findings: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+def print_findings(findings: Sequence[Diagnosis], *, as_json: bool) -> None:
     """What the doctor found."""
     if as_json:
-        return print_json({"findings": findings})
+        return print_json({"findings": list(map(asdict, findings))})
     marks = {True: text("ok", "green"), False: text("WRONG", "bold red"), None: text("")}
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        table.add_row(marks[finding["ok"]], text(finding["subject"]), text(finding["says"]))
+        table.add_row(marks[finding.ok], text(finding.subject), text(finding.says))
     console().print_table(table)
     return None
 

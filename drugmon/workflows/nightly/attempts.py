@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from drugmon.checked import parse_toml
 from drugmon.data.history.files import read_history
@@ -131,7 +130,7 @@ def _likely_outs(settings: Path) -> list[Path]:
     return []
 
 
-def _tables_in(values: object) -> Iterator[Mapping[str, Any]]:
+def _tables_in(values: object) -> Iterator[Mapping[str, object]]:
     """A settings file, and its sources."""
     if isinstance(values, Mapping):
         yield values

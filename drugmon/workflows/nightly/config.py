@@ -107,17 +107,17 @@ def load_nightly(path: Path) -> NightlyConfig:
         raise SettingsError(
             f"{path}: job.every = {shown(job.every)} will not do: give a span such as 1d"
         )
-    _check_notify(values.get("notify", {}), path)
+    _check_notify(notify, tables["notify"][0], path)
     report = _report_settings(values.get("report", {}), folder, f"{path}: report")
     tasks = _tasks(values, engine, folder, path)
     return NightlyConfig(path.stem, folder, report.pages.out, tasks, job, log, notify)
 
 
-def _check_notify(table: Mapping[str, Any], path: Path) -> None:
-    fault = url_fault(table["url"]) if table.get("url") else None
+def _check_notify(notify: Notify, table: object, path: Path) -> None:
+    fault = url_fault(notify.url) if notify.url else None
     if fault is not None:
         raise SettingsError(f"{path}: notify.url will not do: {fault}")
-    if not isinstance(table.get("command", []), list):
+    if isinstance(table, Mapping) and not isinstance(table.get("command", []), list):
         raise SettingsError(
             f'{path}: notify.command will not do: give a list, such as ["./tell.sh", "reviews"]'
         )
@@ -140,7 +140,7 @@ def _span(text: str) -> timedelta:
     return timedelta(hours=int(text[:-1]) * _HOURS[text[-1]])
 
 
-def _report_settings(table: Mapping[str, Any], folder: Path, where: str) -> ReportSettings:
+def _report_settings(table: object, folder: Path, where: str) -> ReportSettings:
     """What a section of reports says, its paths absolute.
 
     What the report would find only after the scoring is found here.
@@ -231,7 +231,9 @@ def _letters(name: str) -> str:
 def _score_config(
     source: SourceSettings, words: dict[str, Any], engine: EngineSettings, folder: Path, where: str
 ) -> ScoreConfig:
-    located: dict[str, Any] = {"adapter": _adapter(words.get("adapter", DEFAULT_ADAPTER), folder)}
+    located: dict[str, object] = {
+        "adapter": _adapter(words.get("adapter", DEFAULT_ADAPTER), folder)
+    }
     if "out" in words:
         located["out"] = _out_in(folder, words["out"])
     if "history" in words:

@@ -6,10 +6,10 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import TextIOWrapper
+from io import BufferedWriter, TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from drugmon.data.verdicts.atomic import open_own, sink_errors
 from drugmon.wording import one_line
@@ -34,7 +34,7 @@ class _OneLine(logging.Formatter):
 
 
 class _LogFile(RotatingFileHandler):
-    def _open(self) -> TextIOWrapper[Any]:
+    def _open(self) -> TextIOWrapper[BufferedWriter]:
         """Open the log, never through a symbolic link."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         descriptor = open_own(Path(self.baseFilename), flags)

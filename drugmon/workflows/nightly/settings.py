@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from drugmon.checked import optional, within
+from drugmon.checked import optional, optional_texts, within
 from drugmon.config import ClusterConfig, EngineConfig
 from drugmon.options import NO_FLAG, group, option
 from drugmon.reports.keep import Keep
@@ -47,7 +47,7 @@ class Notify:
     """A URL and a command that are called at start, success and failure, each within `timeout`."""
 
     url: str = optional(secret=True)
-    command: tuple[str, ...] = optional(())
+    command: tuple[str, ...] = optional_texts()
     timeout: float = within(10.0, 0.1, 600)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from drugmon.data.options import DatabaseOptions, SourceOptions
 from drugmon.data.stores.uri import is_uri
@@ -128,7 +128,14 @@ class ReportConfig:
     report_id: str | None = None
 
 
-def report_config(source: str, **words: Any) -> ReportConfig:
+def report_config(
+    source: str,
+    *,
+    scoring: Scoring | None = None,
+    now: datetime | None = None,
+    report_id: str | None = None,
+    **words: object,
+) -> ReportConfig:
     """Read the words that Python has for a report.
 
     Args:
@@ -139,9 +146,8 @@ def report_config(source: str, **words: Any) -> ReportConfig:
         UsageError: there is no such option, one cannot be, or two exclude each other.
         SettingsError: the gate's file will not do.
     """
-    names = ("scoring", "now", "report_id")
-    told = {name: words.pop(name) for name in names if name in words}
-    return read_options(build(ReportOptions, source=source, **words), **told)
+    options = build(ReportOptions, source=source, **words)
+    return read_options(options, scoring=scoring, now=now, report_id=report_id)
 
 
 def read_options(
