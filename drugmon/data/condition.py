@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
@@ -78,11 +78,11 @@ def check_condition(text: str) -> None:
         _parse(connection, statement("condition_alone", condition=condition), text)
         within = _parse(connection, statement("condition_within", condition=condition), text)
     for node in _expressions(within["where_clause"]):
-        kind = node["class"]
+        kind = str(node["class"])
         if kind not in _ALLOWED:
             reason = _REFUSED.get(kind, "is more than a condition over the columns of a row")
             raise _error(text, reason)
-        if kind == "TYPE" and node["type_name"].lower() == "array":
+        if kind == "TYPE" and str(node["type_name"]).lower() == "array":
             raise _error(text, "casts to an array of fixed size, which fills the memory")
         if kind == "FUNCTION" and not node["is_operator"]:
             name = str(node["function_name"])
@@ -98,7 +98,7 @@ def took_too_long(text: str, where: str) -> UsageError:
     )
 
 
-def _parse(connection: duckdb.DuckDBPyConnection, sql: str, text: str) -> dict[str, Any]:
+def _parse(connection: duckdb.DuckDBPyConnection, sql: str, text: str) -> dict[str, object]:
     try:
         ((serialized,),) = connection.execute(query("parse"), {"sql": sql}).fetchall()
     except duckdb.Error as error:  # too deep, or no text that SQL can hold
@@ -112,11 +112,11 @@ def _parse(connection: duckdb.DuckDBPyConnection, sql: str, text: str) -> dict[s
     nodes = [entry["node"] for entry in tree["statements"]]
     if len(nodes) != 1 or nodes[0]["type"] != "SELECT_NODE" or "where_clause" not in nodes[0]:
         raise _error(text, "give one condition, without a semicolon")
-    node: dict[str, Any] = nodes[0]
+    node: dict[str, object] = nodes[0]
     return node
 
 
-def _expressions(value: object) -> Iterator[dict[str, Any]]:
+def _expressions(value: object) -> Iterator[dict[str, object]]:
     """Yield every expression of a syntax tree, from the outermost on."""
     if isinstance(value, dict):
         if "class" in value:

@@ -96,7 +96,7 @@ class _ReviewWriter:
             for name, _, _, weight in phrases["drugs"]
         ]
 
-    def review(self) -> dict[str, Any]:
+    def review(self) -> dict[str, object]:
         """The columns of one review, but its id and date."""
         ((drug, condition, symptom, _),) = self.dice.choices(self._phrases["drugs"], self._weights)
         told = self._recall and drug == self._recalled_drug and self.dice.random() < _RECALLED

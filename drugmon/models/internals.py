@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
 _GONE: Final = (AttributeError, NotImplementedError, RuntimeError, TypeError)
 """What a function that is gone, takes other arguments, or cannot do it here raises."""
 
-Activation = tuple[str, list[Any], str]
+Activation = tuple[str, list[float], str]
 """A name, its numbers, and the variant of the formula, as oneDNN has them."""
 
 NOTHING: Final[Activation] = ("none", [], "none")
@@ -212,6 +215,16 @@ def add_quantised(
     return result
 
 
+class AutogradContext(Protocol):
+    """What torch hands to both passes of an autograd function, as far as it is used."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Keep what the backward pass needs, of any shapes (...,)."""
+
+
 def softmax_gradient(grad: Tensor, weights: Tensor) -> Tensor:
     """The gradient of what softmax over the last dimension gave `weights` for, all of any shape."""
     if _has_softmax_gradient():
@@ -230,7 +243,7 @@ def _has_softmax_gradient() -> bool:
     return _all_close([found], (torch.tensor([[0.1875, -0.1875]]),), 1e-6)
 
 
-def put_layers(config: Any, layers: Mapping[type, type]) -> None:
+def put_layers(config: LoraConfig, layers: Mapping[type, type]) -> None:
     """Have peft make LoRA's layers of other classes; where it cannot, it makes its own.
 
     Args:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from drugmon.data.lock import lock_file
 from drugmon.data.verdicts.atomic import flush, replacing, sink_errors
@@ -118,7 +118,7 @@ def _trim(path: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _plain(attempt: Attempt) -> Mapping[str, Any]:
+def _plain(attempt: Attempt) -> Mapping[str, object]:
     return {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in asdict(attempt).items()

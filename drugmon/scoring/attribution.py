@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 from torch.nn.functional import logsigmoid
 
 from drugmon.data.reviews import Texts, with_text
@@ -29,10 +30,12 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.calibration import Form
 from drugmon.models.adapters.combination import Combination
-from drugmon.models.classifiers.classifier import Batch
 from drugmon.models.classifiers.lexical import Occurrences
+from drugmon.models.tokens.inputs import TokenBatch
 from drugmon.models.tokens.prepared import Prepared
+from drugmon.models.tokens.prompts import PromptBatch
 
+Items = TypeVar("Items", bound=TokenBatch | PromptBatch)
 Floats = npt.NDArray[np.float64]
 
 BATCH_TOKENS: Final = 2_048
@@ -82,7 +85,7 @@ class _Inputs:
     """
 
     prepared: Prepared
-    batch: Batch
+    batch: TokenBatch | PromptBatch
     sources: npt.NDArray[np.int64]
     nothing: torch.Tensor
     embedded: torch.Tensor
@@ -241,21 +244,22 @@ class Attributor:
         return found
 
 
-def _embedding(backbone: Any) -> Any:
+def _embedding(backbone: Any) -> nn.Module:
     """The layer that looks the embeddings of a review's tokens up."""
     reads = backbone.encoder if backbone.config.is_encoder_decoder else backbone
-    return reads.get_input_embeddings()
+    layer: nn.Module = reads.get_input_embeddings()
+    return layer
 
 
 @contextmanager
-def _embedded(backbone: Any, states: torch.Tensor) -> Iterator[None]:
+def _embedded(backbone: nn.Module, states: torch.Tensor) -> Iterator[None]:
     """Have the model read `states` (b, L, hidden) in place of its next batch's embeddings.
 
     A decoder may look its first token up in the same layer, after the encoder.
     """
     waiting = [states]
 
-    def replace(_layer: Any, _inputs: Any, looked_up: torch.Tensor) -> torch.Tensor:
+    def replace(_layer: nn.Module, _inputs: object, looked_up: torch.Tensor) -> torch.Tensor:
         return waiting.pop() if waiting else looked_up
 
     handle = _embedding(backbone).register_forward_hook(replace)
@@ -265,7 +269,7 @@ def _embedded(backbone: Any, states: torch.Tensor) -> Iterator[None]:
         handle.remove()
 
 
-def _repeated(batch: Any, times: int) -> Any:
+def _repeated(batch: Items, times: int) -> Items:
     """The batch's items so often, one after the other."""
     tensors = (getattr(batch, field.name) for field in fields(batch))
     return type(batch)(*(tensor.repeat(times, 1) for tensor in tensors))

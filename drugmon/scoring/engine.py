@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from functools import cached_property, partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -144,12 +144,12 @@ class Engine(Closing):
                     yield _Launched(job, results, part, flight)
             yield _Launched(job, results)
 
-    def _try(self, items: Sequence[Any], tokens: int) -> None:
+    def _try(self, items: Sequence[Sized], tokens: int) -> None:
         """Compute a batch of so many tokens, for the memory that it takes: of the longest item."""
         longest = max(items, key=len)
         self._launch([longest], np.zeros(max(1, tokens // len(longest)), np.int64))
 
-    def _launch(self, items: Sequence[Any], rows: Rows) -> list[tuple[Rows, Flight]]:
+    def _launch(self, items: Sequence[Sized], rows: Rows) -> list[tuple[Rows, Flight]]:
         """One batch; in halves where the memory does not hold it."""
         try:
             return [(rows, self._run([items[row] for row in rows]))]
@@ -166,7 +166,7 @@ class Engine(Closing):
         self.budget.lower(half * max(len(items[row]) for row in rows))
         return self._launch(items, rows[:half]) + self._launch(items, rows[half:])
 
-    def _run(self, items: Sequence[Any]) -> Flight:
+    def _run(self, items: Sequence[Sized]) -> Flight:
         """Label log-probabilities float32 (targets, items, 3)."""
         with torch.inference_mode():
             batch = self._classifier.collate(items).to(self.compute.device)

@@ -16,7 +16,7 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, Th
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context, parent_process
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,7 @@ class Ready:
     prepared: Prepared
     lexical: Mapping[str, npt.NDArray[np.float32]] | None
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _ready, (FlatItems.of(self.prepared.items), self.prepared.places, self.lexical)
 
 

@@ -66,7 +66,7 @@ class HeldOutEvidence:
             {target: own.astype(np.int8) for target, own in labels.items()},
         )
 
-    def take(self, rows: npt.NDArray[Any]) -> HeldOutEvidence:
+    def take(self, rows: npt.NDArray[np.integer | np.bool_]) -> HeldOutEvidence:
         """That of some rows, indices (k,) or a mask (n,)."""
         labels = {target: own[rows] for target, own in self.labels.items()}
         evidence = self.evidence.take(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from drugmon.labels import ASPECTS, LABELS, TARGETS
 from drugmon.models.adapters.calibration import Calibration
 from drugmon.models.adapters.combination import Combination
 
+Rows = npt.NDArray[np.integer | np.bool_]
 Floats = npt.NDArray[np.float32]
 
 NO_VERDICT: Final = -1
@@ -29,12 +30,12 @@ class Evidence:
     model: Mapping[str, Floats]
     lexical: Mapping[str, Floats] | None
 
-    def of(self, target: str, rows: npt.NDArray[Any]) -> tuple[Floats, Floats | None]:
+    def of(self, target: str, rows: Rows) -> tuple[Floats, Floats | None]:
         """Both models' (k, 3) for some rows, indices (k,) or a mask (n,)."""
         lexical = self.lexical[target][rows] if self.lexical else None
         return self.model[target][rows], lexical
 
-    def take(self, rows: npt.NDArray[Any]) -> Evidence:
+    def take(self, rows: Rows) -> Evidence:
         """That of some rows, indices (k,) or a mask (n,)."""
         model, lexical = (
             {target: own[rows] for target, own in models.items()} if models else None
@@ -42,7 +43,7 @@ class Evidence:
         )
         return Evidence(model or {}, lexical)
 
-    def experts(self, rows: npt.NDArray[Any]) -> dict[str, list[Floats]]:
+    def experts(self, rows: Rows) -> dict[str, list[Floats]]:
         """Every target's of rows, indices (k,) or a mask (n,), as a combination weighs them."""
         models = [self.model] + ([self.lexical] if self.lexical else [])
         return {target: [own[target][rows] for own in models] for target in self.model}

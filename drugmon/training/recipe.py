@@ -221,7 +221,7 @@ class Recipe:
         targets = (source.grading for source in self.sources if source.role == TARGET)
         return next(targets, self.grading)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain nested dicts, lists, texts and numbers, as JSON and TOML can hold."""
         whole = {**asdict(self), "labels": self.grading.to_dict()}
         whole["source"] = [source.to_dict() for source in self.sources]
@@ -230,7 +230,7 @@ class Recipe:
         whole["augment"]["labels"] = list(self.augment.labels)
         return whole
 
-    def decides_weights(self) -> dict[str, Any]:
+    def decides_weights(self) -> dict[str, object]:
         """Return what of `to_dict` changes the weights that rows of reviews give a base."""
         return {k: v for k, v in self.to_dict().items() if k not in _BESIDE_WEIGHTS}
 
@@ -317,7 +317,7 @@ def make_recipe(
     return recipe
 
 
-def recorded_recipe(record: Mapping[str, Any], where: str) -> Recipe:
+def recorded_recipe(record: Mapping[str, object], where: str) -> Recipe:
     """Return the recipe that `to_dict` gave, today or in an earlier version.
 
     Raises:

@@ -89,7 +89,7 @@ class Source:
         words = self.labels.get("words", {})
         return ",".join([*parts, *(f"label.{word}={label}" for word, label in words.items())])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return what a manifest may tell: the files' names, not where this machine has them."""
         labels = {
             column: dict(own) for column, own in self.labels.items() if isinstance(own, Mapping)
@@ -176,10 +176,10 @@ def grading_of(scale: str, labels: object, where: str) -> Grading:
         raise RecipeError(f"{where}: {error}") from error
     whole = grading.to_dict()
     for column, levels in check_keys(labels, whole, f"{where}: labels", RecipeError).items():
-        valid = levels if column == "words" else whole[column]
-        levels = check_keys(levels, valid, f"{where}: labels.{column}", RecipeError)
+        named = levels if column == "words" and isinstance(levels, Mapping) else whole[column]
+        levels = check_keys(levels, named, f"{where}: labels.{column}", RecipeError)
         for level, label in levels.items():
-            if label not in LABELS:
+            if not isinstance(label, str) or label not in LABELS:
                 raise RecipeError(
                     f"{where}: labels.{column}.{level} = {shown(label)} will not do: "
                     f"give one of {', '.join(LABELS)}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,9 @@ def test_a_recipe_names_its_sources_beside_it(tmp_path: Path) -> None:
     assert helping.grading.rating["4"] == "neutral"
     assert helping.grading.words["fine"] == "neutral"
     assert (recipe.help.epochs, recipe.help.replay) == (2, 0.15)
-    assert recipe.to_dict()["source"][0]["path"] == "druglib.tsv", "no path of this machine"
+    assert json.loads(json.dumps(recipe.to_dict()))["source"][0]["path"] == "druglib.tsv", (
+        "no path of this machine"
+    )
     assert str(tmp_path) not in str(recipe.to_dict())
 
 

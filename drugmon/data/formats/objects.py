@@ -86,7 +86,7 @@ def _mixed(where: str, name: str) -> SourceError:
     )
 
 
-def _without_surrogates(value: Any) -> Any:
+def _without_surrogates(value: object) -> Any:
     r"""Replace half a character (a lone `\ud83d`), which no other encoding can hold."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 
@@ -49,6 +49,6 @@ def _spark_with_verdicts(copy: bytes, verdicts: VerdictColumns) -> bytes | None:
     return json.dumps({**struct, "fields": [*own, *map(_spark_field, verdicts.schema)]}).encode()
 
 
-def _spark_field(field: pa.Field) -> dict[str, Any]:
+def _spark_field(field: pa.Field) -> dict[str, object]:
     kind = "timestamp" if pa.types.is_timestamp(field.type) else str(field.type)
     return {"name": field.name, "type": kind, "nullable": True, "metadata": {}}

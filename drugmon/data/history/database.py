@@ -137,7 +137,7 @@ class HistoryDatabase:
         path, schema, table, prefix = (row.pop(f"output_{part}") for part in parts)
         return read_output(path, schema, table, prefix or "", self._database)
 
-    def _insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _insert(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         if not rows:
             return
         path = name_of(self._connection, table)
@@ -220,7 +220,7 @@ def _in_utc(cell: object) -> object:
     return cell.astimezone(UTC) if isinstance(cell, datetime) else cell
 
 
-def _storable(row: Mapping[str, Any]) -> Row:
+def _storable(row: Mapping[str, object]) -> Row:
     """Texts without what UTF-8 cannot hold: names of files may have it."""
     return {name: _encodable(cell) for name, cell in row.items()}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +19,7 @@ from drugmon.errors import BusyError, DrugmonError, SinkError, SourceError, is_o
 from drugmon.wording import name_told
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    from deltalake import CommitProperties, DeltaTable
 
 EXTENSION: Final = ".delta"
 """What a folder's name ends with that is to become a Delta table."""
@@ -140,7 +140,7 @@ def commit(built: Path, location: Location, merge: Merge) -> None:
 
 
 def _merge(
-    table: DeltaTable, rows: pa.RecordBatchReader, key: str, merge: Merge, notes: Any
+    table: DeltaTable, rows: pa.RecordBatchReader, key: str, merge: Merge, notes: CommitProperties
 ) -> None:
     names, quoted = rows.schema.names, _quoted(key)
     merging = table.merge(

@@ -7,10 +7,13 @@ import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from drugmon.data.stores.uri import StoreUri
 from drugmon.errors import DrugmonError, SinkError, SourceError, is_out_of_memory
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ _UNREACHED: Final = frozenset((
 # fmt: on
 
 
-def open_store(uri: StoreUri) -> Any:
+def open_store(uri: StoreUri) -> AbstractFileSystem:
     """Return fsspec's file system for `uri`, which asks the store for nothing yet.
 
     Raises:

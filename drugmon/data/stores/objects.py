@@ -151,11 +151,12 @@ def check_room(folder: Path, size: int, what: str) -> None:
         )
 
 
-def _info(uri: StoreUri) -> Any:
+def _info(uri: StoreUri) -> dict[str, Any] | None:
     store = open_store(uri)
     with store_errors(uri):
         try:
-            return store.info(str(uri.as_folder))
+            told: dict[str, Any] = store.info(str(uri.as_folder))
+            return told
         except FileNotFoundError:
             # Of a bucket that is not there a store says the same as of a key that is not.
             if uri.key and store.exists(f"{uri.scheme}://{uri.bucket}"):

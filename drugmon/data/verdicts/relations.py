@@ -5,10 +5,10 @@ All of the source's own columns are there, under their own names; `scored` gives
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import pyarrow.parquet as pq
@@ -161,7 +161,7 @@ def _without_rows(aside: Path, choice: VerdictChoice) -> Path:
     return path
 
 
-def _list(texts: Any) -> Sql:
+def _list(texts: Iterable[str]) -> Sql:
     return Sql(f"[{', '.join(literal(text) for text in texts)}]")
 
 

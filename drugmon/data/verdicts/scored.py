@@ -18,7 +18,7 @@ from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.duckdb.companion import VIEW
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
-from drugmon.data.queries import Sql, statement
+from drugmon.data.queries import Part, Sql, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import (
@@ -96,7 +96,7 @@ class Scored:
     columns: Mapping[str, str] = field(default_factory=dict)
     date_column: str | None = None
 
-    def rows(self, name: str, /, **values: Any) -> list[tuple[Any, ...]]:
+    def rows(self, name: str, /, **values: Part | Sequence[Part]) -> list[tuple[Any, ...]]:
         """Run the named statement over the view and return its rows.
 
         Raises:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, cast
 
 from drugmon.errors import BaseModelError
-from drugmon.models.bases.bases import Base
+from drugmon.models.bases.bases import Base, BaseConfig
 
 MODELS: Final[Mapping[str, str]] = {
     "albert": "AlbertModel",
@@ -84,7 +84,7 @@ def encoder_shape(base: Base) -> EncoderShape:
     )
 
 
-def _complete(base: Base) -> dict[str, Any]:
+def _complete(base: Base) -> BaseConfig:
     """What of `_READ` transformers knows, by the names that every type has them under there."""
     from transformers import AutoConfig
 
@@ -97,7 +97,7 @@ def _complete(base: Base) -> dict[str, Any]:
             f"base {base.name}: transformers does not know its type {base.model_type!r}: "
             "name another base"
         ) from error
-    return {key: getattr(config, key, None) for key in _READ}
+    return cast(BaseConfig, {key: getattr(config, key, None) for key in _READ})
 
 
 def _no_encoder(base: Base) -> BaseModelError:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict, cast
 
 from drugmon.errors import BaseModelError
 from drugmon.models.bases.folders import (
@@ -44,6 +44,27 @@ class BaseIdentity:
         return self.source.partition("@")[0]
 
 
+class BaseConfig(TypedDict, total=False):
+    """What is read of a base's `config.json`: none of it has to be there, and it may be null.
+
+    What else stands there is left to transformers.
+    """
+
+    model_type: str
+    is_encoder_decoder: bool
+    hidden_act: str
+    hidden_size: int
+    vocab_size: int
+    pad_token_id: int
+    decoder_start_token_id: int
+    max_position_embeddings: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    layer_norm_eps: float
+    position_embedding_type: str
+    relative_attention_num_buckets: int
+
+
 @dataclass(frozen=True)
 class Base:
     """A base on disk whose hashes are known.
@@ -61,9 +82,9 @@ class Base:
     licence: str
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> BaseConfig:
         """The parsed `config.json`."""
-        return read_json(self.folder / "config.json")
+        return cast(BaseConfig, read_json(self.folder / "config.json"))
 
     def identity(self) -> BaseIdentity:
         """What an adapter's manifest says of its base."""
@@ -203,7 +224,7 @@ def tokenizer_sha256(folder: Path) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, object]:
     """Read one JSON object.
 
     Raises:

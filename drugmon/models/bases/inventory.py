@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from drugmon.errors import BaseModelError
 from drugmon.models.bases.bases import Base, resolve_base
@@ -27,7 +26,7 @@ class BaseEntry:
     sha256: str | None
     folder: str | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """For JSON."""
         return asdict(self)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -12,6 +12,9 @@ from drugmon.errors import BaseModelError
 from drugmon.models.bases.architectures import MODELS
 from drugmon.models.bases.bases import Base
 from drugmon.models.bases.weights import read_weights
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _POOLER = "pooler."
 
@@ -65,23 +68,28 @@ def silence() -> None:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _config(base: Base) -> Any:
+def _config(base: Base) -> PreTrainedConfig:
     from transformers import AutoConfig
 
     silence()
-    return AutoConfig.from_pretrained(
+    config: PreTrainedConfig = AutoConfig.from_pretrained(
         str(base.folder), local_files_only=True, trust_remote_code=False
     )
+    return config
 
 
-def _class_of(auto: Any, config: Any) -> Any:
+def _class_of(auto: Any, config: PreTrainedConfig) -> type[PreTrainedModel]:
     """The class that one of transformers' auto classes takes for a configuration."""
     with torch.device("meta"):  # no memory, no random numbers
         return type(auto.from_config(config, trust_remote_code=False))
 
 
 def _load(
-    kind: Any, base: Base, config: Any, dtype: torch.dtype, attention: str | None
+    kind: Any,
+    base: Base,
+    config: PreTrainedConfig,
+    dtype: torch.dtype,
+    attention: str | None,
 ) -> nn.Module:
     """Hand it the weights that were read: on its own it might take other files of the folder."""
     options: dict[str, Any] = {"attn_implementation": attention} if attention else {}

@@ -7,13 +7,16 @@ only the attention weights are kept for the backward pass.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from drugmon.models import internals
 from drugmon.models.kernels.relative_bias import by_position, distance_buckets
+
+if TYPE_CHECKING:
+    from transformers.models.mpnet.modeling_mpnet import MPNetSelfAttention
 
 NAME: Final = "drugmon_training"
 """What `attn_implementation` calls it, once registered."""
@@ -33,14 +36,14 @@ def register_attention() -> str:
 
 
 def _attend(
-    _module: Any,
+    _module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    **_: Any,
+    **_: object,
 ) -> tuple[Tensor, None]:
     """Attend: queries, keys and values (b, heads, L, d) to (b, L, heads, d), as transformers asks.
 
@@ -73,12 +76,16 @@ def attention(
     return attended
 
 
+class _AttentionContext(internals.AutogradContext, Protocol):
+    scale: float
+
+
 class _Attention(torch.autograd.Function):
     """See `attention`."""
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: _AttentionContext,
         query: Tensor,
         key: Tensor,
         value: Tensor,
@@ -99,7 +106,7 @@ class _Attention(torch.autograd.Function):
         return torch.bmm(weights, value).view(shape)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _AttentionContext, grad: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, weights = ctx.saved_tensors
         heads = grad.shape[:2]
         grad = grad.flatten(0, 1)
@@ -116,7 +123,7 @@ class _Attention(torch.autograd.Function):
 class _MPNetAttention(nn.Module):
     """MPNet's self-attention, which transformers lets nothing else in for; names are its own."""
 
-    def __init__(self, attn: Any) -> None:
+    def __init__(self, attn: MPNetSelfAttention) -> None:
         super().__init__()
         self.q, self.k, self.v, self.o = attn.q, attn.k, attn.v, attn.o
         self._heads = attn.num_attention_heads
@@ -126,7 +133,7 @@ class _MPNetAttention(nn.Module):
         hidden_states: Tensor,
         attention_mask: Tensor | None = None,
         position_bias: Tensor | None = None,
-        **_: Any,
+        **_: object,
     ) -> tuple[Tensor]:
         """The states (b, L, hidden); `position_bias` (1, heads, L, L) is that of all reviews."""
         b, length, _hidden = hidden_states.shape
@@ -147,7 +154,7 @@ def attend_mpnet(backbone: Any) -> None:
     """
     encoder = backbone.encoder
 
-    def compute_position_bias(x: Tensor, **_: Any) -> Tensor:
+    def compute_position_bias(x: Tensor, **_: object) -> Tensor:
         buckets = distance_buckets(x.shape[1]).to(x.device)
         return by_position(encoder.relative_attention_bias(buckets).T)[None]
 

@@ -8,17 +8,19 @@ gradients, in float32.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from peft.tuners.lora.layer import Linear
 from torch import Tensor
 
+from drugmon.models.internals import AutogradContext
+
 
 class LoraLinear(Linear):
     """peft's layer with a forward of its own; weights, names and files are peft's."""
 
-    def forward(self, x: Tensor, *_: Any, **__: Any) -> Tensor:
+    def forward(self, x: Tensor, *_: object, **__: object) -> Tensor:
         """Return base(x) + scaling * B A dropout(x) in the format of x, (..., out) of (..., in)."""
         (name,) = self.active_adapters
         base = self.get_base_layer()
@@ -33,6 +35,11 @@ class LoraLinear(Linear):
         return y.view(*x.shape[:-1], -1)
 
 
+class _LowRankContext(AutogradContext, Protocol):
+    scale: float
+    dropout: bool
+
+
 class _LowRank(torch.autograd.Function):
     """y = x W' + b + s (z A') B', (n, out) of x (n, in), of a frozen W and b.
 
@@ -41,7 +48,7 @@ class _LowRank(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: _LowRankContext,
         x: Tensor,
         dropped: Tensor | None,
         weight: Tensor,
@@ -60,7 +67,7 @@ class _LowRank(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _LowRankContext, grad: Tensor) -> tuple[Tensor | None, ...]:
         branch, inner, weight, down, up = ctx.saved_tensors
         of_inner = grad @ up
         of_down = (of_inner.T @ branch).float()

@@ -16,7 +16,7 @@ fewer operations:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -26,11 +26,14 @@ from drugmon.models.device import Compute
 from drugmon.models.kernels.dense import ACTIVATIONS, PLAIN, Dense
 from drugmon.models.kernels.relative_bias import by_position, distance_buckets
 
+if TYPE_CHECKING:
+    from transformers.models.t5.modeling_t5 import T5LayerNorm
+
 
 class RootMeanSquareNorm:
     """Root mean square norm without its gain (Zhang and Sennrich, 2019), in float32."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: T5LayerNorm) -> None:
         self._eps = layer.variance_epsilon
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -112,7 +115,7 @@ class FirstStep:
         x = x + self._out(torch.einsum("bhd,hkd->bhk", mean, self._values).flatten(1))
         return x + self._feed(x)
 
-    def _by_head(self, layer: Any, to: Compute) -> torch.Tensor:
+    def _by_head(self, layer: nn.Linear, to: Compute) -> torch.Tensor:
         """The weights of each head apart (heads, d_kv, d)."""
         weight: torch.Tensor = layer.weight.to(to.device, to.dtype)
         return weight.view(self._heads, -1, weight.shape[1]).contiguous()
@@ -185,15 +188,17 @@ def takes(model: Any) -> bool:
     return config.model_type in ("t5", "mt5") and config.dense_act_fn in ACTIVATIONS
 
 
-def _joined(layers: Sequence[Any], gain: torch.Tensor, to: Compute, act: str = PLAIN) -> Dense:
+def _joined(
+    layers: Sequence[nn.Linear], gain: torch.Tensor, to: Compute, act: str = PLAIN
+) -> Dense:
     """The layers as one, with the norm's gain (in,) that stands before them."""
-    weight = torch.cat([layer.weight for layer in layers]) * gain
+    weight = torch.cat(tuple(layer.weight for layer in layers)) * gain
     if all(layer.bias is None for layer in layers):
         return _dense(weight, None, to, act)
-    biases = [
+    biases = tuple(
         layer.weight.new_zeros(len(layer.weight)) if layer.bias is None else layer.bias
         for layer in layers
-    ]
+    )
     return _dense(weight, torch.cat(biases), to, act)
 
 
@@ -204,7 +209,7 @@ def _dense(weight: torch.Tensor, bias: torch.Tensor | None, to: Compute, act: st
     return Dense(weight.to(to.device, to.dtype), own, act)
 
 
-def _behind(inner: Any, outer: Any) -> torch.Tensor | None:
+def _behind(inner: nn.Linear, outer: nn.Linear) -> torch.Tensor | None:
     """The biases of two layers in a row as one behind the outer layer, None where none has one."""
     bias: torch.Tensor | None = outer.bias
     if inner.bias is None:

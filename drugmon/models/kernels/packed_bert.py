@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from drugmon.errors import AdapterError
 from drugmon.models import internals
-from drugmon.models.bases.bases import Base
+from drugmon.models.bases.bases import Base, BaseConfig
 from drugmon.models.device import Compute
 from drugmon.models.kernels import amx
 from drugmon.models.kernels.dense import PLAIN, Dense
@@ -147,7 +147,7 @@ class PackedBert(nn.Module):
     def __init__(
         self,
         bert: nn.Module,
-        config: Mapping[str, Any],
+        config: BaseConfig,
         dtype: torch.dtype,
         ranges: Mapping[str, ActivationRange] | None = None,
     ) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import nn
 
 from drugmon.errors import BaseModelError
 from drugmon.models.bases.architectures import BEHIND_PADDING
-from drugmon.models.bases.bases import Base
+from drugmon.models.bases.bases import Base, BaseConfig
 from drugmon.models.bases.weights import read_weights
 from drugmon.models.kernels.relative_bias import BUCKETS
 
@@ -82,7 +82,7 @@ _SIZES: Final = (
 )
 
 
-def has_layout(config: Mapping[str, Any]) -> bool:
+def has_layout(config: BaseConfig) -> bool:
     """Whether a configuration is of a model of plain blocks whose names are known."""
     return (
         config.get("model_type") in LAYOUTS
@@ -94,7 +94,7 @@ def has_layout(config: Mapping[str, Any]) -> bool:
     )
 
 
-def first_position(config: Mapping[str, Any]) -> int:
+def first_position(config: BaseConfig) -> int:
     """The number of a text's first position."""
     return int(config["pad_token_id"]) + 1 if config["model_type"] in BEHIND_PADDING else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from drugmon.errors import AdapterError
 from drugmon.models.files import RANGES
+from drugmon.models.kernels.dense import Dense
 
 
 class ActivationRange(NamedTuple):
@@ -29,7 +30,7 @@ class ActivationRange(NamedTuple):
 class WatchedLayer:
     """A dense layer, of any kind, that records the range of what goes through it."""
 
-    def __init__(self, dense: Any) -> None:
+    def __init__(self, dense: Dense) -> None:
         self._dense = dense
         self.range: ActivationRange | None = None
 

@@ -31,8 +31,8 @@ class FlatItems:
         chained = itertools.chain.from_iterable(items)
         return cls(lengths, np.fromiter(chained, np.int32, int(lengths.sum())), None)
 
-    def items(self) -> list[Any]:
-        """The items again; the ids of a prompt are an array now."""
+    def items(self) -> Sequence[Encoded] | Sequence[npt.NDArray[np.int64]]:
+        """The items again; the ids of a prompt are an array (L,) now."""
         ends = self.lengths.cumsum()[:-1]
         ids = np.split(self.ids.astype(np.int64), ends) if len(self.lengths) else []
         if self.segments is None:

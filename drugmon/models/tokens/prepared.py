@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Rows = npt.NDArray[np.int64]
+Value = TypeVar("Value", bound=np.generic)
 
 Aspects = Sequence[Sequence[int]]
 """The token ids of one review's three aspects, whole: n-grams need no truncation."""
@@ -73,7 +74,7 @@ class Prepared:
         }
         return Prepared([*self.items, *others.items], places, [*self.tokens, *others.tokens])
 
-    def by_review(self, found: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    def by_review(self, found: Mapping[str, npt.NDArray[Value]]) -> dict[str, npt.NDArray[Value]]:
         """From values of items (items, k) to values of reviews (n, k), 0 where there is no item."""
         return {
             target: np.concatenate([values, np.zeros_like(values, shape=(1, values.shape[1]))])[

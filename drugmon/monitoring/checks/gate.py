@@ -91,28 +91,29 @@ def read_gate(path: Path | None = None, fail_on: tuple[str, ...] | None = None) 
     return gate
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, object]:
     try:
         text = path.read_bytes()
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file of thresholds") from None
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
-    values: dict[str, Any] = parse_toml(text, str(path))
-    return values
+    return parse_toml(text, str(path))
 
 
-def _over(base: dict[str, Any], own: dict[str, Any], where: str) -> dict[str, Any]:
+def _over(base: dict[str, object], own: dict[str, object], where: str) -> dict[str, object]:
     check_keys(own, [spec.name for spec in fields(Gate)], where)
     merged = dict(base)
     for key, value in own.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = {**base[key], **value} if both else value
+        of_base = base.get(key)
+        if isinstance(value, dict) and isinstance(of_base, dict):
+            value = {**of_base, **value}
+        merged[key] = value
     return merged
 
 
 def _build(
-    table: dict[str, Any],
+    table: dict[str, object],
     where: str,
     error: type[SettingsError] | type[UsageError] = SettingsError,
 ) -> Gate:

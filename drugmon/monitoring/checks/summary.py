@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from drugmon.monitoring.checks.measures import Measure, Unit
 from drugmon.monitoring.checks.rows import RowsPlace
@@ -306,9 +306,9 @@ class Summary:
         """The sentences behind a `status` of `fail` or `warn`, worst first."""
         return tuple(check.says for check in self.concerns)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """A form that JSON can hold: times as ISO 8601 in UTC, undefined figures as null."""
-        plain = _plain(asdict(self))
+        plain = {name: _plain(value) for name, value in asdict(self).items()}
         return {"format_version": FORMAT_VERSION, **plain, "reasons": list(self.reasons)}
 
 
@@ -338,7 +338,7 @@ def verdict(checks: Sequence[Check], watched: Sequence[str], *, baseline: bool =
     return status
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, Mapping):

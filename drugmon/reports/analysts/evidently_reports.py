@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from drugmon.labels import LABELS
 from drugmon.monitoring.profiles.reference import Profile
@@ -17,6 +17,7 @@ from drugmon.reports.pages import count, target_title
 
 if TYPE_CHECKING:
     import pandas as pd
+    from evidently.legacy.model.widget import BaseWidgetInfo
 
 BRACKETS: Final = str.maketrans(
     "<>",
@@ -55,7 +56,7 @@ class NotMadeError(Exception):
     """A report that cannot be made of these rows; the message is for the page."""
 
 
-def drift_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
+def drift_widgets(data: EvidentlyInput) -> tuple[list[BaseWidgetInfo], str]:
     """The widgets of DataDriftPreset, and what they are made from."""
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
@@ -79,9 +80,9 @@ def drift_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
     return [*model.widgets, *model.tests_widgets], told
 
 
-def quality_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
+def quality_widgets(data: EvidentlyInput) -> tuple[list[BaseWidgetInfo], str]:
     """The widgets of ClassificationPreset for each target that can be judged."""
-    widgets: list[Any] = []
+    widgets: list[BaseWidgetInfo] = []
     told, left_out = [], []
     for task in data.tasks:
         current, before = (_labelled(side, task) for side in (data.current, data.reference))
@@ -100,7 +101,7 @@ def quality_widgets(data: EvidentlyInput) -> tuple[list[Any], str]:
 
 def _task_widgets(
     title: str, task: ClassTask, current: pd.DataFrame, reference: pd.DataFrame | None
-) -> list[Any]:
+) -> list[BaseWidgetInfo]:
     from evidently import DataDefinition, Dataset, MulticlassClassification, Report
     from evidently.presets import ClassificationPreset
 
@@ -121,7 +122,7 @@ def _task_widgets(
     return _group(title, snapshot.to_snapshot_model().widgets)
 
 
-def _group(title: str, widgets: Sequence[Any]) -> list[Any]:
+def _group(title: str, widgets: Sequence[BaseWidgetInfo]) -> list[BaseWidgetInfo]:
     """Widgets under a title.
 
     evidently has this only among what it calls legacy, so it may go with any release: then the

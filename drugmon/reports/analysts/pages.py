@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.reports.analysts.evidently_reports import (
@@ -20,6 +20,10 @@ from drugmon.reports.analysts.evidently_reports import (
     quality_widgets,
 )
 from drugmon.reports.pages import environment
+
+if TYPE_CHECKING:
+    from evidently.legacy.model.widget import BaseWidgetInfo
+
 
 __all__ = ["AnalystPage", "ClassTask", "EvidentlyInput", "write_analyst_pages"]
 
@@ -91,7 +95,7 @@ def _make(
         return _framed(widgets, page.title, heading), says
 
 
-def _framed(widgets: list[Any], title: str, heading: str) -> str:
+def _framed(widgets: list[BaseWidgetInfo], title: str, heading: str) -> str:
     """evidently's page with what it lacks: a title, a heading, the way back, and a policy."""
     from evidently.core.metric_types import render_widgets
 

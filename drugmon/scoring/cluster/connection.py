@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import signal
@@ -12,7 +13,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import ModuleType
+from typing import Final, TextIO
 
 from drugmon.config import ClusterConfig, EngineConfig
 from drugmon.data.verdicts.atomic import folder_beside
@@ -40,7 +42,7 @@ class Size:
     gpus: float
 
 
-def import_ray() -> Any:
+def import_ray() -> ModuleType:
     """Return the module.
 
     Raises:
@@ -48,12 +50,11 @@ def import_ray() -> Any:
     """
     os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
     try:
-        import ray
+        return importlib.import_module("ray")
     except ImportError:
         raise UsageError(
             "--engine ray needs a library of its own: pip install 'drugmon[ray]'"
         ) from None
-    return ray
 
 
 @contextlib.contextmanager
@@ -86,7 +87,9 @@ def connected(config: ClusterConfig, engine: EngineConfig, store: int) -> Iterat
         yield _size(ray.cluster_resources(), config, engine)
 
 
-def _start(ray: Any, config: ClusterConfig, engine: EngineConfig, store: int, folder: Path) -> None:
+def _start(
+    ray: ModuleType, config: ClusterConfig, engine: EngineConfig, store: int, folder: Path
+) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     ray.init(
         address="local",
@@ -100,7 +103,7 @@ def _start(ray: Any, config: ClusterConfig, engine: EngineConfig, store: int, fo
     )
 
 
-def _join(ray: Any, address: str) -> None:
+def _join(ray: ModuleType, address: str) -> None:
     try:
         _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
@@ -151,7 +154,7 @@ def _signals_kept() -> Iterator[None]:
 class _WithoutRay(io.TextIOBase):
     """Standard output without what Ray's threads print there about workers: results go there."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
@@ -164,7 +167,7 @@ class _WithoutRay(io.TextIOBase):
         """Flush the stream."""
         self._stream.flush()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
 

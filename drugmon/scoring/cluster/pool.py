@@ -11,7 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from drugmon.data.verdicts.parts import Piece
 from drugmon.data.verdicts.reuse import Reuse
@@ -19,6 +19,11 @@ from drugmon.errors import DrugmonError
 from drugmon.scoring.cluster.connection import Size, import_ray
 from drugmon.scoring.cluster.worker import Done, Setup, Worker
 from drugmon.version import __version__
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+    from ray.actor import ActorHandle
+
 
 MOST_TRIES: Final = 4
 """Workers that one piece may lose, and that may die one after the other before the first piece."""
@@ -55,7 +60,7 @@ class _Board:
 class _Remote(Worker):
     """A worker as Ray starts it, in a process of its own."""
 
-    def __init__(self, setup: Setup, reuse: Reuse, board: Any) -> None:
+    def __init__(self, setup: Setup, reuse: Reuse, board: ActorHandle) -> None:
         self._said = 0.0
 
         def report(key: str, done: int, scored: int) -> None:
@@ -130,7 +135,9 @@ class Pool:
         worker = remote.remote(self._setup, self._reuse, self._board)
         self._joining[worker.check.remote()] = worker
 
-    def _answer(self, ref: Any, piece: Piece | None, tries: Counter[str]) -> Done | bool | None:
+    def _answer(
+        self, ref: ObjectRef, piece: Piece | None, tries: Counter[str]
+    ) -> Done | bool | None:
         """What a worker answered: True where it is there; None where it died, which is counted."""
         try:
             answer: Done | None = self._ray.get(ref)

@@ -7,9 +7,13 @@ import hmac
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from drugmon.errors import UsageError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 
 _POLICY: Final = "; ".join(
     (
@@ -63,14 +67,14 @@ class Guarded:
     Every answer forbids the browser to fetch anything from elsewhere (Content Security Policy).
     """
 
-    def __init__(self, app: Any, users: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, users: Mapping[str, str]) -> None:
         self._app = app
         self._tokens = [
             b"Basic " + base64.b64encode(f"{name}:{password}".encode())
             for name, password in users.items()
         ]
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
@@ -79,21 +83,21 @@ class Guarded:
             await _refuse(scope, send)
             return
 
-        async def send_with_headers(message: Any) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message["headers"], *_HEADERS]}
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
-    def _lets_in(self, scope: Any) -> bool:
+    def _lets_in(self, scope: Scope) -> bool:
         given = dict(scope["headers"]).get(b"authorization", b"")
         # All are compared, each in a time that tells nothing.
         right = [hmac.compare_digest(given, token) for token in self._tokens]
         return any(right) or not self._tokens
 
 
-async def _refuse(scope: Any, send: Any) -> None:
+async def _refuse(scope: Scope, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return

@@ -5,7 +5,6 @@ from __future__ import annotations
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI, HTTPException
@@ -55,8 +54,9 @@ def make_app(config: PageConfig, models: LoadedModels, uploads: Uploads) -> Guar
     return Guarded(mounted, users)
 
 
-def _blocks(config: PageConfig, models: LoadedModels, uploads: Uploads) -> Any:
-    with gr.Blocks(title=_TITLE, analytics_enabled=False) as blocks:
+def _blocks(config: PageConfig, models: LoadedModels, uploads: Uploads) -> gr.Blocks:
+    blocks = gr.Blocks(title=_TITLE, analytics_enabled=False)
+    with blocks:
         gr.Markdown("# drugmon\nThe sentiment of drug reviews, and how sure it is.")
         with gr.Tab("One review"):
             review_tab(models)

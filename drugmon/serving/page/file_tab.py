@@ -26,6 +26,9 @@ TYPES: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst")
 LEAST_CERTAIN: Final = 10
 _BROKEN: Final = "The page could not score the file, by a fault of its own; `drugmon score` may."
 
+Update = dict[str, object]
+"""What changes of a component of the page."""
+
 
 class _StoppedError(Exception):
     """The visitor has cancelled, or left."""
@@ -54,7 +57,9 @@ def file_tab(models: LoadedModels, uploads: Uploads, config: PageConfig) -> None
         session.stop.set()
         return (*_look(path, session, config), gr.update(value=None, interactive=False), "", "")
 
-    def run(path: str, name: str, rule: str, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+    def run(
+        path: str, name: str, rule: str, request: gr.Request
+    ) -> Iterator[tuple[str | Update, ...]]:
         yield from _run(path, name, rule, uploads.session(request.session_hash), models, config)
 
     def stop(request: gr.Request) -> None:
@@ -71,7 +76,7 @@ def file_tab(models: LoadedModels, uploads: Uploads, config: PageConfig) -> None
     cancel.click(stop, None, None, queue=False)
 
 
-def _look(path: str | None, session: Session, config: PageConfig) -> tuple[str, Any]:
+def _look(path: str | None, session: Session, config: PageConfig) -> tuple[str, Update]:
     """What was recognised, and whether it can be scored."""
     if path is None:
         return "", gr.update(interactive=False)
@@ -85,7 +90,7 @@ def _look(path: str | None, session: Session, config: PageConfig) -> tuple[str, 
 
 def _run(
     path: str, name: str, rule: str, session: Session, models: LoadedModels, config: PageConfig
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[tuple[str | Update, ...]]:
     """Score in a thread and tell of it; at the end the summary and the file."""
     session.stop.clear()
     off, on = gr.update(interactive=False), gr.update(interactive=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import gradio as gr
 
@@ -13,7 +13,7 @@ from drugmon.serving.page.models import LoadedModels
 _LIVE: Final = "element.setAttribute('role', 'status')"
 
 
-def choosers(models: LoadedModels) -> tuple[Any, Any]:
+def choosers(models: LoadedModels) -> tuple[gr.Dropdown, gr.Radio]:
     """A list of models and a choice of rules, which goes to a model's own rule with the model."""
     chosen = gr.Dropdown(models.choices, value=models.first, label="Adapter or base")
     rule = gr.Radio(list(RULES), value=models.rule_of(models.first), label="Decision rule")
@@ -21,6 +21,6 @@ def choosers(models: LoadedModels) -> tuple[Any, Any]:
     return chosen, rule
 
 
-def aloud(elem_id: str, *, seen: bool = True) -> Any:
+def aloud(elem_id: str, *, seen: bool = True) -> gr.HTML:
     """A place whose changes a screen reader reads out; one that is not seen is for it alone."""
     return gr.HTML("", elem_id=elem_id, elem_classes=[] if seen else "dm-unseen", js_on_load=_LIVE)

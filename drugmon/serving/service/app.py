@@ -16,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from drugmon.data.reviews import clean
-from drugmon.models.adapters.adapter import Adapter, list_adapters
+from drugmon.models.adapters.adapter import Adapter, Unreadable, list_adapters
 from drugmon.serving.service import metrics, problems
 from drugmon.serving.service.door import STREAM, Door
 from drugmon.serving.service.problems import Problem, invalid, problem_of
+from drugmon.serving.service.rows import Row
 from drugmon.serving.service.schemas import (
     EXAMPLE,
     AdapterInfo,
@@ -46,7 +47,7 @@ _PROBLEM: Final = {
 }
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def _problems(*statuses: int) -> dict[int | str, dict[str, object]]:
     told = {"description": "what was wrong, and the remedy", **_PROBLEM}
     return dict.fromkeys(statuses, told)
 
@@ -176,9 +177,7 @@ def make_app(service: Service) -> FastAPI:
     return app
 
 
-async def _unless_left(
-    request: Request, answer: asyncio.Future[list[dict[str, Any]]]
-) -> list[dict[str, Any]] | None:
+async def _unless_left(request: Request, answer: asyncio.Future[list[Row]]) -> list[Row] | None:
     """The rows; None where the client leaves before they are there, and what is left is left."""
     gone: asyncio.Future[Any] = asyncio.ensure_future(
         request.receive()
@@ -195,7 +194,7 @@ def _service(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
-def _info(found: Any) -> AdapterInfo:
+def _info(found: Adapter | Unreadable) -> AdapterInfo:
     if isinstance(found, Adapter):
         manifest = found.manifest
         return AdapterInfo(

@@ -10,13 +10,17 @@ import logging
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from drugmon.errors import DrugmonError, UsageError
 from drugmon.wording import name_told
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 
 MEDIA_TYPE: Final = "application/problem+json"
 _MOST_TOLD: Final = 3
@@ -84,14 +88,14 @@ def problem_from(error: Exception) -> Problem:
     )
 
 
-def invalid(errors: Sequence[Any]) -> Problem:
+def invalid(errors: Sequence[ErrorDetails]) -> Problem:
     """A body of the wrong form, from pydantic's errors."""
     told = "; ".join(map(_told, errors[:_MOST_TOLD]))
     more = len(errors) - _MOST_TOLD
     return Problem(422, "invalid-review", told + (f"; and {more} more" if more > 0 else ""))
 
 
-def _told(error: Any) -> str:
+def _told(error: ErrorDetails) -> str:
     location = [part for part in error["loc"] if part not in ("body", "one", "many")]
     kind, message = error["type"], error["msg"]
     if kind == "json_invalid":

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from drugmon.data.duckdb.relation import Relation
 from drugmon.data.queries import Sql, statement
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS, VERDICT_SCHEMA
 from drugmon.errors import DrugmonError, SinkError
+from drugmon.serving.service.rows import Row
 from drugmon.serving.service.schemas import Review
 from drugmon.wording import encodable
 
@@ -59,7 +60,7 @@ class Recorder:
         self._database, self._every = database, every
         kept = [(name, pa.string()) for name in (_TEXTS if texts else ())]
         self._schema = pa.schema([*_FIELDS, *kept, *VERDICT_SCHEMA])
-        self._rows: deque[dict[str, Any]] = deque(maxlen=MOST)
+        self._rows: deque[Row] = deque(maxlen=MOST)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drugmon-record", daemon=True)
         self.dropped = 0
@@ -70,7 +71,7 @@ class Recorder:
         """Begin to write."""
         self._thread.start()
 
-    def add(self, review: Review, row: dict[str, Any]) -> None:
+    def add(self, review: Review, row: Row) -> None:
         """Keep a review's verdict; the oldest one is lost where too many wait to be written."""
         self.dropped += len(self._rows) == MOST
         kept = review.model_dump()
@@ -135,14 +136,19 @@ class Recorder:
                 connection.execute(statement("insert_served", served=TABLE))
 
 
-def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
     columns = []
     for field in schema:
         cells = [row.get(field.name) for row in rows]
         if pa.types.is_timestamp(field.type):
             columns.append(pa.array(cells, pa.string()).cast(field.type))
         elif pa.types.is_string(field.type):
-            columns.append(pa.array([cell and encodable(cell) for cell in cells], field.type))
+            columns.append(
+                pa.array(
+                    [encodable(cell) if isinstance(cell, str) else None for cell in cells],
+                    field.type,
+                )
+            )
         else:
             columns.append(pa.array(cells, field.type))
     return pa.table(columns, schema=schema)

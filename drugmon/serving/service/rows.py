@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 
 DIGITS: Final = 6
 """Of probabilities: what a float32 holds."""
 
+Row = dict[str, object]
+"""A verdict as JSON has it, by column."""
 
-def rows_of(verdicts: pa.RecordBatch) -> list[dict[str, Any]]:
+
+def rows_of(verdicts: pa.RecordBatch) -> list[Row]:
     """One object a review, its keys those of `VERDICT_SCHEMA`."""
     names = verdicts.schema.names
     columns = [list(map(_told, column.to_pylist())) for column in verdicts.columns]

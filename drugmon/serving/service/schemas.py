@@ -73,7 +73,7 @@ class Reviews(BaseModel):
     reviews: list[Review] = Field(min_length=1)
 
 
-def _form(body: Any) -> str:
+def _form(body: object) -> str:
     return "many" if isinstance(body, dict) and "reviews" in body else "one"
 
 

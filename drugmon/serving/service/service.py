@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from drugmon.serving.service.batcher import BATCH_TOKENS, Batcher
 from drugmon.serving.service.config import ServiceConfig
 from drugmon.serving.service.metrics import Metrics
 from drugmon.serving.service.problems import Problem
 from drugmon.serving.service.recorder import Recorder
+from drugmon.serving.service.rows import Row
 from drugmon.serving.service.schemas import Review
 from drugmon.serving.service.tokens import Tokens
 
@@ -104,7 +105,7 @@ class Service:
                     "the model reads the beginning of a text, so that you can cut it",
                 )
 
-    def answered(self, review: Review, row: dict[str, Any]) -> dict[str, Any]:
+    def answered(self, review: Review, row: Row) -> Row:
         """The answer for a review, its id before its verdict; recorded where that is asked."""
         if self.recorder:
             self.recorder.add(review, row)

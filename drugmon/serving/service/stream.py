@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from drugmon.serving.service.problems import Problem, invalid, problem_from
+from drugmon.serving.service.rows import Row
 from drugmon.serving.service.schemas import Review
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ WINDOW: Final = 256
 _BYTES_PER_CHARACTER: Final = 12
 """In JSON at the most: two escapes of six."""
 
-Entry = tuple[int, Review, "asyncio.Future[list[dict[str, Any]]]"] | tuple[int, Problem]
+Entry = tuple[int, Review, "asyncio.Future[list[Row]]"] | tuple[int, Problem]
 """A line's number with its review and what will be its verdicts, or with what is wrong with it."""
 
 
@@ -111,7 +112,7 @@ class ScoreStream(Response):
             return number, problem
         return number, review, await self._service.batcher.submit_when_room(review.texts)
 
-    async def _answer(self, entry: Entry) -> dict[str, Any]:
+    async def _answer(self, entry: Entry) -> Row:
         if len(entry) == 2:
             return {"line": entry[0], "error": entry[1].to_dict()}
         number, review, waiting = entry

@@ -43,7 +43,7 @@ class Checkpoint:
         """Tell whether the newest state is older than `every_seconds`."""
         return time.monotonic() - self._saved_at >= self._every_seconds
 
-    def save(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    def save(self, tensors: Mapping[str, Tensor], state: Mapping[str, object]) -> None:
         """Replace the file by `tensors` and the JSON-able `state`; a kill leaves the old one.
 
         Raises:

@@ -61,7 +61,7 @@ class Position:
         # Checkpoints of before do not tell how long they took.
         return cls(epochs, state["step"], state["loss"], state.get("seconds", 0.0))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return plain dicts, lists and numbers."""
         return asdict(self)
 

@@ -61,8 +61,8 @@ class Masker:
 
 def mask_of(base: Base) -> str:
     """Return the mask token of a base, empty where it has none."""
-    tokens = read_json(base.folder / "tokenizer.json").get("added_tokens") or []
-    known = {token["content"] for token in tokens}
+    tokens = read_json(base.folder / "tokenizer.json").get("added_tokens")
+    known = {token["content"] for token in tokens} if isinstance(tokens, list) else set()
     return next((mask for mask in _MASKS if mask in known), "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +52,7 @@ class Paraphraser:
         return [self._reword(review, written) for review in reviews]
 
     @staticmethod
-    def _reword(review: Texts, written: Any) -> Texts | None:
+    def _reword(review: Texts, written: Iterator[str]) -> Texts | None:
         cleaned = [clean(text) for text in review]
         own = [_other(next(written), text) if text else None for text in cleaned]
         return None if own == cleaned else Texts(*own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -146,15 +146,15 @@ def _translated(recipe: Recipe, model_type: str) -> list[str]:
     return [f"lora.target_modules={','.join(dict.fromkeys(layers))}", *_ENCODER_TARGETS]
 
 
-def _text(values: Mapping[str, Any], key: str, where: str) -> str:
+def _text(values: Mapping[str, object], key: str, where: str) -> str:
     value = values.get(key)
     if not isinstance(value, str) or not value:
         raise RecipeError(f"{where} needs a text under {key!r}")
     return value
 
 
-def _texts(values: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    own: Sequence[Any] = values.get(key, [])
+def _texts(values: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
+    own = values.get(key, [])
     if not isinstance(own, list) or not all(isinstance(each, str) for each in own):
         raise RecipeError(f"{where}: {key} is a list of texts")
     return tuple(own)

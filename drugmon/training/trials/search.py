@@ -12,6 +12,7 @@ from drugmon.errors import UsageError
 from drugmon.training.recipe import setting_value
 
 Settings: TypeAlias = Mapping[str, Any]
+Value: TypeAlias = bool | int | float | str
 """Keys of a recipe, such as `lora.r`, and the values that a trial gives them."""
 
 FIXED: Final = ("split.", "labels.", "train.seed", "lexical.")
@@ -45,7 +46,7 @@ class Search:
     """
 
     listed: tuple[Settings, ...] = ()
-    ranges: Mapping[str, Range | tuple[Any, ...]] | None = None
+    ranges: Mapping[str, Range | tuple[Value, ...]] | None = None
     count: int = 0
     guided: bool = False
 
@@ -71,7 +72,7 @@ def parse_grid(texts: Sequence[str]) -> tuple[Settings, ...]:
     Raises:
         UsageError: a text is not of that form, or a key is given twice.
     """
-    axes: dict[str, tuple[Any, ...]] = {}
+    axes: dict[str, tuple[Value, ...]] = {}
     for text in texts:
         key, values = _key_and(text, "--grid", "key=value,value")
         if key in axes:
@@ -92,7 +93,7 @@ def parse_trial(text: str) -> Settings:
     return {key: _value(value) for key, value in pairs}
 
 
-def parse_ranges(texts: Sequence[str]) -> dict[str, Range | tuple[Any, ...]]:
+def parse_ranges(texts: Sequence[str]) -> dict[str, Range | tuple[Value, ...]]:
     """Ranges of `key=low:high`, `key=low:high:log` or `key=value,value` texts.
 
     Raises:
@@ -106,7 +107,7 @@ def setting_texts(settings: Settings) -> tuple[str, ...]:
     return tuple(f"{key}={_text(value)}" for key, value in settings.items())
 
 
-def _range(text: str) -> tuple[str, Range | tuple[Any, ...]]:
+def _range(text: str) -> tuple[str, Range | tuple[Value, ...]]:
     key, values = _key_and(text, "--range", "key=low:high, key=low:high:log or key=value,value")
     found = _RANGE.fullmatch(values)
     if not found:
@@ -128,17 +129,18 @@ def _key_and(text: str, option: str, form: str) -> tuple[str, str]:
     return key.strip(), rest.strip()
 
 
-def _values(text: str) -> tuple[Any, ...]:
+def _values(text: str) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(_value(part) for part in _COMMA.split(text)))
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> Value:
     """A value; a list stays the text `q,v`, which recipes read as one."""
     text = text.strip()
     if text.startswith("[") and text.endswith("]"):
         return ",".join(part.strip(" \"'") for part in text[1:-1].split(","))
-    return setting_value(text)
+    value: Value = setting_value(text)
+    return value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -173,7 +173,7 @@ class Trials:
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             self._study.tell(trial.number, state=TrialState.FAIL)
 
-    def _draw(self, trial: Trial) -> dict[str, Any]:
+    def _draw(self, trial: Trial) -> dict[str, object]:
         try:
             return {key: _suggest(trial, key, d) for key, d in self._distributions.items()}
         except ValueError as error:
@@ -182,7 +182,7 @@ class Trials:
             ) from error
 
 
-def _suggest(trial: Trial, key: str, own: BaseDistribution) -> Any:
+def _suggest(trial: Trial, key: str, own: BaseDistribution) -> object:
     from optuna.distributions import FloatDistribution, IntDistribution
 
     if isinstance(own, IntDistribution):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from drugmon.config import EngineConfig
 from drugmon.data.verdicts.atomic import replacing
@@ -155,7 +155,7 @@ def training_of(manifest: Manifest) -> Training | None:
     )
 
 
-def to_json(comparison: ModelComparison) -> dict[str, Any]:
+def to_json(comparison: ModelComparison) -> dict[str, object]:
     """The comparison as JSON can hold it."""
     return {
         "source": comparison.source,
@@ -173,7 +173,7 @@ def to_json(comparison: ModelComparison) -> dict[str, Any]:
     }
 
 
-def _stage_json(stage: Stage) -> dict[str, Any]:
+def _stage_json(stage: Stage) -> dict[str, object]:
     training = stage.training
     return {
         "title": stage.title,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -114,12 +114,14 @@ def measure_scores(scores: Scores, reviews: LabelledReviews) -> dict[str, Qualit
     return found
 
 
-def both(labels: npt.NDArray[Any], verdicts: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+def both(
+    labels: npt.NDArray[np.integer], verdicts: npt.NDArray[np.integer]
+) -> npt.NDArray[np.bool_]:
     """Which rows (n,) have a label and a verdict."""
     return np.asarray((labels >= 0) & (verdicts >= 0))
 
 
-def to_json(evaluation: Evaluation) -> dict[str, Any]:
+def to_json(evaluation: Evaluation) -> dict[str, object]:
     """The evaluation as JSON can hold it."""
     return {
         "source": evaluation.source,

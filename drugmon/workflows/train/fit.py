@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
@@ -259,7 +260,7 @@ class Fit:
         return model.to(self.compute.device)
 
     @torch.no_grad()
-    def _targets(self, backbone: Any) -> tuple[str, ...]:
+    def _targets(self, backbone: nn.Module) -> tuple[str, ...]:
         """The layers for LoRA, found by sending a word through a model that is then forgotten."""
         with torch.random.fork_rng(devices=[]):
             model = self._classifier.model(backbone, self.levels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from drugmon.data.reviews import clean, with_text
 from drugmon.labels import ASPECTS, TARGETS
 from drugmon.models.adapters.calibration import Calibration, fit_calibration
 from drugmon.models.adapters.combination import FEWEST, Combination, fit_combination
+from drugmon.models.adapters.decision import Floats, Labels
 from drugmon.monitoring.profiles.profile import Profile, build_profile, text_lengths
 from drugmon.scoring.held_out import HeldOutEvidence, joined_evidence
 from drugmon.scoring.scores import Evidence, Scores, joined, judge
@@ -248,7 +249,7 @@ def _deciding(calibrations: Calibrations, rule: str) -> Calibrations:
     return {target: calibration.likeliest() for target, calibration in calibrations.items()}
 
 
-def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Any, Any, Any]:
+def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Floats, Floats, Labels]:
     """Probabilities before and after calibration, and labels, of the rows that have a label."""
     rows, labels = _labelled(part, target)
     before = Calibration().probabilities(part.evidence.model[target][rows])

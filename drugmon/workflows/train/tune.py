@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
@@ -29,6 +29,10 @@ from drugmon.training.reviews.split import Split, split_rows
 from drugmon.training.trials.search import Range, Search, Settings, setting_texts
 from drugmon.training.trials.trials import TrialFigures, TrialResult, Trials
 from drugmon.workflows.train.fit import Fit
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
 
 OnProgress: TypeAlias = Callable[[int, int, Settings, Progress], None]
 """Told the trial's place (from 1), how many there are, its settings, and where its training is."""
@@ -131,13 +135,13 @@ def winner_command(config: TuneConfig, settings: Settings) -> str:
     return shlex.join([*words, "--out", "adapters/best"])
 
 
-def to_rows(result: TuneResult) -> list[dict[str, Any]]:
+def to_rows(result: TuneResult) -> list[dict[str, object]]:
     """The trials as flat rows, for JSON and CSV: settings first, then what came of them."""
     keys = list(dict.fromkeys(key for trial in result.trials for key in trial.settings))
     return [_row(trial, keys, best=trial is result.best) for trial in result.trials]
 
 
-def _row(trial: TrialResult, keys: list[str], *, best: bool) -> dict[str, Any]:
+def _row(trial: TrialResult, keys: list[str], *, best: bool) -> dict[str, object]:
     own = trial.measured
     return {
         "trial": trial.number + 1,
@@ -177,7 +181,7 @@ def _run(
     reviews: LabelledReviews,
     split: Split,
     trials: Trials,
-    own: tuple[Any, Settings],
+    own: tuple[Trial, Settings],
     on_progress: Callable[[Settings, Progress], None],
     warn: Callable[[str], None],
 ) -> None:

@@ -128,7 +128,9 @@ def test_only_the_uppermost_blocks_may_be_changed(backbone: torch.nn.Module) -> 
         ids = torch.tensor([[2, 7, 3]])
         backbone(input_ids=ids, attention_mask=torch.ones_like(ids))
 
-    blocks = len(backbone.encoder.layer)
+    encoder = backbone.get_submodule("encoder.layer")
+    assert isinstance(encoder, torch.nn.ModuleList)
+    blocks = len(encoder)
     assert blocks > 1
     uppermost = find_targets(backbone, run, ("auto",), 1)
     start = f"encoder.layer.{blocks - 1}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from drugmon.errors import AdapterError, BaseModelError
-from drugmon.models.bases.bases import resolve_base
+from drugmon.models.bases.bases import BaseConfig, resolve_base
 from drugmon.models.classifiers.encoder import Encoder
 from drugmon.models.device import Compute, has_int8
 from drugmon.models.kernels import packed_attention
@@ -44,8 +44,8 @@ def _backbone(folder: Path) -> nn.Module:
 
 
 @pytest.fixture(name="config")
-def _config(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+def _config(folder: Path) -> BaseConfig:
+    config: BaseConfig = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return config
 
 
@@ -57,7 +57,7 @@ def _batch() -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def packed(backbone: nn.Module, config: dict[str, Any], dtype: torch.dtype) -> PackedBert:
+def packed(backbone: nn.Module, config: BaseConfig, dtype: torch.dtype) -> PackedBert:
     return PackedBert(backbone, config, dtype)
 
 
@@ -89,7 +89,7 @@ def scale_queries(backbone: nn.Module, factor: float) -> None:
 
 @pytest.mark.parametrize("factor", [1, 10, 60], ids=["small", "large", "overflowing"])
 def test_states_are_those_of_bert_model(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor], factor: float
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor], factor: float
 ) -> None:
     scale_queries(backbone, factor)
     model = packed(backbone, config, torch.float32)
@@ -97,7 +97,7 @@ def test_states_are_those_of_bert_model(
 
 
 def test_scores_too_large_for_exp_are_shifted_from_then_on(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor]
 ) -> None:
     with torch.no_grad():
         for layer in range(2):
@@ -111,7 +111,7 @@ def test_scores_too_large_for_exp_are_shifted_from_then_on(
 
 
 def test_scores_that_no_shift_of_a_head_fits_are_shifted_by_row(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor]
 ) -> None:
     scale_queries(backbone, 120)
     expected = states(backbone, batch)
@@ -122,7 +122,7 @@ def test_scores_that_no_shift_of_a_head_fits_are_shifted_by_row(
 
 
 def test_bfloat16_stays_close(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor]
 ) -> None:
     found = states(packed(backbone, config, torch.bfloat16), batch)
     expected = states(backbone, batch)
@@ -131,7 +131,7 @@ def test_bfloat16_stays_close(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_neighbours_and_padding_change_nothing(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor], dtype: torch.dtype
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor], dtype: torch.dtype
 ) -> None:
     model = packed(backbone, config, dtype)
     together = torch.split(states(model, batch), list(LENGTHS))
@@ -143,7 +143,7 @@ def test_neighbours_and_padding_change_nothing(
 
 def test_attention_of_many_reviews_is_computed_in_groups(
     backbone: nn.Module,
-    config: dict[str, Any],
+    config: BaseConfig,
     batch: dict[str, torch.Tensor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -160,7 +160,7 @@ def test_attention_of_many_reviews_is_computed_in_groups(
 
 
 def recorded(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor]
 ) -> dict[str, ActivationRange]:
     model = packed(backbone, config, torch.float32)
     watched = model.watch()
@@ -169,7 +169,7 @@ def recorded(
 
 
 def test_watching_changes_nothing(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor]
 ) -> None:
     model = packed(backbone, config, torch.float32)
     before = states(model, batch)
@@ -182,7 +182,7 @@ def test_watching_changes_nothing(
 @pytest.mark.skipif(not has_int8(torch.device("cpu")), reason="this CPU has no int8 units")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_int8_stays_close(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor], dtype: torch.dtype
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor], dtype: torch.dtype
 ) -> None:
     model = PackedBert(backbone, config, dtype, recorded(backbone, config, batch))
     found, expected = states(model, batch), states(backbone, batch)
@@ -190,7 +190,7 @@ def test_int8_stays_close(
 
 
 def test_ranges_of_another_model_are_refused(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor]
 ) -> None:
     ranges = recorded(backbone, config, batch)
     del ranges["1.out"]
@@ -199,7 +199,7 @@ def test_ranges_of_another_model_are_refused(
 
 
 def test_numbers_that_are_none_are_not_hidden(
-    backbone: nn.Module, config: dict[str, Any], batch: dict[str, torch.Tensor]
+    backbone: nn.Module, config: BaseConfig, batch: dict[str, torch.Tensor]
 ) -> None:
     with torch.no_grad():
         part = query_and_key(backbone)[1]

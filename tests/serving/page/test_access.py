@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from drugmon.errors import SourceError, UsageError
 from drugmon.serving.page.access import Guarded, read_users
@@ -51,11 +52,14 @@ def test_only_who_is_named_gets_in(given: bytes, status: int, kind: str) -> None
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
+    async def receive() -> Message:
+        raise AssertionError("there is nothing to be read")
+
+    async def send(message: Message) -> None:
+        sent.append(dict(message))
 
     scope = {"type": kind, "headers": [(b"authorization", given)]}
-    asyncio.run(Guarded(app, {"ann": "s:t"})(scope, None, send))
+    asyncio.run(Guarded(app, {"ann": "s:t"})(scope, receive, send))
     if kind == "websocket" and status == 401:
         assert sent == [{"type": "websocket.close", "code": 1008}]
     else:
