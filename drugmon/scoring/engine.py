@@ -102,7 +102,7 @@ class Engine(Closing):
             DeviceError: a single review does not fit the memory.
             DrugmonError: the model gave a number that is none, or a worker was killed.
         """
-        for job, evidence in self._evidence(jobs, on_batch):
+        for job, evidence in self.evidences(jobs, on_batch):
             yield judge(job.reviews, evidence, self._calibrations)
 
     def score(
@@ -111,9 +111,11 @@ class Engine(Closing):
         """`scores` of reviews that this thread makes ready."""
         return next(self.scores([self._feed.now(reviews)], on_batch))
 
-    def evidence(self, reviews: Sequence[Texts]) -> Evidence:
+    def evidence(
+        self, reviews: Sequence[Texts], on_batch: Callable[[int], None] | None = None
+    ) -> Evidence:
         """What the models say of every trained target, before calibration."""
-        _, evidence = next(self._evidence([self._feed.now(reviews)], None))
+        _, evidence = next(self.evidences([self._feed.now(reviews)], on_batch))
         return evidence
 
     def close(self) -> None:
@@ -121,9 +123,10 @@ class Engine(Closing):
         self._feed.close()
         release_freed_memory()
 
-    def _evidence(
-        self, jobs: Iterable[Job], on_batch: Callable[[int], None] | None
+    def evidences(
+        self, jobs: Iterable[Job], on_batch: Callable[[int], None] | None = None
     ) -> Iterator[tuple[Job, Evidence]]:
+        """Yield each job with what the models say of its reviews, as `scores` does."""
         on_batch = on_batch or (lambda _size: None)
         for launched in later(self._launched(jobs), self._flying):
             if launched.flight:

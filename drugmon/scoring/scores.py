@@ -53,11 +53,13 @@ class Evidence:
 class Scores:
     """Verdicts of n reviews, columns in `TARGETS` order.
 
-    `labels` int8 (n, 4), -1 for no verdict; `probabilities` float32 (n, 4, 3), NaN there.
+    `labels` int8 (n, 4), -1 for no verdict; `probabilities` float32 (n, 4, 3), NaN there. `both`
+    bool (n,) tells what the second adapter of a cascade judged too; None where there is none.
     """
 
     labels: npt.NDArray[np.int8]
     probabilities: Floats
+    both: npt.NDArray[np.bool_] | None = None
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
@@ -72,9 +74,21 @@ def judge(
     reviews: Sequence[Texts], evidence: Evidence, calibrations: Mapping[str, Calibration]
 ) -> Scores:
     """Verdicts of the targets that have a text and that the adapter was trained on."""
-    there = with_text(reviews)
-    labels = np.full((len(reviews), len(TARGETS)), NO_VERDICT, dtype=np.int8)
-    probabilities = np.full((len(reviews), len(TARGETS), len(LABELS)), np.nan, np.float32)
+    return judge_texts(with_text(reviews), evidence, calibrations)
+
+
+def no_verdicts(n: int) -> Scores:
+    """Verdicts of n reviews, none of which has any yet."""
+    labels = np.full((n, len(TARGETS)), NO_VERDICT, dtype=np.int8)
+    return Scores(labels, np.full((n, len(TARGETS), len(LABELS)), np.nan, np.float32))
+
+
+def judge_texts(
+    there: npt.NDArray[np.bool_], evidence: Evidence, calibrations: Mapping[str, Calibration]
+) -> Scores:
+    """The same from `there` (n, 4), which targets have a text."""
+    scores = no_verdicts(len(there))
+    labels, probabilities = scores.labels, scores.probabilities
     every_aspect: npt.NDArray[np.bool_] = np.asarray(there.all(axis=1))
     lone = there[:, -1] & ~there[:, : len(ASPECTS)].any(axis=1)
     for target, calibration in calibrations.items():
@@ -93,4 +107,4 @@ def judge(
         calibrated = calibration.probabilities(*evidence.of(target, left))
         probabilities[left, column] = calibrated
         labels[left, column] = calibration.decide(calibrated)
-    return Scores(labels, probabilities)
+    return scores

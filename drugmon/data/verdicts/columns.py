@@ -204,7 +204,7 @@ def several_prefixes(where: str, found: Sequence[VerdictColumns]) -> UsageError:
 def make_verdicts(
     labels: npt.NDArray[np.int8],
     probabilities: npt.NDArray[np.float32],
-    adapter: str,
+    adapter: str | Sequence[str],
     scored_at: datetime,
     fingerprints: Sequence[str],
 ) -> pa.RecordBatch:
@@ -213,7 +213,7 @@ def make_verdicts(
     Args:
         labels: int8 (n, 4), index into `LABELS` per target; -1 where there is no verdict.
         probabilities: float32 (n, 4, 3) in the order of `LABELS`; ignored where the label is -1.
-        adapter: `name@digest` of what scored them.
+        adapter: `name@digest` of what scored them, or of what scored each (n,).
         scored_at: when, with a time zone.
         fingerprints: n strings of 32 hex characters.
 
@@ -235,11 +235,21 @@ def make_verdicts(
     for target in range(len(TARGETS)):
         columns += _target_columns(labels[:, target], probabilities[:, target], missing[:, target])
     columns += [
-        pa.repeat(pa.scalar(adapter, pa.string()), rows),
+        pa.repeat(pa.scalar(adapter, pa.string()), rows)
+        if isinstance(adapter, str)
+        else pa.array(adapter, pa.string()),
         pa.repeat(pa.scalar(scored_at, VERDICT_SCHEMA.field("drugmon_scored_at").type), rows),
         pa.array(fingerprints, pa.string()),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=VERDICT_SCHEMA)
+
+
+def probabilities_of(verdicts: pa.Table) -> npt.NDArray[np.float32]:
+    """The probabilities of n rows of verdict columns, float32 (n, 4, 3); NaN for no verdict."""
+    names = [f"{target}_p_{label}" for target in TARGETS for label in LABELS]
+    columns = [np.asarray(verdicts.column(name), np.float32) for name in names]
+    found = np.stack(columns, axis=1)
+    return found.reshape(len(found), len(TARGETS), len(LABELS))
 
 
 def cast_verdicts(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from drugmon.data.verdicts.columns import VERDICT_SCHEMA, cast_verdicts
+from drugmon.data.verdicts.columns import VERDICT_SCHEMA, cast_verdicts, probabilities_of
 
 _FINGERPRINT: Final = "drugmon_fingerprint"
 _PATTERN: Final = "^[0-9a-f]{32}$"
@@ -85,6 +85,10 @@ class Reuse:
         found = self._verdicts.take(pa.array(self._rows[indices]))
         whole = found.append_column(_FINGERPRINT, _hex(self._keys[indices])).cast(VERDICT_SCHEMA)
         return pa.RecordBatch.from_struct_array(whole.to_struct_array().combine_chunks())
+
+    def probabilities(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return float32 (k, 4, 3): the probabilities of the verdicts at `indices` (k,)."""
+        return probabilities_of(self._verdicts.take(pa.array(self._rows[indices])))
 
 
 def _keys(fingerprints: Sequence[str]) -> npt.NDArray[np.bytes_]:

@@ -33,6 +33,9 @@ from drugmon.models.adapters.decision import (
 )
 from drugmon.records import filled
 
+LONE_TARGETS: Final = ("comments", "overall")
+"""Whose evidence tells on a lone text: it stands where comments do."""
+
 _SPECIAL: Final = ("combination", "lone")
 
 
@@ -49,6 +52,13 @@ class Form(Enum):
         if with_text.all():
             return cls.EVERY_ASPECT
         return cls.SOME if with_text[: len(ASPECTS)].any() else cls.LONE
+
+    @classmethod
+    def rows(cls, with_text: npt.NDArray[np.bool_]) -> dict[Form, npt.NDArray[np.bool_]]:
+        """Which reviews (n,) are of each form, from which targets have a text (n, 4)."""
+        every = np.asarray(with_text.all(axis=1))
+        some = np.asarray(with_text[:, : len(ASPECTS)].any(axis=1)) & ~every
+        return {cls.EVERY_ASPECT: every, cls.SOME: some, cls.LONE: ~some & ~every}
 
 
 @dataclass(frozen=True)

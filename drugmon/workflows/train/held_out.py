@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from drugmon.config import DEFAULT_RULE
 from drugmon.data.reviews import clean, with_text
 from drugmon.labels import ASPECTS, TARGETS
-from drugmon.models.adapters.calibration import Calibration, fit_calibration
+from drugmon.models.adapters.calibration import LONE_TARGETS, Calibration, fit_calibration
 from drugmon.models.adapters.combination import FEWEST, Combination, fit_combination
 from drugmon.models.adapters.decision import Floats, Labels
 from drugmon.monitoring.profiles.profile import Profile, build_profile, text_lengths
@@ -28,9 +28,6 @@ from drugmon.workflows.train.fitted import FitRecord, Fitted
 
 Array = NDArray[np.int64]
 Calibrations = Mapping[str, Calibration]
-
-LONE_TARGETS: Final = ("comments", "overall")
-"""Whose evidence tells on a lone text."""
 
 _LONE_FOLDS: Final = 5
 
