@@ -79,6 +79,63 @@ class ModelOptions:
     )
 
 
+DEFAULT_SHARE: Final = 0.2
+"""Of the reviews, what goes on to the second adapter of a cascade where nothing else is said."""
+
+LEAST_SENT: Final = 0.001
+"""The least --share and --below: for none at all, --then is left out."""
+
+
+@dataclass(frozen=True)
+class CascadeOptions:
+    """A second adapter for the reviews of which the first one is least sure; None: there is none.
+
+    Raises:
+        UsageError: options that do not fit together.
+    """
+
+    then: str | None = option(
+        None,
+        "An adapter that judges again what the first one is least sure of.",
+        kind=str,
+        metavar="ADAPTER",
+        unset="none",
+        key="then",
+    )
+    share: float | None = option(
+        None,
+        "Which share of reviews like the held-out ones goes on to --then.",
+        kind=float,
+        low=LEAST_SENT,
+        high=1,
+        metavar="SHARE",
+        unset=f"{DEFAULT_SHARE:g}",
+        key="share",
+    )
+    below: float | None = option(
+        None,
+        "Send on what the first adapter is less confident of, in place of a share.",
+        kind=float,
+        low=LEAST_SENT,
+        high=1,
+        metavar="CONFIDENCE",
+        unset="by --share",
+        key="below",
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("share", "below"):
+            value: float | None = getattr(self, name)
+            if value is None:
+                continue
+            if not self.then:
+                raise UsageError(f"--{name} is for a cascade; add --then and its second adapter")
+            if not LEAST_SENT <= value <= 1:
+                raise UsageError(f"--{name} {value:g}: give a number from {LEAST_SENT:g} to 1")
+        if self.share is not None and self.below is not None:
+            raise UsageError("--share and --below say two things of the same; give one of them")
+
+
 ENGINES: Final = ("local", "ray")
 """Where a score run computes: in this process, or in workers of a Ray cluster."""
 

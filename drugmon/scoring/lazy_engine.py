@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from drugmon.closing import Closing
 from drugmon.config import EngineConfig
 
 if TYPE_CHECKING:
     from drugmon.models.adapters.adapter import Adapter
+    from drugmon.scoring.cascade.cascade import Cascade
+    from drugmon.scoring.cascade.engine import CascadeEngine
     from drugmon.scoring.engine import Engine
+
+AnyEngine: TypeAlias = "Engine | CascadeEngine"
+"""What scores: one adapter, or two of which the second sees what the first is not sure of."""
 
 
 class LazyEngine(Closing):
     """Gives the engine of `adapter`, loading it at the first call, from whichever thread.
 
     Use it as a context manager: leaving it closes the engine.
+
+    Args:
+        adapter: what scores.
+        config: how to compute.
+        warn: told, in one sentence, when the batches had to shrink.
+        cascade: the adapter and the second one behind it; None where it scores alone.
     """
 
-    def __init__(self, adapter: Adapter, config: EngineConfig, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        config: EngineConfig,
+        warn: Callable[[str], None],
+        cascade: Cascade | None = None,
+    ) -> None:
         self._adapter, self._config, self._warn = adapter, config, warn
-        self._engine: Engine | None = None
+        self._cascade = cascade
+        self._engine: AnyEngine | None = None
         self._loading = threading.Lock()
 
     def close(self) -> None:
@@ -30,7 +48,7 @@ class LazyEngine(Closing):
         if self._engine:
             self._engine.close()
 
-    def get(self) -> Engine:
+    def get(self) -> AnyEngine:
         """The engine.
 
         Raises:
@@ -38,10 +56,16 @@ class LazyEngine(Closing):
         """
         with self._loading:
             if self._engine is None:
-                from drugmon.scoring.engine import Engine
-
-                self._engine = Engine(self._adapter, self._config, self._warn)
+                self._engine = self._load()
             return self._engine
+
+    def _load(self) -> AnyEngine:
+        from drugmon.scoring.cascade.engine import CascadeEngine
+        from drugmon.scoring.engine import Engine
+
+        if self._cascade:
+            return CascadeEngine(self._cascade, self._config, self._warn)
+        return Engine(self._adapter, self._config, self._warn)
 
     @property
     def compute(self) -> str | None:

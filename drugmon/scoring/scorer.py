@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from drugmon.data.reviews import Texts, clean
+from drugmon.data.reviews import Texts, clean, with_text
 from drugmon.data.verdicts.columns import make_verdicts
 from drugmon.data.verdicts.fingerprint import Fingerprinter
 from drugmon.data.verdicts.reuse import Reuse
 
 if TYPE_CHECKING:
-    from drugmon.scoring.engine import Engine
+    from drugmon.scoring.cascade.cascade import Cascade
+    from drugmon.scoring.cascade.doubt import Doubt
     from drugmon.scoring.feed import Job
+    from drugmon.scoring.lazy_engine import AnyEngine
+    from drugmon.scoring.scores import Scores
 
 
 @dataclass
@@ -41,7 +44,8 @@ class ScoringPlan:
     """What is to be done about n rows.
 
     Args:
-        fingerprints: theirs.
+        fingerprints: theirs, as the adapter judges them, in a cascade the first one alone.
+        of_both: in a cascade, theirs as both judge them; None otherwise.
         found: int64 (n,), for `Reuse.take`, -1 where a row has no verdict yet.
         empty: bool (n,), whether a row has no text at all.
         fresh: the rows to be scored: of those with equal texts the first.
@@ -49,6 +53,7 @@ class ScoringPlan:
     """
 
     fingerprints: Sequence[str]
+    of_both: Sequence[str] | None
     found: npt.NDArray[np.int64]
     empty: npt.NDArray[np.bool_]
     fresh: Sequence[int]
@@ -61,25 +66,30 @@ class Scorer:
     `plan` may run on another thread, ahead of `score`: both take windows in the same order.
 
     Args:
-        identity: the adapter's `name@digest`.
+        identity: the adapter's `name@digest`, in a cascade the first one's.
         load_engine: called where a row has to be scored, on either thread; it gives the same one.
         reuse: verdicts that are there already.
         keep: is handed each finished batch of verdicts (the journal's `append`), or None.
         on_progress: is called after every batch with the tally, and how many of the rows now being
             scored are done.
+        cascade: of the adapter, where the engine is of one. Verdicts that the first gave alone stay
+            where it was sure enough, and those of both stay whatever is asked for now.
     """
 
     def __init__(
         self,
         identity: str,
-        load_engine: Callable[[], Engine],
+        load_engine: Callable[[], AnyEngine],
         reuse: Reuse,
         keep: Callable[[pa.RecordBatch], None] | None = None,
         on_progress: Callable[[Tally, int], None] | None = None,
+        cascade: Cascade | None = None,
     ) -> None:
         self.tally = Tally()
         self._identity = identity
         self._fingerprints = Fingerprinter(identity.rpartition("@")[2])
+        self._cascade = cascade
+        self._of_both = Fingerprinter(cascade.context if cascade else "")
         self._load_engine = load_engine
         self._reuse = reuse
         self._keep = keep
@@ -87,8 +97,8 @@ class Scorer:
 
     def pending(self, reviews: Sequence[Texts]) -> int:
         """How many of `reviews` would be scored; counts them in the tally as if they had been."""
-        _, found, empty = self._look_up(reviews)
-        return self._count(found, empty)
+        looked_up = self._look_up(reviews)
+        return self._count(looked_up.found, looked_up.empty)
 
     def plan(self, reviews: Sequence[Texts]) -> ScoringPlan:
         """Look up what is known of `reviews`, and have the others made ready for the model.
@@ -96,17 +106,17 @@ class Scorer:
         Raises:
             AdapterError, BaseModelError, DeviceError: the engine cannot be loaded.
         """
-        fingerprints, found, empty = self._look_up(reviews)
+        plan = self._look_up(reviews)
         first: dict[str, int] = {}
-        for row in np.flatnonzero(found < 0):
-            first.setdefault(fingerprints[row], int(row))
+        for row in np.flatnonzero(plan.found < 0).tolist():
+            first.setdefault(plan.fingerprints[row], row)
         fresh, jobs = list(first.values()), []
         if fresh:
             engine = self._load_engine()
             for start in range(0, len(fresh), engine.chunk):
                 chunk = fresh[start : start + engine.chunk]
                 jobs.append(engine.submit([reviews[row] for row in chunk]))
-        return ScoringPlan(fingerprints, found, empty, fresh, jobs)
+        return replace(plan, fresh=fresh, jobs=jobs)
 
     def score(self, plan: ScoringPlan) -> pa.RecordBatch:
         """Verdicts of a plan's reviews: n rows of `VERDICT_SCHEMA`, in their order.
@@ -137,25 +147,48 @@ class Scorer:
             return batches
         rows = iter(plan.fresh)
         for scores in self._load_engine().scores(plan.jobs, on_batch):
-            verdicts = make_verdicts(
-                scores.labels,
-                scores.probabilities,
-                self._identity,
-                datetime.now(UTC),
-                [plan.fingerprints[row] for row in itertools.islice(rows, len(scores.labels))],
-            )
+            verdicts = self._named(scores, plan, list(itertools.islice(rows, len(scores.labels))))
             if self._keep:
                 self._keep(verdicts)
             batches.append(verdicts)
         return batches
 
-    def _look_up(
-        self, reviews: Sequence[Texts]
-    ) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Fingerprints, `found` and `empty` as a plan has them."""
+    def _named(self, scores: Scores, plan: ScoringPlan, rows: Sequence[int]) -> pa.RecordBatch:
+        """Verdicts of a plan's `rows`, each under the name and fingerprint of who judged it."""
+        fingerprints = [plan.fingerprints[row] for row in rows]
+        judges: str | list[str] = self._identity
+        if self._cascade and plan.of_both and scores.both is not None:
+            of_both, names = plan.of_both, (self._identity, self._cascade.identity)
+            judges = [names[both] for both in scores.both.tolist()]
+            for place in np.flatnonzero(scores.both).tolist():
+                fingerprints[place] = of_both[rows[place]]
+        now = datetime.now(UTC)
+        return make_verdicts(scores.labels, scores.probabilities, judges, now, fingerprints)
+
+    def _look_up(self, reviews: Sequence[Texts]) -> ScoringPlan:
+        """What is known of `reviews`, before anything is made ready."""
         fingerprints = [self._fingerprints.of(review) for review in reviews]
         empty = np.array([not any(map(clean, review)) for review in reviews], dtype=bool)
-        return fingerprints, self._reuse.lookup(fingerprints), empty
+        found, of_both = self._reuse.lookup(fingerprints), None
+        if self._cascade:
+            of_both = [self._of_both.of(review) for review in reviews]
+            found = self._settled(reviews, found, self._reuse.lookup(of_both), self._cascade.doubt)
+        return ScoringPlan(fingerprints, of_both, found, empty, [], [])
+
+    def _settled(
+        self,
+        reviews: Sequence[Texts],
+        alone: npt.NDArray[np.int64],
+        both: npt.NDArray[np.int64],
+        doubt: Doubt,
+    ) -> npt.NDArray[np.int64]:
+        """The verdicts that stay: those of both, and of the first `alone` where it was sure."""
+        rows = np.flatnonzero((alone >= 0) & (both < 0))
+        there = with_text([reviews[row] for row in rows.tolist()])
+        doubted = rows[doubt.of(there, self._reuse.probabilities(alone[rows]))]
+        found = np.where(both >= 0, both, alone)
+        found[doubted] = -1
+        return found
 
     def _count(self, found: npt.NDArray[np.int64], empty: npt.NDArray[np.bool_]) -> int:
         new = int(((found < 0) & ~empty).sum())

@@ -227,7 +227,7 @@ def _score(adapter: Path) -> Callable[..., Any]:
 
     def run(source: object, **options: Any) -> Any:
         told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
-        config = build(ScoreConfig, source=str(source), adapter=str(adapter), **options)
+        config = build(ScoreConfig, source=str(source), **{"adapter": str(adapter), **options})
         return score(config, **told)
 
     return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +24,9 @@ from drugmon.statistics.figures import Quality
 FORMAT_VERSION: Final = 1
 DIGEST_LENGTH: Final = 12
 RULE_MARK: Final = "+"
-"""Between digest and rule in an identity."""
+"""Between digest and rule in an identity, and between the two adapters of a cascade."""
+
+_BETWEEN: Final = re.compile(rf"(?<=@[0-9a-f]{{{DIGEST_LENGTH}}})" + re.escape(RULE_MARK))
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,18 @@ def _as_dicts(qualities: Mapping[str, Quality]) -> dict[str, object]:
 def rule_of(identity: str) -> str:
     """The decision rule that `name@digest` or `name@digest+rule` names."""
     return identity.rpartition("@")[2].partition(RULE_MARK)[2] or DEFAULT_RULE
+
+
+def pair_identity(first: Manifest, second: Manifest) -> str:
+    """What judged a review that both adapters of a cascade judged, by the rule of the second."""
+    return f"{first.name}@{first.digest}{RULE_MARK}{second.identity}"
+
+
+def first_identity(identity: str) -> str:
+    """The first adapter of a cascade that an identity names, with the rule; else the same."""
+    first, *others = _BETWEEN.split(identity)
+    rule = others[-1] if others and "@" not in others[-1] else None
+    return RULE_MARK.join(filter(None, (first, rule)))
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -27,6 +27,8 @@ from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import AdapterError, DrugmonError, SinkError, SourceError
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.zero_shot import open_base
+from drugmon.scoring.cascade.cascade import Cascade
+from drugmon.scoring.cascade.doubt import Doubt
 from drugmon.scoring.lazy_engine import LazyEngine
 from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.scoring.windows import WINDOW_ROWS, planned
@@ -37,36 +39,81 @@ SHOWN: Final = "seen-by-workers"
 
 
 @dataclass(frozen=True)
+class AdapterToSee:
+    """An adapter that every worker has to have.
+
+    Attributes:
+        folder: its own, or the base's where a base scores by itself.
+        name: by which it is found where it has another folder.
+        is_base: whether a base scores by itself.
+        rule: the decision rule.
+        identity: `name@digest`.
+    """
+
+    folder: str
+    name: str
+    is_base: bool
+    rule: str
+    identity: str
+
+    @classmethod
+    def of(cls, adapter: Adapter, base: str | None = None) -> AdapterToSee:
+        """The adapter as it is here; `base` names the base that scores by itself, if one does."""
+        manifest, folder = adapter.manifest, str(adapter.folder.resolve())
+        name = base or manifest.name
+        return cls(folder, name, base is not None, manifest.rule, manifest.identity)
+
+    def open(self) -> Adapter:
+        """The adapter as this machine has it: in the same folder, or installed with drugmon.
+
+        Raises:
+            AdapterError: it does not have it; the message names this machine.
+        """
+        open_named = open_base if self.is_base else open_adapter
+        reasons = []
+        for name in (self.folder, self.name):
+            try:
+                adapter = open_named(name).under(self.rule)
+            except DrugmonError as error:
+                reasons.append(str(error))
+                continue
+            if adapter.manifest.identity == self.identity:
+                adapter.verify()
+                return adapter
+            reasons.append(f"{name} is {adapter.manifest.identity} there")
+        raise AdapterError(
+            f"the worker on {socket.gethostname()} does not see the adapter {self.identity}: put "
+            f"it at {self.folder} on all machines ({reasons[0]})"
+        )
+
+
+@dataclass(frozen=True)
 class Setup:
     """What a worker has to know, the same for all of them.
 
     Attributes:
         version: of the drugmon that sends it.
-        adapter: the adapter's folder, or the base's where it scores by itself.
-        name: by which the adapter is found where it has another folder.
-        is_base: whether a base scores by itself.
-        rule: the decision rule; None for the adapter's own.
-        identity: `name@digest` of what is to score.
+        adapter: what scores.
         engine: how to compute.
         columns: where the texts are.
         verdicts: what their columns are called.
         selection: which rows of a piece are taken.
         folder: where the parts go.
         shown: what the file `SHOWN` in it says.
+        second: the adapter behind it; None where it scores alone.
+        doubt: of what goes on to that one.
     """
 
     version: str
-    adapter: str
-    name: str
-    is_base: bool
-    rule: str | None
-    identity: str
+    adapter: AdapterToSee
     engine: EngineConfig
     columns: ColumnMap
     verdicts: VerdictColumns
     selection: Selection
     folder: Path
     shown: str
+    second: AdapterToSee | None = None
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +150,7 @@ class Worker:
                 f"the worker on {host} has drugmon {__version__}, and this is "
                 f"{self._setup.version}: install the same version on all machines"
             )
-        _ = self._adapter
+        _ = self._adapter, self._cascade
         if not self._sees_folder():
             raise SinkError(
                 f"the worker on {host} does not see {self._setup.folder}: let --out be on a file "
@@ -117,9 +164,8 @@ class Worker:
             DrugmonError: it cannot be made; the folder has no trace of it.
         """
         setup, path = self._setup, self._setup.folder / piece.name
-        scorer = Scorer(
-            setup.identity, self._engine.get, self._reuse, None, self._reporter(piece.key)
-        )
+        report, first = self._reporter(piece.key), setup.adapter.identity
+        scorer = Scorer(first, self._engine.get, self._reuse, None, report, self._cascade)
         _check_source(piece)
         with (
             open_slice(piece.source, piece.start, piece.stop, setup.verdicts) as reader,
@@ -169,28 +215,19 @@ class Worker:
 
     @cached_property
     def _engine(self) -> LazyEngine:
-        return LazyEngine(self._adapter, self._setup.engine, self._warnings.append)
+        config, cascade = self._setup.engine, self._cascade
+        return LazyEngine(self._adapter, config, self._warnings.append, cascade)
 
     @cached_property
     def _adapter(self) -> Adapter:
-        """The adapter as this machine has it: in the same folder, or installed with drugmon."""
-        setup, host = self._setup, socket.gethostname()
-        open_named = open_base if setup.is_base else open_adapter
-        reasons = []
-        for name in (setup.adapter, setup.name):
-            try:
-                adapter = open_named(name).under(setup.rule)
-            except DrugmonError as error:
-                reasons.append(str(error))
-                continue
-            if adapter.manifest.identity == setup.identity:
-                adapter.verify()
-                return adapter
-            reasons.append(f"{name} is {adapter.manifest.identity} there")
-        raise AdapterError(
-            f"the worker on {host} does not see the adapter {setup.identity}: put it at "
-            f"{setup.adapter} on all machines ({reasons[0]})"
-        )
+        return self._setup.adapter.open()
+
+    @cached_property
+    def _cascade(self) -> Cascade | None:
+        second, doubt = self._setup.second, self._setup.doubt
+        if second is None or doubt is None:
+            return None
+        return Cascade.of(self._adapter, second.open(), doubt)
 
     def _reporter(self, key: str) -> Callable[[Tally, int], None]:
         def report(tally: Tally, done: int) -> None:

@@ -16,6 +16,7 @@ from drugmon.data.stores.uri import parse_location
 from drugmon.errors import DrugmonError, SinkError, SourceError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.monitoring.checks.gate import read_gate
+from drugmon.scoring.cascade.cascade import open_cascade
 from drugmon.scoring.cluster.connection import import_ray
 from drugmon.workflows.nightly.config import NightlyConfig, Task
 from drugmon.workflows.nightly.night_report import scored_source
@@ -85,7 +86,14 @@ def _adapter(task: Task) -> str:
     adapter = open_adapter(task.score.model.adapter or "")
     adapter.verify()
     adapter.base()
-    return f"{adapter.manifest.identity} and its base are what they should be"
+    cascade = open_cascade(adapter.under(task.score.model.rule), task.score.cascade)
+    if cascade is None:
+        return f"{adapter.manifest.identity} and its base are what they should be"
+    cascade.second.base()
+    return (
+        f"{cascade.identity} and their bases are what they should be, and held "
+        f"{len(cascade.pair):,} of the same reviews out"
+    )
 
 
 def _engine(cluster: ClusterConfig) -> str:

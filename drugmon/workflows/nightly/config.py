@@ -234,6 +234,8 @@ def _score_config(
     located: dict[str, object] = {
         "adapter": _adapter(words.get("adapter", DEFAULT_ADAPTER), folder)
     }
+    if "then" in words:
+        located["then"] = _adapter(words["then"], folder)
     if "out" in words:
         located["out"] = _out_in(folder, words["out"])
     if "history" in words:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from drugmon.data.history.output import Output
 from drugmon.data.verdicts.scored import Scored
 from drugmon.grading import Grading
 from drugmon.labels import ASPECTS
+from drugmon.models.adapters.manifest import first_identity
 from drugmon.monitoring.checks.compare import Comparison, ReferenceSide, compare
 from drugmon.monitoring.checks.findings import Finding
 from drugmon.monitoring.checks.summary import Side, Summary, Volume, verdict
@@ -193,6 +194,13 @@ def _left_out(
             "a window by date leaves them out."
         )
     if len(counted.adapters) > 1:
-        rows = ", ".join(f"{name}: {count:,}" for name, count in counted.adapters.items())
-        yield f"{len(counted.adapters)} adapters judged these rows ({rows})."
+        yield _judges(counted.adapters)
     yield from compared.left_out
+
+
+def _judges(adapters: Mapping[str, int]) -> str:
+    """A sentence on who judged how many rows, from several identities."""
+    rows = ", ".join(f"{name}: {count:,}" for name, count in adapters.items())
+    if len({first_identity(name) for name in adapters}) == 1:
+        return f"A cascade judged these rows ({rows})."
+    return f"{len(adapters)} adapters judged these rows ({rows})."

@@ -25,7 +25,7 @@ from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_t
 from drugmon.errors import AdapterError, BaseModelError, BusyError, DrugmonError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
-from drugmon.models.adapters.manifest import rule_of
+from drugmon.models.adapters.manifest import first_identity, rule_of
 from drugmon.models.tokens.vocabulary import Vocabulary
 from drugmon.monitoring.profiles.aggregate import Counted, count_scored
 from drugmon.monitoring.profiles.profile import read_profile
@@ -147,10 +147,12 @@ def find_adapter(
 ) -> tuple[Adapter | None, str | None]:
     """The adapter that judged the rows, or the one that was asked for; and why there is none.
 
+    Of a cascade that is the first one, which judges every row.
+
     Raises:
         AdapterError: the one that was asked for cannot be opened.
     """
-    identity = next(iter(adapters), "")
+    identity = first_identity(next(iter(adapters), ""))
     if asked is not None:
         return open_adapter(asked).under(rule_of(identity)), None
     if not adapters:

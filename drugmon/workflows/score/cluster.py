@@ -16,9 +16,10 @@ from drugmon.data.verdicts.columns import VerdictColumns
 from drugmon.data.verdicts.parts import Piece
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.models.adapters.adapter import Adapter
+from drugmon.scoring.cascade.cascade import Cascade
 from drugmon.scoring.cluster.connection import connected
 from drugmon.scoring.cluster.pool import Counts, Pool
-from drugmon.scoring.cluster.worker import SHOWN, Setup
+from drugmon.scoring.cluster.worker import SHOWN, AdapterToSee, Setup
 from drugmon.version import __version__
 
 
@@ -33,6 +34,7 @@ class Cluster:
         verdicts: what their columns are called.
         selection: which rows of a piece are taken.
         warn: is told, in one sentence, what the user should know although the run goes on.
+        cascade: the adapter and the second one behind it; None where it scores alone.
     """
 
     def __init__(
@@ -44,9 +46,10 @@ class Cluster:
         verdicts: VerdictColumns,
         selection: Selection,
         warn: Callable[[str], None],
+        cascade: Cascade | None = None,
     ) -> None:
         self._config, self._engine, self._adapter = config, engine, adapter
-        self._model = model
+        self._model, self._cascade = model, cascade
         self._verdicts, self._selection, self._warn = verdicts, selection, warn
         self.part_rows = config.part_rows or PART_ROWS
         self.compute: str | None = None
@@ -107,11 +110,9 @@ class Cluster:
         engine = self._engine
         return Setup(
             version=__version__,
-            adapter=str(self._adapter.folder.resolve()),
-            name=self._model.base or self._adapter.manifest.name,
-            is_base=self._model.base is not None,
-            rule=self._model.rule,
-            identity=self._adapter.manifest.identity,
+            adapter=AdapterToSee.of(self._adapter, self._model.base),
+            second=AdapterToSee.of(self._cascade.second) if self._cascade else None,
+            doubt=self._cascade.doubt if self._cascade else None,
             engine=EngineConfig(
                 engine.device, engine.dtype, engine.threads or 1, engine.batch_tokens
             ),

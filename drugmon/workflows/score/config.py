@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drugmon.config import ClusterConfig, EngineConfig, ModelOptions
+from drugmon.config import CascadeOptions, ClusterConfig, EngineConfig, ModelOptions
 from drugmon.data.options import DatabaseOptions, SourceOptions
 from drugmon.data.stores.uri import is_uri, parse_uri
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
@@ -29,6 +29,7 @@ class ScoreConfig:
 
     source: str
     model: ModelOptions = group(ModelOptions)
+    cascade: CascadeOptions = group(CascadeOptions)
     out: str | None = option(
         None,
         "Where to write; its extension sets the format.",
@@ -104,6 +105,9 @@ class ScoreConfig:
             ),
             "--in-place would drop the rows that --where and --limit leave out; use --out": (
                 self.in_place and not self.selection.everything and not table
+            ),
+            "--then goes on where an adapter is not sure; leave out --base": (
+                self.cascade.then and self.model.base
             ),
             "--in-place writes UTF-8, which --encoding would misread the next time; use --out": (
                 self.in_place and self.reading.text_format.encoding

@@ -175,7 +175,7 @@ def _manifest(run: ScoreRun, parts: Sequence[FolderPart]) -> FolderManifest:
     return FolderManifest(
         version=VERSION,
         run_id=run.run_id,
-        adapter=run.manifest.identity,
+        adapter=run.identity,
         drugmon_version=__version__,
         written_at=datetime.now(UTC),
         rows=sum(part.rows for part in parts),

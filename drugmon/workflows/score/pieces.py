@@ -37,8 +37,10 @@ class Sources:
 
     def pieces(self, run: ScoreRun, size: int) -> list[Piece]:
         """All rows, cut by `size`; equal keys where a part would come out the same."""
-        what = [SCORING_VERSION, run.manifest.identity, run.selection.where]
+        what = [SCORING_VERSION, run.identity, run.selection.where]
         named = [asdict(self.columns), run.verdicts.prefix, run.verdicts.overwrite]
+        if run.cascade:  # a part may hold verdicts of the first adapter that are doubted now
+            named += [run.cascade.context, run.cascade.doubt.to_dict()]
         how = msgspec.json.encode([*what, *named]).decode()
         return [
             piece

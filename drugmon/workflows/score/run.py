@@ -22,6 +22,7 @@ from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import BusyError, SinkError, SourceError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.manifest import Manifest
+from drugmon.scoring.cascade.cascade import Cascade
 from drugmon.scoring.lazy_engine import LazyEngine
 from drugmon.scoring.scorer import Scorer, Tally
 from drugmon.version import __version__
@@ -107,7 +108,10 @@ class OverallProgress:
 
 @dataclass(frozen=True)
 class ScoreRun:
-    """One run over one or more sources; a `cluster` scores in place of the `engine`."""
+    """One run over one or more sources; a `cluster` scores in place of the `engine`.
+
+    `manifest` is that of the adapter, in a `cascade` of the first one.
+    """
 
     manifest: Manifest
     engine: LazyEngine
@@ -119,7 +123,13 @@ class ScoreRun:
     verdicts: VerdictColumns = PLAIN
     choice: GradingChoice = field(default_factory=GradingChoice)
     cluster: Cluster | None = None
+    cascade: Cascade | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    @property
+    def identity(self) -> str:
+        """`name@digest` of what scores, in a cascade of both adapters."""
+        return self.cascade.identity if self.cascade else self.manifest.identity
 
     @property
     def grading(self) -> Grading:
@@ -172,7 +182,8 @@ class ScoreRun:
         def report(tally: Tally, done: int) -> None:
             self.on_progress(ScoreProgress(source, tally.total + done, total, tally.scored + done))
 
-        return Scorer(self.manifest.identity, self.engine.get, reuse, keep, report)
+        first = self.manifest.identity
+        return Scorer(first, self.engine.get, reuse, keep, report, self.cascade)
 
     def count(self, windows: Iterable[Window], scorer: Scorer) -> Tally:
         """What a dry run tells: the tally of `windows` as if they had been scored."""
@@ -200,7 +211,7 @@ class ScoreRun:
             finished_at=now,
             source=source,
             output=output,
-            adapter=self.manifest.identity,
+            adapter=self.identity,
             total=tally.total,
             scored=numbers.scored,
             reused=tally.total - tally.empty - numbers.scored,

@@ -25,6 +25,7 @@ from drugmon.data.verdicts.columns import PLAIN
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.zero_shot import open_model
+from drugmon.scoring.cascade.cascade import Cascade, open_cascade
 from drugmon.scoring.cluster.connection import import_ray
 from drugmon.scoring.lazy_engine import LazyEngine
 from drugmon.scoring.scorer import Tally
@@ -84,7 +85,8 @@ def score(
     began = time.monotonic()
     adapter = open_model(config.model)
     adapter.verify()
-    with LazyEngine(adapter, config.engine, warn) as engine:
+    cascade = open_cascade(adapter, config.cascade)
+    with LazyEngine(adapter, config.engine, warn, cascade) as engine:
         run = ScoreRun(
             adapter.manifest,
             engine,
@@ -95,7 +97,8 @@ def score(
             warn,
             config.verdicts,
             config.grading,
-            _cluster(config, adapter, warn),
+            _cluster(config, adapter, cascade, warn),
+            cascade,
         )
         done, failures = _score_sources(config, run, stdin, stdout)
     outputs, tallies = list(done), list(done.values())
@@ -104,7 +107,7 @@ def score(
             warn(f"{output}: its source has no rows, nothing was scored")
     return ScoreResult(
         run_id=run.run_id,
-        adapter=adapter.manifest.identity,
+        adapter=run.identity,
         outputs=tuple(outputs),
         total=sum(tally.total for tally in tallies),
         scored=sum(tally.scored for tally in tallies),
@@ -157,7 +160,7 @@ def _score_files(
         full=config.selection.everything,
         verdicts=run.verdicts.names,
         in_place=config.in_place,
-        notes={"drugmon_run": run.run_id, "drugmon_adapter": run.manifest.identity},
+        notes={"drugmon_run": run.run_id, "drugmon_adapter": run.identity},
     )
     done: dict[str, Tally] = {}
     failures = []
@@ -183,7 +186,9 @@ def _score_files(
     return done, failures
 
 
-def _cluster(config: ScoreConfig, adapter: Adapter, warn: Callable[[str], None]) -> Cluster | None:
+def _cluster(
+    config: ScoreConfig, adapter: Adapter, cascade: Cascade | None, warn: Callable[[str], None]
+) -> Cluster | None:
     """The workers that are to score; that Ray is there is seen before anything is read."""
     if not config.cluster.is_remote:
         return None
@@ -192,7 +197,9 @@ def _cluster(config: ScoreConfig, adapter: Adapter, warn: Callable[[str], None])
     verdicts, selection = config.verdicts, config.selection
     if config.database.table:  # its snapshot has what is selected, and no columns of its own
         verdicts, selection = PLAIN, Selection()
-    return Cluster(config.cluster, config.engine, adapter, config.model, verdicts, selection, warn)
+    return Cluster(
+        config.cluster, config.engine, adapter, config.model, verdicts, selection, warn, cascade
+    )
 
 
 def _refuse_shrinking(config: ScoreConfig, locations: Sequence[Location]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,10 +19,12 @@ from drugmon.data.verdicts.parts import cut, file_sha256
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import AdapterError, DrugmonError, SinkError, SourceError
 from drugmon.models.adapters.adapter import open_adapter
-from drugmon.scoring.cluster.worker import SHOWN, Done, Setup, Worker
+from drugmon.scoring.cascade.doubt import Doubt
+from drugmon.scoring.cluster.worker import SHOWN, AdapterToSee, Done, Setup, Worker
 from drugmon.version import __version__
 
 COLUMNS = ColumnMap(benefits="benefits", comments="comments", id="id")
+OTHER = AdapterToSee("/not/there", "no", is_base=False, rule="balanced", identity="tiny@0")
 
 
 @pytest.fixture(name="source")
@@ -43,11 +46,7 @@ def _setup(adapter: Path, tmp_path: Path) -> Setup:
     (folder / SHOWN).write_text("token")
     return Setup(
         version=__version__,
-        adapter=str(adapter),
-        name="tiny",
-        is_base=False,
-        rule=None,
-        identity=open_adapter(str(adapter)).manifest.identity,
+        adapter=AdapterToSee.of(open_adapter(str(adapter))),
         engine=EngineConfig(threads=1),
         columns=COLUMNS,
         verdicts=PLAIN,
@@ -97,15 +96,15 @@ def test_a_condition_leaves_rows_out(setup: Setup, source: FileSource) -> None:
     ("change", "kind", "says"),
     [
         ({"version": "0.0.1"}, DrugmonError, "and this is 0.0.1: install the same version"),
-        ({"identity": "tiny@0"}, AdapterError, "does not see the adapter tiny@0: put it at"),
-        ({"adapter": "/not/there", "name": "no"}, AdapterError, "does not see the adapter"),
+        ({"adapter": OTHER}, AdapterError, "does not see the adapter tiny@0: put it at /not/there"),
+        ({"second": OTHER, "doubt": Doubt.at(0.5)}, AdapterError, "see the adapter tiny@0"),
         ({"shown": "another"}, SinkError, "let --out be on a file system that all machines share"),
     ],
 )
 def test_what_a_worker_lacks_is_one_line(
-    setup: Setup, change: dict[str, str], kind: type[DrugmonError], says: str
+    setup: Setup, change: dict[str, Any], kind: type[DrugmonError], says: str
 ) -> None:
-    worker = Worker(replace(setup, **change), Reuse(), lambda *_told: None)  # type: ignore[arg-type]
+    worker = Worker(replace(setup, **change), Reuse(), lambda *_told: None)
     with pytest.raises(kind, match=says) as raised:
         worker.check()
     assert str(raised.value).startswith("the worker on ")

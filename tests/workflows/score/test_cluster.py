@@ -32,6 +32,7 @@ from drugmon.workflows.report.report import report
 from drugmon.workflows.score import cluster as score_cluster
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.show import show
+from tests.cascades import held_out, with_held_out
 
 ray = pytest.importorskip("ray", reason="the extra drugmon[ray] is not installed")
 
@@ -307,3 +308,24 @@ def test_a_table_is_committed_with_the_verdicts_of_workers(
         again = score(path, table="reviews", cluster=cluster)
         assert (again.scored, again.reused) == (0, 230)
     check_equal(verdicts[1], verdicts[0])
+
+
+def test_workers_send_on_what_the_first_adapter_doubts(
+    address: str, score: Any, tmp_path: Path, reviews: Any, adapter: Path
+) -> None:
+    assert address
+    first = with_held_out(adapter, tmp_path / "one", held_out(1, 0.5, lone=0), temperature=1.5)
+    second = with_held_out(adapter, tmp_path / "two", held_out(2, 3.0, lone=0), temperature=0.7)
+    source, out = write(tmp_path / "r.parquet", reviews, 250), tmp_path / "scored"
+    given = {"adapter": str(first), "then": str(second)}
+    few = score(source, out=str(out), cluster=CLUSTER, share=0.5, **given)
+    assert few.scored == 250
+    rows = read(out)
+    sent = pc.sum(pc.equal(rows["drugmon_adapter"], few.adapter)).as_py()
+    assert score(source, out=str(out), cluster=CLUSTER, share=0.5, **given).scored == 0
+    all_of_them = score(source, out=str(out), cluster=CLUSTER, below=1.0, **given)
+    assert all_of_them.scored == 250 - sent, "what both have judged stays"
+    assert set(read(out)["drugmon_adapter"].to_pylist()) == {few.adapter}
+    one = tmp_path / "one.parquet"
+    score(source, out=str(one), below=1.0, **given)
+    check_equal(read(out), pq.read_table(one))
