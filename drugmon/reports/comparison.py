@@ -81,11 +81,36 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class CascadePoint:
+    """A cascade that sends `share` on, in fact `sent`; `speed` is in reviews per second."""
+
+    share: float
+    sent: float
+    speed: float
+    qualities: Mapping[str, Quality]
+
+
+@dataclass(frozen=True)
+class CascadeCurve:
+    """What the adapter `second` gains behind `first`, by the share that is sent on to it.
+
+    Measured on `rows` reviews that both held out, fitted and measured in turns over `folds`.
+    """
+
+    first: str
+    second: str
+    rows: int
+    folds: int
+    points: Sequence[CascadePoint]
+
+
+@dataclass(frozen=True)
 class ModelComparison:
     """What the page shows. `stages[0]` is what the others are compared with.
 
     `missing` are stages that have no figures, with the reason; `warnings` are what the reader must
-    know before believing the others'. `compared_at` has a time zone.
+    know before believing the others'. `compared_at` has a time zone. `cascade` is None where none
+    was asked for.
     """
 
     source: str
@@ -95,6 +120,7 @@ class ModelComparison:
     stages: Sequence[Stage]
     missing: Mapping[str, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    cascade: CascadeCurve | None = None
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -154,6 +180,7 @@ def render_comparison(comparison: ModelComparison) -> str:
             when=comparison.compared_at.astimezone(UTC),
             sections=[_section(comparison, target) for target in comparison.targets],
             curves=curves,
+            cascades=_cascades(comparison.cascade),
             balance=_balance(comparison.stages),
             columns=COLUMNS,
             labels=LABELS,
@@ -173,6 +200,29 @@ def _section(comparison: ModelComparison, target: str) -> Section:
         scale=scale_over(_ends(intervals)),
         n=max(stage.qualities[target].n for stage in stages),
     )
+
+
+@dataclass(frozen=True)
+class CascadeSection:
+    """One target's curve, and the scale of its macro-F1."""
+
+    target: str
+    points: Sequence[CascadePoint]
+    scale: PercentAxis
+
+
+def _cascades(curve: CascadeCurve | None) -> list[CascadeSection]:
+    if curve is None:
+        return []
+    targets = [name for name in PAGE_ORDER if name in curve.points[0].qualities]
+    return [
+        CascadeSection(
+            name,
+            curve.points,
+            scale_over(_ends([point.qualities[name].macro_f1 for point in curve.points])),
+        )
+        for name in targets
+    ]
 
 
 def _ends(intervals: Sequence[Interval]) -> list[float]:

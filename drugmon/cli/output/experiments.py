@@ -12,7 +12,7 @@ from drugmon.cli.output.terminal import console, text
 from drugmon.data.verdicts.atomic import replacing
 
 if TYPE_CHECKING:
-    from drugmon.reports.comparison import ModelComparison, Stage
+    from drugmon.reports.comparison import CascadeCurve, ModelComparison, Stage
     from drugmon.statistics.figures import Interval
     from drugmon.statistics.significance import Difference
     from drugmon.training.trials.trials import TrialResult
@@ -92,6 +92,9 @@ def print_comparison(
     for target in comparison.targets:
         screen.print_table(_target_table(comparison, target))
     screen.print_table(_cost_table(comparison))
+    if comparison.cascade:
+        for target in comparison.targets:
+            screen.print_table(_cascade_table(comparison.cascade, target))
     for title, reason in comparison.missing.items():
         screen.print(text(f"{title}: no figures, {reason}"))
     target = comparison.targets[0]
@@ -167,6 +170,19 @@ def _cost_table(comparison: ModelComparison) -> Table:
         column.justify = "right"
     for stage in comparison.stages:
         table.add_row(text(stage.title), *_cost(stage), f"{stage.speed:,.1f}")
+    return table
+
+
+def _cascade_table(curve: CascadeCurve, target: str) -> Table:
+    """A target's figures by share sent on, on the reviews that both adapters held out."""
+    table = Table(
+        Column(f"{target}, sent on", overflow="fold"), "Accuracy", "Macro-F1", "ECE", "reviews/s"
+    )
+    for point in curve.points:
+        quality = point.qualities.get(target)
+        if quality is not None:
+            figures = [_interval(own) for own in (quality.accuracy, quality.macro_f1, quality.ece)]
+            table.add_row(f"{point.sent:.1%}", *figures, f"{point.speed:,.1f}")
     return table
 
 

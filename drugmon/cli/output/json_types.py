@@ -101,8 +101,29 @@ class StageJson(TypedDict):
     against_first: dict[str, ComparedDifference]
 
 
+class CascadePointJson(TypedDict):
+    """A share, in fact `sent` of the held-out reviews, and the figures with it sent on."""
+
+    share: float
+    sent: float
+    reviews_per_second: float
+    targets: dict[str, Quality]
+
+
+class CascadeJson(TypedDict):
+    """What the second adapter gains behind the first, on `rows` reviews that both held out."""
+
+    first: str
+    second: str
+    rows: int
+    points: list[CascadePointJson]
+
+
 class CompareJson(TypedDict):
-    """Models on the same reviews; `best` is the title of the best one, by target."""
+    """Models on the same reviews; `best` is the title of the best one, by target.
+
+    `cascade` is null where no `--then` was given.
+    """
 
     source: str
     rows: int
@@ -112,6 +133,7 @@ class CompareJson(TypedDict):
     stages: list[StageJson]
     missing: dict[str, str]
     warnings: list[str]
+    cascade: CascadeJson | None
 
 
 class TuneJson(TypedDict):

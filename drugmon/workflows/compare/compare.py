@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.manifest import Manifest
 from drugmon.models.adapters.zero_shot import open_base
 from drugmon.reports.comparison import (
+    CascadeCurve,
     EpochFigures,
     ModelComparison,
     Stage,
@@ -23,6 +24,7 @@ from drugmon.reports.comparison import (
     render_comparison,
 )
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.workflows.compare.cascade_curve import draw_curve, open_pair
 from drugmon.workflows.compare.config import CompareConfig
 from drugmon.workflows.compare.judged import adjusted, differences, judge
 from drugmon.workflows.compare.trained_on import trained_on
@@ -42,7 +44,9 @@ def compare_sources(
     Raises:
         DrugmonError: the source has no grades, or a model cannot be loaded or reads other labels.
     """
-    opened = [*map(open_base, config.bases), *map(open_adapter, config.adapters)]
+    opened = [*map(open_base, config.bases), *map(open_adapter, config.compared)]
+    cascade = _cascade(config)
+    pair = open_pair(*cascade) if cascade else None
     models = [model.under(rule) for model in opened for rule in config.rules or (None,)]
     reviews = read_labelled(
         config.source,
@@ -65,6 +69,9 @@ def compare_sources(
         on_progress=on_progress,
         warn=warn,
     )
+    if cascade and pair:
+        speeds = {stage.identity: stage.speed for stage in comparison.stages}
+        comparison = replace(comparison, cascade=draw_curve(pair, *cascade, speeds))
     if config.html:
         write_page(comparison, config.html)
     return comparison
@@ -170,6 +177,24 @@ def to_json(comparison: ModelComparison) -> dict[str, object]:
         "stages": [_stage_json(stage) for stage in comparison.stages],
         "missing": dict(comparison.missing),
         "warnings": list(comparison.warnings),
+        "cascade": _curve_json(comparison.cascade) if comparison.cascade else None,
+    }
+
+
+def _curve_json(curve: CascadeCurve) -> dict[str, object]:
+    return {
+        "first": curve.first,
+        "second": curve.second,
+        "rows": curve.rows,
+        "points": [
+            {
+                "share": point.share,
+                "sent": point.sent,
+                "reviews_per_second": point.speed,
+                "targets": {name: own.to_dict() for name, own in point.qualities.items()},
+            }
+            for point in curve.points
+        ],
     }
 
 
@@ -187,6 +212,14 @@ def _stage_json(stage: Stage) -> dict[str, object]:
             for target, difference in stage.differences.items()
         },
     }
+
+
+def _cascade(config: CompareConfig) -> tuple[Adapter, Adapter] | None:
+    """The two adapters of which a curve is drawn, under the first rule."""
+    if not config.then:
+        return None
+    first = open_adapter(config.adapters[0]).under(next(iter(config.rules), None))
+    return first, open_adapter(config.then).under(first.manifest.rule)
 
 
 def _grading(models: Sequence[Adapter], choice: GradingChoice) -> Grading:

@@ -56,6 +56,13 @@ class CompareConfig:
         metavar="NAME",
         is_repeated=True,
     )
+    then: str | None = option(
+        None,
+        "Compare this adapter too, and what it gains behind the first --adapter, by share sent on.",
+        kind=str,
+        metavar="ADAPTER",
+        unset="none",
+    )
     html: Path | None = option(
         None, "Write the comparison as a page that opens offline.", kind=Path
     )
@@ -64,8 +71,19 @@ class CompareConfig:
     engine: EngineConfig = group(EngineConfig)
 
     def __post_init__(self) -> None:
-        if (len(self.bases) + len(self.adapters)) * max(1, len(self.rules)) < 2:
+        if self.then and not self.adapters:
+            raise UsageError("--then stands behind an adapter that judges first; add --adapter")
+        if self.then and self.then == self.adapters[0]:
+            raise UsageError(f"--then {self.then} is the adapter that judges first")
+        models = len(self.bases) + len(self.compared)
+        if models * max(1, len(self.rules)) < 2:
             raise UsageError(
                 "a comparison needs two models or more: repeat --adapter, give --base too, or "
                 "name two rules with --rule"
             )
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The adapters, that of `then` among them."""
+        there = self.then is None or self.then in self.adapters
+        return self.adapters if there else (*self.adapters, str(self.then))

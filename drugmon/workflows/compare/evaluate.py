@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -100,8 +100,15 @@ def score_all(
 
 def measure_scores(scores: Scores, reviews: LabelledReviews) -> dict[str, Quality]:
     """The quality per target that has both labels and verdicts."""
+    return measure_labels(scores, reviews.labels)
+
+
+def measure_labels(
+    scores: Scores, labels_of: Mapping[str, npt.NDArray[np.int64]]
+) -> dict[str, Quality]:
+    """The same from true label indices (n,) per target, -1 where unknown."""
     found = {}
-    for target, labels in reviews.labels.items():
+    for target, labels in labels_of.items():
         column = TARGETS.index(target)
         rows = both(labels, scores.labels[:, column])
         if rows.any():
