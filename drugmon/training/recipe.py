@@ -14,6 +14,7 @@ from drugmon.grading import Grading, GradingChoice
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.bases.folders import absolute_name
 from drugmon.models.tokens.prompts import PROMPT
+from drugmon.training.settings import put_setting
 from drugmon.training.sources import TARGET, Source, grading_of, make_sources
 
 PACKAGED: Final = Path(__file__).parent / "recipes"
@@ -272,7 +273,7 @@ def load_recipe(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
     path = recipe_path(name_or_path)
     values = parse_toml(path.read_bytes(), f"recipe {path}", RecipeError)
     for setting in settings:
-        _put(values, setting)
+        put_setting(values, setting)
     recipe = make_recipe(path.stem, values, f"recipe {path.stem}", path.parent)
     # What was a path for this run has to be one for the next, wherever that is started.
     return replace(recipe, base=BaseSection(absolute_name(recipe.base.name)))
@@ -324,27 +325,3 @@ def recorded_recipe(record: Mapping[str, object], where: str) -> Recipe:
         RecipeError: it is none.
     """
     return make_recipe(str(record["name"]), {k: v for k, v in record.items() if k != "name"}, where)
-
-
-def setting_value(text: str) -> Any:
-    """Return what a setting's text means: a TOML value, a number such as .05, else the text."""
-    try:
-        return parse_toml(f"value = {text}", "it", RecipeError)["value"]
-    except RecipeError:
-        try:
-            return float(text)
-        except ValueError:
-            return text.strip()
-
-
-def _put(values: dict[str, Any], setting: str) -> None:
-    key, equals, text = setting.partition("=")
-    if not equals or "." not in key:
-        raise RecipeError(f"setting {setting!r} is not of the form section.key=value")
-    value = setting_value(text)
-    *path, last = key.strip().split(".")
-    for part in path:
-        values = values.setdefault(part, {})
-        if not isinstance(values, dict):
-            raise RecipeError(f"setting {setting!r}: {part} is no section")
-    values[last] = value

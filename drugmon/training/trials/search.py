@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from drugmon.errors import UsageError
-from drugmon.training.recipe import setting_value
+from drugmon.training.settings import setting_value
 
 Settings: TypeAlias = Mapping[str, Any]
 Value: TypeAlias = bool | int | float | str
