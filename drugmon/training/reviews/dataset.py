@@ -10,13 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from drugmon.data.columns import ColumnMap, resolve_columns
-from drugmon.data.copies import fetched
-from drugmon.data.formats import open_reader, read_windows
+from drugmon.data.columns import ColumnMap
 from drugmon.data.reviews import Texts, Window, clean, is_lone
-from drugmon.data.sources import StandardInput, resolve_source
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
-from drugmon.errors import DrugmonError, SourceError, TrainingDataError, UsageError
+from drugmon.errors import TrainingDataError
 from drugmon.grading import TEN, Grading, RatingScale
 from drugmon.labels import ASPECTS, TARGETS, TEACHERS_OF_TARGET
 from drugmon.training.reviews.grades import (
@@ -26,6 +23,7 @@ from drugmon.training.reviews.grades import (
     ladder_labels,
     ladder_of,
 )
+from drugmon.training.reviews.reading import read_files
 
 Array = NDArray[np.int64]
 
@@ -39,8 +37,6 @@ PANDAS_MISSING: Final = frozenset(
 
 CONTEXT: Final = ("drug", "condition", "rating")
 """Columns that tell what the reviews are about; profiles of the data aggregate them."""
-
-_WINDOW: Final = 8192
 
 
 @dataclass(frozen=True)
@@ -204,24 +200,12 @@ def read_labelled(
         TrainingDataError: a grade that is none, ratings that are of another scale, or nothing at
             all to learn from.
     """
-    files = resolve_source(source)
-    if isinstance(files, StandardInput):
-        raise UsageError("labelled reviews are read from files; name a file, folder or glob, not -")
     teachers = {name: GradeReader(name, grading) for name in _TEACHERS}
-    parts = []
-    bad = []
-    for file in files:
-        try:
-            with fetched(file) as read, open_reader(read, text_format) as reader:
-                columns = resolve_columns(reader.columns, overrides or {}, reader.where)
-                for window in read_windows(reader, columns, _WINDOW):
-                    parts.append(_read_window(window, columns, teachers, reader.where))
-        except (SourceError, TrainingDataError) as error:
-            if len(files) == 1:
-                raise
-            bad.append(error)
-    if bad:
-        raise _of_several(bad, len(files))
+
+    def read(window: Window, columns: ColumnMap, where: str) -> _Part:
+        return _read_window(window, columns, teachers, where)
+
+    parts = read_files(source, overrides or {}, text_format, read)
     reviews = _joined(parts, grading, source)
     warn = warn or (lambda _warning: None)
     if doubts := teachers["rating"].doubts(source):
@@ -231,14 +215,6 @@ def read_labelled(
     if remarks := teachers["rating"].remarks(source):
         warn(remarks)
     return reviews
-
-
-def _of_several(bad: Sequence[DrugmonError], files: int) -> TrainingDataError:
-    """The error for bad files among several: all of them, as none may be left out unseen."""
-    return TrainingDataError(
-        f"{len(bad)} of {files} files cannot be used, and figures over the others would be of "
-        f"other reviews: {'; '.join(map(str, bad))}; mend them, or name the others alone"
-    )
 
 
 def teachers_of(columns: ColumnMap) -> dict[str, str]:
