@@ -5,12 +5,15 @@ They do tell whoever has the texts of a review whether it was among them, so the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.reviews import clean
+import numpy as np
+from numpy.typing import NDArray
+
+from drugmon.data.reviews import Texts, clean
 from drugmon.models.files import SEEN
 from drugmon.training.reviews.dataset import LabelledReviews
 
@@ -24,25 +27,27 @@ def write_seen(folder: Path, reviews: LabelledReviews, key: str) -> None:
     `key` (at most 64 characters) keeps the hashes of one training set from being looked up in a
     table that was made for another.
     """
-    lines = sorted(set(_hashes(reviews, key)))
+    lines = sorted({own for own in _hashes(reviews.texts, key) if own})
     (folder / SEEN).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
 
 
 def count_seen(folder: Path, reviews: LabelledReviews, key: str) -> int:
     """How many of `reviews` are in the file that `write_seen` made; 0 where there is none."""
+    return int(seen_rows(folder, reviews.texts, key).sum())
+
+
+def seen_rows(folder: Path, reviews: Sequence[Texts], key: str) -> NDArray[np.bool_]:
+    """Which of n `reviews` are in the file that `write_seen` made: bool (n,)."""
     path = folder / SEEN
-    if not path.is_file():
-        return 0
-    seen = set(path.read_text(encoding="ascii").split())
-    return sum(own in seen for own in _hashes(reviews, key))
+    seen = set(path.read_text(encoding="ascii").split()) if path.is_file() else set()
+    return np.array([own in seen for own in _hashes(reviews, key)], dtype=bool)
 
 
-def _hashes(reviews: LabelledReviews, key: str) -> Iterator[str]:
-    """One for each review that has a text: over its cleaned texts, as copies are told by them."""
+def _hashes(reviews: Sequence[Texts], key: str) -> Iterator[str | None]:
+    """One for each review: over its cleaned texts, as copies are told by them. None without any."""
     start = blake2b(digest_size=_BYTES, key=key.encode(), person=b"drugmon-seen")
-    for texts in reviews.texts:
+    for texts in reviews:
         cleaned = tuple(map(clean, texts))
-        if any(cleaned):
-            own = start.copy()
-            own.update(repr(cleaned).encode("utf-8", "surrogatepass"))
-            yield own.hexdigest()
+        own = start.copy()
+        own.update(repr(cleaned).encode("utf-8", "surrogatepass"))
+        yield own.hexdigest() if any(cleaned) else None
