@@ -126,7 +126,7 @@ class Calibration:
 
 
 def fit_calibration(
-    encoder: Floats, lexical: Floats | None, labels: Labels, *, seed: int
+    encoder: Floats, lexical: Floats | None, labels: Labels, *, seed: int | None
 ) -> Calibration:
     """Fit one target on held-out reviews.
 
@@ -134,9 +134,11 @@ def fit_calibration(
         encoder: (n, 3) log-probabilities of the encoder on the path that scores.
         lexical: (n, 3) log-probabilities of the lexical model, None where the adapter has none.
         labels: (n,) true label indices.
-        seed: for the resamples that steady the decision offsets.
+        seed: for the resamples that steady the decision offsets; None where nothing is decided.
     """
     fitted = _fit_probabilities(encoder, lexical, labels)
+    if seed is None:
+        return fitted
     log_probs = np.log(np.maximum(fitted.probabilities(encoder, lexical), 1e-12))
     return dataclasses.replace(fitted, offsets=fit_offsets(log_probs, labels, seed))
 

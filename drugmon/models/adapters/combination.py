@@ -76,14 +76,14 @@ class Combination:
 
 
 def fit_combination(
-    evidence: Mapping[str, Sequence[Floats]], labels: Labels, *, seed: int
+    evidence: Mapping[str, Sequence[Floats]], labels: Labels, *, seed: int | None
 ) -> Combination | None:
     """Fit on held-out reviews of one form; None where they are too few.
 
     Args:
         evidence: see `Combination.probabilities`.
         labels: (n,) true label indices of overall.
-        seed: for the resamples that steady the decision offsets.
+        seed: for the resamples that steady the decision offsets; None where nothing is decided.
     """
     if len(labels) < FEWEST:
         return None
@@ -94,7 +94,9 @@ def fit_combination(
         pair = [float(next(weights)) for _ in own]
         per_target[target] = (pair[0], pair[1] if len(pair) > 1 else 0.0)
     bias = (float(found[-2]), float(found[-1]), 0.0)
-    fitted = Combination(per_target, bias, (0.0, 0.0, 0.0))
+    fitted = Combination(per_target, bias, NO_OFFSETS)
+    if seed is None:
+        return fitted
     log_probs = np.log(np.maximum(fitted.probabilities(evidence), 1e-12))
     return Combination(per_target, bias, fit_offsets(log_probs, labels, seed))
 

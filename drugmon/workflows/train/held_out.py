@@ -258,8 +258,11 @@ def _turns(parts: Sequence[Part]) -> list[Round]:
     return [Round([p for p in parts if p is not part], part) for part in parts]
 
 
-def fit_targets(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
-    """Fit every target; overall also from the evidence of all, where each aspect has a text."""
+def fit_targets(parts: Sequence[Part], seed: int | None) -> dict[str, Calibration]:
+    """Fit every target; overall also from the evidence of all, where each aspect has a text.
+
+    Without a seed, the calibrations give probabilities and decide nothing.
+    """
     found = {}
     for target in parts[0].evidence.model:
         rows, labels = zip(*(_labelled(part, target) for part in parts), strict=True)
@@ -276,7 +279,7 @@ def fit_targets(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
     return found
 
 
-def fit_lone(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
+def fit_lone(parts: Sequence[Part], seed: int | None) -> dict[str, Calibration]:
     """Fit overall on lone texts.
 
     Such a text stands where comments do, so what is read from that segment tells on it as well.
@@ -285,7 +288,7 @@ def fit_lone(parts: Sequence[Part], seed: int) -> dict[str, Calibration]:
     return {"overall": Calibration(lone=_fit_experts(parts, rows, LONE_TARGETS, seed))}
 
 
-def _combination(parts: Sequence[Part], seed: int) -> Combination | None:
+def _combination(parts: Sequence[Part], seed: int | None) -> Combination | None:
     """Fitted on the reviews that it is to judge: those with a text for every aspect."""
     labelled = [_labelled(part, "overall")[0] for part in parts]
     rows = [
@@ -296,7 +299,7 @@ def _combination(parts: Sequence[Part], seed: int) -> Combination | None:
 
 
 def _fit_experts(
-    parts: Sequence[Part], rows: Sequence[Array], targets: Sequence[str], seed: int
+    parts: Sequence[Part], rows: Sequence[Array], targets: Sequence[str], seed: int | None
 ) -> Combination | None:
     """Overall from the evidence of `targets`, fitted on some rows of each part."""
     pairs = list(zip(parts, rows, strict=True))
