@@ -129,6 +129,11 @@ def encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def each_once(texts: Iterable[str]) -> str:
+    """Return the texts that are not empty, each once, in order, with semicolons between them."""
+    return "; ".join(filter(None, dict.fromkeys(texts)))
+
+
 def one_line(text: str) -> str:
     """Return `text` as one line, in which control characters are written out, as `\\x1b`.
 

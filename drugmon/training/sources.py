@@ -16,7 +16,8 @@ from drugmon.labels import LABELS
 
 TARGET: Final = "target"
 HELP: Final = "help"
-ROLES: Final = (TARGET, HELP)
+UNLABELLED: Final = "unlabelled"
+ROLES: Final = (TARGET, HELP, UNLABELLED)
 
 _NUMBERS: Final = ("weight", "held_out")
 _PLAIN: Final = ("name", "role", *_NUMBERS, "scale", "encoding", "quoting", "delimiter")
@@ -29,7 +30,8 @@ class Source:
     Attributes:
         path: a file, folder or glob; in a recipe's file relative to its folder.
         name: what card and messages call it; "" for the file's name.
-        role: `target` reviews are split, calibrated and measured on; `help` is only learned from.
+        role: `target` reviews are split, calibrated and measured on; `help` is only learned from,
+            and so is `unlabelled`, by what a teacher says of it alone.
         weight: what the loss of one of its reviews is multiplied by.
         held_out: of a help source, the share of its lone texts that is not learned from: on these
             the verdicts of lone texts are calibrated and measured.
@@ -120,9 +122,11 @@ def make_sources(tables: object, where: str, folder: Path | None) -> tuple[Sourc
         check_keys(dict(source.columns), FIELDS, f"{own}.columns", RecipeError)
         _check_settings(source, own)
         sources.append(_beside(source, folder) if folder else source)
-    if sources and not any(source.role == TARGET for source in sources):
+    roles = list(dict.fromkeys(source.role for source in sources))
+    if roles and TARGET not in roles:
         raise RecipeError(
-            f'{where}: every source has role = "help"; one must be a target, to be measured on'
+            f"{where}: no source is a target, all are {' or '.join(roles)}; one must be, to be "
+            "measured on"
         )
     return tuple(sources)
 
@@ -191,10 +195,10 @@ def grading_of(scale: str, labels: object, where: str) -> Grading:
 def _check_settings(source: Source, where: str) -> None:
     """What the values of several keys have to fit together."""
     grading_of(source.scale, source.labels, where)
-    if source.held_out and source.role == TARGET:
+    if source.held_out and source.role != HELP:
         raise RecipeError(
             f"{where}: held_out is for help sources; which target reviews are held out is said by "
-            "the recipe's [split]"
+            "the recipe's [split], and unlabelled ones measure nothing"
         )
 
 

@@ -68,7 +68,12 @@ def test_a_recipe_names_its_sources_beside_it(tmp_path: Path) -> None:
             r"source 2\.held_out = 1\.0 will not do: give a number from 0",
         ),
         (('path = "druglib.tsv"', 'path = "a"\nheld_out = 0.2'), "source 1: held_out is for help"),
-        (("card", 'role = "help"\ncard'), 'every source has role = "help"; one must be a target'),
+        (("card", 'role = "help"\ncard'), "no source is a target, all are help; one must be, to"),
+        (("card", 'role = "unlabelled"\ncard'), "all are unlabelled or help; one must be, to be"),
+        (
+            ('role = "help"', 'role = "unlabelled"\nheld_out = 0.2'),
+            r"source 2: held_out is for help sources; .* unlabelled ones measure nothing",
+        ),
     ],
 )
 def test_mistakes_in_a_source_are_named(tmp_path: Path, change: tuple[str, str], says: str) -> None:

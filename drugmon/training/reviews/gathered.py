@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from drugmon.models.adapters.records import DataRecord, SourceRecord
 from drugmon.training.reviews.data_card import DataCard, read_data_card
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.training.reviews.grades import MISSING
-from drugmon.training.sources import HELP, TARGET, Source
+from drugmon.training.reviews.unlabelled import read_unlabelled
+from drugmon.training.sources import HELP, TARGET, UNLABELLED, Source
+from drugmon.wording import each_once
 
 
 @dataclass(frozen=True)
@@ -25,24 +27,44 @@ class Gathered:
     """`targets` are split, calibrated and measured on; `help` is only learned from (or None).
 
     `lone` are the lone texts of help sources that were held out (or None). What all teach is those
-    targets that a target source teaches; `records` tell of every source.
+    targets that a target source teaches; `records` tell of every source, and `help_sources` (n,) of
+    which of them each help review is.
     """
 
     targets: LabelledReviews
     help: LabelledReviews | None
     records: tuple[SourceRecord, ...]
     lone: LabelledReviews | None = None
+    help_sources: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def unlabelled(self) -> NDArray[np.bool_]:
+        """Which help reviews (n,) are of a source without labels."""
+        roles = np.array([record.role == UNLABELLED for record in self.records])
+        return np.asarray(roles[self.help_sources], dtype=bool)
+
+    def without_help(self, rows: NDArray[np.bool_]) -> Gathered:
+        """The same without some help reviews, a mask (n,); their records count them as left out."""
+        if self.help is None or not rows.any():
+            return self
+        out = np.bincount(self.help_sources[rows], minlength=len(self.records)).tolist()
+        records = tuple(
+            replace(record, rows=record.rows - count, left_out=record.left_out + count)
+            for record, count in zip(self.records, out, strict=True)
+        )
+        kept = self.help.take(~rows) if not rows.all() else None
+        return replace(self, help=kept, records=records, help_sources=self.help_sources[~rows])
 
     def record(self) -> DataRecord:
         """What the manifest tells of the data as a whole."""
         return DataRecord(
-            name=_listed([each.name for each in self.records]),
-            source=_listed([each.source for each in self.records]),
-            licence=_listed([each.licence for each in self.records]),
+            name=each_once(each.name for each in self.records),
+            source=each_once(each.source for each in self.records),
+            licence=each_once(each.licence for each in self.records),
             rows=len(self.targets),
             fingerprint=self.targets.fingerprint(),
-            notes=_listed([each.notes for each in self.records]),
-            citation=_listed([each.citation for each in self.records]),
+            notes=each_once(each.notes for each in self.records),
+            citation=each_once(each.citation for each in self.records),
             sources=self.records,
         )
 
@@ -53,6 +75,8 @@ def gather(
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> Gathered:
     """Read all `sources`; help reviews that are copies of reviews that are measured are left out.
+
+    Of unlabelled reviews, copies of any others are: a label tells more, and one word is enough.
 
     Which lone texts are held out follows from a hash of each, so that the same ones are whatever
     else is in the file, and copies of them are not learned from either.
@@ -79,25 +103,38 @@ def gather(
         place: reviews.take(_drawn(reviews, sources[place].held_out))
         for place, reviews in helping.items()
     }
-    held = set().union(*(copy_keys(reviews.texts) for reviews in drawn.values()))
+    held = copied.union(*(copy_keys(reviews.texts) for reviews in drawn.values()))
     kept = {place: _without(reviews, held) for place, reviews in helping.items()}
+    told = held.union(*(copy_keys(reviews.texts) for reviews in kept.values()))
+    for place, source in enumerate(sources):
+        if source.role == UNLABELLED:
+            kept[place] = _once(read[place].on_ladders(targets.ladders), told)
+            told |= copy_keys(kept[place].texts)
     records = tuple(
         _record(source, cards[place], read[place], kept.get(place), drawn.get(place))
         for place, source in enumerate(sources)
     )
-    if out := sum(record.left_out for record in records):
+    if out := _left_out(records, HELP):
         warn(f"{out:,} help reviews are left out: they are copies of reviews that are measured")
+    if out := _left_out(records, UNLABELLED):
+        warn(f"{out:,} unlabelled reviews are left out: they are copies of others")
+    counts = [len(reviews) for reviews in kept.values()]
     return Gathered(
-        targets, _whole([*kept.values()]), records, _overall_only(_whole([*drawn.values()]))
+        targets,
+        _whole([*kept.values()]),
+        records,
+        _overall_only(_whole([*drawn.values()])),
+        np.repeat(np.array([*kept], np.int64), counts),
     )
 
 
 def copy_keys(texts: Sequence[Texts]) -> set[str]:
-    """Return what is equal of copies: letters and digits of all texts together, whatever case."""
-    return {key for review in texts if (key := _key(review))}
+    """Return the `copy_key` of each review that has a letter or a digit."""
+    return {key for review in texts if (key := copy_key(review))}
 
 
-def _key(review: Texts) -> str:
+def copy_key(review: Texts) -> str:
+    """Return the letters and digits of all texts together, whatever case: equal of copies."""
     whole = " ".join(filter(None, map(clean, review)))
     return "".join(filter(str.isalnum, whole.casefold()))
 
@@ -111,7 +148,7 @@ def _drawn(reviews: LabelledReviews, share: float) -> NDArray[np.bool_]:
 
 def _fraction(review: Texts) -> float:
     """A number of [0, 1) that copies share."""
-    key = _key(review).encode("utf-8", "surrogatepass")
+    key = copy_key(review).encode("utf-8", "surrogatepass")
     digest = blake2b(key, digest_size=8, person=b"drugmon-held-out").digest()
     return int.from_bytes(digest, "big") / 2**64
 
@@ -129,18 +166,35 @@ def _overall_only(reviews: LabelledReviews | None) -> LabelledReviews | None:
 
 
 def _without(reviews: LabelledReviews, keys: set[str]) -> LabelledReviews:
-    kept = [_key(texts) not in keys for texts in reviews.texts]
+    kept = [copy_key(texts) not in keys for texts in reviews.texts]
+    return reviews.take(np.array(kept, dtype=bool))
+
+
+def _left_out(records: Sequence[SourceRecord], role: str) -> int:
+    return sum(record.left_out for record in records if record.role == role)
+
+
+def _once(reviews: LabelledReviews, keys: set[str]) -> LabelledReviews:
+    """The reviews that are copies neither of those that have `keys`, nor of one before them."""
+    own = [copy_key(texts) for texts in reviews.texts]
+    first = {key: row for row, key in reversed([*enumerate(own)])}
+    kept = [key not in keys and first[key] == row for row, key in enumerate(own)]
     return reviews.take(np.array(kept, dtype=bool))
 
 
 def _read(source: Source, warn: Callable[[str], None]) -> LabelledReviews:
-    reviews = read_labelled(
-        source.path,
-        source.grading,
-        overrides=source.columns,
-        text_format=source.text_format,
-        warn=warn,
-    )
+    if source.role == UNLABELLED:
+        reviews = read_unlabelled(
+            source.path, overrides=source.columns, text_format=source.text_format
+        )
+    else:
+        reviews = read_labelled(
+            source.path,
+            source.grading,
+            overrides=source.columns,
+            text_format=source.text_format,
+            warn=warn,
+        )
     if source.weight == 1:
         return reviews
     return replace(reviews, weights=np.full(len(reviews), source.weight, np.float32))
@@ -216,8 +270,3 @@ def _record(
         left_out=len(reviews) - rows - held_out,
         held_out=held_out,
     )
-
-
-def _listed(texts: Sequence[str]) -> str:
-    """Each of `texts` once, in order."""
-    return "; ".join(filter(None, dict.fromkeys(texts)))

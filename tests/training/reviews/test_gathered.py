@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from drugmon.errors import TrainingDataError
@@ -161,3 +162,41 @@ def test_reviews_of_aspects_are_not_held_out_of_help(target: Source, tmp_path: P
     gathered, helping = helped(target, Source(path, role="help", held_out=0.9))
     assert gathered.lone is None
     assert len(helping) == 20
+
+
+def test_unlabelled_reviews_are_read_without_grades_and_once(
+    target: Source, stars: Source, tmp_path: Path
+) -> None:
+    path = write(
+        tmp_path / "more.csv",
+        "rating|review",
+        "no number|a new one",
+        "3|A NEW one!",
+        "9|I love it.",
+        "|nothing",
+        "|",
+        "|another",
+    )
+    told: list[str] = []
+    more = Source(path=path, role="unlabelled", weight=0.25)
+    gathered, helping = helped(target, stars, more, warn=told.append)
+    assert [texts.text for texts in helping.texts] == ["I love it", "bad", "a new one", "another"]
+    assert gathered.help_sources.tolist() == [1, 1, 2, 2]
+    assert gathered.unlabelled.tolist() == [False, False, True, True]
+    assert all((own[2:] == -1).all() for own in helping.labels.values())
+    assert helping.weights_or_ones.tolist() == [0.5, 0.5, 0.25, 0.25]
+    record = gathered.records[2]
+    assert (record.role, record.rows, record.left_out, record.scale) == ("unlabelled", 2, 3, "")
+    assert told[-1] == "3 unlabelled reviews are left out: they are copies of others"
+
+
+def test_help_that_is_left_out_later_is_counted(target: Source, stars: Source) -> None:
+    gathered, _ = helped(target, stars)
+    less = gathered.without_help(np.array([True, False]))
+    assert less.help is not None
+    assert [texts.text for texts in less.help.texts] == ["bad"]
+    assert less.help_sources.tolist() == [1]
+    assert (less.records[1].rows, less.records[1].left_out) == (1, 2)
+    none = gathered.without_help(np.array([True, True]))
+    assert none.help is None
+    assert none.records[1].rows == 0
