@@ -144,10 +144,11 @@ def trial_progress(
             if tick is None:
                 return
             own = " ".join(f"{key}={value}" for key, value in settings.items())
-            tick.title = f"trial {number} of {total}"
+            tick.title = f"trial {number} of {total}" if number else "teachers"
             dev = progress.dev_macro_f1
             known = f", dev macro-F1 {dev:.3f}" if dev is not None else ""
-            tick.update(progress.step, progress.steps, f"{own}, loss {progress.loss:.2f}{known}")
+            note = ", ".join(filter(None, [own, progress.note]))
+            tick.update(progress.step, progress.steps, f"{note}{known}")
 
         yield report
 
@@ -194,6 +195,6 @@ def training_progress(quiet: bool) -> Iterator[Callable[[str, TrainingProgress],
             dev = progress.dev_macro_f1
             known = f", dev macro-F1 {dev:.3f}" if dev is not None else ""
             left = f", {progress.seconds_left / 60:.0f} min left"
-            tick.update(progress.step, progress.steps, f"loss {progress.loss:.2f}{known}{left}")
+            tick.update(progress.step, progress.steps, f"{progress.note}{known}{left}")
 
         yield report

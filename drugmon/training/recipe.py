@@ -7,7 +7,15 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from drugmon.checked import check_keys, checked, one_of, optional, parse_toml, within
+from drugmon.checked import (
+    check_keys,
+    checked,
+    one_of,
+    optional,
+    optional_texts,
+    parse_toml,
+    within,
+)
 from drugmon.config import DEFAULT_RULE, RULES
 from drugmon.errors import RecipeError
 from drugmon.grading import Grading, GradingChoice
@@ -188,6 +196,19 @@ class Help:
 
 
 @dataclass(frozen=True)
+class TeacherSection:
+    """Adapters, by name or path, whose probabilities are learned beside the labels; none without.
+
+    Of several, the mean is taken. `weight` is their share in the loss of a review that has a label
+    as well, the label has the rest. `temperature` softens both sides: `teacher_loss`.
+    """
+
+    adapters: tuple[str, ...] = optional_texts()
+    weight: float = within(0.5, 0, 1)
+    temperature: float = within(2.0, 0.1, 100)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A whole training configuration; `grading` is the complete label of every level.
 
@@ -206,6 +227,7 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
     split: SplitSection = field(default_factory=SplitSection)
     help: Help = field(default_factory=Help)
+    teacher: TeacherSection = field(default_factory=TeacherSection)
     rating: Rating = field(default_factory=Rating)
     decision: Decision = field(default_factory=Decision)
     grading: Grading = field(default_factory=Grading)
@@ -229,14 +251,23 @@ class Recipe:
         del whole["grading"], whole["sources"]
         whole["lora"]["target_modules"] = list(self.lora.target_modules)
         whole["augment"]["labels"] = list(self.augment.labels)
+        # Where this machine has them is nobody's business.
+        whole["teacher"]["adapters"] = [Path(name).name for name in self.teacher.adapters]
         return whole
 
     def decides_weights(self) -> dict[str, object]:
-        """Return what of `to_dict` changes the weights that rows of reviews give a base."""
-        return {k: v for k, v in self.to_dict().items() if k not in _BESIDE_WEIGHTS}
+        """Return what of `to_dict` changes the weights that rows of reviews give a base.
+
+        Which adapters teach is told by their identities, whatever they are called here.
+        """
+        decides = {k: v for k, v in self.to_dict().items() if k not in _BESIDE_WEIGHTS}
+        if self.teacher.adapters:
+            heeded = {"weight": self.teacher.weight, "temperature": self.teacher.temperature}
+            decides["teacher"] = heeded
+        return decides
 
 
-_BESIDE_WEIGHTS: Final = ("name", "description", "lexical", "split", "decision")
+_BESIDE_WEIGHTS: Final = ("name", "description", "lexical", "split", "decision", "teacher")
 _SECTIONS: Final[Mapping[str, Any]] = {
     spec.name: spec.default_factory for spec in fields(Recipe)[2:-2]
 }

@@ -8,7 +8,14 @@ import pytest
 from drugmon.errors import RecipeError
 from drugmon.grading import Grading
 from drugmon.labels import TARGETS
-from drugmon.training.recipe import Recipe, list_recipes, load_recipe, recipe_path
+from drugmon.training.loop.checkpoint import run_key
+from drugmon.training.recipe import (
+    Recipe,
+    list_recipes,
+    load_recipe,
+    recipe_path,
+    recorded_recipe,
+)
 
 
 @pytest.mark.parametrize("name", list_recipes())
@@ -159,3 +166,32 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
     path.write_text("[lora\n")
     with pytest.raises(RecipeError, match=r"mine\.toml is not valid TOML"):
         load_recipe(str(path))
+
+
+def test_a_run_without_a_teacher_has_the_key_that_it_had_before_there_were_teachers() -> None:
+    plain = load_recipe("minilm")
+    decides = plain.decides_weights()
+    beside = {"name", "description", "lexical", "split", "decision", "teacher"}
+    assert decides == {k: v for k, v in plain.to_dict().items() if k not in beside}
+    unused = load_recipe("minilm", ["teacher.weight=0.9", "teacher.temperature=4"])
+    assert unused.decides_weights() == decides
+    assert run_key(unused, "data") == run_key(plain, "data")
+
+
+def test_what_a_teacher_is_called_here_does_not_matter_but_how_it_is_heeded() -> None:
+    def taught(*settings: str) -> Recipe:
+        return load_recipe("minilm", ["teacher.adapters=/one/place/large", *settings])
+
+    assert taught().teacher.adapters == ("/one/place/large",)
+    assert taught().to_dict()["teacher"] == {
+        "adapters": ["large"],  # no path of this machine
+        "weight": 0.5,
+        "temperature": 2.0,
+    }
+    assert taught().decides_weights()["teacher"] == {"weight": 0.5, "temperature": 2.0}
+    assert taught("teacher.temperature=3").decides_weights() != taught().decides_weights()
+    assert recorded_recipe(taught().to_dict(), "it").teacher.adapters == ("large",)
+    two = load_recipe("minilm", ["teacher.adapters=a,b"])
+    assert two.teacher.adapters == ("a", "b")
+    with pytest.raises(RecipeError, match=r"teacher.weight = 1.5 will not do: give a number from"):
+        taught("teacher.weight=1.5")

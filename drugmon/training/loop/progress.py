@@ -9,13 +9,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is after a step; `dev_macro_f1` is that of the last whole epoch."""
+    """Where training is after a step; `dev_macro_f1` is that of the last whole epoch.
+
+    While a teacher judges reviews these are the steps, and there is no loss.
+    """
 
     step: int
     steps: int
-    loss: float
+    loss: float | None
     dev_macro_f1: float | None
     seconds_left: float
+
+    @property
+    def note(self) -> str:
+        """What there is to tell of the step."""
+        return "reviews judged" if self.loss is None else f"loss {self.loss:.2f}"
 
 
 @dataclass(frozen=True)

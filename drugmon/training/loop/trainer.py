@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -95,7 +95,8 @@ class Trainer:
         self._class_weights = {
             target: torch.from_numpy(own).to(self._device) for target, own in class_weights.items()
         }
-        self._rows, self._lengths, self._replay = train.labelled(), train.lengths, replay
+        self._rows, self._lengths, self._replay = train.teaching(), train.lengths, replay
+        self._taught = {target: train.taught(target) for target in train.labels}
         first = {target: own[self._rows_of(0)] for target, own in train.labels.items()}
         self._log_priors = {
             target: torch.from_numpy(own).to(self._device)
@@ -154,7 +155,7 @@ class Trainer:
 
     def _take_step(self, rows: NDArray[np.int64]) -> float:
         """Learn from one batch; return its loss."""
-        counts = {t: int((labels[rows] >= 0).sum()) for t, labels in self._train.labels.items()}
+        counts = {target: int(taught[rows].sum()) for target, taught in self._taught.items()}
         value = self._micro.run(
             rows, self._optimizer.begin, lambda part: self._differentiate(part, counts)
         )
@@ -168,7 +169,8 @@ class Trainer:
         return value
 
     def _differentiate(self, rows: NDArray[np.int64], counts: Mapping[str, int]) -> float:
-        """Add the gradients of part of a batch that has `counts` labels; return its loss."""
+        """Add the gradients of part of a batch that `counts` reviews teach; return its loss."""
+        words = self._train.words
         loss = review_loss(
             self._train.batch(rows).to(self._device).logits(self._model),
             self._on_device(self._train.levels, rows),
@@ -179,6 +181,8 @@ class Trainer:
             loss=self._recipe.loss,
             counts=counts,
             weights=torch.from_numpy(self._train.weights[rows]).to(self._device),
+            words=self._on_device(words, rows) if words else None,
+            teacher=self._recipe.teacher,
         )
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
@@ -199,7 +203,7 @@ class Trainer:
         return len(self._position.epochs) * self._steps_per_epoch + self._position.step
 
     def _on_device(
-        self, arrays: Mapping[str, NDArray[np.int64]], rows: NDArray[np.int64]
+        self, arrays: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]
     ) -> dict[str, Tensor]:
         return {t: torch.from_numpy(own[rows]).to(self._device) for t, own in arrays.items()}
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from drugmon.labels import LABELS
 from drugmon.models.classifiers.classifier import Batch
 from drugmon.models.tokens.prepared import Prepared
 
 Array = NDArray[np.int64]
+
+Words: TypeAlias = Mapping[str, NDArray[np.float32]]
+"""What a teacher says: per target probabilities (n, 3), NaN where it says nothing."""
 
 _POOL: Final = 20
 """Batches are cut from pools of this many, sorted by length: little padding, and still random."""
@@ -47,7 +51,8 @@ class Examples:
     """`n` prepared reviews; of each target `levels` and `labels` (n,), int64, -1 where missing.
 
     `collate` pads the items of `prepared`, whose places are those of the same targets. The loss of
-    each is multiplied by its `weights`, float32 (n,).
+    each is multiplied by its `weights`, float32 (n,). `words` are a teacher's probabilities per
+    target, float32 (n, 3), NaN where it says nothing; None: there is no teacher.
     """
 
     prepared: Prepared
@@ -55,6 +60,7 @@ class Examples:
     levels: Mapping[str, Array]
     labels: Mapping[str, Array]
     weights: NDArray[np.float32]
+    words: Words | None = None
 
     def __len__(self) -> int:
         return len(self.prepared)
@@ -64,12 +70,14 @@ class Examples:
         """Tokens of each review's longest item (n,)."""
         return self.prepared.review_lengths()
 
-    def labelled(self) -> Array:
+    def taught(self, target: str) -> NDArray[np.bool_]:
+        """Tell which examples teach `target` (n,): by a label, or by a teacher's word."""
+        known = self.labels[target] >= 0
+        return known | has_word(self.words[target]) if self.words else known
+
+    def teaching(self) -> Array:
         """Return the rows that teach at least one target, ascending."""
-        known = np.zeros(len(self), dtype=bool)
-        for labels in self.labels.values():
-            known |= labels >= 0
-        return np.flatnonzero(known)
+        return np.flatnonzero(np.any([self.taught(target) for target in self.labels], axis=0))
 
     def take(self, rows: Array) -> Examples:
         """Return the examples at `rows`, which may repeat; their items are shared."""
@@ -79,6 +87,7 @@ class Examples:
             {target: levels[rows] for target, levels in self.levels.items()},
             {target: labels[rows] for target, labels in self.labels.items()},
             self.weights[rows],
+            {t: own[rows] for t, own in self.words.items()} if self.words else None,
         )
 
     def weighing(self, factor: float) -> Examples:
@@ -93,6 +102,7 @@ class Examples:
             {t: np.concatenate([own, others.levels[t]]) for t, own in self.levels.items()},
             {t: np.concatenate([own, others.labels[t]]) for t, own in self.labels.items()},
             np.concatenate([self.weights, others.weights]),
+            joined_words(self.words, len(self), others.words, len(others)),
         )
 
     def batch(self, rows: Array) -> ReviewBatch:
@@ -108,8 +118,9 @@ def make_examples(
     levels: Mapping[str, Array],
     labels: Mapping[str, Array],
     weights: NDArray[np.float32] | None = None,
+    words: Words | None = None,
 ) -> Examples:
-    """Return examples that hold no more items than their labels need.
+    """Return examples that hold no more items than what teaches needs.
 
     Args:
         prepared: the reviews as the model reads them.
@@ -117,17 +128,47 @@ def make_examples(
         levels: per target (n,).
         labels: per target (n,); one without an item to read it from teaches nothing.
         weights: of each review's loss (n,); None for 1.
+        words: a teacher's probabilities per target (n, 3), as labels; None: there is no teacher.
     """
-    labels = {
-        target: np.where(prepared.places[target] >= 0, own, -1) for target, own in labels.items()
-    }
-    places = {
-        target: np.where(own >= 0, prepared.places[target], -1) for target, own in labels.items()
-    }
-    needed = Prepared(prepared.items, places, prepared.tokens)
+    there = {target: prepared.places[target] >= 0 for target in labels}
+    labels = {target: np.where(there[target], own, -1) for target, own in labels.items()}
+    if words is not None:
+        words = {t: np.where(there[t][:, None], words[t], np.float32(np.nan)) for t in labels}
     if weights is None:
         weights = np.ones(len(prepared), np.float32)
-    return Examples(needed.take(np.arange(len(prepared))), collate, levels, labels, weights)
+    examples = Examples(prepared, collate, levels, labels, weights, words)
+    places = {t: np.where(examples.taught(t), prepared.places[t], -1) for t in labels}
+    needed = Prepared(prepared.items, places, prepared.tokens)
+    return replace(examples, prepared=needed.take(np.arange(len(prepared))))
+
+
+def has_word(words: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell of which reviews a teacher's probabilities (n, 3) say something: bool (n,)."""
+    return np.asarray(~np.isnan(words).any(axis=1), dtype=bool)
+
+
+def joined_words(
+    first: Words | None, first_count: int, second: Words | None, second_count: int
+) -> Words | None:
+    """Return the words of some reviews and of others after them; None is nothing said of any.
+
+    Args:
+        first: per target (n, 3).
+        first_count: n.
+        second: per target (m, 3).
+        second_count: m.
+    """
+    if first is None and second is None:
+        return None
+    targets = [*(first or second or {})]
+
+    def of(words: Words | None, target: str, count: int) -> NDArray[np.float32]:
+        return np.full((count, len(LABELS)), np.nan, np.float32) if words is None else words[target]
+
+    return {
+        target: np.concatenate([of(first, target, first_count), of(second, target, second_count)])
+        for target in targets
+    }
 
 
 def length_grouped(lengths: Array, rows: Array, size: int, rng: np.random.Generator) -> list[Array]:

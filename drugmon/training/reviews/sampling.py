@@ -92,5 +92,5 @@ def _weights(labels: NDArray[np.int64], balance: BalanceSection) -> NDArray[np.f
     if balance.strategy != "weights":
         return np.ones(len(LABELS), np.float32)
     counts = np.bincount(labels[labels >= 0], minlength=len(LABELS))
-    weights = counts.sum() / ((counts > 0).sum() * np.maximum(counts, 1))
+    weights = counts.sum() / (max((counts > 0).sum(), 1) * np.maximum(counts, 1))
     return np.where(counts > 0, weights, 0).astype(np.float32)

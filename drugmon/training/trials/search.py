@@ -15,8 +15,11 @@ Settings: TypeAlias = Mapping[str, Any]
 Value: TypeAlias = bool | int | float | str
 """Keys of a recipe, such as `lora.r`, and the values that a trial gives them."""
 
-FIXED: Final = ("split.", "labels.", "train.seed", "lexical.")
-"""Keys that a search may not vary: they change what dev is, or are not seen by dev's figures."""
+FIXED: Final = ("split.", "labels.", "train.seed", "lexical.", "teacher.adapters")
+"""Keys that a search may not vary.
+
+They change what dev is, are not seen by dev's figures, or are asked once for all trials.
+"""
 
 _COMMA: Final = re.compile(r",(?![^\[]*\])")
 """A comma outside of brackets: `lora.target_modules=[q,v],[q,v,o]` are two values."""
@@ -62,7 +65,8 @@ class Search:
             if key.startswith(FIXED):
                 raise UsageError(
                     f"{key} cannot be searched: trials are compared on the same dev reviews by "
-                    "what the trained model says of them; set it for all with --set"
+                    "what the trained model says of them, and have the same teachers; set it for "
+                    "all with --set"
                 )
 
 

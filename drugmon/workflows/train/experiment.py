@@ -151,7 +151,7 @@ class _Stage:
                 grading=self._config.grading,
                 engine=self._config.engine,
             ),
-            on_progress=lambda _stage, own: self._told(own.step, own.steps, f"loss {own.loss:.2f}"),
+            on_progress=lambda _stage, own: self._told(own.step, own.steps, own.note),
             warn=self._warn,
         ).adapter
 

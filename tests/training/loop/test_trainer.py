@@ -183,7 +183,7 @@ def test_progress_tells_where_it_is(tiny_model: Model, examples: Build) -> None:
     assert seen[0].dev_macro_f1 is None
     assert seen[-1].dev_macro_f1 == outcome.epochs[1].mean_macro_f1
     assert seen[0].seconds_left > 0 == seen[-1].seconds_left
-    assert np.mean([progress.loss for progress in seen[:8]]) == pytest.approx(
+    assert np.mean([progress.loss or 0 for progress in seen[:8]]) == pytest.approx(
         outcome.epochs[0].loss
     )
 
@@ -246,3 +246,21 @@ def test_losses_for_rare_labels_reach_the_training(
     plain = fit(tiny_model(), examples)
     shaped = fit(tiny_model(), examples, replace(RECIPE, loss=replace(RECIPE.loss, **setting)))
     assert plain.epochs[0].loss != shaped.epochs[0].loss
+
+
+def test_it_learns_from_a_teacher_alone(tiny_model: Model, examples: Build) -> None:
+    train, dev = examples(64, 0), examples(40, 1)
+    words = {t: np.full((64, 3), 0.02, np.float32) for t in train.labels}
+    for target, own in words.items():
+        rows = np.flatnonzero(train.labels[target] >= 0)
+        own[rows, train.labels[target][rows]] = 0.96
+        own[train.labels[target] < 0] = np.nan
+    none = {target: np.full(64, -1) for target in train.labels}
+    alone = replace(train, levels=none, labels=none, words=words)
+    recipe = replace(RECIPE, train=replace(RECIPE.train, epochs=12, patience=12))
+    model = tiny_model()
+    outcome = Trainer(
+        model, alone, dev, recipe, class_weights=class_weights(none, BalanceSection("weights"))
+    ).run()
+    assert outcome.epochs[-1].loss < 0.7 * outcome.epochs[0].loss
+    assert (outcome.epochs[outcome.best].mean_macro_f1 or 0) > 0.7

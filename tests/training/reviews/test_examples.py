@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drugmon.training.reviews.examples import Examples, length_grouped
+from drugmon.models.tokens.prepared import Prepared
+from drugmon.training.reviews.examples import Examples, length_grouped, make_examples
 
 Build = Callable[[int, int], Examples]
 
@@ -53,5 +54,22 @@ def test_rows_may_be_taken_repeatedly_and_share_their_tokens(examples: Build) ->
 def test_rows_that_teach_nothing_are_left_out(examples: Build) -> None:
     some = examples(100, 0)
     some.labels["benefits"][:] = -1
-    assert some.labelled().tolist() == np.flatnonzero(some.labels["overall"] >= 0).tolist()
-    assert len(some.labelled()) < 100
+    assert some.teaching().tolist() == np.flatnonzero(some.labels["overall"] >= 0).tolist()
+    assert len(some.teaching()) < 100
+
+
+def test_a_teachers_word_teaches_where_there_is_something_to_read() -> None:
+    prepared = Prepared(["a", "b", "c"], {"overall": np.array([0, 1, -1])}, [()] * 3)
+    none = np.full(3, -1)
+    words = np.array([[np.nan] * 3, [0.2, 0.3, 0.5], [0.2, 0.3, 0.5]], np.float32)
+    collate: Any = list
+    nothing = {"overall": none}
+    made = make_examples(prepared, collate, nothing, nothing, None, {"overall": words})
+    assert made.teaching().tolist() == [1]
+    assert list(made.prepared.items) == ["b"], "what teaches nothing is not kept"
+    silent = make_examples(prepared, collate, nothing, nothing)
+    assert silent.teaching().tolist() == []
+    both = silent.joined(made)
+    assert both.teaching().tolist() == [4]
+    assert made.joined(silent).take(np.array([4, 1])).teaching().tolist() == [1]
+    assert silent.joined(silent).words is None
