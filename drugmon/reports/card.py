@@ -88,6 +88,7 @@ def render_card(
             ranges=RANGES if RANGES in manifest["digests"] else None,
             prompt=manifest.get("prompt"),
             lora_layers=_lora_layers(manifest),
+            teachers=manifest.get("training", {}).get("teachers", ()),
             licence=_licence(manifest["base"]["licence"]),
             base_model=_base_model(manifest["base"]),
             weakest=[weak for name in qualities if (weak := _weakest(name, qualities[name]))],

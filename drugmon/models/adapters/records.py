@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, field
 class SourceRecord:
     """One source of training reviews: how many rows, on which scale, what for, on what terms.
 
-    `role` is `target` (split, calibrated and measured on) or `help` (only learned from); `scale` is
-    "" where no rating teaches; `left_out` rows were copies of reviews that are measured, `held_out`
+    `role` is `target` (split, calibrated and measured on), `help` (only learned from) or
+    `unlabelled` (by a teacher's word alone); `scale` is "" where no rating teaches; `left_out` rows
+    were copies of reviews that are measured, or unlabelled and known to every teacher; `held_out`
     are those that verdicts of lone texts were calibrated and measured on.
     """
 
@@ -60,6 +61,37 @@ class LabelCounts:
 
 
 @dataclass(frozen=True)
+class TeacherRecord:
+    """An adapter whose probabilities were learned, and on what terms it and its data may be used.
+
+    Attributes:
+        identity: its name and digest.
+        weight: the share of the teachers' word in the loss of a review that has a label as well.
+        temperature: that both sides were softened by.
+        out_of_fold: reviews of which a model of it spoke that had held them out.
+        live: reviews that it had neither held out nor learned from, judged by itself.
+        labels_alone: reviews with labels of which it said nothing, as it had learned from them.
+        base: its base.
+        base_licence: of its base.
+        data: the reviews that it learned from; those of its own teachers, too.
+        licence: of these.
+        citation: of these.
+    """
+
+    identity: str
+    weight: float
+    temperature: float
+    out_of_fold: int
+    live: int
+    labels_alone: int
+    base: str = "not stated"
+    base_licence: str = "not stated"
+    data: str = "not stated"
+    licence: str = "not stated"
+    citation: str = ""
+
+
+@dataclass(frozen=True)
 class TrainingRecord:
     """How an adapter was trained; where several models were measured, epochs are the first one's.
 
@@ -79,6 +111,7 @@ class TrainingRecord:
         label_counts: of the model that is kept.
         best_epoch: from 1.
         epochs: all of them.
+        teachers: the adapters that taught it.
     """
 
     device: str
@@ -96,6 +129,7 @@ class TrainingRecord:
     label_counts: LabelCounts = field(default_factory=LabelCounts)
     best_epoch: int | None = None
     epochs: tuple[EpochRecord, ...] = ()
+    teachers: tuple[TeacherRecord, ...] = ()
 
 
 def to_dict(record: DataRecord | TrainingRecord | None) -> dict[str, object]:

@@ -192,4 +192,5 @@ def _training(fit: Fit, measured: Measured) -> TrainingRecord:
             EpochRecord(each.loss, each.macro_f1, each.mean_macro_f1)
             for each in sibling.outcome.epochs
         ),
+        teachers=fit.teaching.records if fit.teaching else (),
     )

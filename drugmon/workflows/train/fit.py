@@ -37,13 +37,14 @@ from drugmon.training.loop.validation import accuracy, macro_f1, predict
 from drugmon.training.recipe import Recipe
 from drugmon.training.reviews.augment import Vary, augmented
 from drugmon.training.reviews.dataset import LabelledReviews
-from drugmon.training.reviews.examples import Examples, make_examples
+from drugmon.training.reviews.examples import Examples, Words, joined_words, make_examples
 from drugmon.training.reviews.masking import Masker, mask_of
 from drugmon.training.reviews.paraphrase import Paraphraser
 from drugmon.training.reviews.sampling import balanced_rows, class_weights, label_counts
 from drugmon.training.reviews.split import Rows
 from drugmon.training.sources import HELP
 from drugmon.workflows.train.fitted import FitRecord, Fitted
+from drugmon.workflows.train.teaching.teach import Teaching
 
 
 class Fit:
@@ -54,6 +55,7 @@ class Fit:
         base: the verified base.
         reviews: all reviews that are measured on; each training takes some of their rows.
         helping: reviews that are only learned from, of the same targets; None: there are none.
+        teaching: what teachers say of both; None: there are none.
         work: the folder of the checkpoints.
         engine: the device and threads to train with.
         on_progress: told the stage and where it is.
@@ -70,8 +72,10 @@ class Fit:
         on_progress: Callable[[str, Progress], None],
         warn: Callable[[str], None] = lambda _warning: None,
         helping: LabelledReviews | None = None,
+        teaching: Teaching | None = None,
     ) -> None:
         self.recipe, self.base, self.reviews, self.helping = recipe, base, reviews, helping
+        self.teaching = teaching
         self._work, self._on_progress, self._warn = work, on_progress, warn
         if engine.threads:
             torch.set_num_threads(engine.threads)
@@ -90,8 +94,9 @@ class Fit:
         """The layers that LoRA changes; known once a model was built."""
         self.help_seconds = 0.0
         """What the stage on help reviews took; known once a model was trained."""
-        self._prepared, self._examples = self._prepare(reviews)
-        self._help = self._prepare(helping) if helping else None
+        of_targets, of_help = (teaching.targets, teaching.help) if teaching else (None, None)
+        self._prepared, self._examples = self._prepare(reviews, of_targets)
+        self._help = self._prepare(helping, of_help) if helping else None
 
     def run(
         self, stage: str, train: Rows, dev: Rows | None, stop_after: int | None = None
@@ -189,6 +194,7 @@ class Fit:
     def _key(self, train: Rows, dev: Rows | None, stop_after: int | None) -> str:
         rows = [each.tolist() if each is not None else None for each in (train, dev)]
         data = [each.fingerprint() for each in (self.reviews, self.helping) if each]
+        data += [self.teaching.key] if self.teaching else []
         return run_key(self.recipe, *data, self.base.sha256, str([*rows, stop_after]))
 
     def validate(self, model: ClassifierModel, rows: Rows) -> dict[str, dict[str, float]]:
@@ -204,8 +210,11 @@ class Fit:
         examples, strata = self._examples.take(train), self.reviews.strata[train]
         if augment.method != "none":
             own = self.reviews.take(train)
-            own = own.joined(augmented(own, augment, seed, self._vary()))
-            examples, strata = self._prepare(own)[1], own.strata
+            varied = augmented(own, augment, seed, self._vary())
+            # What a teacher says of a review is not of a varied copy: that keeps the label alone.
+            words = joined_words(examples.words, len(own), None, len(varied))
+            own = own.joined(varied)
+            examples, strata = self._prepare(own, words)[1], own.strata
         return examples.take(balanced_rows(strata, balance, seed))
 
     def _vary(self) -> Vary:
@@ -215,7 +224,7 @@ class Fit:
         cache = self._work / "paraphrases.jsonl"
         return Paraphraser(self.base, self.compute.device, augment.temperature, seed, cache)
 
-    def _prepare(self, reviews: LabelledReviews) -> tuple[Prepared, Examples]:
+    def _prepare(self, reviews: LabelledReviews, words: Words | None) -> tuple[Prepared, Examples]:
         """Reviews as the model reads them, and what the targets that the loss weighs teach."""
         labels = {
             target: own
@@ -231,7 +240,7 @@ class Fit:
         taught = reviews.levels if self._classifier.graded else reviews.labels
         levels = {target: taught[target] for target in labels}
         collate = self._classifier.collate
-        return prepared, make_examples(prepared, collate, levels, labels, reviews.weights)
+        return prepared, make_examples(prepared, collate, levels, labels, reviews.weights, words)
 
     def build(self) -> ClassifierModel:
         """The model as training starts with it.
@@ -276,10 +285,12 @@ class Fit:
         labels = {target: labels[rows] for target, labels in self.reviews.labels.items()}
         weights = self.reviews.weights_or_ones[rows]
         if self._help and self.helping and self.recipe.help.lexical:
-            tokens += self._help[0].tokens
-            weights = np.concatenate([weights, self.helping.weights_or_ones])
+            helping = self.helping.labels.values()
+            labelled = np.flatnonzero(np.any([own >= 0 for own in helping], axis=0))
+            tokens += [self._help[0].tokens[row] for row in labelled.tolist()]
+            weights = np.concatenate([weights, self.helping.weights_or_ones[labelled]])
             labels = {
-                target: np.concatenate([own, self.helping.labels[target]])
+                target: np.concatenate([own, self.helping.labels[target][labelled]])
                 for target, own in labels.items()
             }
         return fit_lexical(

@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -23,13 +23,17 @@ from drugmon.statistics.quality import Quality
 from drugmon.training.loop.progress import Progress
 from drugmon.training.recipe import Recipe, load_recipe
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
-from drugmon.training.reviews.gathered import gather
+from drugmon.training.reviews.gathered import Gathered, gather
 from drugmon.training.reviews.sampling import label_counts
+from drugmon.training.reviews.seen import count_seen
+from drugmon.training.settings import setting_value
 from drugmon.training.sources import TARGET, Source
 from drugmon.workflows.train.adapter_folder import finished
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.measure import Bench, measure_in_turns, measure_once
 from drugmon.workflows.train.preflight import check_base, check_writable, rehearse
+from drugmon.workflows.train.teaching.teach import Classroom, teach
+from drugmon.workflows.train.teaching.teachers import open_teachers
 
 OnProgress: TypeAlias = Callable[[str, Progress], None]
 """Told the stage (`measured`, `fold-1`, `refit`, ...) and where its training is."""
@@ -87,25 +91,29 @@ def train(
         DrugmonError: any expected failure; what was trained so far is kept for the next run.
     """
     began = time.monotonic()
-    recipe = load_recipe(config.recipe, config.settings).graded_by(config.grading)
+    recipe = _recipe(config, warn)
     _refuse_existing(config.out)
     base = check_base(recipe)
     check_writable(config.out)
-    sources = chosen_sources(config, recipe)
-    if recipe.sources and sources != recipe.sources:
-        warn(f"recipe {recipe.name} names sources, but the command line's are taken instead")
-    evaluated = _evaluated(config, recipe, warn)
-    gathered = gather(sources, evaluated, warn)
-    for lack in lacking_labels(gathered.targets):
-        warn(lack)
-    recipe = replace(recipe, sources=sources)
+    teachers = open_teachers(recipe)
+    gathered, evaluated = _gathered(config, recipe, teachers, warn)
     work = _work_of(config.out)
     with locked(work):
         if config.out.exists():  # another process has made it meanwhile
             shutil.rmtree(work)
         _refuse_existing(config.out)
+        room = Classroom(work, config.engine, on_progress, warn)
+        gathered, teaching = teach(teachers, recipe.teacher, gathered, room)
         fit = Fit(
-            recipe, base, gathered.targets, work, config.engine, on_progress, warn, gathered.help
+            recipe,
+            base,
+            gathered.targets,
+            work,
+            config.engine,
+            on_progress,
+            warn,
+            gathered.help,
+            teaching,
         )
         rehearse(fit, work / "rehearsal")
         measure = measure_in_turns if recipe.split.folds else measure_once
@@ -122,9 +130,17 @@ def train(
         )
         move_into_place(made, config.out)
         shutil.rmtree(work)
-    adapter = open_adapter(str(config.out))
-    held = measured.held
+    adapter, held = open_adapter(str(config.out)), measured.held
     return TrainResult(adapter, held.qualities(), held.name, time.monotonic() - began)
+
+
+def _recipe(config: TrainConfig, warn: Callable[[str], None]) -> Recipe:
+    """The recipe with the settings and sources of the command line."""
+    recipe = load_recipe(config.recipe, config.settings).graded_by(config.grading)
+    sources = chosen_sources(config, recipe)
+    if recipe.sources and sources != recipe.sources:
+        warn(f"recipe {recipe.name} names sources, but the command line's are taken instead")
+    return replace(recipe, sources=sources)
 
 
 def chosen_sources(config: TrainConfig, recipe: Recipe) -> tuple[Source, ...]:
@@ -155,6 +171,20 @@ def chosen_sources(config: TrainConfig, recipe: Recipe) -> tuple[Source, ...]:
     return sources
 
 
+def _gathered(
+    config: TrainConfig,
+    recipe: Recipe,
+    teachers: Sequence[Adapter],
+    warn: Callable[[str], None],
+) -> tuple[Gathered, LabelledReviews | None]:
+    """The reviews of the recipe's sources and those of `--eval`, with what speaks against them."""
+    evaluated = _evaluated(config, recipe, warn)
+    gathered = gather(recipe.sources, evaluated, warn)
+    for doubt in (*lacking_labels(gathered.targets), *_known_to(teachers, evaluated)):
+        warn(doubt)
+    return gathered, evaluated
+
+
 def _evaluated(
     config: TrainConfig, recipe: Recipe, warn: Callable[[str], None]
 ) -> LabelledReviews | None:
@@ -178,6 +208,18 @@ def lacking_labels(reviews: LabelledReviews) -> list[str]:
         for label, count in zip(LABELS, counts, strict=True)
         if not count
     ]
+
+
+def _known_to(teachers: Sequence[Adapter], evaluated: LabelledReviews | None) -> Iterator[str]:
+    """Sentences on the teachers that learned from reviews that the student is measured on."""
+    for adapter in teachers if evaluated else ():
+        assert evaluated is not None
+        data, name = adapter.manifest.data, adapter.manifest.name
+        if data and (known := count_seen(adapter.folder, evaluated, data.fingerprint)):
+            yield (
+                f"teacher {name} learned from {known:,} of the reviews of --eval: figures of what "
+                "it teaches may be better than on new reviews"
+            )
 
 
 def remove_left(out: Path) -> None:
@@ -207,8 +249,7 @@ def _command(config: TrainConfig) -> str:
         words += ["--source", source.to_text()]
     words += ["--recipe", recipe, "--out", f"adapters/{config.out.name}"]
     for setting in config.settings:
-        key, _, name = setting.partition("=")
-        words += ["--set", f"{key}={Path(name).name}" if key == "base.name" else setting]
+        words += ["--set", _without_folders(setting)]
     for field_name, column in config.columns.items():
         words += ["--column", f"{field_name}={column}"]
     words += config.text_format.options()
@@ -220,3 +261,13 @@ def _command(config: TrainConfig) -> str:
     if not config.hashes:
         words.append("--no-hashes")
     return shlex.join(words)
+
+
+def _without_folders(setting: str) -> str:
+    """A setting of the recipe, its paths by their last names."""
+    key, _, text = setting.partition("=")
+    if key not in ("base.name", "teacher.adapters"):
+        return setting
+    names = setting_value(text)
+    names = names.split(",") if isinstance(names, str) else names
+    return f"{key}={','.join(Path(name.strip()).name for name in names)}"

@@ -25,10 +25,13 @@ from drugmon.training.loop.checkpoint import run_key
 from drugmon.training.loop.progress import Progress
 from drugmon.training.recipe import Recipe, load_recipe
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
+from drugmon.training.reviews.gathered import Gathered
 from drugmon.training.reviews.split import Split, split_rows
 from drugmon.training.trials.search import Range, Search, Settings, setting_texts
 from drugmon.training.trials.trials import TrialFigures, TrialResult, Trials
 from drugmon.workflows.train.fit import Fit
+from drugmon.workflows.train.teaching.teach import Classroom, Teaching, teach, teaching_key
+from drugmon.workflows.train.teaching.teachers import open_teachers
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -107,15 +110,19 @@ def tune(
         warn=warn,
     )
     split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
-    key = run_key(recipe, reviews.fingerprint(), resolve_base(recipe.base.name).sha256)
+    teachers = open_teachers(recipe)
+    parts = [reviews.fingerprint(), resolve_base(recipe.base.name).sha256]
+    key = run_key(recipe, *parts, *([teaching_key(teachers)] if teachers else []))
     with locked(config.out):
         trials = Trials(config.out, key, recipe.train.seed, prune=config.prune)
         trials.plan(config.search)
         finished = sum(own.state in ("done", "pruned") for own in trials.results())
         total = finished + trials.left()
+        room = Classroom(config.out, config.engine, partial(_judging, on_progress, total), warn)
+        _, teaching = teach(teachers, recipe.teacher, Gathered(reviews, None, ()), room)
         while (own := trials.next()) is not None:
             told = partial(on_progress, total - trials.left(), total)
-            _run(config, reviews, split, trials, own, told, warn)
+            _run(config, reviews, split, trials, own, told, warn, teaching)
         results = tuple(trials.results())
     highest = _highest(results)
     # Which of several that tie is trained is for a person to say, not for their order.
@@ -171,6 +178,11 @@ def _check(config: TuneConfig) -> None:
         _recipe(config, settings)
 
 
+def _judging(on_progress: OnProgress, total: int, _stage: str, progress: Progress) -> None:
+    """Teachers are at work before the first trial."""
+    on_progress(0, total, {}, progress)
+
+
 def _recipe(config: TuneConfig, settings: Settings) -> Recipe:
     texts = (*config.settings, *setting_texts(settings), _WITHOUT_LEXICAL)
     return load_recipe(config.recipe, texts).graded_by(config.grading)
@@ -184,6 +196,7 @@ def _run(
     own: tuple[Trial, Settings],
     on_progress: Callable[[Settings, Progress], None],
     warn: Callable[[str], None],
+    teaching: Teaching | None,
 ) -> None:
     """Run one trial, and record what came of it."""
     trial, settings = own
@@ -201,7 +214,7 @@ def _run(
 
     seen: set[int] = set()
     try:
-        trials.done(trial, _measure(recipe, config.engine, reviews, split, work, watch))
+        trials.done(trial, _measure(recipe, config.engine, reviews, split, work, watch, teaching))
     except _PrunedError as pruned:
         trials.pruned(trial, pruned.epoch)
     except Exception as error:  # whatever it is: the other trials are worth as much without it
@@ -218,8 +231,10 @@ def _measure(
     split: Split,
     work: Path,
     watch: Callable[[str, Progress], None],
+    teaching: Teaching | None,
 ) -> TrialFigures:
-    fit = Fit(recipe, resolve_base(recipe.base.name), reviews, work, engine, watch)
+    base = resolve_base(recipe.base.name)
+    fit = Fit(recipe, base, reviews, work, engine, watch, teaching=teaching)
     fitted = fit.run("trial", split.train, split.dev)
     figures, record = fit.validate(fitted.model, split.dev), fitted.record
     trained, whole = record.parameters

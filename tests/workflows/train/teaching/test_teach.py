@@ -1,0 +1,397 @@
+"""A student learns from an adapter, never from its word on a review that it learned from."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from drugmon.config import EngineConfig
+from drugmon.data.reviews import Texts
+from drugmon.errors import AdapterError, RecipeError, UsageError
+from drugmon.models.adapters.adapter import Adapter, open_adapter
+from drugmon.models.files import CARD, HELD_OUT, SEEN
+from drugmon.scoring.engine import Engine
+from drugmon.scoring.held_out import HeldOutEvidence, review_hashes
+from drugmon.training.loop.progress import Progress
+from drugmon.training.recipe import TeacherSection, load_recipe
+from drugmon.training.reviews.examples import has_word
+from drugmon.training.reviews.gathered import Gathered, gather
+from drugmon.training.sources import Source
+from drugmon.training.trials.search import Search, parse_grid
+from drugmon.workflows.train.teaching.lessons import lesson_of
+from drugmon.workflows.train.teaching.out_of_fold import out_of_fold
+from drugmon.workflows.train.teaching.teach import Classroom, Teaching, teach
+from drugmon.workflows.train.train import TrainConfig, TrainResult, train
+from drugmon.workflows.train.tune import TuneConfig, tune
+
+SETTINGS = (
+    "base.name=tiny-base",
+    "lora.r=2",
+    "model.max_length=32",
+    "train.epochs=1",
+    "train.batch_size=16",
+    "lexical.min_df=1",
+    "split.folds=2",
+    "help.epochs=0",
+    "help.replay=1",
+)
+CPU = EngineConfig(device="cpu")
+WORDS = {1: "useless and awful", 5: "mixed feelings", 9: "wonderful, recommended"}
+RATINGS = tuple(WORDS)
+
+
+def lone(path: Path, first: int, count: int, rated: bool = True) -> Path:
+    """`count` lone texts from number `first` on, with a rating or without."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["rating", "review"])
+        for number in range(first, first + count):
+            rating = RATINGS[number % 3]
+            writer.writerow([rating if rated else "", f"{WORDS[rating]} lone {number}"])
+    return path
+
+
+def fit(out: Path, source: object, *settings: str, **options: Any) -> TrainResult:
+    told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
+    return train(TrainConfig(str(source), out, settings=SETTINGS + settings, **options), **told)
+
+
+@pytest.fixture(scope="module", name="part")
+def _part(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 78 of the 120 labelled reviews."""
+    path = tmp_path_factory.mktemp("part") / "part.csv"
+    lines = labelled.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:79]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module", name="teacher")
+def _teacher(part: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapter:
+    """It held out the 78 reviews in turns, and learned from these and from 30 lone texts."""
+    assert os.environ["DRUGMON_MODELS"] == str(models)
+    folder = tmp_path_factory.mktemp("teachers")
+    helping = Source(path=str(lone(folder / "help.csv", 0, 30)), role="help")
+    card = folder / "card.toml"
+    card.write_text(
+        'name = "Old reviews"\nlicence = "CC BY 4.0"\ncitation = "Somebody 2020"\n',
+        encoding="utf-8",
+    )
+    return fit(folder / "large", part, "train.epochs=3", sources=(helping,), data_card=card).adapter
+
+
+def sources(labelled: Path, tmp_path: Path) -> list[Source]:
+    """All 120 reviews; lone texts, of which the teacher learned from 30; others without labels."""
+    helping = lone(tmp_path / "lone.csv", 0, 40)
+    unlabelled = lone(tmp_path / "more.csv", 20, 40, rated=False)
+    return [
+        Source(path=str(labelled)),
+        Source(path=str(helping), role="help"),
+        Source(path=str(unlabelled), role="unlabelled"),
+    ]
+
+
+def asked(
+    teachers: list[Adapter],
+    gathered: Gathered,
+    work: Path,
+    on_progress: Callable[[str, Progress], None] = lambda _stage, _progress: None,
+    warn: Callable[[str], None] = lambda _warning: None,
+) -> tuple[Gathered, Teaching]:
+    room = Classroom(work, CPU, on_progress, warn)
+    gathered, teaching = teach(teachers, TeacherSection(("large",)), gathered, room)
+    assert teaching is not None
+    return gathered, teaching
+
+
+def test_a_teacher_never_judges_what_it_learned_from(
+    teacher: Adapter, labelled: Path, tmp_path: Path
+) -> None:
+    gathered = gather(sources(labelled, tmp_path), None)
+    told: list[str] = []
+    judged: list[int] = []
+    less, teaching = asked(
+        [teacher],
+        gathered,
+        tmp_path / "work",
+        lambda _stage, progress: judged.append(progress.steps),
+        told.append,
+    )
+    overall = teaching.targets["overall"]
+    evidence = HeldOutEvidence.load(teacher.folder)
+    rows = evidence.rows_of(review_hashes(gathered.targets.texts))
+    assert (rows[:78] >= 0).all()
+    assert np.array_equal(overall[:78], out_of_fold(evidence)[rows[:78], -1])
+    live = Engine(teacher, CPU, print).score(gathered.targets.texts).probabilities
+    assert np.allclose(overall[78:], live[78:, -1], atol=1e-5)
+    assert not np.isclose(overall[:78], live[:78, -1]).all(axis=1).any(), "none from memory"
+    # Of the lone texts: 30 it learned from, 10 not; of those without labels 20 were copies of help
+    # and the last 20 are new.
+    assert teaching.help is not None
+    of_help = teaching.help["overall"]
+    assert np.isnan(of_help).all(axis=1).tolist() == [True] * 30 + [False] * 30
+    assert np.array_equal(teaching.help["comments"], of_help, equal_nan=True)
+    assert np.isnan(teaching.help["benefits"]).all()
+    assert judged == [42 + 10 + 20]
+    (record,) = teaching.records
+    assert (record.out_of_fold, record.live, record.labels_alone) == (78, 72, 30)
+    assert record.identity == teacher.manifest.identity
+    assert "Old reviews" in record.data
+    assert record.licence == "CC BY 4.0; not stated"
+    assert record.citation == "Somebody 2020"
+    assert len(less.help or ()) == 60
+    assert told == []
+
+
+def test_unlabelled_reviews_that_a_teacher_learned_from_are_left_out(
+    teacher: Adapter, labelled: Path, tmp_path: Path
+) -> None:
+    unlabelled = Source(path=str(lone(tmp_path / "more.csv", 20, 40, False)), role="unlabelled")
+    gathered = gather([Source(path=str(labelled)), unlabelled], None)
+    told: list[str] = []
+    less, teaching = asked([teacher], gathered, tmp_path / "work", warn=told.append)
+    assert told == [
+        "10 unlabelled reviews are left out: the teachers learned from them, so nobody says "
+        "anything of them"
+    ]
+    assert less.help is not None
+    assert teaching.help is not None
+    assert len(less.help) == len(teaching.help["overall"]) == 30
+    assert (less.records[1].rows, less.records[1].left_out) == (30, 10)
+    assert not np.isnan(teaching.help["overall"]).any()
+
+
+def test_copies_in_another_form_are_known_too(teacher: Adapter) -> None:
+    known = f"{WORDS[1]} lone 3"
+    held_out = Texts("useless number 0", "awful number 0", "never again number 0", None)
+    reviews = [
+        Texts(None, None, known, None),
+        Texts(None, None, None, known.upper() + "!"),
+        Texts(None, None, None, known),
+        Texts(None, None, "Something else", None),
+        held_out,
+        Texts(None, None, None, " ".join(filter(None, held_out))),
+        Texts(None, None, None, " "),
+    ]
+    lesson = lesson_of(teacher, reviews)
+    assert lesson.learned.tolist() == [True, True, True, False, True, True, False]
+    assert lesson.held_out.tolist() == [False] * 4 + [True, False, False]
+    assert lesson.live.tolist() == [False] * 3 + [True] + [False] * 3
+    assert not np.isnan(lesson.words[4]).any()
+
+
+def test_several_teachers_say_their_mean(
+    teacher: Adapter, adapter: Path, labelled: Path, tmp_path: Path
+) -> None:
+    other = open_adapter(str(adapter))  # it learned from a part of the reviews, and held out 72
+    gathered = gather([Source(path=str(labelled))], None)
+    first = asked([teacher], gathered, tmp_path / "a")[1].targets["overall"]
+    second = asked([other], gathered, tmp_path / "b")[1].targets["overall"]
+    both = asked([teacher, other], gathered, tmp_path / "c")[1]
+    silent = ~has_word(second)
+    assert silent.sum() == 48
+    mean = np.where(silent[:, None], first, (first + second) / 2)
+    assert np.allclose(both.targets["overall"], mean, atol=1e-6)
+    assert [record.labels_alone for record in both.records] == [0, 48]
+    assert both.key != asked([teacher], gathered, tmp_path / "a")[1].key
+
+
+def test_judging_goes_on_where_it_was_killed(
+    teacher: Adapter, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from drugmon.scoring import engine
+    from drugmon.training.loop import checkpoint
+
+    monkeypatch.setitem(engine.CHUNK, "cpu", 16)
+    monkeypatch.setattr(checkpoint.Checkpoint, "due", lambda _self: True)
+    gathered = gather([Source(path=str(labelled))], None)
+    steps: list[int] = []
+
+    def stop(_stage: str, progress: Progress) -> None:
+        steps.append(progress.step)
+        if len(steps) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asked([teacher], gathered, tmp_path / "work", stop)
+    resumed = asked([teacher], gathered, tmp_path / "work", stop)[1]
+    assert steps == [16, 32, 42]
+    whole = asked([teacher], gathered, tmp_path / "other")[1]
+    assert np.array_equal(resumed.targets["overall"], whole.targets["overall"])
+    again = asked([teacher], gathered, tmp_path / "work", stop)[1]
+    assert steps == [16, 32, 42], "what was judged is not judged again"
+    assert np.array_equal(again.targets["overall"], whole.targets["overall"])
+
+
+def test_card_manifest_and_command_name_the_teacher(
+    teacher: Adapter, labelled: Path, tmp_path: Path
+) -> None:
+    target, *others = sources(labelled, tmp_path)
+    setting = f"teacher.adapters={teacher.folder}"
+    made = fit(
+        tmp_path / "small", target.path, setting, "teacher.weight=0.7", sources=tuple(others)
+    ).adapter
+    training = made.manifest.training
+    assert training is not None
+    assert training.rows_help == 60
+    (record,) = training.teachers
+    assert (record.weight, record.temperature) == (0.7, 2.0)
+    assert (record.out_of_fold, record.live, record.labels_alone) == (78, 72, 30)
+    assert made.manifest.recipe["teacher"]["adapters"] == ["large"]
+    card = (made.folder / CARD).read_text(encoding="utf-8")
+    assert "## Teachers" in card
+    assert f"| `{teacher.manifest.identity}` | 78 | 72 | 30 | tiny-base |" in card
+    assert "| CC BY 4.0; not stated | Somebody 2020 |" in card
+    assert "--set teacher.adapters=large" in card
+    assert "| more.csv (not stated) | unlabelled | 20 | 0 | 20 | none | 1.0 |" in card
+    assert str(teacher.folder) not in card
+    seen = (made.folder / SEEN).read_text(encoding="ascii").split()
+    assert len(seen) == 120 + 60, "what was learned by a teacher's word was learned"
+    # A student that teaches carries on whose data its teacher learned from.
+    gathered = gather([Source(path=str(labelled))], None)
+    record = asked([made], gathered, tmp_path / "work")[1].records[0]
+    assert "Old reviews" in record.data
+
+
+def test_a_run_goes_on_with_the_same_teacher_alone(
+    teacher: Adapter, labelled: Path, tmp_path: Path
+) -> None:
+    """Its identity and how it is heeded are in the key of every checkpoint."""
+
+    class Stop:
+        def __init__(self, stage: str, step: int) -> None:
+            self.at, self.stages = (stage, step), list[str]()
+
+        def __call__(self, stage: str, progress: Progress) -> None:
+            self.stages.append(stage)
+            if (stage, progress.step) == self.at:
+                raise KeyboardInterrupt
+
+    setting = f"teacher.adapters={teacher.folder}"
+    moved = shutil.copytree(teacher.folder, tmp_path / "elsewhere")
+    whole = fit(tmp_path / "whole", labelled, setting).adapter
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "cut", labelled, setting, on_progress=Stop("fold-2", 2))
+    for other in (("teacher.temperature=3",), ("teacher.weight=0.1",)):
+        with pytest.raises(RecipeError, match="is of another recipe, seed, base or training data"):
+            fit(tmp_path / "cut", labelled, setting, *other)
+    with pytest.raises(RecipeError, match="is of another recipe, seed, base or training data"):
+        fit(tmp_path / "cut", labelled)
+    last = Stop("", 0)
+    resumed = fit(tmp_path / "cut", labelled, f"teacher.adapters={moved}", on_progress=last).adapter
+    assert set(last.stages) == {"fold-2", "refit"}, "nothing is judged or trained twice"
+    assert resumed.manifest.digest == whole.manifest.digest
+    assert fit(tmp_path / "plain", labelled).adapter.manifest.digest != whole.manifest.digest
+
+
+def test_trials_have_a_teacher(teacher: Adapter, labelled: Path, tmp_path: Path) -> None:
+    settings = (*SETTINGS, "split.folds=0", "split.dev=0.3", f"teacher.adapters={teacher.folder}")
+    search = Search(parse_grid(["teacher.weight=0,1"]))
+    result = tune(TuneConfig(str(labelled), tmp_path / "trials", search, settings=settings))
+    losses = [own.measured.average_loss for own in result.trials if own.measured]
+    assert len(losses) == 2
+    assert losses[0] != losses[1]
+    with pytest.raises(UsageError, match=r"teacher.adapters cannot be searched: .* same teachers"):
+        Search(parse_grid(["teacher.adapters=a,b"]))
+
+
+def without(teacher: Adapter, folder: Path, name: str) -> Path:
+    """A copy of the teacher that was trained without a file."""
+    from drugmon.models.adapters.manifest import read_manifest, with_files
+
+    shutil.copytree(teacher.folder, folder)
+    (folder / name).unlink()
+    manifest = read_manifest(folder)
+    files = {file: digest for file, digest in manifest.files.items() if file != name}
+    with_files(manifest, files).write(folder)
+    return folder
+
+
+def test_what_cannot_teach_is_told_before_the_first_step(
+    teacher: Adapter, labelled: Path, tmp_path: Path
+) -> None:
+    def refused(kind: type[Exception], says: str, *settings: str, **options: Any) -> None:
+        steps: list[str] = []
+        with pytest.raises(kind, match=says):
+            fit(
+                tmp_path / "refused",
+                labelled,
+                *settings,
+                on_progress=lambda stage, _progress: steps.append(stage),
+                **options,
+            )
+        assert steps == []
+
+    def taught_by(*folders: Path) -> str:
+        return f"teacher.adapters={','.join(map(str, folders))}"
+
+    refused(AdapterError, "no adapter 'nobody'", "teacher.adapters=nobody")
+    blind = without(teacher, tmp_path / "blind", SEEN)
+    refused(AdapterError, rf"cannot teach: it has no {SEEN}, so that", taught_by(blind))
+    certain = without(teacher, tmp_path / "certain", HELD_OUT)
+    refused(AdapterError, rf"it learned from 78 of .* no {HELD_OUT} to tell", taught_by(certain))
+    twice = taught_by(teacher.folder, shutil.copytree(teacher.folder, tmp_path / "twice"))
+    refused(RecipeError, "names large@[0-9a-f]{12} twice; once will do", twice)
+    changed = shutil.copytree(teacher.folder, tmp_path / "changed")
+    (changed / HELD_OUT).write_bytes(b"other")
+    refused(AdapterError, "was changed since it was trained", taught_by(changed))
+    refused(
+        RecipeError,
+        "the rating 7 is positive to it, neutral here; train it with the same labels",
+        taught_by(teacher.folder),
+        "labels.rating.7=neutral",
+    )
+    more = Source(path=str(lone(tmp_path / "more.csv", 50, 3, False)), role="unlabelled")
+    refused(RecipeError, "source more.csv is unlabelled, and nobody says any", sources=(more,))
+
+
+def test_who_learned_from_everything_teaches_nothing(teacher: Adapter, tmp_path: Path) -> None:
+    known = lone(tmp_path / "known.csv", 0, 30)
+    gathered = gather([Source(path=str(known))], None)
+    certain = open_adapter(str(without(teacher, tmp_path / "certain", HELD_OUT)))
+    with pytest.raises(AdapterError, match="it learned from 30 of these reviews, and has no"):
+        asked([certain], gathered, tmp_path / "work")
+    with pytest.raises(RecipeError, match="they would teach nothing; name others, or more source"):
+        asked([teacher], gathered, tmp_path / "work")
+
+
+def test_figures_on_reviews_that_a_teacher_knows_are_doubted(
+    teacher: Adapter, part: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    new = Source(path=str(lone(tmp_path / "new.csv", 90, 30)))
+    train(
+        TrainConfig(
+            None,
+            tmp_path / "out",
+            settings=(*SETTINGS, "split.folds=0", f"teacher.adapters={teacher.folder}"),
+            sources=(new,),
+            eval_source=str(part),
+        ),
+        warn=told.append,
+    )
+    assert told == [
+        "teacher large learned from 78 of the reviews of --eval: figures of what it teaches may "
+        "be better than on new reviews"
+    ]
+
+
+def test_thirds_of_two_scales_mean_the_same() -> None:
+    from drugmon.grading import Grading
+    from drugmon.workflows.train.teaching.teachers import _difference
+
+    ten, five = Grading(), Grading().with_scale("1-5")
+    assert _difference(five, ten) == _difference(ten, five) == ""
+    odd = load_recipe("minilm", ["labels.rating.7=neutral"]).grading
+    assert "its ratings are of the scale 1-5, those here of 1-10" in _difference(odd, five)
+    words = ten.with_words({"fine": "positive"})
+    assert _difference(words, ten.with_words({"good": "negative"})) == ""
+    assert _difference(words, ten.with_words({"fine": "neutral"})) == (
+        "the word fine is neutral to it, positive here"
+    )
