@@ -7,15 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from drugmon.checked import (
-    check_keys,
-    checked,
-    one_of,
-    optional,
-    optional_texts,
-    parse_toml,
-    within,
-)
+from drugmon.checked import check_keys, checked, one_of, optional, parse_toml, within
 from drugmon.config import DEFAULT_RULE, RULES
 from drugmon.errors import RecipeError
 from drugmon.grading import Grading, GradingChoice
@@ -24,6 +16,7 @@ from drugmon.models.bases.folders import absolute_name
 from drugmon.models.tokens.prompts import PROMPT
 from drugmon.training.settings import put_setting
 from drugmon.training.sources import TARGET, Source, grading_of, make_sources
+from drugmon.training.teacher import TeacherSection
 
 PACKAGED: Final = Path(__file__).parent / "recipes"
 STRATEGIES: Final = ("none", "weights", "oversample", "downsample", "resample")
@@ -193,19 +186,6 @@ class Help:
     replay: float = within(1.0, 0, 1)
     replay_weight: float = within(1.0, 0, 100)
     lexical: bool = False
-
-
-@dataclass(frozen=True)
-class TeacherSection:
-    """Adapters, by name or path, whose probabilities are learned beside the labels; none without.
-
-    Of several, the mean is taken. `weight` is their share in the loss of a review that has a label
-    as well, the label has the rest. `temperature` softens both sides: `teacher_loss`.
-    """
-
-    adapters: tuple[str, ...] = optional_texts()
-    weight: float = within(0.5, 0, 1)
-    temperature: float = within(2.0, 0.1, 100)
 
 
 @dataclass(frozen=True)

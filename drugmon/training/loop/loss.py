@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from drugmon.training.recipe import Loss, TeacherSection
+from drugmon.training.recipe import Loss
+from drugmon.training.teacher import TeacherSection
 
 LabelLogProbs = Callable[[Tensor, str], Tensor]
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from drugmon.training.loop.loss import label_loss, review_loss, teacher_loss
-from drugmon.training.recipe import Loss, TeacherSection
+from drugmon.training.recipe import Loss
+from drugmon.training.teacher import TeacherSection
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, 3.0]])
 PRIORS = (0.25, 0.1, 0.65)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from drugmon.labels import TARGETS
 from drugmon.models.adapters.manifest import Manifest
 from drugmon.models.adapters.records import TeacherRecord
-from drugmon.training.recipe import TeacherSection
 from drugmon.training.reviews.examples import has_word
 from drugmon.training.reviews.gathered import Gathered
+from drugmon.training.teacher import TeacherSection
 from drugmon.wording import each_once
 from drugmon.workflows.train.teaching.lessons import Lesson
 

@@ -29,10 +29,10 @@ from drugmon.scoring.engine import Engine
 from drugmon.scoring.held_out import review_hashes
 from drugmon.training.loop.checkpoint import Checkpoint
 from drugmon.training.loop.progress import Progress
-from drugmon.training.recipe import TeacherSection
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.training.reviews.examples import Words, has_word
 from drugmon.training.reviews.gathered import Gathered
+from drugmon.training.teacher import TeacherSection
 from drugmon.workflows.train.teaching.lessons import Lesson, lesson_of
 from drugmon.workflows.train.teaching.record import record_of, spoken_of
 

@@ -20,10 +20,11 @@ from drugmon.models.files import CARD, HELD_OUT, SEEN
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.held_out import HeldOutEvidence, review_hashes
 from drugmon.training.loop.progress import Progress
-from drugmon.training.recipe import TeacherSection, load_recipe
+from drugmon.training.recipe import load_recipe
 from drugmon.training.reviews.examples import has_word
 from drugmon.training.reviews.gathered import Gathered, gather
 from drugmon.training.sources import Source
+from drugmon.training.teacher import TeacherSection
 from drugmon.training.trials.search import Search, parse_grid
 from drugmon.workflows.train.teaching.lessons import lesson_of
 from drugmon.workflows.train.teaching.out_of_fold import out_of_fold
