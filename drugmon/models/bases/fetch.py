@@ -94,7 +94,7 @@ def _from_hub(repo: str, revision: str, kept: Path, made: Path) -> None:
 
     # A fetch has its own progress, and where the hub is out of reach another way or another word.
     disable_progress_bars()
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     snapshot_download(repo, revision=revision, local_dir=kept, allow_patterns=list(BASE_FILES))
     shutil.rmtree(kept / ".cache", ignore_errors=True)  # the client's notes
     kept.replace(made)
