@@ -90,20 +90,25 @@ UPDATE {relation} SET {column} = NULL;
 
 -- name: collect_stale
 -- The rows whose verdicts are not the staged ones, though their texts are those that were scored.
--- Only few columns are made distinct, as most rows are not stale. The result is in the order of the
+-- Of rows with equal texts some may be new and others keep the time of their verdicts; where none
+-- does, all are new. Only few columns are made distinct, as most rows are not stale. The result is in the order of the
 -- rows: DuckDB updates many columns of a million rows a hundred times slower in any other order.
 CREATE TEMP TABLE drugmon_stale AS
 WITH once AS (
-    SELECT DISTINCT ON (drugmon_key)
-        drugmon_key, drugmon_fingerprint, drugmon_scored_at, file_row_number
+    SELECT
+        drugmon_key,
+        any_value(drugmon_fingerprint) AS drugmon_fingerprint,
+        min(drugmon_scored_at) AS oldest,
+        arg_max(file_row_number, drugmon_scored_at) AS file_row_number
     FROM read_parquet($staged, hive_partitioning = false, file_row_number = true)
+    GROUP BY drugmon_key
 ),
 stale AS (
     SELECT review.rowid AS drugmon_row, once.file_row_number
     FROM {relation} AS review
     JOIN once ON {key} = once.drugmon_key
     WHERE review.{fingerprint} IS DISTINCT FROM once.drugmon_fingerprint
-        OR review.{scored_at} IS DISTINCT FROM once.drugmon_scored_at
+        OR coalesce(review.{scored_at} < once.oldest, true)
 )
 SELECT drugmon_row, {columns}
 FROM stale

@@ -56,6 +56,30 @@ md5(concat({parts}));
 -- One text of a text key behind its length, so that null, empty and shifted texts differ.
 coalesce(strlen({text}) || ':' || {text}, '-');
 
+-- name: has_copies
+-- Whether some rows share their texts.
+SELECT count(*) > count(DISTINCT {key}) FROM {relation} AS review;
+
+-- name: number_copies
+-- The rows with their number among those of equal texts, in their order.
+(
+    SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY drugmon_place) AS drugmon_copy
+    FROM (SELECT *, row_number() OVER () AS drugmon_place FROM {relation} AS review) AS review
+);
+
+-- name: in_order
+-- The order from before their copies were numbered.
+ORDER BY drugmon_place;
+
+-- name: numbered_key
+-- The key of one of several reviews with equal texts; the first has that of a review without copies.
+{key} || CASE WHEN review.drugmon_copy > 1 THEN '#' || review.drugmon_copy ELSE '' END;
+
+-- name: own_verdict
+-- What a row's own earlier verdict was given for, and when, in microseconds since 1970.
+{fingerprint} AS drugmon_own_fingerprint,
+epoch_us(TRY_CAST({scored_at} AS TIMESTAMP WITH TIME ZONE)) AS drugmon_own_scored_at;
+
 -- name: text_column
 -- A text under the name that drugmon has for it.
 {text} AS {as_name};
@@ -64,12 +88,13 @@ coalesce(strlen({text}) || ':' || {text}, '-');
 -- The keys and texts of the chosen rows, to a Parquet file. The user's condition may end in a
 -- comment, hence its line of its own.
 COPY (
-    SELECT {key} AS drugmon_key, {texts}
+    SELECT {key} AS drugmon_key, {columns}
     FROM (
         FROM {relation} AS review
         WHERE (
             {condition}
         )
+        {order}
         LIMIT $limit
     ) AS review
 ) TO $path (FORMAT parquet, COMPRESSION zstd);

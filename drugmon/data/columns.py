@@ -43,9 +43,18 @@ class ColumnMap:
         """Whether a column holds texts."""
         return any(getattr(self, field) is not None for field in (*ASPECTS, "text"))
 
+    @property
+    def named_id(self) -> str | None:
+        """The column of ids; None for one that was not given a name, and may number the rows."""
+        nameless = self.id is not None and _normal(self.id) in _NAMELESS
+        return None if nameless else self.id
+
 
 FIELDS: Final = tuple(field.name for field in fields(ColumnMap))
 """What `--column FIELD=NAME` can name."""
+
+_NAMELESS: Final = ("", "unnamed:0")
+"""What an index column is called."""
 
 _ALIASES: Final[Mapping[str, Sequence[str]]] = {
     "benefits": ("benefitsreview", "benefitreview", "benefits", "benefit", "pros", "advantages"),
@@ -69,7 +78,7 @@ _ALIASES: Final[Mapping[str, Sequence[str]]] = {
     "drug": ("drug", "drugname", "urldrugname"),
     "condition": ("condition",),
     "date": ("date", "reviewdate"),
-    "id": ("id", "reviewid", "uniqueid", "", "unnamed:0"),  # an index column has no name
+    "id": ("id", "reviewid", "uniqueid", *_NAMELESS),
 }
 _DRUGLIB_TEXTS: Final = frozenset({"benefitsreview", "sideeffectsreview", "commentsreview"})
 

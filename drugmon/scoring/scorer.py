@@ -6,16 +6,19 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from drugmon.data.reviews import Texts, clean, with_text
-from drugmon.data.verdicts.columns import make_verdicts
+from drugmon.data.reviews import Rows, Texts, clean, with_text
+from drugmon.data.verdicts.arrivals import NEW, Moments
+from drugmon.data.verdicts.columns import VERDICT_SCHEMA, make_verdicts
 from drugmon.data.verdicts.fingerprint import Fingerprinter
 from drugmon.data.verdicts.reuse import Reuse
+
+_MOMENT: Final = VERDICT_SCHEMA.field("drugmon_scored_at").type
 
 if TYPE_CHECKING:
     from drugmon.scoring.cascade.cascade import Cascade
@@ -27,7 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tally:
-    """Rows so far: `scored` and `reused` have a verdict, `empty` have no text at all."""
+    """Rows so far: `empty` have no text at all, the others a verdict.
+
+    `reused` had it before; `scored` are new or changed, whether the model was asked or knew their
+    texts from another row.
+    """
 
     scored: int = 0
     reused: int = 0
@@ -46,7 +53,9 @@ class ScoringPlan:
     Args:
         fingerprints: theirs, as the adapter judges them, in a cascade the first one alone.
         of_both: in a cascade, theirs as both judge them; None otherwise.
-        found: int64 (n,), for `Reuse.take`, -1 where a row has no verdict yet.
+        found: int64 (n,), for `Reuse.take`, -1 where no verdict on a row's texts is known.
+        arrived: int64 (n,), when a row got its verdicts, in microseconds since 1970; NEW where it
+            has not had them.
         empty: bool (n,), whether a row has no text at all.
         fresh: the rows to be scored: of those with equal texts the first.
         jobs: `fresh`, in chunks, on their way to the model.
@@ -55,6 +64,7 @@ class ScoringPlan:
     fingerprints: Sequence[str]
     of_both: Sequence[str] | None
     found: npt.NDArray[np.int64]
+    arrived: Moments
     empty: npt.NDArray[np.bool_]
     fresh: Sequence[int]
     jobs: Sequence[Job]
@@ -95,18 +105,28 @@ class Scorer:
         self._keep = keep
         self._on_progress = on_progress or (lambda _tally, _done: None)
 
-    def pending(self, reviews: Sequence[Texts]) -> int:
-        """How many of `reviews` would be scored; counts them in the tally as if they had been."""
-        looked_up = self._look_up(reviews)
-        return self._count(looked_up.found, looked_up.empty)
+    def pending(self, reviews: Sequence[Texts], rows: Rows | None = None) -> int:
+        """How many of `reviews` the model would judge; the tally counts all as if it had.
 
-    def plan(self, reviews: Sequence[Texts]) -> ScoringPlan:
+        Args:
+            reviews: the texts of some rows.
+            rows: these, where it matters which of them are new.
+        """
+        plan = self._look_up(reviews, rows)
+        self._count(plan)
+        return int(((plan.found < 0) & ~plan.empty).sum())
+
+    def plan(self, reviews: Sequence[Texts], rows: Rows | None = None) -> ScoringPlan:
         """Look up what is known of `reviews`, and have the others made ready for the model.
+
+        Args:
+            reviews: the texts of some rows.
+            rows: these, where it matters which of them are new.
 
         Raises:
             AdapterError, BaseModelError, DeviceError: the engine cannot be loaded.
         """
-        plan = self._look_up(reviews)
+        plan = self._look_up(reviews, rows)
         first: dict[str, int] = {}
         for row in np.flatnonzero(plan.found < 0).tolist():
             first.setdefault(plan.fingerprints[row], row)
@@ -121,7 +141,8 @@ class Scorer:
     def score(self, plan: ScoringPlan) -> pa.RecordBatch:
         """Verdicts of a plan's reviews: n rows of `VERDICT_SCHEMA`, in their order.
 
-        Texts that occur twice are scored once.
+        Texts that occur twice are scored once. A new row whose texts were scored before has the
+        verdicts of then, and the time of now.
         """
         known = plan.found >= 0
         fresh = self._score_new(plan)
@@ -130,9 +151,10 @@ class Scorer:
         reused = self._reuse.take(plan.found[known])
         for row in np.flatnonzero(~known):
             picked[row] = reused.num_rows + place[plan.fingerprints[int(row)]]
-        self._count(plan.found, plan.empty)
+        self._count(plan)
         self._on_progress(self.tally, 0)
-        return pa.concat_batches([reused, *fresh]).take(pa.array(picked))
+        verdicts = pa.concat_batches([reused, *fresh]).take(pa.array(picked))
+        return _dated(verdicts, known, plan.arrived) if known.any() else verdicts
 
     def _score_new(self, plan: ScoringPlan) -> list[pa.RecordBatch]:
         batches: list[pa.RecordBatch] = []
@@ -165,15 +187,19 @@ class Scorer:
         now = datetime.now(UTC)
         return make_verdicts(scores.labels, scores.probabilities, judges, now, fingerprints)
 
-    def _look_up(self, reviews: Sequence[Texts]) -> ScoringPlan:
+    def _look_up(self, reviews: Sequence[Texts], rows: Rows | None) -> ScoringPlan:
         """What is known of `reviews`, before anything is made ready."""
-        fingerprints = [self._fingerprints.of(review) for review in reviews]
+        decisive = fingerprints = [self._fingerprints.of(review) for review in reviews]
         empty = np.array([not any(map(clean, review)) for review in reviews], dtype=bool)
         found, of_both = self._reuse.lookup(fingerprints), None
         if self._cascade:
             of_both = [self._of_both.of(review) for review in reviews]
-            found = self._settled(reviews, found, self._reuse.lookup(of_both), self._cascade.doubt)
-        return ScoringPlan(fingerprints, of_both, found, empty, [], [])
+            both = self._reuse.lookup(of_both)
+            found = self._settled(reviews, found, both, self._cascade.doubt)
+            judged = zip(fingerprints, of_both, both.tolist(), strict=True)
+            decisive = [of_first if at < 0 else of_two for of_first, of_two, at in judged]
+        arrived = self._reuse.arrived(found, rows, decisive)
+        return ScoringPlan(fingerprints, of_both, found, arrived, empty, [], [])
 
     def _settled(
         self,
@@ -190,9 +216,19 @@ class Scorer:
         found[doubted] = -1
         return found
 
-    def _count(self, found: npt.NDArray[np.int64], empty: npt.NDArray[np.bool_]) -> int:
-        new = int(((found < 0) & ~empty).sum())
+    def _count(self, plan: ScoringPlan) -> None:
+        new, empty = plan.arrived == NEW, plan.empty
         self.tally.empty += int(empty.sum())
-        self.tally.reused += int(((found >= 0) & ~empty).sum())
-        self.tally.scored += new
-        return new
+        self.tally.reused += int((~new & ~empty).sum())
+        self.tally.scored += int((new & ~empty).sum())
+
+
+def _dated(
+    verdicts: pa.RecordBatch, known: npt.NDArray[np.bool_], arrived: Moments
+) -> pa.RecordBatch:
+    """Let known verdicts tell when their rows got them: then, or now."""
+    now = pa.scalar(datetime.now(UTC), _MOMENT).cast(pa.int64()).as_py()
+    moments = verdicts["drugmon_scored_at"].cast(pa.int64()).to_numpy(zero_copy_only=False)
+    dated = np.where(known, np.where(arrived == NEW, now, arrived), moments)
+    place = verdicts.schema.get_field_index("drugmon_scored_at")
+    return verdicts.set_column(place, verdicts.schema.field(place), pa.array(dated).cast(_MOMENT))

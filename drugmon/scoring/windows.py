@@ -21,4 +21,6 @@ def planned(
 
     Leaving the block waits for the window that is being read.
     """
-    return closing(prefetched((window, scorer.plan(window.texts)) for window in windows))
+    return closing(
+        prefetched((window, scorer.plan(window.texts, window.rows)) for window in windows)
+    )

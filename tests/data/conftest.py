@@ -120,7 +120,7 @@ class Nights:
         table.snapshot(selection, snapshot)
         reviews = pq.read_table(snapshot)
         fingerprinter = Fingerprinter(adapter)
-        names = [name for name in reviews.column_names if name != "drugmon_key"]
+        names = [name for name in reviews.column_names if not name.startswith("drugmon_")]
         rows = [[row[name] for name in names] for row in reviews.to_pylist()]
         prints = [fingerprinter.of(Texts(*row, *[None] * (4 - len(row)))) for row in rows]
         labels = np.full((len(rows), 4), -1, np.int8)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from drugmon.data.formats.parquet import ArrowRows
 from drugmon.data.reviews import Texts
+from drugmon.data.verdicts.arrivals import ArrivalsByCount
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.scoring.engine import Engine
@@ -91,6 +94,23 @@ def test_known_verdicts_are_reused_and_interleaved() -> None:
     assert scorer.tally == Tally(scored=3, reused=2, empty=1)
     stamps = batch["drugmon_scored_at"].to_pylist()
     assert stamps[1:3] == earlier["drugmon_scored_at"].to_pylist()[1::-1]
+
+
+def test_a_new_row_with_known_texts_has_their_verdicts_and_a_time_of_its_own() -> None:
+    first, _ = make()
+    earlier = first.score(first.plan(comments("abc", "ab", None)))
+    arrivals = ArrivalsByCount()
+    scorer, engine = make(Reuse(arrivals.noting([earlier]), arrivals=arrivals))
+    reviews = comments("abc", "ab", "abc", None, None, "a")
+    began = datetime.now(UTC)
+    plan = scorer.plan(reviews, ArrowRows(pa.table({"n": range(len(reviews))})))
+    batch = scorer.score(plan)
+    assert words(batch) == ["negative", "positive", "negative", None, None, "neutral"]
+    assert engine.given == [comments("a")]
+    assert scorer.tally == Tally(scored=2, reused=2, empty=2)
+    stamps, before = (each["drugmon_scored_at"].to_pylist() for each in (batch, earlier))
+    assert [stamps[row] for row in (0, 1, 3)] == before
+    assert all(stamps[row] >= began for row in (2, 4, 5))
 
 
 def test_all_known_never_loads_the_engine() -> None:

@@ -104,7 +104,7 @@ def _update_view(
         "create_view",
         view=view,
         columns=columns,
-        relation=relation.path[1:],
+        relation=key.over(relation.path[1:]),
         companion=relation.sibling(COMPANION + verdicts.suffix)[1:],
         match=key.match,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.queries import Sql, statement
@@ -16,6 +18,7 @@ from drugmon.wording import name_told, names_told
 KEY: Final = "drugmon_key"
 """The column of the snapshot, of what is staged, and of the companion; always a VARCHAR."""
 
+_TEXT_KEY: Final = "^[0-9a-f]{32}(#[0-9]+)?$"
 _ID_NAMES: Final = ("id", "review_id", "uniqueid")
 
 
@@ -23,17 +26,49 @@ _ID_NAMES: Final = ("id", "review_id", "uniqueid")
 class Key:
     """What tells reviews apart: `text` as an expression over `review`, `match` for a join.
 
-    `match` compares a review with its `verdict` in the companion, in the key's own type.
+    `match` compares a review with its `verdict` in the companion, in the key's own type. `texts`
+    is the expression that equal texts share, where these are the key. Where some do, `numbered`,
+    each copy has a key of its own, in the order of the rows.
     """
 
     text: Sql
     match: Sql
+    texts: Sql | None = None
+    numbered: bool = False
+
+    def over(self, relation: tuple[str, ...]) -> Sql:
+        """What `review` has to stand for where the key is used."""
+        if not self.numbered or self.texts is None:
+            return Sql(statement("select_path", relation=relation))
+        return Sql(statement("number_copies", relation=relation, key=self.texts))
+
+    @property
+    def order(self) -> Sql:
+        """What keeps the order of the relation's rows."""
+        return Sql(statement("in_order") if self.numbered else "")
+
+    def is_like(self, keys: pa.Array) -> bool:
+        """Whether keys are of the same kind: of texts, or of an id."""
+        of_texts = pc.all(pc.match_substring_regex(keys, _TEXT_KEY), min_count=0).as_py()
+        return bool(of_texts) == (self.texts is not None)
 
 
 def text_key(texts: Sequence[str]) -> Key:
     """Return the key over text columns, for statements that call the table `review`."""
     parts = [Sql(statement("text_key_part", text=as_text(text))) for text in texts]
-    return _by_text(Sql(statement("text_key", parts=parts)))
+    key = Sql(statement("text_key", parts=parts))
+    return replace(_by_text(key), texts=key)
+
+
+def numbered_key(connection: duckdb.DuckDBPyConnection, relation: Relation, key: Key) -> Key:
+    """A key of texts for rows of which each has a verdict of its own, copies too."""
+    if key.texts is None:
+        return key
+    sql = statement("has_copies", relation=relation.path, key=key.texts)
+    if not connection.execute(sql).fetchall()[0][0]:
+        return key  # the view on them is the quicker
+    numbered = _by_text(Sql(statement("numbered_key", key=key.texts)))
+    return replace(numbered, texts=key.texts, numbered=True)
 
 
 def review_key(
@@ -64,7 +99,7 @@ def review_key(
     for name in relation.columns:
         if name.lower() in _ID_NAMES and _problems(connection, relation, name) == (0, 0):
             return _by_column(relation, name)
-    return text_key(list(texts.values()))
+    return numbered_key(connection, relation, text_key(list(texts.values())))
 
 
 def as_text(column: str) -> Sql:

@@ -10,9 +10,10 @@ import duckdb
 
 from drugmon.data.columns import resolve_columns
 from drugmon.data.duckdb.database import close_off, first_line
-from drugmon.data.duckdb.keys import as_text
+from drugmon.data.duckdb.keys import Key, as_text
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.queries import Sql, statement
+from drugmon.data.verdicts.columns import VerdictColumns
 from drugmon.errors import DrugmonError, SinkError, SourceError, UsageError
 from drugmon.wording import name_told
 
@@ -53,20 +54,23 @@ def text_columns(relation: Relation, overrides: Mapping[str, str], where: str) -
 def take_snapshot(
     connection: duckdb.DuckDBPyConnection,
     relation: Relation,
-    key: Sql,
+    key: Key,
     texts: Mapping[str, str],
     selection: Selection,
     path: Path,
+    own: VerdictColumns | None = None,
 ) -> int:
     """Copy the keys and texts of the selected reviews to a Parquet file and return their number.
 
     Args:
         connection: to the database.
         relation: the table or view.
-        key: the expression that tells its rows apart.
+        key: what tells its rows apart.
         texts: its columns of texts, by field.
         selection: which rows.
         path: the file.
+        own: the verdict columns that the relation has, of which fingerprint and time are copied
+            too; None for none.
 
     Raises:
         UsageError: the condition of the selection is wrong.
@@ -77,11 +81,15 @@ def take_snapshot(
         Sql(statement("text_column", text=as_text(column), as_name=name))
         for name, column in texts.items()
     ]
+    if own is not None:
+        named = {name: own.of(f"drugmon_{name}") for name in ("fingerprint", "scored_at")}
+        columns.append(Sql(statement("own_verdict", **named)))
     sql = statement(
         "snapshot",
-        key=key,
-        texts=columns,
-        relation=relation.path,
+        key=key.text,
+        columns=columns,
+        relation=key.over(relation.path),
+        order=key.order,
         condition=Sql(selection.where or "true"),
     )
     try:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from drugmon.data.duckdb.companion import find_companion, update_companion
 from drugmon.data.duckdb.database import check_exists, connect
 from drugmon.data.duckdb.in_place import check_in_place, update_in_place
-from drugmon.data.duckdb.keys import Key, review_key, text_key
+from drugmon.data.duckdb.keys import KEY, Key, review_key, text_key
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.duckdb.snapshot import take_snapshot, text_columns
 from drugmon.data.history.database import HistoryDatabase, writing_history
@@ -23,6 +23,7 @@ from drugmon.data.history.files import update_history
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.records import RunRecord
 from drugmon.data.queries import statement
+from drugmon.data.verdicts.arrivals import ROW_ID, ArrivalsByCount, ArrivalsByRow
 from drugmon.data.verdicts.columns import PLAIN, VERDICT_COLUMNS, VerdictColumns
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Table:
         self._in_place = in_place
         self._verdicts = verdicts
         self._key: Key | None = None
+        self.arrivals: ArrivalsByRow | ArrivalsByCount = ArrivalsByCount(KEY)
+        """Tells, for rows of the last snapshot, which were there; it is to note `previous`."""
 
     @cached_property
     def output(self) -> Output:
@@ -113,7 +116,8 @@ class Table:
         """Copy keys and texts of the selected reviews to a Parquet file, in the table's order.
 
         Its columns are `drugmon_key` and those of benefits, side_effects, comments, text that the
-        table has, all strings. Reviews without an id may share a key: their texts are equal.
+        table has, all strings. In place, reviews with equal texts share a key; and where they have
+        verdicts, there are the columns that `ArrivalsByRow` reads.
 
         Returns:
             The number of reviews.
@@ -128,16 +132,21 @@ class Table:
             relation = Relation.find(connection, self.name, self.where)
             self._verdicts.check(relation.columns, self.where)
             texts = text_columns(relation, self._overrides, self.where)
+            own = None
             if self._in_place:
+                own = self._verdicts if self._verdicts.are_in(relation.columns) else None
                 check_in_place(relation, self.where)
                 self._key = text_key(list(texts.values()))
             else:
                 find_companion(connection, relation, self._verdicts)
                 self._key = review_key(connection, relation, self._id_column, texts, self.where)
-            return take_snapshot(connection, relation, self._key.text, texts, selection, path)
+            self.arrivals = ArrivalsByRow() if own else ArrivalsByCount(KEY)
+            return take_snapshot(connection, relation, self._key, texts, selection, path, own)
 
     def previous(self) -> Iterator[pa.RecordBatch]:
         """Yield the verdicts that earlier runs left; iterate at once, the file is locked meanwhile.
+
+        Behind them stands the key as `ROW_ID`, where the snapshot's tells the same rows apart.
 
         Raises:
             SourceError, BusyError: as for `snapshot`.
@@ -148,9 +157,10 @@ class Table:
             if relation and not self._in_place:
                 relation, names = find_companion(connection, relation, self._verdicts), PLAIN
             if relation and names.are_in(relation.columns):
-                sql = statement("select_columns", relation=relation.path, columns=list(names.names))
+                columns = [*names.names, *([] if self._in_place else [KEY])]
+                sql = statement("select_columns", relation=relation.path, columns=columns)
                 for batch in connection.sql(sql).to_arrow_reader(_BATCH_ROWS):
-                    yield batch.rename_columns(list(VERDICT_COLUMNS))
+                    yield self._with_key(batch)
 
     def commit(self, staged: Path, full: bool, run: RunRecord, profile: str | None = None) -> None:
         """Write verdicts and run record in one transaction; a kill leaves the old or the new state.
@@ -171,6 +181,13 @@ class Table:
         ):
             self._write(connection, staged, full)
             history.add_run(run, profile)
+
+    def _with_key(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if self._in_place:
+            return batch.rename_columns(list(VERDICT_COLUMNS))
+        named = batch.rename_columns([*VERDICT_COLUMNS, ROW_ID])
+        alike = self._key is not None and self._key.is_like(named[ROW_ID])
+        return named if alike else named.select(VERDICT_COLUMNS)
 
     def _write(self, connection: duckdb.DuckDBPyConnection, staged: Path, full: bool) -> None:
         if self._key is None:

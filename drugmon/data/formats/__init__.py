@@ -138,14 +138,22 @@ def read_verdicts(
     source: FileSource,
     text_format: TextFormat = DEFAULT_TEXT_FORMAT,
     verdicts: VerdictColumns = PLAIN,
+    id_column: str | None = None,
 ) -> Iterator[pa.Table]:
     """Yield the verdicts that an earlier output holds, as tables of VERDICT_SCHEMA.
+
+    Args:
+        source: the file.
+        text_format: how it is read where it is of text.
+        verdicts: what they are called there.
+        id_column: what tells its rows apart; where the file has it, it stands behind the verdicts
+            as `ROW_ID`.
 
     Raises:
         SourceError: the file cannot be read, or holds something else in the verdict columns.
     """
     with _READERS[source.format](source, text_format, verdicts) as reader:
-        yield from reader.verdicts(_VERDICTS_READ)
+        yield from reader.verdicts(_VERDICTS_READ, id_column)
 
 
 def read_scored(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from drugmon.closing import Closing
 from drugmon.data.formats.cells import delimited_line, delimited_lines
-from drugmon.data.formats.interface import Reader, beside, in_chunks
+from drugmon.data.formats.interface import Reader, beside, in_chunks, with_ids
 from drugmon.data.formats.quotes import Record, Records
 from drugmon.data.formats.textfile import open_text, read_lines
 from drugmon.data.reviews import Rows
@@ -84,10 +84,12 @@ class DelimitedReader(Closing):
         for chunk in in_chunks(self._records, size):
             yield TextRows(self.columns, list(map(self._own_part, chunk)))
 
-    def verdicts(self, size: int) -> Iterator[pa.Table]:
-        """Yield the verdicts of an earlier output."""
+    def verdicts(self, size: int, id_column: str | None = None) -> Iterator[pa.Table]:
+        """Yield the verdicts of an earlier output, with ids where it has that column."""
+        place = self._header.index(id_column) if id_column in self._header else None
         for columns in self._scored(size):
-            yield self._verdicts_of(columns)
+            ids = None if place is None else columns[place]
+            yield with_ids(self._verdicts_of(columns), ids)
 
     def scored(self, size: int) -> Iterator[pa.Table]:
         """Yield all columns of an earlier output: its own as text, and the verdicts."""

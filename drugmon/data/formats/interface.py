@@ -10,6 +10,7 @@ from typing import Protocol, Self, TypeVar
 import pyarrow as pa
 
 from drugmon.data.reviews import Rows
+from drugmon.data.verdicts.arrivals import ROW_ID, id_text
 from drugmon.data.verdicts.columns import VerdictColumns
 
 T = TypeVar("T")
@@ -19,6 +20,13 @@ def beside(rows: pa.Table, verdicts: pa.Table) -> pa.Table:
     """The columns of both, in this order."""
     columns = [*rows.columns, *verdicts.columns]
     return pa.table(columns, pa.schema([*rows.schema, *verdicts.schema]))
+
+
+def with_ids(verdicts: pa.Table, cells: Iterable[object] | None) -> pa.Table:
+    """Verdicts and, behind them, the ids of their rows as text; None where they have none."""
+    if cells is None:
+        return verdicts
+    return verdicts.append_column(ROW_ID, pa.array(map(id_text, cells), pa.string()))
 
 
 class Reader(Protocol):
@@ -45,8 +53,13 @@ class Reader(Protocol):
     def windows(self, size: int) -> Iterator[Rows]:
         """Yield the rows in order, at most `size` at a time. Raises SourceError on a bad row."""
 
-    def verdicts(self, size: int) -> Iterator[pa.Table]:
-        """Yield the verdicts of an earlier output as VERDICT_SCHEMA; nothing without any."""
+    def verdicts(self, size: int, id_column: str | None = None) -> Iterator[pa.Table]:
+        """Yield the verdicts of an earlier output as VERDICT_SCHEMA; nothing without any.
+
+        Args:
+            size: the most rows of a table.
+            id_column: one of `columns`, which then stands behind them as `ROW_ID`.
+        """
 
     def close(self) -> None:
         """Close the source."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from drugmon.closing import Closing
 from drugmon.data.formats.cells import json_members
-from drugmon.data.formats.interface import beside, in_chunks
+from drugmon.data.formats.interface import beside, in_chunks, with_ids
 from drugmon.data.formats.objects import Object, infer_schema, parse_object, to_table
 from drugmon.data.formats.textfile import read_lines
 from drugmon.data.reviews import Rows
@@ -111,10 +111,13 @@ class JsonlReader(Closing):
                 raise SourceError(f"{self.where}: changed while it was being read; run again")
             yield JsonRows(self.columns, own, self.where, lambda _: self.schema)
 
-    def verdicts(self, size: int) -> Iterator[pa.Table]:
-        """Yield the verdicts of an earlier output."""
+    def verdicts(self, size: int, id_column: str | None = None) -> Iterator[pa.Table]:
+        """Yield the verdicts of an earlier output, with ids where a row has that key."""
         for chunk in in_chunks(self._records, size):
-            yield verdicts_of(chunk, self.where, self.verdict_columns)
+            ids = None
+            if id_column is not None and any(id_column in row for _, row in chunk):
+                ids = [row.get(id_column) for _, row in chunk]
+            yield with_ids(verdicts_of(chunk, self.where, self.verdict_columns), ids)
 
     def scored(self, size: int) -> Iterator[pa.Table]:
         """Yield all columns of an earlier output: its own as text, and the verdicts."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from drugmon.closing import Closing
 from drugmon.data.formats.footer import Element, Place, annotate, annotated
 from drugmon.data.formats.int96 import INT96, best_unit, int96_columns, storable
-from drugmon.data.formats.interface import Reader
+from drugmon.data.formats.interface import Reader, with_ids
 from drugmon.data.formats.schema_copies import ARROW, arrow_copy, with_verdicts
 from drugmon.data.formats.utf8 import check_utf8
 from drugmon.data.reviews import Rows
@@ -188,11 +188,15 @@ class ParquetReader(Closing):
         if rows:
             yield ArrowRows(pa.Table.from_batches(waiting, self.schema))
 
-    def verdicts(self, size: int) -> Iterator[pa.Table]:
-        """Yield the verdicts of an earlier output."""
-        if self.verdict_columns.are_in(self._file.schema_arrow.names):
-            for batch in self._batches(size, list(self.verdict_columns.names)):
-                yield cast_verdicts(batch, self.where, self.verdict_columns)
+    def verdicts(self, size: int, id_column: str | None = None) -> Iterator[pa.Table]:
+        """Yield the verdicts of an earlier output, with ids where it has that column."""
+        names, there = list(self.verdict_columns.names), self._file.schema_arrow.names
+        # A point in a name would be taken for the path of a nested column.
+        ids = [name for name in there if name == id_column and "." not in name]
+        if self.verdict_columns.are_in(there):
+            for batch in self._batches(size, [*names, *ids]):
+                cells = batch.column(ids[0]).to_pylist() if ids else None
+                yield with_ids(cast_verdicts(batch, self.where, self.verdict_columns), cells)
 
     def close(self) -> None:
         """Close the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -11,11 +12,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drugmon.data.reviews import Rows
+from drugmon.data.verdicts.arrivals import (
+    FINGERPRINT_KEY,
+    NEW,
+    Arrivals,
+    Moments,
+    raw_keys,
+    with_fingerprint,
+)
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA, cast_verdicts, probabilities_of
 
 _FINGERPRINT: Final = "drugmon_fingerprint"
-_PATTERN: Final = "^[0-9a-f]{32}$"
-_KEY: Final = np.dtype("S16")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Labels and adapters repeat, and the fingerprints are the keys: some 100 bytes a row in all.
 _COMPACT: Final = pa.schema(
@@ -38,20 +47,28 @@ class Reuse:
         tables: anything with the columns of `VERDICT_SCHEMA` (strings where a text format gave
             them); of equal fingerprints the last wins. Rows without a fingerprint are left out.
         where: what the tables are, for the error message.
+        arrivals: tells which rows had their verdicts before; None where every row did that gets
+            one of these.
+        since: when the run began that this one goes on with; what was scored from then on is of
+            rows of its own. None where it goes on with none.
 
     Raises:
         SourceError: a verdict column holds something else.
     """
 
     def __init__(
-        self, tables: Iterable[pa.Table | pa.RecordBatch] = (), where: str = "the earlier output"
+        self,
+        tables: Iterable[pa.Table | pa.RecordBatch] = (),
+        where: str = "the earlier output",
+        arrivals: Arrivals | None = None,
+        since: datetime | None = None,
     ) -> None:
-        keys: list[npt.NDArray[np.bytes_]] = [np.empty(0, _KEY)]
+        self._arrivals, self._since = arrivals, since
+        keys: list[npt.NDArray[np.bytes_]] = [np.empty(0, FINGERPRINT_KEY)]
         parts: list[pa.Table] = [_COMPACT.empty_table()]
         for table in tables:
-            verdicts = cast_verdicts(table, where)
-            known = verdicts.filter(pc.match_substring_regex(verdicts[_FINGERPRINT], _PATTERN))
-            keys.append(_keys(known[_FINGERPRINT].to_pylist()))
+            known = with_fingerprint(cast_verdicts(table, where))
+            keys.append(raw_keys(known[_FINGERPRINT].to_pylist()))
             parts.append(known.drop_columns(_FINGERPRINT).cast(_COMPACT))
         every = np.concatenate(keys)
         order = np.argsort(every, kind="stable")
@@ -74,11 +91,38 @@ class Reuse:
 
     def lookup(self, fingerprints: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return int64 (n,): per fingerprint an index for `take`, -1 where it is not known."""
-        wanted = _keys(fingerprints)
+        wanted = raw_keys(fingerprints)
         if not len(self):
             return np.full(len(wanted), -1, np.int64)
         at = np.minimum(np.searchsorted(self._keys, wanted), len(self) - 1)
         return np.where(self._keys[at] == wanted, at, -1)
+
+    def arrived(
+        self, indices: npt.NDArray[np.int64], rows: Rows | None, fingerprints: Sequence[str]
+    ) -> Moments:
+        """Return int64 (n,): since when rows have had their verdicts, as `Arrivals.of`.
+
+        Args:
+            indices: int64 (n,), theirs, of `lookup`.
+            rows: these; None where it does not matter which are new.
+            fingerprints: n strings, theirs.
+        """
+        given = self._moments(indices)
+        if rows is None or self._arrivals is None:
+            return given
+        there = self._arrivals.of(rows, fingerprints)
+        if self._since is not None:
+            since = (self._since - _EPOCH) // timedelta(microseconds=1)
+            there = np.where((there == NEW) & (given >= since), given, there)
+        return np.where(indices < 0, NEW, there)
+
+    def _moments(self, indices: npt.NDArray[np.int64]) -> Moments:
+        """When the verdicts at `indices` were given; NEW where one is -1."""
+        found = np.full(len(indices), NEW, np.int64)
+        known = indices >= 0
+        given = self._verdicts["drugmon_scored_at"].take(pa.array(self._rows[indices[known]]))
+        found[known] = pc.fill_null(given.cast(pa.int64()), NEW).to_numpy()
+        return found
 
     def take(self, indices: npt.NDArray[np.int64]) -> pa.RecordBatch:
         """Return the verdicts at `indices` (of `lookup`, none of them -1) in `VERDICT_SCHEMA`."""
@@ -91,14 +135,9 @@ class Reuse:
         return probabilities_of(self._verdicts.take(pa.array(self._rows[indices])))
 
 
-def _keys(fingerprints: Sequence[str]) -> npt.NDArray[np.bytes_]:
-    # 16 raw bytes compare like the hex text; numpy drops trailing zero bytes on both sides alike.
-    return np.frombuffer(binascii.unhexlify("".join(fingerprints)), _KEY)
-
-
 def _hex(keys: npt.NDArray[np.bytes_]) -> pa.Array:
     """The fingerprints again: all digits in one buffer, and where each begins."""
-    starts = np.arange(len(keys) + 1, dtype=np.int32) * (2 * _KEY.itemsize)
+    starts = np.arange(len(keys) + 1, dtype=np.int32) * (2 * FINGERPRINT_KEY.itemsize)
     digits = binascii.hexlify(keys.tobytes())
     return pa.Array.from_buffers(
         pa.string(), len(keys), [None, pa.py_buffer(starts), pa.py_buffer(digits)]

@@ -33,6 +33,7 @@ from drugmon.data.selection import Selection, select
 from drugmon.data.sources import FileSource, StandardInput
 from drugmon.data.targets import Target
 from drugmon.data.textformat import TextFormat
+from drugmon.data.verdicts.arrivals import ArrivalsByCount
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import SinkError, SourceError
@@ -76,14 +77,14 @@ def score_file(
         windows = _selected(reader, columns, run.selection)
         earlier, to = reading.text_format.of_output(source, target.file), target.file
         if run.dry_run:
-            reuse = _known(run, target, earlier)
+            reuse = _known(run, target, earlier, columns)
             return run.count(windows, run.scorer(source.name, total, reuse))
         output = Output.of_file(to.location, run.verdicts.prefix)
         database = history or history_of(to.location)
         with Journal(target.state, to.name) as journal:
             past = run.past(database, lock_timeout, needed=journal.recovered)
             span = RunSpan.of(began, journal, output, past or [])
-            reuse = _known(run, target, earlier, journal)
+            reuse = _known(run, target, earlier, columns, journal, span.since)
             scorer = run.scorer(source.name, total, reuse, journal.append)
             with (
                 folder_aside(journal) as aside,
@@ -174,19 +175,33 @@ def _writing(writer: Writer, fresh: FreshRows) -> Callable[[Window, pa.RecordBat
 
 
 def _known(
-    run: ScoreRun, target: Target, text_format: TextFormat, journal: Journal | None = None
+    run: ScoreRun,
+    target: Target,
+    text_format: TextFormat,
+    columns: ColumnMap,
+    journal: Journal | None = None,
+    since: datetime | None = None,
 ) -> Reuse:
     """The verdicts of an earlier output and of an unfinished run; none with `--rescore`."""
-    return Reuse([] if run.rescore else _earlier(run, target, text_format, journal))
+    if run.rescore:
+        return Reuse()
+    arrivals = ArrivalsByCount(columns.named_id)
+    earlier = _earlier(run, target, text_format, arrivals, journal)
+    return Reuse(earlier, arrivals=arrivals, since=since)
 
 
 def _earlier(
-    run: ScoreRun, target: Target, text_format: TextFormat, journal: Journal | None
+    run: ScoreRun,
+    target: Target,
+    text_format: TextFormat,
+    arrivals: ArrivalsByCount,
+    journal: Journal | None,
 ) -> Iterator[pa.Table | pa.RecordBatch]:
     with target.earlier() as earlier:
         try:
             if earlier is not None:
-                yield from read_verdicts(earlier, text_format, run.verdicts)
+                found = read_verdicts(earlier, text_format, run.verdicts, arrivals.id_column)
+                yield from arrivals.noting(found)
         except SourceError as error:
             raise SinkError(
                 f"the earlier output cannot be reused: {error}; --rescore replaces it"

@@ -18,6 +18,7 @@ from drugmon.data.history.places import history_of
 from drugmon.data.reviews import Window
 from drugmon.data.selection import select
 from drugmon.data.sources import FileSource
+from drugmon.data.verdicts.arrivals import ArrivalsByCount
 from drugmon.data.verdicts.atomic import sink_errors, temporary_folder
 from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.journal import Journal
@@ -103,7 +104,7 @@ def _parts(
     for part in wanted.values():
         progress.known(part)
     todo = [piece for piece in pieces if piece.key not in wanted]
-    reuse = Reuse(_earlier(run, folder, finished, wanted) if todo else [])
+    reuse = _known(run, folder, finished, wanted, opened) if todo else Reuse()
     _check_room(folder, todo)
     made = {key: part for key, part in finished.items() if key in wanted}
     aside = folder.unfinished
@@ -114,20 +115,34 @@ def _parts(
     return in_order(pieces, wanted | made), list(made.values()), progress.tally
 
 
-def _earlier(
+def _known(
     run: ScoreRun,
     folder: PartsFolder,
     finished: Mapping[str, FolderPart],
     wanted: Mapping[str, FolderPart],
-) -> Iterator[pa.Table]:
-    """Verdicts of parts that do not stay as they are: rows may have moved, and kept their texts."""
+    opened: Sources,
+) -> Reuse:
+    """Verdicts of parts that do not stay as they are: rows may have moved, and kept their texts.
+
+    Workers do not know of each other's rows, so that only ids tell a copy from the row that it is
+    one of.
+    """
     if run.rescore:
-        return
-    for part in [*(folder.earlier.parts if folder.earlier else ()), *finished.values()]:
-        if part.key in wanted:
-            continue
+        return Reuse()
+    arrivals = ArrivalsByCount(opened.columns.named_id)
+    parts = [*(folder.earlier.parts if folder.earlier else ()), *finished.values()]
+    replaced = [part for part in parts if part.key not in wanted]
+    found = arrivals.noting(_earlier(run, folder, replaced, arrivals.id_column))
+    return Reuse(found, arrivals=arrivals)
+
+
+def _earlier(
+    run: ScoreRun, folder: PartsFolder, parts: Sequence[FolderPart], id_column: str | None
+) -> Iterator[pa.Table]:
+    for part in parts:
+        source = FileSource.of(folder.place(part))
         try:
-            yield from read_verdicts(FileSource.of(folder.place(part)), verdicts=run.verdicts)
+            yield from read_verdicts(source, verdicts=run.verdicts, id_column=id_column)
         except SourceError as error:
             run.warn(f"its rows are scored again: {error}")
 
@@ -193,7 +208,7 @@ def _count(
     progress = PiecesProgress(run, named, None if run.selection.where else opened.rows)
     for part in wanted.values():
         progress.known(part)
-    scorer = run.scorer(named, None, Reuse(_earlier(run, folder, finished, wanted)))
+    scorer = run.scorer(named, None, _known(run, folder, finished, wanted, opened))
     scorer.tally = progress.tally
     for piece in pieces:
         if piece.key not in wanted:

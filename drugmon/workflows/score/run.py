@@ -188,7 +188,7 @@ class ScoreRun:
     def count(self, windows: Iterable[Window], scorer: Scorer) -> Tally:
         """What a dry run tells: the tally of `windows` as if they had been scored."""
         for window in windows:
-            scorer.pending(window.texts)
+            scorer.pending(window.texts, window.rows)
         return scorer.tally
 
     def record(

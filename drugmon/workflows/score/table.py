@@ -17,6 +17,7 @@ from drugmon.data.formats import open_reader, read_verdicts, read_windows
 from drugmon.data.prefetch import written_behind
 from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
+from drugmon.data.verdicts.arrivals import ArrivalsByCount
 from drugmon.data.verdicts.atomic import sink_errors
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
 from drugmon.data.verdicts.journal import Journal
@@ -49,13 +50,15 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
             if run.selection.where is not None:
                 raise no_rows(table.where, run.selection)
             return Tally()  # nothing was delivered, which is no error
-        reuse = Reuse([] if run.rescore else _earlier(table, journal))
+        span = RunSpan(began, began)
+        if journal is not None:
+            span = RunSpan.of(began, journal, table.output, past)
+        reuse = _known(run, table, journal, span.since)
         with open_reader(FileSource.of(snapshot)) as reader:
             columns = resolve_columns(reader.columns, {}, table.where)
             windows = read_windows(reader, columns, WINDOW_ROWS)
             if journal is None:
                 return run.count(windows, run.scorer(table.where, total, reuse))
-            span = RunSpan.of(began, journal, table.output, past)
             source = replace(FileSource.of(snapshot), called=table.where)
             parts, tally = _parts(run, source, total, columns, reuse, journal)
             scorer = run.scorer(table.where, total, reuse, journal.append)
@@ -146,7 +149,15 @@ def _stage(scored: Iterator[tuple[Window, pa.RecordBatch]], staged: Path, fresh:
                 later(window, verdicts)
 
 
+def _known(run: ScoreRun, table: Table, journal: Journal | None, since: datetime) -> Reuse:
+    """The verdicts of earlier runs and of an unfinished one; none with `--rescore`."""
+    if run.rescore:
+        return Reuse()
+    return Reuse(_earlier(table, journal), arrivals=table.arrivals, since=since)
+
+
 def _earlier(table: Table, journal: Journal | None) -> Iterator[pa.RecordBatch]:
-    yield from table.previous()
+    previous, arrivals = table.previous(), table.arrivals
+    yield from arrivals.noting(previous) if isinstance(arrivals, ArrivalsByCount) else previous
     if journal is not None:
         yield from journal.read()

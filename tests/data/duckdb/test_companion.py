@@ -135,7 +135,7 @@ def test_texts_are_the_key_where_there_is_no_id(nights: Any) -> None:
         "('a', NULL), ('a', NULL), ('a', ''), (NULL, 'a'), (NULL, NULL), (NULL, NULL)"
     )
     nights.score("t")
-    assert nights.sql("SELECT count(*), count(drugmon_key) FROM t_sentiment") == [(4, 4)]
+    assert nights.sql("SELECT count(*), count(drugmon_key) FROM t_sentiment") == [(6, 6)]
     assert nights.sql(
         "SELECT benefits, comments, overall_sentiment FROM t_scored ORDER BY ALL NULLS LAST"
     ) == [

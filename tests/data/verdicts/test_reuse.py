@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from drugmon.data.formats.parquet import ArrowRows
+from drugmon.data.verdicts.arrivals import NEW, ArrivalsByCount
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import SourceError
@@ -66,3 +68,14 @@ def test_a_row_takes_at_most_120_bytes(make_some_verdicts: Make) -> None:
     reuse = Reuse([make_some_verdicts(20_000)])
     held = reuse._verdicts.nbytes + reuse._keys.nbytes + reuse._rows.nbytes
     assert held / len(reuse) <= 120
+
+
+def test_rows_of_the_run_that_is_gone_on_with_keep_their_time(make_some_verdicts: Make) -> None:
+    earlier, unfinished = make_some_verdicts(2), make_some_verdicts(2, 100)
+    prints = [*earlier["drugmon_fingerprint"].to_pylist(), "e" * 32]
+    moment = earlier["drugmon_scored_at"][0].as_py()
+    for since, expected in ((None, NEW), (moment, int(moment.timestamp() * 1e6))):
+        reuse = Reuse([unfinished, earlier], arrivals=ArrivalsByCount(), since=since)
+        rows = ArrowRows(pa.table({"n": [1, 2, 3]}))
+        arrived = reuse.arrived(reuse.lookup(prints), rows, prints)
+        assert arrived.tolist() == [expected, expected, NEW]
