@@ -25,7 +25,7 @@ from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import Rows, Texts, clean
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import TextFormat
-from drugmon.data.verdicts.columns import PLAIN
+from drugmon.data.verdicts.columns import PLAIN, free_prefix
 from drugmon.grading import ENOUGH_RATINGS, TEN, RatingScale, doubt, rating_of
 
 _WINDOW_ROWS: Final = 8192
@@ -83,6 +83,8 @@ class Survey:
         repeated: rows with the same texts as an earlier one.
         ids: None, as the next two, where no column is called so.
         language: what the texts are written in; None where that cannot be told.
+        prefix: what verdict columns have to begin with, as the source has columns of its own that
+            are called like verdicts; empty where it has none.
     """
 
     rows: int
@@ -95,6 +97,7 @@ class Survey:
     ratings: Ratings | None
     dates: Dates | None
     language: str | None
+    prefix: str = ""
 
 
 def survey_file(
@@ -114,7 +117,7 @@ def survey_file(
     """
     with open_reader(source, text_format) as reader:
         columns = resolve_columns(reader.columns, overrides, reader.where)
-        survey.begin(columns, reader.columns)
+        survey.begin(columns, reader.columns, reader.names)
         for window in read_windows(reader, columns, _WINDOW_ROWS):
             survey.add(window.rows, window.texts)
 
@@ -146,7 +149,7 @@ def survey_table(
         own = PLAIN.own(relation.columns)
         text_columns(relation, overrides, where)
         columns = resolve_columns(own, overrides, where)
-        survey.begin(columns, own)
+        survey.begin(columns, own, list(relation.columns))
         read = [name for name in own if name in _names_of(columns)]
         sql = statement("select_columns", relation=relation.path, columns=read)
         start = 0
@@ -166,6 +169,7 @@ class Surveyor:
         self._columns = ColumnMap()
         self._unread: tuple[str, ...] = ()
         self._rows = self._without_text = self._repeated = self._others = 0
+        self._every: set[tuple[str, ...]] = set()
         self._texts: set[bytes] = set()
         self._ids: set[bytes] = set()
         self._language = LanguageHint()
@@ -184,8 +188,15 @@ class Surveyor:
     ) -> None:
         self._stack.close()
 
-    def begin(self, columns: ColumnMap, names: Sequence[str]) -> None:
-        """Go on to rows whose columns are `columns`, among all those called `names`."""
+    def begin(self, columns: ColumnMap, names: Sequence[str], every: Sequence[str]) -> None:
+        """Go on to rows whose columns are `columns`, among all those called `names`.
+
+        Args:
+            columns: what they hold.
+            names: the source's own columns.
+            every: these, and earlier verdicts.
+        """
+        self._every.add(tuple(every))
         if self._first is None:
             self._first = columns
             self._unread = tuple(name for name in names if name not in _names_of(columns))
@@ -220,6 +231,7 @@ class Surveyor:
             ratings=None if columns.rating is None else self._found_ratings,
             dates=None if columns.date is None else self._found_dates,
             language=self._language.language,
+            prefix=free_prefix(self._every),
         )
 
     def _add_texts(self, texts: Sequence[Texts]) -> None:

@@ -82,7 +82,7 @@ def settings_text(config: InitConfig, survey: Survey) -> str:
     Raises:
         UsageError: a path or a name has bytes that are no UTF-8, which TOML cannot hold.
     """
-    source = "\n".join([*_source_lines(config), *_scale_lines(survey)])
+    source = "\n".join([*_source_lines(config), *_prefix_lines(survey), *_scale_lines(survey)])
     date = (survey.columns.date or "") if survey.dates and survey.dates.count else ""
     return _SETTINGS.format(source=source, reference=_toml(REFERENCE), date=_toml(date))
 
@@ -98,7 +98,7 @@ _SETTINGS: Final = """\
 # The first night is the baseline, the next ones are compared with up to seven runs before. With
 # "adapter" they would be compared with the reviews that the adapter was tried on.
 reference = {reference}
-# window = "new"           # the rows scored since the last night; "7d" for the last seven days
+# window = "new"           # the rows that are new or changed; "7d" for the last seven days
 # date_column = {date}     # what dates a row in a window such as 7d; "" for the time of scoring
 # evidently = true         # pages for analysts, some 7 MB a report; false leaves them out
 # keep = 90                # so many reports stay
@@ -168,6 +168,11 @@ def _advice(config: InitConfig, survey: Survey) -> list[str]:
         likely = [name for name in survey.unread if is_name(name) and _LIKE_RATINGS.search(name)]
         hint = f"; if {likely[0]!r} holds them, --column rating={likely[0]}" if likely else ""
         advice.append(f"there are no ratings: quality is estimated, and not measured{hint}")
+    if survey.prefix:
+        advice.append(
+            "the source has columns of its own that are called like verdicts: they stay, and the "
+            f"names of the verdicts begin with {survey.prefix}"
+        )
     if survey.language not in (None, ENGLISH):
         advice.append(
             f"the texts look like {survey.language}: the adapters that come with drugmon were "
@@ -206,6 +211,12 @@ def _scale_lines(survey: Survey) -> list[str]:
     said = f"the ratings lie between {ratings.low:g} and {ratings.high:g}"
     comment = "# " if ratings.scale == TEN else ""
     return [f"{comment}rating_scale = {_toml(str(ratings.scale))}    # {said}"]
+
+
+def _prefix_lines(survey: Survey) -> list[str]:
+    if not survey.prefix:
+        return []
+    return [f"prefix = {_toml(survey.prefix)}    # the source has columns called like verdicts"]
 
 
 def _check_free(path: Path) -> None:

@@ -177,6 +177,43 @@ def test_ratings_on_no_usual_scale_are_told(drugmon: Command, here: Path) -> Non
     load_nightly(here / "nightly.toml")
 
 
+@pytest.mark.parametrize(
+    ("named", "prefix"),
+    [
+        (["overall_sentiment"], "dm_"),
+        (["Overall_Sentiment", "dm_benefits_sentiment"], "dm2_"),
+        (["sentiment"], ""),
+    ],
+)
+def test_columns_called_like_verdicts_stay(
+    drugmon: Command, here: Path, named: list[str], prefix: str
+) -> None:
+    cells = ["good"] * len(named)
+    write(here / "posts.csv", [[n, SECRET, *cells] for n in range(3)], ["id", "review", *named])
+    done = drugmon("init", "posts.csv", "--json")
+    told = json.loads(done.out)
+    assert told["prefix"] == prefix
+    assert any(f"begin with {prefix}" in sentence for sentence in told["advice"]) == bool(prefix)
+    (task,) = load_nightly(here / "nightly.toml").tasks
+    assert task.score.verdicts.prefix == prefix
+    task.score.verdicts.check(["id", "review", *named], "posts.csv")  # the night takes it
+
+
+def test_of_several_files_one_prefix_suits_all(drugmon: Command, here: Path) -> None:
+    (here / "in").mkdir()
+    for name, column in (("a", "overall_sentiment"), ("b", "dm_overall_p_neutral")):
+        write(here / "in" / f"{name}.csv", [[SECRET, "x"]], ["review", column])
+    assert drugmon("init", "in/").code == 0
+    assert 'prefix = "dm2_"' in (here / "nightly.toml").read_text()
+
+
+def test_a_table_with_a_column_called_like_a_verdict(drugmon: Command, here: Path) -> None:
+    with duckdb.connect(here / "r.duckdb") as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 id, 'fine' review, 'x' overall_sentiment")
+    assert drugmon("init", "r.duckdb", "--table", "t").code == 0
+    assert 'prefix = "dm_"' in (here / "nightly.toml").read_text()
+
+
 def test_empty_deliveries_and_wrong_calls_are_told(drugmon: Command, here: Path) -> None:
     write(here / "posts.csv", [], ["review", "rating", "date", "id"])
     assert "there are no rows yet" in drugmon("init", "posts.csv").out

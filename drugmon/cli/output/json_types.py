@@ -224,6 +224,7 @@ class InitJson(TypedDict):
     ratings: RatingsFound | None
     dates: dict[str, Any] | None
     language: str | None
+    prefix: str
     advice: list[str]
     next: str
 

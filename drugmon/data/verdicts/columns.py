@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -191,6 +193,21 @@ def verdicts_in(columns: Collection[str]) -> list[VerdictColumns]:
     prefixes = [name.removesuffix(last) for name in columns if name.endswith(last)]
     found = [VerdictColumns(prefix) for prefix in prefixes if _PREFIX.fullmatch(prefix)]
     return [verdicts for verdicts in found if verdicts.are_in(columns)]
+
+
+def free_prefix(sources: Collection[Collection[str]]) -> str:
+    """The first of "", dm_, dm2_ and so on under which no column of the sources' own is replaced.
+
+    Args:
+        sources: the columns of each source whose verdicts are to be called alike.
+    """
+    numbered = (f"dm{number if number > 1 else ''}_" for number in itertools.count(1))
+    for prefix in itertools.chain([""], numbered):
+        with contextlib.suppress(SourceError):
+            for columns in sources:
+                VerdictColumns(prefix).check(columns, "")
+            return prefix
+    raise AssertionError("a source has finitely many columns")
 
 
 def several_prefixes(where: str, found: Sequence[VerdictColumns]) -> UsageError:
