@@ -212,7 +212,7 @@ class ParquetReader(Closing):
     def _damaged(self, error: Exception) -> SourceError:
         if is_out_of_memory(error):
             raise error
-        if isinstance(error, PermissionError | FileNotFoundError):
+        if isinstance(error, OSError) and error.errno is not None:  # the system's, not Arrow's
             return SourceError(f"{self.where}: cannot be read ({error.strerror})")
         return SourceError(
             f"{self.where}: not a whole parquet file (damaged, cut short, or another format); "

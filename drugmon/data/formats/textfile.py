@@ -49,7 +49,8 @@ def read_lines(source: FileSource, encoding: str | None, newline: str) -> Genera
     except UnicodeError as error:
         raise _not_encoded(source, used) from error
     except OSError as error:
-        reason = f"damaged {source.compression} data" if source.compression else error.strerror
+        # What the system says has a number; a damaged stream has none.
+        reason = error.strerror or f"damaged {source.compression or 'text'} data"
         raise SourceError(f"{source.name}: cannot be read ({reason})") from error
 
 

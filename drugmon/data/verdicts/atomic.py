@@ -26,6 +26,7 @@ _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTEMPTY}
 )
+_TOO_MANY_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 @contextmanager
@@ -150,29 +151,29 @@ def sweep(target: Path) -> None:
 
 @contextmanager
 def sink_errors(target: Path) -> Iterator[None]:
-    """Turn what the system says about writing `target` into a SinkError with the remedy."""
+    """Turn whatever the system says about writing `target` into a SinkError with the remedy."""
     try:
         yield
     except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise SinkError(
-                f"{target}: disk full; nothing was changed, make room and run again"
-            ) from error
-        if error.errno in _FORBIDDEN:
-            raise SinkError(
-                f"{target}: cannot be written ({os.strerror(error.errno)}); nothing was changed, "
-                "choose another place with --out"
-            ) from error
-        if error.errno == errno.ELOOP:
-            raise SinkError(
-                f"{target}: is a symbolic link, through which drugmon writes nothing of its own; "
-                "remove it"
-            ) from error
-        if error.errno in (errno.ENOENT, errno.ENOTDIR) and not target.parent.is_dir():
-            raise SinkError(
-                f"{target}: the folder {target.parent} does not exist; create it first"
-            ) from error
-        raise
+        raise SinkError(f"{target}: {_said_and_remedy(target, error)}") from error
+
+
+def _said_and_remedy(target: Path, error: OSError) -> str:
+    if error.errno in _DISK_FULL:
+        return "disk full; nothing was changed, make room and run again"
+    if error.errno == errno.ELOOP:
+        return "is a symbolic link, through which drugmon writes nothing of its own; remove it"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR) and not target.parent.is_dir():
+        return f"the folder {target.parent} does not exist; create it first"
+    says = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    refused = f"cannot be written ({says}); nothing was changed"
+    if error.errno in _FORBIDDEN:
+        return f"{refused}, choose another place with --out"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{refused}, choose a shorter name with --out"
+    if error.errno in _TOO_MANY_FILES:
+        return f"{refused}, let the process open more files (ulimit -n) and run again"
+    return f"{refused}, look at the disk and run again, or choose another place with --out"
 
 
 def _name_beside(target: Path) -> Path:

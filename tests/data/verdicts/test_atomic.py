@@ -133,6 +133,8 @@ def test_folders_that_killed_runs_left_half_built_are_swept(tmp_path: Path) -> N
         (errno.EDQUOT, "disk full; nothing was changed, make room and run again"),
         (errno.EROFS, "cannot be written (Read-only file system); nothing was changed, choose"),
         (errno.EACCES, "cannot be written (Permission denied); nothing was changed, choose"),
+        (errno.EIO, "cannot be written (Input/output error); nothing was changed, look at the"),
+        (errno.EMFILE, "cannot be written (Too many open files); nothing was changed, let the"),
     ],
 )
 def test_what_the_system_refuses_is_said_plainly(number: int, message: str, tmp_path: Path) -> None:
@@ -143,10 +145,26 @@ def test_what_the_system_refuses_is_said_plainly(number: int, message: str, tmp_
     assert names(tmp_path) == []
 
 
-def test_another_system_error_passes_unchanged(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="Input/output error"), replacing(tmp_path / "a.csv"):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+@pytest.mark.parametrize("number", sorted(errno.errorcode))
+def test_no_error_of_the_system_passes_for_a_bug(number: int, tmp_path: Path) -> None:
+    says = r"^/.*/a\.csv: .*[;,] .*"
+    with pytest.raises(SinkError, match=says) as caught, replacing(tmp_path / "a.csv"):
+        raise OSError(number, os.strerror(number))
+    assert isinstance(caught.value.__cause__, OSError)
     assert names(tmp_path) == []
+
+
+def test_an_error_without_a_number_is_told_in_its_words(tmp_path: Path) -> None:
+    says = r"a\.csv: cannot be written \(no more of it\); nothing was"
+    with pytest.raises(SinkError, match=says), replacing(tmp_path / "a.csv"):
+        raise OSError("no more\n of it")
+
+
+def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
+    target = tmp_path / f"{'a' * 300}.csv"
+    says = r"\(File name too long\); .* a shorter name with --out$"
+    with pytest.raises(SinkError, match=says), replacing(target):
+        pytest.fail("there is no such file")
 
 
 def test_a_folder_is_no_target(tmp_path: Path) -> None:
