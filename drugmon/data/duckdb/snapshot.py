@@ -100,6 +100,8 @@ def take_snapshot(
         return int(result.fetchall()[0][0])
     except (OSError, duckdb.IOException) as error:
         raise SinkError(f"{path}: cannot be written: {first_line(error)}") from error
+    except duckdb.InterruptException:  # by a signal, or as it took too long
+        raise
     except duckdb.Error as error:
         raise _read_failure(relation, selection.where, error) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from drugmon.data.duckdb.companion import find_companion, update_companion
-from drugmon.data.duckdb.database import check_exists, connect
+from drugmon.data.duckdb.database import at_most, check_exists, connect
 from drugmon.data.duckdb.in_place import check_in_place, update_in_place
 from drugmon.data.duckdb.keys import KEY, Key, review_key, text_key
 from drugmon.data.duckdb.relation import Relation
@@ -25,9 +25,13 @@ from drugmon.data.history.records import RunRecord
 from drugmon.data.queries import statement
 from drugmon.data.verdicts.arrivals import ROW_ID, ArrivalsByCount, ArrivalsByRow
 from drugmon.data.verdicts.columns import PLAIN, VERDICT_COLUMNS, VerdictColumns
+from drugmon.errors import SourceError
 
 if TYPE_CHECKING:
     from drugmon.data.selection import Selection
+
+SECONDS: Final = 3600
+"""What looking at a table and copying its texts may take; the database is locked meanwhile."""
 
 _BATCH_ROWS: Final = 65_536
 
@@ -123,12 +127,13 @@ class Table:
             The number of reviews.
 
         Raises:
-            SourceError: the database, table, text columns or id column cannot be used.
+            SourceError: the database, table, text columns or id column cannot be used, or the copy
+                takes more than `SECONDS`.
             SinkError: the companion's name is taken.
             UsageError: the condition of `--where` is wrong, or a view is to be changed in place.
             BusyError: another process did not close the database in time.
         """
-        with self._connect(read_only=True) as connection:
+        with self._connect(read_only=True) as connection, self._in_time(connection):
             relation = Relation.find(connection, self.name, self.where)
             self._verdicts.check(relation.columns, self.where)
             texts = text_columns(relation, self._overrides, self.where)
@@ -188,6 +193,17 @@ class Table:
         named = batch.rename_columns([*VERDICT_COLUMNS, ROW_ID])
         alike = self._key is not None and self._key.is_like(named[ROW_ID])
         return named if alike else named.select(VERDICT_COLUMNS)
+
+    @contextmanager
+    def _in_time(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        try:
+            with at_most(connection, SECONDS):
+                yield
+        except TimeoutError as error:
+            raise SourceError(
+                f"{self.where}: was not copied within {SECONDS:,} s, which a view may take that "
+                "joins too much; make it a table, or take a part of it with --where or --limit"
+            ) from error
 
     def _write(self, connection: duckdb.DuckDBPyConnection, staged: Path, full: bool) -> None:
         if self._key is None:
