@@ -57,7 +57,7 @@ def test_airflow_has_the_dag(tmp_path: Path) -> None:
     told = run([python, "-c", code], tmp_path, AIRFLOW_HOME=str(tmp_path), PYTHONPATH="")
     assert "deprecated" not in told
     command = "/opt/drugmon/.venv/bin/drugmon nightly /srv/reviews/nightly.toml"
-    assert told.splitlines()[-1] == f"drugmon_nightly 30 2 * * * False 1 {command}"
+    assert told.splitlines()[-1] == f"drugmon_nightly 30 2 * * * False 0 {command}"
 
 
 def test_dagster_has_the_asset_and_its_schedule(tmp_path: Path) -> None:
