@@ -19,6 +19,8 @@ UNDEFINED = "\N{EN DASH}"
 
 _MINUS: Final = re.compile(r"(?<![^\s(])-(?=\d)")
 _GAP: Final = re.compile(r"(?<=\d) (?=%)|(?<=\b[np]) (?=[=<])|(?<=\b[np] [=<]) (?=\d)")
+_PATH: Final = re.compile(r"""(?<![^\s('"])/[^\s:;,'"()]+/[^\s:;,'"()]*(?<!\.)""")
+"""A path from the root on, of two names at least; not the point at a sentence's end."""
 
 
 @cache
@@ -44,6 +46,7 @@ def environment() -> Environment:
         "p_value": p_value,
         "target": target_title,
         "prose": prose,
+        "file_names": file_names,
         "told_effect": told_effect,
         "told_limit": told_limit,
     }
@@ -121,6 +124,17 @@ def prose(sentence: str) -> str:
     """Set a sentence for reading: true minus signs, and no line ends within a figure."""
     said = _MINUS.sub("\N{MINUS SIGN}", sentence)
     return _GAP.sub("\N{NO-BREAK SPACE}", said)
+
+
+def file_names(sentence: str) -> Markup:
+    """Show of each whole path in a sentence its last name; the path is told on pointing at it."""
+    said, end = Markup(), 0
+    for found in _PATH.finditer(sentence):
+        name = re.sub("^.*/(?=.)", "", found[0])
+        shown = Markup('<span title="{}">{}</span>').format(found[0], name)
+        said += Markup("{}").format(sentence[end : found.start()]) + shown
+        end = found.end()
+    return said + Markup("{}").format(sentence[end:])
 
 
 def target_title(name: str) -> str:

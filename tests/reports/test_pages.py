@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drugmon.reports.pages import figure, number, p_value, points, prose, with_interval
+from drugmon.reports.pages import figure, file_names, number, p_value, points, prose, with_interval
 from drugmon.statistics.figures import Interval
 
 MINUS = "\N{MINUS SIGN}"
@@ -65,3 +65,24 @@ def test_an_interval_sets_the_decimals(interval: Interval, written: str) -> None
 )
 def test_sentences_are_set_for_reading(plain: str, set_: str) -> None:
     assert prose(plain) == set_.replace("_", "\N{NO-BREAK SPACE}")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        (
+            "/srv/a b/reviews.csv: is empty",
+            '<span title="/srv/a">a</span> b/reviews.csv: is empty',
+        ),
+        (
+            "was not scored: /srv/in/r.duckdb, table t: busy (see /srv/in/).",
+            'was not scored: <span title="/srv/in/r.duckdb">r.duckdb</span>, table t: busy '
+            '(see <span title="/srv/in/">in/</span>).',
+        ),
+        ("the log is /var/log/x.", 'the log is <span title="/var/log/x">x</span>.'),
+        ("s3://bucket/a/b.csv and /tmp and 1/2/3", "s3://bucket/a/b.csv and /tmp and 1/2/3"),
+        ("/a/<b>: a & b", '<span title="/a/&lt;b&gt;">&lt;b&gt;</span>: a &amp; b'),
+    ],
+)
+def test_of_a_path_its_name_is_shown(sentence: str, shown: str) -> None:
+    assert file_names(sentence) == shown

@@ -167,16 +167,23 @@ def _share(count: int, total: int) -> str:
 
 def _least_certain(shown: Shown) -> str:
     names = list(shown.context)
-    heads = "".join(f"<th scope='col'>{escape(name)}</th>" for name in ("overall", *names))
+    heads = "".join(
+        f"<th scope='col' role='columnheader'>{escape(name)}</th>" for name in ("overall", *names)
+    )
     rows = []
     for number, by_target in enumerate(shown.verdicts):
         label, confidence = by_target["overall"] or ("", 0.0)
-        cells = "".join(f"<td>{_cell(shown.context[name][number])}</td>" for name in names)
-        rows.append(f"<tr><td>{label}&nbsp;{confidence:.0%}</td>{cells}</tr>")
+        told = [("overall", f"{label}&nbsp;{confidence:.0%}")]
+        told += [(name, _cell(shown.context[name][number])) for name in names]
+        cells = "".join(
+            f"<td role='cell' data-column='{escape(name)}'>{cell}</td>" for name, cell in told
+        )
+        rows.append(f"<tr role='row'>{cells}</tr>")
     return (
         '<section class="dm-card"><h3>The least certain rows</h3><div class="dm-wide">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-        "</section>"
+        # On a phone each row is a block, which is a table only by these roles.
+        f"<table class='dm-rows' role='table'><thead role='rowgroup'><tr role='row'>{heads}</tr>"
+        f"</thead><tbody role='rowgroup'>{''.join(rows)}</tbody></table></div></section>"
     )
 
 
