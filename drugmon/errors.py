@@ -13,7 +13,16 @@ _SAY_SO: Final = ("allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED", "failed
 
 
 class DrugmonError(Exception):
-    """An expected failure: the CLI prints the message and exits with `exit_code`."""
+    """An expected failure: the CLI prints the message and exits with `exit_code`.
+
+    Example:
+        >>> import drugmon
+        >>> try:
+        ...     drugmon.score("nowhere.csv")
+        ... except drugmon.DrugmonError as error:
+        ...     print(type(error).__name__, error.exit_code)
+        SourceError 1
+    """
 
     exit_code = 1
 

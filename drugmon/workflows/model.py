@@ -53,6 +53,13 @@ class Model(Closing):
 
     Raises:
         AdapterError, BaseModelError, DeviceError: it cannot be had, or is not what it should be.
+
+    Example:
+        >>> import drugmon
+        >>> with drugmon.load() as model:
+        ...     shares = model.predict_proba(["It cured my headache at once.", ""])
+        >>> shares.shape, model.classes_
+        ((2, 3), ('negative', 'neutral', 'positive'))
     """
 
     def __init__(

@@ -16,7 +16,15 @@ from drugmon.scoring.scores import Scores
 
 @dataclass(frozen=True)
 class Verdict:
-    """One target's label, its calibrated confidence, and the probability of every label."""
+    """One target's label, its calibrated confidence, and the probability of every label.
+
+    Example:
+        >>> import drugmon
+        >>> shares = {"negative": 0.4, "neutral": 0.1, "positive": 0.5}
+        >>> verdict = drugmon.Verdict("overall", "negative", 0.4, shares)
+        >>> verdict.label, verdict.likeliest
+        ('negative', 'positive')
+    """
 
     target: str
     label: str

@@ -28,6 +28,9 @@ def json_schema(command: str) -> dict[str, object]:
     )
     if "$ref" in schema:
         schema = definitions.pop(schema["$ref"].rpartition("/")[2])
+    described, _, _ = schema.get("description", "").partition("\n\n    Example:")  # of Python
+    if described:
+        schema["description"] = described
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,

@@ -33,6 +33,15 @@ class ReportResult:
     """The report's numbers, its page `<out>/<date>-<run>/index.html`, and the index of all.
 
     `removed` are the folders of old reports that went.
+
+    Example:
+        >>> import drugmon, polars
+        >>> reviews = polars.DataFrame({"id": [1, 2], "review": ["It helped me.", "Useless."]})
+        >>> reviews.write_csv("two.csv")
+        >>> written = drugmon.score("two.csv")
+        >>> result = drugmon.report(written.outputs[0], evidently=False)
+        >>> result.summary.volume.rows, result.page.name, result.index.name
+        (2, 'index.html', 'index.html')
     """
 
     summary: Summary

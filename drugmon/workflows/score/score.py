@@ -46,6 +46,13 @@ class ScoreResult:
         outputs: what was written.
         compute: device and number format; None where nothing had to be scored.
         failures: why files among several were not scored, a sentence each; the others were.
+
+    Example:
+        >>> import drugmon, polars
+        >>> polars.DataFrame({"review": ["It helped.", "It helped.", " "]}).write_csv("three.csv")
+        >>> result = drugmon.score("three.csv")
+        >>> result.outputs, result.total, result.scored, result.empty
+        (('three.scored.csv',), 3, 2, 1)
     """
 
     run_id: str
