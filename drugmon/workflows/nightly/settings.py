@@ -69,8 +69,8 @@ class NightPages(PageOptions):
 class ReportSettings:
     """What is reported, against what, what fails, and how many reports are kept.
 
-    `window`: `new` for the rows scored since the last night's report, `all`, or a span as in
-    `drugmon report --last`. An empty `fail_on` leaves it to the gate's file.
+    `window`: `new` for the rows that are new or changed since the last night, `all`, or a span as
+    in `drugmon report --last`. An empty `fail_on` leaves it to the gate's file.
     """
 
     window: str = option("new", "Which rows.", flag=NO_FLAG, key="window")
