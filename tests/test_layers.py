@@ -26,8 +26,8 @@ LAYERS = (
     ("statistics",),
     ("grading",),
     (
-        *("labels", "config", "checked", "closing", "errors", "options", "records", "signals"),
-        *("version", "wording"),
+        *("labels", "config", "checked", "closing", "errors", "hashes", "options", "records"),
+        *("signals", "version", "wording"),
     ),
 )
 """Top to bottom. A module imports from its own layer and from those below it."""

@@ -19,11 +19,11 @@ from drugmon.data.verdicts.parts import (
     PartsFolder,
     Piece,
     cut,
-    file_sha256,
     in_order,
     keep_part,
 )
 from drugmon.errors import SinkError, SourceError
+from drugmon.hashes import file_sha256
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 Make = Callable[..., list[FolderPart]]

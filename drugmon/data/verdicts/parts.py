@@ -32,6 +32,7 @@ from drugmon.data.folder import (
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.atomic import make_own_folder, replacing, sink_errors
 from drugmon.errors import SinkError, SourceError
+from drugmon.hashes import file_sha256
 
 UNFINISHED: Final = "_unfinished"
 _SINCE: Final = "since.json"
@@ -83,12 +84,6 @@ def state_of(path: Path) -> str:
     """Tell one state of a file from all others: it was not written in between."""
     now = path.stat()
     return f"{now.st_size}:{now.st_mtime_ns}"
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class PartsFolder:

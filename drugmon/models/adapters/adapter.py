@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drugmon.errors import AdapterError
+from drugmon.hashes import file_sha256
 from drugmon.models.adapters.manifest import Manifest, read_manifest
 from drugmon.models.bases.bases import Base, resolve_base
-from drugmon.models.bases.weights import file_sha256
 from drugmon.models.files import (
     CHECKPOINT,
     HEADS,

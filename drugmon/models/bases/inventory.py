@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from drugmon.errors import BaseModelError
+from drugmon.hashes import file_sha256
 from drugmon.models.bases.bases import Base, resolve_base
 from drugmon.models.bases.folders import folders_of
 from drugmon.models.bases.known import KNOWN_BASES, KnownBase
-from drugmon.models.bases.weights import file_sha256
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from drugmon.errors import BaseModelError
+from drugmon.hashes import file_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -68,12 +69,6 @@ def read_weights(folder: Path) -> dict[str, torch.Tensor]:
         except SafetensorError as error:
             raise BaseModelError(f"{path} is damaged ({error}): restore it") from error
     return tensors
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes as 64 hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _shards(folder: Path) -> list[Path]:

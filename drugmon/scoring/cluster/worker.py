@@ -22,9 +22,10 @@ from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
 from drugmon.data.verdicts.atomic import replacing
 from drugmon.data.verdicts.columns import VerdictColumns
-from drugmon.data.verdicts.parts import Piece, file_sha256, keep_part, state_of
+from drugmon.data.verdicts.parts import Piece, keep_part, state_of
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import AdapterError, DrugmonError, SinkError, SourceError
+from drugmon.hashes import file_sha256
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.zero_shot import open_base
 from drugmon.scoring.cascade.cascade import Cascade

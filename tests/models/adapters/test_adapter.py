@@ -12,6 +12,7 @@ import torch
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.data.reviews import Texts
 from drugmon.errors import AdapterError, BaseModelError
+from drugmon.hashes import file_sha256
 from drugmon.labels import TARGETS
 from drugmon.models.adapters import adapter as adapter_module
 from drugmon.models.adapters import adapter as adapters
@@ -23,7 +24,6 @@ from drugmon.models.adapters.adapter import (
     list_adapters,
     open_adapter,
 )
-from drugmon.models.bases.weights import file_sha256
 from drugmon.models.device import choose_compute
 from drugmon.models.files import (
     CARD,

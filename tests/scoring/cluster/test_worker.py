@@ -15,9 +15,10 @@ from drugmon.data.columns import ColumnMap
 from drugmon.data.selection import Selection
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import PLAIN, VERDICT_COLUMNS
-from drugmon.data.verdicts.parts import cut, file_sha256
+from drugmon.data.verdicts.parts import cut
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import AdapterError, DrugmonError, SinkError, SourceError
+from drugmon.hashes import file_sha256
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.scoring.cascade.doubt import Doubt
 from drugmon.scoring.cluster.worker import SHOWN, AdapterToSee, Done, Setup, Worker
