@@ -60,8 +60,8 @@ def evaluate(
         reviews = reviews.take(~reviews.missing_like_pandas)
     if not len(reviews):
         raise TrainingDataError(f"{config.source}: no review is left to measure on")
-    engine = Engine(adapter, config.engine, warn)
-    qualities = measure_scores(score_all(engine, reviews, on_progress), reviews)
+    with Engine(adapter, config.engine, warn) as engine:
+        qualities = measure_scores(score_all(engine, reviews, on_progress), reviews)
     if not qualities:
         raise TrainingDataError(
             f"{config.source}: no review has a grade of {', '.join(adapter.manifest.targets)}, "

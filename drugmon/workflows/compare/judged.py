@@ -53,11 +53,11 @@ def judge(
     Raises:
         DrugmonError: it cannot be loaded.
     """
-    engine = Engine(adapter, config, warn)
-    engine.score(reviews.texts[:WARM_UP])
-    began = time.perf_counter()
-    scores = score_all(engine, reviews, on_progress)
-    seconds = time.perf_counter() - began
+    with Engine(adapter, config, warn) as engine:
+        engine.score(reviews.texts[:WARM_UP])
+        began = time.perf_counter()
+        scores = score_all(engine, reviews, on_progress)
+        seconds = time.perf_counter() - began
     qualities = measure_scores(scores, reviews)
     return JudgedModel(scores, qualities, len(reviews) / seconds, str(engine.compute))
 

@@ -32,8 +32,8 @@ class Bench:
     def part(self, stage: str, fitted: Fitted, reviews: LabelledReviews) -> Part:
         """What `fitted` says of `reviews`."""
         adapter = provisional(self.work / stage, self.fit, fitted)
-        engine = Engine(adapter, self.engine, self.warn, self.fit.base)
-        return Part(reviews, engine.evidence(reviews.texts))
+        with Engine(adapter, self.engine, self.warn, self.fit.base) as engine:
+            return Part(reviews, engine.evidence(reviews.texts))
 
     def lone(self, stage: str, kept: Fitted) -> HeldOut | None:
         """The lone texts of help sources that were held out, judged by the model that is kept."""
