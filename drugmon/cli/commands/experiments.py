@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,9 @@ from drugmon.config import EngineConfig
 from drugmon.data.options import SourceOptions
 from drugmon.grading import GradingChoice
 from drugmon.workflows.compare.config import CompareConfig
+
+if TYPE_CHECKING:
+    from drugmon.training.trials.search import Search
 
 
 @click.command()
@@ -75,8 +78,17 @@ def tune(
     engine: EngineConfig,
     as_json: bool,
     quiet: bool,
+    source: str,
+    recipe: str,
+    out: Path,
+    settings: tuple[str, ...],
+    grid: tuple[str, ...],
+    listed: tuple[str, ...],
+    ranges: tuple[str, ...],
+    draws: int | None,
+    guided: int | None,
+    prune: bool,
     csv: Path | None,
-    **given: Any,
 ) -> None:
     """Train one recipe with many settings and tell which does best on dev.
 
@@ -94,12 +106,16 @@ def tune(
     from drugmon.workflows.train.tune import tune as run
 
     config = TuneConfig(
-        search=_search(given),
+        source,
+        out,
+        _search(grid, listed, ranges, draws, guided),
+        recipe,
+        settings,
+        prune,
         columns=reading.columns,
         text_format=reading.text_format,
         grading=grading,
         engine=engine,
-        **given,
     )
     with trial_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=warn)
@@ -108,13 +124,17 @@ def tune(
     output.print_trials(result, as_json=as_json, quiet=quiet)
 
 
-def _search(options: dict[str, Any]) -> Any:
-    """What the search options say; takes them out of a command's."""
+def _search(
+    grid: tuple[str, ...],
+    listed: tuple[str, ...],
+    ranges: tuple[str, ...],
+    draws: int | None,
+    guided: int | None,
+) -> Search:
+    """What the search options say."""
     from drugmon.errors import UsageError
     from drugmon.training.trials.search import Search, parse_grid, parse_ranges, parse_trial
 
-    grid, listed, ranges = (options.pop(name) for name in ("grid", "listed", "ranges"))
-    draws, guided = options.pop("draws"), options.pop("guided")
     if draws and guided:
         raise UsageError("give --random or --tpe, not both")
     return Search(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +13,13 @@ from drugmon.data.options import SourceOptions
 from drugmon.grading import GradingChoice
 from drugmon.workflows.compare.config import EvaluateConfig
 
+if TYPE_CHECKING:
+    from drugmon.training.sources import Source
 
-def _sources(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
+
+def _sources(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[Source, ...]:
     from drugmon.training.sources import parse_source
 
     return tuple(map(parse_source, values))
@@ -65,10 +70,15 @@ def train(
     engine: EngineConfig,
     as_json: bool,
     quiet: bool,
-    seed: int | None,
-    no_hashes: bool,
+    source: str | None,
+    sources: tuple[Source, ...],
+    recipe: str,
+    out: Path,
     settings: tuple[str, ...],
-    **given: Any,
+    seed: int | None,
+    eval_source: str | None,
+    data_card: Path | None,
+    no_hashes: bool,
 ) -> None:
     """Train an adapter on labelled reviews.
 
@@ -91,13 +101,18 @@ def train(
     if seed is not None:
         settings += (f"train.seed={seed}",)
     config = TrainConfig(
-        settings=settings,
+        source,
+        out,
+        recipe,
+        settings,
+        eval_source,
+        data_card,
         columns=reading.columns,
         text_format=reading.text_format,
         grading=grading,
         engine=engine,
         hashes=not no_hashes,
-        **given,
+        sources=sources,
     )
     with training_progress(quiet) as progress:
         result = run(config, on_progress=progress, warn=warn)
