@@ -18,7 +18,12 @@ from drugmon.data.queries import Sql, query, statement
 from drugmon.data.sources import resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VerdictChoice, VerdictColumns
-from drugmon.data.verdicts.relations import ScoredRelation, files_relation, table_relation
+from drugmon.data.verdicts.relations import (
+    ScoredRelation,
+    files_relation,
+    label_counts,
+    table_relation,
+)
 from drugmon.data.verdicts.scored import TEXTS
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import LABELS, TARGETS
@@ -209,19 +214,7 @@ def _number_columns(connection: duckdb.DuckDBPyConnection, columns: Mapping[str,
 def _counts(
     connection: duckdb.DuckDBPyConnection, verdicts: VerdictColumns
 ) -> tuple[int, dict[str, dict[str, int]]]:
-    items = [
-        Sql(
-            statement(
-                "count_label",
-                column=verdicts.of(f"{target}_sentiment"),
-                value=Sql(f"'{label}'"),
-                as_name=f"{target}_{label}",
-            )
-        )
-        for target in TARGETS
-        for label in LABELS
-    ]
-    sql = statement("count_chosen", counts=items, view=_VIEW)
+    sql = statement("count_chosen", counts=label_counts(verdicts), view=_VIEW)
     ((total, *numbers),) = connection.execute(sql).fetchall()
     each = iter(numbers)
     return total, {target: {label: next(each) for label in LABELS} for target in TARGETS}

@@ -22,11 +22,13 @@ from drugmon.data.sources import FileSource
 from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.columns import (
     ANY_VERDICTS,
+    PLAIN,
     VerdictChoice,
     VerdictColumns,
     several_prefixes,
 )
 from drugmon.errors import SourceError
+from drugmon.labels import LABELS, TARGETS
 from drugmon.wording import path_told
 
 _WINDOW: Final = 8192
@@ -159,6 +161,22 @@ def _without_rows(aside: Path, choice: VerdictChoice) -> Path:
     path = aside / "without-rows.parquet"
     pq.write_table(choice.without_rows.schema.empty_table(), path)
     return path
+
+
+def label_counts(verdicts: VerdictColumns = PLAIN) -> list[Sql]:
+    """Return the items that count each target's labels, in the order of targets and labels."""
+    return [
+        Sql(
+            statement(
+                "count_label",
+                column=verdicts.of(f"{target}_sentiment"),
+                value=literal(label),
+                as_name=f"{target}_{label}",
+            )
+        )
+        for target in TARGETS
+        for label in LABELS
+    ]
 
 
 def _list(texts: Iterable[str]) -> Sql:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import INVISIBLE, clean
+from drugmon.data.verdicts.relations import label_counts
 from drugmon.data.verdicts.scored import TEXTS, Scored
 from drugmon.errors import SourceError
 from drugmon.grading import Grading, RatingScale, doubt, fold_word, rating_of
@@ -180,18 +181,7 @@ def _lengths_of(scored: Scored, text: str) -> Counter[int]:
 
 def _names(scored: Scored) -> tuple[dict[str, NameMix], Groups]:
     """Counts of every name of drugs, conditions and what is sliced by; labels by these names."""
-    items = [
-        Sql(
-            statement(
-                "count_label",
-                column=f"{target}_sentiment",
-                value=Sql(f"'{label}'"),
-                as_name=f"{target}_{label}",
-            )
-        )
-        for target in TARGETS
-        for label in LABELS
-    ]
+    items = label_counts()
     columns: dict[str, str] = {name: name for name in ("drug", "condition") if name in scored.has}
     mixes: dict[str, NameMix] = {}
     groups: dict[str, Mapping[str, Mapping[str, Mapping[str, int]]]] = {}
