@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import pyarrow as pa
 
+from drugmon.closing import Closing
 from drugmon.data.columns import FIELDS, ColumnMap, resolve_columns, texts_of
 from drugmon.data.duckdb.database import connect, in_memory
 from drugmon.data.duckdb.relation import Relation
@@ -159,7 +159,7 @@ def survey_table(
             start += len(rows)
 
 
-class Surveyor:
+class Surveyor(Closing):
     """Counts what windows of rows hold; to be closed, as a `with` does."""
 
     def __init__(self) -> None:
@@ -177,15 +177,8 @@ class Surveyor:
         self._found_ratings = Ratings(0, math.inf, -math.inf, 0)
         self._found_dates = Dates(0, None, None, 0)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Give back what dates are counted with."""
         self._stack.close()
 
     def begin(self, columns: ColumnMap, names: Sequence[str], every: Sequence[str]) -> None:
