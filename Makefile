@@ -23,7 +23,7 @@ BUILT_FROM := pyproject.toml hatch_build.py drugmon/models/kernels/amx.c
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-newest check lint format bench clean
+.PHONY: help demo test test-quick test-newest check lint format bench clean
 
 help:  ## show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,9 @@ demo: $(STAMP)-run  ## install, score a sample and show its verdicts, make a mon
 
 test: $(STAMP)-test  ## install with the test extra, run the whole suite
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-quick: $(STAMP)-test  ## the suite without processes, browsers and all that takes more than five seconds
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow and not fuzz'
 
 # torch stays pinned: its newest release may be a build of several gigabytes for a GPU that is not there.
 test-newest:  ## run the suite with the newest releases in place of the pins, in an environment of its own

@@ -123,6 +123,7 @@ def test_mt5_is_taken_too() -> None:
     close(OneStepT5(model, WORDS, START, FP32)(*batch()), expected(model))
 
 
+@pytest.mark.slow
 def test_each_bias_matters() -> None:
     """So the comparison above would see one that is left out."""
     ids, mask = batch()

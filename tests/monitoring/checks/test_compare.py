@@ -46,6 +46,7 @@ def summary(folder: Path, now: pa.Table, then: pa.Table) -> tuple[Summary, str]:
     return result.summary, result.page.read_text()
 
 
+@pytest.mark.slow
 def test_of_one_text_nothing_is_told_by_aspect(tmp_path: Path, scored_reviews: Make) -> None:
     now, then = (of_one_text(scored_reviews(200, seed=seed)) for seed in (1, 2))
     found, page = summary(tmp_path, now, then)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from drugmon.monitoring.checks.gate import read_gate
 from drugmon.monitoring.checks.mixes import (
@@ -88,6 +89,7 @@ def test_many_new_names_are_found_though_each_is_rare() -> None:
     assert finding.effect is not None and (finding.effect.value or 0) > 0.15
 
 
+@pytest.mark.slow
 def test_new_names_are_as_rare_as_chance_makes_them() -> None:
     random = np.random.default_rng(0)
     found = [

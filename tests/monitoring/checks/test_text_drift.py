@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from drugmon.monitoring.checks.text_drift import tell_apart
 
@@ -12,6 +13,7 @@ def texts(n: int, seed: int, word: str = "") -> list[str]:
     return [" ".join([word, *random.choice(WORDS, size=15)]).strip() for _ in range(n)]
 
 
+@pytest.mark.slow
 def test_texts_of_one_kind_cannot_be_told_apart() -> None:
     found = [tell_apart(texts(120, seed), texts(200, 100 + seed), 100) for seed in range(20)]
     values = [each.p_value for each in found if each is not None]
