@@ -26,7 +26,7 @@ PUBLIC = {
     "None, device: 'str' = 'auto', dtype: 'str' = 'auto', threads: 'int | None' = None) -> 'Model'",
     "predict": "(text: 'str | None' = None, **aspects: 'str | None') -> 'dict[str, Verdict]'",
     "report": "(source: 'str', **options: 'Any') -> 'ReportResult'",
-    "score": "(source: 'str', **options: 'Any') -> 'ScoreResult'",
+    "score": "(source: 'str', **options: 'object') -> 'ScoreResult'",
 }
 METHODS = {
     "score": "(self, frame: 'Frame', *, columns: 'Mapping[str, str] | None' = None, "

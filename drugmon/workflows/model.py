@@ -58,8 +58,8 @@ class Model(Closing):
         >>> import drugmon
         >>> with drugmon.load() as model:
         ...     shares = model.predict_proba(["It cured my headache at once.", ""])
-        >>> shares.shape, model.classes_
-        ((2, 3), ('negative', 'neutral', 'positive'))
+        >>> shares.shape, model.classes_.tolist()
+        ((2, 3), ['negative', 'neutral', 'positive'])
     """
 
     def __init__(

@@ -187,7 +187,7 @@ def test_adapters_are_listed_shown_and_verified(drugmon: Command, place: Path) -
     assert manifest["max_length"] == 64
     verified = drugmon("adapters", "verify", DEFAULT_ADAPTER)
     assert verified.code == 0
-    assert verified.out.endswith("9 files and the base are what they should be\n")
+    assert verified.out.endswith("10 files and the base are what they should be\n")
 
     (place / "adapters" / DEFAULT_ADAPTER / HEADS).write_bytes(b"other")
     tampered = drugmon("adapters", "verify", DEFAULT_ADAPTER)

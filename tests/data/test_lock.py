@@ -73,7 +73,10 @@ def test_it_can_be_taken_again(tmp_path: Path) -> None:
 
 def test_a_file_in_the_place_of_its_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(FileExistsError), lock_file(tmp_path / "file" / "job.lock", 0, ""):
+    with (
+        pytest.raises(SinkError, match=r"/file is a file; name another --out$"),
+        lock_file(tmp_path / "file" / "job.lock", 0, ""),
+    ):
         pass
 
 

@@ -165,6 +165,8 @@ def _said_and_remedy(target: Path, error: OSError) -> str:
         return "is a symbolic link, through which drugmon writes nothing of its own; remove it"
     if error.errno in (errno.ENOENT, errno.ENOTDIR) and not target.parent.is_dir():
         return f"the folder {target.parent} does not exist; create it first"
+    if error.errno == errno.EEXIST and error.filename not in (None, str(target)):
+        return f"{error.filename} is a file; name another --out"
     says = error.strerror or " ".join(str(error).split()) or type(error).__name__
     refused = f"cannot be written ({says}); nothing was changed"
     if error.errno in _FORBIDDEN:

@@ -52,13 +52,10 @@ def check_writable(out: Path) -> None:
     Raises:
         SinkError: that cannot be done.
     """
-    try:
-        with sink_errors(out):
-            make_folder(out.parent)
-            with tempfile.TemporaryFile(dir=out.parent):
-                pass
-    except FileExistsError as error:
-        raise SinkError(f"{out}: {error.filename} is a file; name another --out") from error
+    with sink_errors(out):
+        make_folder(out.parent)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
 
 
 def rehearse(fit: Fit, folder: Path) -> None:

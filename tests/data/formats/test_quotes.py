@@ -108,7 +108,8 @@ quoted = st.lists(st.sampled_from(['"', '""', "a", ' "b" ', "ä"]), max_size=4).
     st.sampled_from([",", "\t"]),
 )
 def test_without_quotes_every_line_is_a_row(rows: list[list[str]], delimiter: str) -> None:
-    rows = [[f"R{number}", *row] for number, row in enumerate(rows)]
+    header = ["id", *(f"c{number}" for number in range(len(rows[0])))]
+    rows = [header, *([f"R{number}", *row] for number, row in enumerate(rows))]
     text = "".join(delimiter.join(row) + "\n" for row in rows)
     lines = io.StringIO(text, newline="\n")
     assert [cells for _, cells in Records(lines, delimiter, "none", "x")] == rows
