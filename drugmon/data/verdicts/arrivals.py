@@ -101,11 +101,12 @@ class ArrivalsByCount:
         at = np.searchsorted(self._keys, wanted)
         found = np.full(len(wanted), NEW, np.int64)
         there = np.flatnonzero(self._keys[np.minimum(at, len(self._keys) - 1)] == wanted)
-        for row in there:
-            place = at[row] + self._taken[at[row]]
-            if place < len(self._keys) and self._keys[place] == wanted[row]:
-                found[row] = self._moments[place]
-                self._taken[at[row]] += 1
+        first = at[there]
+        place = first + self._taken[first] + _numbers(first)
+        left = place < len(self._keys)
+        left[left] = self._keys[place[left]] == wanted[there[left]]
+        found[there[left]] = self._moments[place[left]]
+        np.add.at(self._taken, first[left], 1)
         return found
 
     def _order(self) -> None:
@@ -119,7 +120,7 @@ class ArrivalsByCount:
         self._keys = every[order]
         moments = [moments for _, _, moments in self._notes]
         self._moments = np.concatenate([np.empty(0, np.int64), *moments])[order]
-        self._taken = np.zeros(len(every), np.uint32)
+        self._taken = np.zeros(len(every), np.int64)
         self._notes.clear()
 
 
@@ -137,6 +138,15 @@ def raw_keys(fingerprints: Sequence[str]) -> npt.NDArray[np.bytes_]:
 def id_text(cell: object) -> str:
     """An id as text, alike from a typed source and from one of text; only plain ones are ids."""
     return str(cell) if isinstance(cell, str | int | float) else ""
+
+
+def _numbers(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The number of each of n values among those equal to it, from 0, in their order: (n,)."""
+    order = np.argsort(values, kind="stable")
+    _, firsts, counts = np.unique(values[order], return_index=True, return_counts=True)
+    numbers = np.empty(len(values), np.int64)
+    numbers[order] = np.arange(len(values)) - np.repeat(firsts, counts)
+    return numbers
 
 
 def _with_ids(keys: npt.NDArray[np.bytes_], ids: Sequence[str]) -> npt.NDArray[np.bytes_]:
