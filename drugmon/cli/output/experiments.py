@@ -92,9 +92,14 @@ def print_comparison(
     for target in comparison.targets:
         screen.print_table(_target_table(comparison, target))
     screen.print_table(_cost_table(comparison))
-    if comparison.cascade:
+    if curve := comparison.cascade:
+        told = (
+            f"With {curve.second} behind {curve.first}, on {curve.rows:,} reviews that both held "
+            f"out (reviews/s by what both took for {comparison.source}):"
+        )
+        screen.print(text(told))
         for target in comparison.targets:
-            screen.print_table(_cascade_table(comparison.cascade, target))
+            screen.print_table(_cascade_table(curve, target))
     for title, reason in comparison.missing.items():
         screen.print(text(f"{title}: no figures, {reason}"))
     target = comparison.targets[0]

@@ -111,6 +111,7 @@ def test_compare_tells_it_in_text_json_and_on_the_page(
     assert html.count("sent on: macro-F1") == len(SHARES) * len(TARGETS)
     assert f"Measured on {ROWS} reviews that both held out" in html
     said = drugmon(*asked).out
+    assert f"on {ROWS} reviews that both held out" in " ".join(said.split())
     for target in TARGETS:
         assert f"{target}, sent on" in said
     assert said.count("100.0%") == len(TARGETS)
