@@ -19,14 +19,11 @@ from drugmon.workflows.compare.compare import compare_sources, to_json
 from drugmon.workflows.compare.config import CompareConfig, EvaluateConfig
 from drugmon.workflows.compare.evaluate import evaluate
 from drugmon.workflows.train.train import TrainConfig, train
+from tests.tiny_recipe import TINY
 
 CPU = EngineConfig(device="cpu", dtype="fp32", threads=1)
 SETTINGS = (
-    "base.name=tiny-base",
-    "lora.r=2",
-    "model.max_length=32",
-    "train.epochs=1",
-    "train.batch_size=16",
+    *TINY,
     "lexical.enabled=false",
     "balance.strategy=oversample",
     "augment.method=mask",

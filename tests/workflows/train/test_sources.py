@@ -16,16 +16,9 @@ from drugmon.training.loop.progress import Progress
 from drugmon.training.loop.trainer import Replay
 from drugmon.training.sources import Source
 from drugmon.workflows.train.train import TrainConfig, TrainResult, train
+from tests.tiny_recipe import TINY
 
-SETTINGS = (
-    "base.name=tiny-base",
-    "lora.r=2",
-    "model.max_length=32",
-    "train.epochs=1",
-    "train.batch_size=16",
-    "lexical.min_df=1",
-    "split.folds=2",
-)
+SETTINGS = (*TINY, "lexical.min_df=1", "split.folds=2")
 MIXED = ("help.epochs=0", "help.replay=1", "help.lexical=false")
 IN_STAGES = ("help.epochs=1", "help.lexical=false", "help.replay=0.25", "help.replay_weight=0.5")
 HELP_ROWS = 40

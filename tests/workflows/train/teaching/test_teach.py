@@ -2,113 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
-from drugmon.errors import AdapterError, RecipeError, UsageError
+from drugmon.errors import RecipeError, UsageError
 from drugmon.models.adapters.adapter import Adapter, open_adapter
-from drugmon.models.files import CARD, HELD_OUT, SEEN
+from drugmon.models.files import CARD, SEEN
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.held_out import HeldOutEvidence, review_hashes
 from drugmon.training.loop.progress import Progress
-from drugmon.training.recipe import load_recipe
 from drugmon.training.reviews.examples import has_word
-from drugmon.training.reviews.gathered import Gathered, gather
+from drugmon.training.reviews.gathered import gather
 from drugmon.training.sources import Source
-from drugmon.training.teacher import TeacherSection
 from drugmon.training.trials.search import Search, parse_grid
 from drugmon.workflows.train.teaching.lessons import lesson_of
 from drugmon.workflows.train.teaching.out_of_fold import out_of_fold
-from drugmon.workflows.train.teaching.teach import Classroom, Teaching, teach
-from drugmon.workflows.train.train import TrainConfig, TrainResult, train
+from drugmon.workflows.train.train import TrainConfig, train
 from drugmon.workflows.train.tune import TuneConfig, tune
-
-SETTINGS = (
-    "base.name=tiny-base",
-    "lora.r=2",
-    "model.max_length=32",
-    "train.epochs=1",
-    "train.batch_size=16",
-    "lexical.min_df=1",
-    "split.folds=2",
-    "help.epochs=0",
-    "help.replay=1",
-)
-CPU = EngineConfig(device="cpu")
-WORDS = {1: "useless and awful", 5: "mixed feelings", 9: "wonderful, recommended"}
-RATINGS = tuple(WORDS)
-
-
-def lone(path: Path, first: int, count: int, rated: bool = True) -> Path:
-    """`count` lone texts from number `first` on, with a rating or without."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["rating", "review"])
-        for number in range(first, first + count):
-            rating = RATINGS[number % 3]
-            writer.writerow([rating if rated else "", f"{WORDS[rating]} lone {number}"])
-    return path
-
-
-def fit(out: Path, source: object, *settings: str, **options: Any) -> TrainResult:
-    told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
-    return train(TrainConfig(str(source), out, settings=SETTINGS + settings, **options), **told)
-
-
-@pytest.fixture(scope="module", name="part")
-def _part(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 78 of the 120 labelled reviews."""
-    path = tmp_path_factory.mktemp("part") / "part.csv"
-    lines = labelled.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text("".join(lines[:79]), encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module", name="teacher")
-def _teacher(part: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    """It held out the 78 reviews in turns, and learned from these and from 30 lone texts."""
-    assert os.environ["DRUGMON_MODELS"] == str(models)
-    folder = tmp_path_factory.mktemp("teachers")
-    helping = Source(path=str(lone(folder / "help.csv", 0, 30)), role="help")
-    card = folder / "card.toml"
-    card.write_text(
-        'name = "Old reviews"\nlicence = "CC BY 4.0"\ncitation = "Somebody 2020"\n',
-        encoding="utf-8",
-    )
-    return fit(folder / "large", part, "train.epochs=3", sources=(helping,), data_card=card).adapter
-
-
-def sources(labelled: Path, tmp_path: Path) -> list[Source]:
-    """All 120 reviews; lone texts, of which the teacher learned from 30; others without labels."""
-    helping = lone(tmp_path / "lone.csv", 0, 40)
-    unlabelled = lone(tmp_path / "more.csv", 20, 40, rated=False)
-    return [
-        Source(path=str(labelled)),
-        Source(path=str(helping), role="help"),
-        Source(path=str(unlabelled), role="unlabelled"),
-    ]
-
-
-def asked(
-    teachers: list[Adapter],
-    gathered: Gathered,
-    work: Path,
-    on_progress: Callable[[str, Progress], None] = lambda _stage, _progress: None,
-    warn: Callable[[str], None] = lambda _warning: None,
-) -> tuple[Gathered, Teaching]:
-    room = Classroom(work, CPU, on_progress, warn)
-    gathered, teaching = teach(teachers, TeacherSection(("large",)), gathered, room)
-    assert teaching is not None
-    return gathered, teaching
+from tests.teaching import CPU, SETTINGS, WORDS, asked, fit, lone, sources
 
 
 def test_a_teacher_never_judges_what_it_learned_from(
@@ -302,66 +217,6 @@ def test_trials_have_a_teacher(teacher: Adapter, labelled: Path, tmp_path: Path)
         Search(parse_grid(["teacher.adapters=a,b"]))
 
 
-def without(teacher: Adapter, folder: Path, name: str) -> Path:
-    """A copy of the teacher that was trained without a file."""
-    from drugmon.models.adapters.manifest import read_manifest, with_files
-
-    shutil.copytree(teacher.folder, folder)
-    (folder / name).unlink()
-    manifest = read_manifest(folder)
-    files = {file: digest for file, digest in manifest.files.items() if file != name}
-    with_files(manifest, files).write(folder)
-    return folder
-
-
-def test_what_cannot_teach_is_told_before_the_first_step(
-    teacher: Adapter, labelled: Path, tmp_path: Path
-) -> None:
-    def refused(kind: type[Exception], says: str, *settings: str, **options: Any) -> None:
-        steps: list[str] = []
-        with pytest.raises(kind, match=says):
-            fit(
-                tmp_path / "refused",
-                labelled,
-                *settings,
-                on_progress=lambda stage, _progress: steps.append(stage),
-                **options,
-            )
-        assert steps == []
-
-    def taught_by(*folders: Path) -> str:
-        return f"teacher.adapters={','.join(map(str, folders))}"
-
-    refused(AdapterError, "no adapter 'nobody'", "teacher.adapters=nobody")
-    blind = without(teacher, tmp_path / "blind", SEEN)
-    refused(AdapterError, rf"cannot teach: it has no {SEEN}, so that", taught_by(blind))
-    certain = without(teacher, tmp_path / "certain", HELD_OUT)
-    refused(AdapterError, rf"it learned from 78 of .* no {HELD_OUT} to tell", taught_by(certain))
-    twice = taught_by(teacher.folder, shutil.copytree(teacher.folder, tmp_path / "twice"))
-    refused(RecipeError, "names large@[0-9a-f]{12} twice; once will do", twice)
-    changed = shutil.copytree(teacher.folder, tmp_path / "changed")
-    (changed / HELD_OUT).write_bytes(b"other")
-    refused(AdapterError, "was changed since it was trained", taught_by(changed))
-    refused(
-        RecipeError,
-        "the rating 7 is positive to it, neutral here; train it with the same labels",
-        taught_by(teacher.folder),
-        "labels.rating.7=neutral",
-    )
-    more = Source(path=str(lone(tmp_path / "more.csv", 50, 3, False)), role="unlabelled")
-    refused(RecipeError, "source more.csv is unlabelled, and nobody says any", sources=(more,))
-
-
-def test_who_learned_from_everything_teaches_nothing(teacher: Adapter, tmp_path: Path) -> None:
-    known = lone(tmp_path / "known.csv", 0, 30)
-    gathered = gather([Source(path=str(known))], None)
-    certain = open_adapter(str(without(teacher, tmp_path / "certain", HELD_OUT)))
-    with pytest.raises(AdapterError, match="it learned from 30 of these reviews, and has no"):
-        asked([certain], gathered, tmp_path / "work")
-    with pytest.raises(RecipeError, match="they would teach nothing; name others, or more source"):
-        asked([teacher], gathered, tmp_path / "work")
-
-
 def test_figures_on_reviews_that_a_teacher_knows_are_doubted(
     teacher: Adapter, part: Path, tmp_path: Path
 ) -> None:
@@ -381,18 +236,3 @@ def test_figures_on_reviews_that_a_teacher_knows_are_doubted(
         "teacher large learned from 78 of the reviews of --eval: figures of what it teaches may "
         "be better than on new reviews"
     ]
-
-
-def test_thirds_of_two_scales_mean_the_same() -> None:
-    from drugmon.grading import Grading
-    from drugmon.workflows.train.teaching.teachers import _difference
-
-    ten, five = Grading(), Grading().with_scale("1-5")
-    assert _difference(five, ten) == _difference(ten, five) == ""
-    odd = load_recipe("minilm", ["labels.rating.7=neutral"]).grading
-    assert "its ratings are of the scale 1-5, those here of 1-10" in _difference(odd, five)
-    words = ten.with_words({"fine": "positive"})
-    assert _difference(words, ten.with_words({"good": "negative"})) == ""
-    assert _difference(words, ten.with_words({"fine": "neutral"})) == (
-        "the word fine is neutral to it, positive here"
-    )

@@ -1,0 +1,13 @@
+"""Settings with which a recipe trains the tiny base in a second or two."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TINY: Final = (
+    "base.name=tiny-base",
+    "lora.r=2",
+    "model.max_length=32",
+    "train.epochs=1",
+    "train.batch_size=16",
+)
