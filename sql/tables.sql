@@ -4,6 +4,10 @@
 -- What the open database is called in qualified names.
 SELECT current_database();
 
+-- name: hide_progress
+-- In notebooks and `python -c` the client would draw a bar of its own on standard output.
+SET enable_progress_bar = false;
+
 -- name: is_in_memory
 -- Whether the open database has no file: a csv or parquet file is opened as a view in memory.
 SELECT count(*) > 0 FROM duckdb_databases()

@@ -83,7 +83,7 @@ def connect(
             if not isinstance(failure, BusyError) or time.monotonic() >= deadline:
                 raise failure from error
             time.sleep(_POLL_SECONDS)
-    with passed_on(), connection, interruptible(connection):
+    with _open(connection):
         if connection.execute(query("is_in_memory")).fetchall() == [(True,)]:
             raise DamagedError(f"{database}: not a DuckDB database file")
         yield connection
@@ -93,8 +93,14 @@ def connect(
 def in_memory(temporary: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in memory; what does not fit spills to the folder `temporary`, if any."""
     settings = {**_SETTINGS, "temp_directory": str(temporary or "")}
-    connection = duckdb.connect(":memory:", config=settings)
+    with _open(duckdb.connect(":memory:", config=settings)) as connection:
+        yield connection
+
+
+@contextmanager
+def _open(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
     with passed_on(), connection, interruptible(connection):
+        connection.execute(query("hide_progress"))
         yield connection
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,25 @@ def test_what_takes_too_long_is_broken_off() -> None:
             connection.execute("SELECT sum(hash(range)) FROM range(1_000_000_000_000)").fetchall()
         with at_most(connection, 60):
             assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+_SHOWN = """
+import sys
+from pathlib import Path
+from drugmon.data.duckdb.database import connect, create, in_memory
+create(Path(sys.argv[1]))
+for opened in (in_memory(None), connect(Path(sys.argv[1]), read_only=False, lock_timeout=1)):
+    with opened as connection:
+        print(connection.execute("SELECT current_setting('enable_progress_bar')").fetchall())
+"""
+
+
+def test_no_bar_of_the_client_is_drawn_on_standard_output(tmp_path: Path) -> None:
+    """The client takes a program without a file, as in a notebook, for one that wants a bar."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SHOWN, tmp_path / "a.duckdb"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[(False,)]\n" * 2
