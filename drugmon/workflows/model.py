@@ -6,7 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from drugmon.scoring.attribution import Attributor
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.scorer import Scorer
 from drugmon.workflows.explain import Explanation, explain
+from drugmon.workflows.frames import beside, names_of_frame, text_columns
 from drugmon.workflows.predict import Verdict, check_has_text, verdicts_of
 
 if TYPE_CHECKING:
@@ -134,15 +135,15 @@ class Model(Closing):
             SourceError: no column holds texts, or one would be replaced.
         """
         scored: Frame
-        names = _names(frame)
+        names = names_of_frame(frame)
         verdicts = VerdictColumns(prefix, overwrite)
         verdicts.check(names, _WHERE, options=('prefix="dm_"', "overwrite=True"))
         if isinstance(frame, pa.RecordBatchReader):
             scored = self._score_stream(frame, columns or {}, verdicts)
         else:
             mapping = resolve_columns(names, columns or {}, _WHERE)
-            added = self._verdicts(_text_columns(frame, mapping), mapping)
-            scored = _beside(frame, added.rename_columns(list(verdicts.names)), verdicts)
+            added = self._verdicts(text_columns(frame, mapping), mapping)
+            scored = beside(frame, added.rename_columns(list(verdicts.names)), verdicts)
         return scored
 
     def predict(
@@ -272,54 +273,6 @@ def _review(
     review = Texts(benefits, side_effects, comments, text)
     check_has_text(review)
     return review
-
-
-def _names(frame: Any) -> list[str]:
-    """The columns of a frame.
-
-    Raises:
-        UsageError: it is none that `Model.score` takes, or a name is no text.
-    """
-    if isinstance(frame, pa.Table | pa.RecordBatchReader):
-        return list(frame.schema.names)
-    # Asked of the object: neither library is imported for who does not use it.
-    if type(frame).__module__.partition(".")[0] not in ("polars", "pandas") or not hasattr(
-        frame, "__arrow_c_stream__"
-    ):
-        raise UsageError(
-            f"a {type(frame).__name__} cannot be scored: give a polars or pandas data frame, a "
-            "pyarrow table or record-batch reader"
-        )
-    if not all(isinstance(name, str) for name in frame.columns):
-        raise UsageError("a column of the frame has a name that is no text; rename it")
-    return list(frame.columns)
-
-
-def _text_columns(frame: Any, mapping: ColumnMap) -> pa.Table:
-    """The columns that hold texts, alone: others may have no form in Arrow."""
-    fields = (mapping.benefits, mapping.side_effects, mapping.comments, mapping.text)
-    names = [name for name in fields if name is not None]
-    if isinstance(frame, pa.Table):
-        return frame.select(names)
-    if type(frame).__module__.startswith("pandas"):
-        return pa.Table.from_pandas(frame[names], preserve_index=False)
-    return frame.select(names).to_arrow()
-
-
-def _beside(frame: Any, added: pa.Table, verdicts: VerdictColumns) -> Any:
-    """The frame, without verdict columns of before, and the verdicts behind it, in its own kind."""
-    if isinstance(frame, pa.Table):
-        own = frame.select(verdicts.own(frame.schema.names))
-        schema = pa.schema([*own.schema, *added.schema], metadata=frame.schema.metadata)
-        return pa.table([*own.columns, *added.columns], schema)
-    if type(frame).__module__.startswith("pandas"):
-        own = frame.drop(columns=list(verdicts.among(frame.columns)))
-        columns = added.to_pandas()
-        return own.assign(**{name: columns[name].array for name in columns.columns})
-    import polars as pl
-
-    own = frame.drop(verdicts.among(frame.columns))
-    return own.hstack(pl.DataFrame(added))
 
 
 def _warn(sentence: str) -> None:

@@ -1,0 +1,59 @@
+"""Frames of programs: polars, pandas and pyarrow, and verdicts beside their columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from drugmon.data.columns import ColumnMap
+from drugmon.data.verdicts.columns import VerdictColumns
+from drugmon.errors import UsageError
+
+
+def names_of_frame(frame: Any) -> list[str]:
+    """The columns of a frame.
+
+    Raises:
+        UsageError: it is none that `Model.score` takes, or a name is no text.
+    """
+    if isinstance(frame, pa.Table | pa.RecordBatchReader):
+        return list(frame.schema.names)
+    # Asked of the object: neither library is imported for who does not use it.
+    if type(frame).__module__.partition(".")[0] not in ("polars", "pandas") or not hasattr(
+        frame, "__arrow_c_stream__"
+    ):
+        raise UsageError(
+            f"a {type(frame).__name__} cannot be scored: give a polars or pandas data frame, a "
+            "pyarrow table or record-batch reader"
+        )
+    if not all(isinstance(name, str) for name in frame.columns):
+        raise UsageError("a column of the frame has a name that is no text; rename it")
+    return list(frame.columns)
+
+
+def text_columns(frame: Any, mapping: ColumnMap) -> pa.Table:
+    """The columns that hold texts, alone: others may have no form in Arrow."""
+    fields = (mapping.benefits, mapping.side_effects, mapping.comments, mapping.text)
+    names = [name for name in fields if name is not None]
+    if isinstance(frame, pa.Table):
+        return frame.select(names)
+    if type(frame).__module__.startswith("pandas"):
+        return pa.Table.from_pandas(frame[names], preserve_index=False)
+    return frame.select(names).to_arrow()
+
+
+def beside(frame: Any, added: pa.Table, verdicts: VerdictColumns) -> Any:
+    """The frame, without verdict columns of before, and the verdicts behind it, in its own kind."""
+    if isinstance(frame, pa.Table):
+        own = frame.select(verdicts.own(frame.schema.names))
+        schema = pa.schema([*own.schema, *added.schema], metadata=frame.schema.metadata)
+        return pa.table([*own.columns, *added.columns], schema)
+    if type(frame).__module__.startswith("pandas"):
+        own = frame.drop(columns=list(verdicts.among(frame.columns)))
+        columns = added.to_pandas()
+        return own.assign(**{name: columns[name].array for name in columns.columns})
+    import polars as pl
+
+    own = frame.drop(verdicts.among(frame.columns))
+    return own.hstack(pl.DataFrame(added))
