@@ -53,6 +53,9 @@ def load(
     *,
     base: str | None = None,
     rule: str | None = None,
+    then: str | None = None,
+    share: float | None = None,
+    below: float | None = None,
     device: str = "auto",
     dtype: str = "auto",
     threads: int | None = None,
@@ -63,6 +66,9 @@ def load(
         adapter: a shipped adapter by name, or a folder; None is the default one.
         base: a base of the T5 family by itself instead (zero-shot).
         rule: what decides labels, `balanced` or `likeliest`; None is the adapter's own.
+        then: a second adapter, which judges too what the first one is least sure of; None for none.
+        share: which share of reviews like the held-out ones goes on to it; None for .2, or
+        below: the confidence of the first adapter below which a review does.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         dtype: `auto`, `fp32`, `bf16` or `int8`.
         threads: CPU threads; None for all cores.
@@ -77,12 +83,18 @@ def load(
         ...     scored = model.score(frame)
         >>> scored["id"][0], scored["overall_sentiment"][0]
         (7, 'positive')
+
+    Example:
+        >>> with drugmon.load(then="mpnet-druglib", share=0.3) as pair:  # doctest: +SKIP
+        ...     scored = pair.score(frame)
+        >>> scored["drugmon_adapter"][0]  # doctest: +SKIP
+        'minilm-druglib@0123456789ab+mpnet-druglib@0123456789ab'
     """
     from drugmon.config import EngineConfig
     from drugmon.workflows.model import Model
 
     engine = EngineConfig(device=device, dtype=dtype, threads=threads)
-    return Model(adapter, base=base, rule=rule, engine=engine)
+    return Model(adapter, base=base, rule=rule, then=then, share=share, below=below, engine=engine)
 
 
 def predict(text: str | None = None, **aspects: str | None) -> dict[str, Verdict]:

@@ -135,6 +135,15 @@ class CascadeOptions:
         if self.share is not None and self.below is not None:
             raise UsageError("--share and --below say two things of the same; give one of them")
 
+    def check(self, model: ModelOptions) -> None:
+        """Refuse a second adapter behind `model` where that is none.
+
+        Raises:
+            UsageError: a base by itself scores first.
+        """
+        if self.then and model.base:
+            raise UsageError("--then goes on where an adapter is not sure; leave out --base")
+
 
 ENGINES: Final = ("local", "ray")
 """Where a score run computes: in this process, or in workers of a Ray cluster."""

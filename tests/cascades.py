@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from drugmon.data.reviews import Texts
 from drugmon.labels import TARGETS
 from drugmon.models.adapters import decision
 from drugmon.models.adapters.adapter import Adapter, folder_digests
-from drugmon.models.adapters.manifest import read_manifest, with_files
+from drugmon.models.adapters.manifest import pair_identity, read_manifest, with_files
 from drugmon.scoring.held_out import HeldOutEvidence, joined_evidence
 from drugmon.scoring.scores import Evidence, Floats
 
@@ -89,3 +90,20 @@ def with_held_out(
     sealed = Adapter(out, with_files(copy, folder_digests(out)))
     sealed.manifest.write(out)
     return out
+
+
+class Pair(NamedTuple):
+    """The folders of two adapters, and what is written beside their verdicts."""
+
+    first: Path
+    second: Path
+    alone: str
+    both: str
+
+    @classmethod
+    def of(cls, adapter: Path, folder: Path) -> Self:
+        """Copies of an adapter in `folder`: `small`, seldom sure, and `large` behind it."""
+        first = with_held_out(adapter, folder / "small", held_out(1, 0.5, lone=0), temperature=1.5)
+        second = with_held_out(adapter, folder / "large", held_out(2, 3.0, lone=0), temperature=0.7)
+        one, other = map(read_manifest, (first, second))
+        return cls(first, second, one.identity, pair_identity(one, other))

@@ -23,7 +23,8 @@ from drugmon.workflows.model import Model
 TEXTS = ["good and wonderful", None, "bad " * 20, "None", "   "]
 PUBLIC = {
     "load": "(adapter: 'str | None' = None, *, base: 'str | None' = None, rule: 'str | None' = "
-    "None, device: 'str' = 'auto', dtype: 'str' = 'auto', threads: 'int | None' = None) -> 'Model'",
+    "None, then: 'str | None' = None, share: 'float | None' = None, below: 'float | None' = None, "
+    "device: 'str' = 'auto', dtype: 'str' = 'auto', threads: 'int | None' = None) -> 'Model'",
     "predict": "(text: 'str | None' = None, **aspects: 'str | None') -> 'dict[str, Verdict]'",
     "report": "(source: 'str', **options: 'Any') -> 'ReportResult'",
     "score": "(source: 'str', **options: 'object') -> 'ScoreResult'",
@@ -37,6 +38,7 @@ METHODS = {
     "'str | None' = None, comments: 'str | None' = None) -> 'dict[str, Explanation]'",
     "predict_proba": "(self, texts: 'Sequence[str | None]', target: 'str' = 'overall') -> "
     "'npt.NDArray[np.float64]'",
+    "load": "(self) -> 'None'",
     "close": "(self) -> 'None'",
 }
 

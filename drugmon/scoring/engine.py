@@ -87,6 +87,14 @@ class Engine(Closing):
             keep_freed_memory(largest=LARGEST_KEPT, most=KEPT)
         return self._adapter.model(self._classifier, self.compute)
 
+    def load(self) -> None:
+        """Load the weights now, in the thread that is to score, and not for the first review.
+
+        Raises:
+            AdapterError, BaseModelError, DeviceError: they cannot be loaded.
+        """
+        _ = self.model
+
     def submit(self, reviews: Sequence[Texts]) -> Job:
         """Have reviews, at best `chunk` of them, made ready ahead where the device gains by it."""
         return self._feed.submit(reviews)

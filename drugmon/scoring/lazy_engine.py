@@ -56,18 +56,33 @@ class LazyEngine(Closing):
         """
         with self._loading:
             if self._engine is None:
-                self._engine = self._load()
+                self._engine = open_engine(self._adapter, self._config, self._warn, self._cascade)
             return self._engine
-
-    def _load(self) -> AnyEngine:
-        from drugmon.scoring.cascade.engine import CascadeEngine
-        from drugmon.scoring.engine import Engine
-
-        if self._cascade:
-            return CascadeEngine(self._cascade, self._config, self._warn)
-        return Engine(self._adapter, self._config, self._warn)
 
     @property
     def compute(self) -> str | None:
         """Device and number format, None where the engine was never needed."""
         return str(self._engine.compute) if self._engine else None
+
+
+def open_engine(
+    adapter: Adapter,
+    config: EngineConfig,
+    warn: Callable[[str], None],
+    cascade: Cascade | None,
+) -> AnyEngine:
+    """The engine of an adapter, or of the cascade that it is the first of.
+
+    Args:
+        adapter: what scores.
+        config: how to compute.
+        warn: told, in one sentence, when the batches had to shrink.
+        cascade: the adapter and the second one behind it; None where it scores alone.
+
+    Raises:
+        AdapterError, BaseModelError, DeviceError: it cannot be loaded.
+    """
+    from drugmon.scoring.cascade.engine import CascadeEngine
+    from drugmon.scoring.engine import Engine
+
+    return CascadeEngine(cascade, config, warn) if cascade else Engine(adapter, config, warn)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from drugmon.closing import Closing
-from drugmon.config import EngineConfig, ModelOptions
+from drugmon.config import CascadeOptions, EngineConfig, ModelOptions
 from drugmon.data.columns import ColumnMap, resolve_columns, texts_of
 from drugmon.data.formats.parquet import ArrowRows
 from drugmon.data.reviews import Texts
@@ -24,7 +24,8 @@ from drugmon.labels import ASPECTS, LABELS, TARGETS
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.models.files import CARD
 from drugmon.scoring.attribution import Attributor
-from drugmon.scoring.engine import Engine
+from drugmon.scoring.cascade.cascade import open_cascade
+from drugmon.scoring.lazy_engine import open_engine
 from drugmon.scoring.scorer import Scorer
 from drugmon.workflows.explain import Explanation, explain
 from drugmon.workflows.frames import beside, names_of_frame, text_columns
@@ -44,15 +45,20 @@ _ROWS: Final = 8_192
 class Model(Closing):
     """An adapter that is loaded once and scores as often as it is asked.
 
+    With `then` it is a cascade: what the adapter is least sure of, a second one judges too.
     Several threads may share one; they take turns. Use it as a context manager, or `close` it.
 
     Args:
         adapter: a shipped adapter by name, or a folder; None is the default one.
         base: a base by itself instead (zero-shot).
         rule: the decision rule, `balanced` or `likeliest`; None is the adapter's own.
+        then: the adapter behind it; None for none.
+        share: which share of reviews like the held-out ones goes on to that one; None for .2, or
+        below: the confidence below which a review does.
         engine: device, number format and threads.
 
     Raises:
+        UsageError: there is a share of nothing, or `then` behind a base or the same adapter.
         AdapterError, BaseModelError, DeviceError: it cannot be had, or is not what it should be.
 
     Example:
@@ -69,10 +75,16 @@ class Model(Closing):
         *,
         base: str | None = None,
         rule: str | None = None,
+        then: str | None = None,
+        share: float | None = None,
+        below: float | None = None,
         engine: EngineConfig | None = None,
     ) -> None:
-        self._adapter = open_model(ModelOptions(adapter, base, rule))
-        self._engine = Engine(self._adapter, engine or EngineConfig(), _warn)
+        chosen, behind = ModelOptions(adapter, base, rule), CascadeOptions(then, share, below)
+        behind.check(chosen)
+        self._adapter = open_model(chosen)
+        self._cascade = open_cascade(self._adapter, behind)
+        self._engine = open_engine(self._adapter, engine or EngineConfig(), _warn, self._cascade)
         self._turn, self._explaining = threading.Lock(), threading.Lock()
 
     def __repr__(self) -> str:
@@ -83,14 +95,18 @@ class Model(Closing):
 
     @property
     def identity(self) -> str:
-        """`name@digest` of what judges, as written beside every verdict."""
-        return self._adapter.manifest.identity
+        """`name@digest` of what judges, of a cascade both as in `name@digest+name@digest`.
+
+        What judged a review is written beside its verdict: in a cascade both, or the first alone.
+        """
+        return self._cascade.identity if self._cascade else self._adapter.manifest.identity
 
     @property
     def card(self) -> str:
-        """The model card, Markdown; empty for a base by itself."""
-        path = self._adapter.folder / CARD
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        """The model card, Markdown, of a cascade both cards; empty for a base by itself."""
+        adapters = [self._adapter] + ([self._cascade.second] if self._cascade else [])
+        paths = [adapter.folder / CARD for adapter in adapters]
+        return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
 
     @property
     def device(self) -> str:
@@ -106,6 +122,15 @@ class Model(Closing):
     def classes_(self) -> npt.NDArray[np.str_]:
         """The labels (3,) in the order of `predict_proba`'s columns, as scikit-learn names them."""
         return np.array(LABELS)
+
+    def load(self) -> None:
+        """Load all weights now, in the thread that is to score, and not with the first review.
+
+        Raises:
+            AdapterError, BaseModelError, DeviceError: they cannot be loaded.
+        """
+        with self._turn:
+            self._engine.load()
 
     def close(self) -> None:
         """End what scoring has started."""
@@ -179,7 +204,8 @@ class Model(Closing):
     ) -> dict[str, Explanation]:
         """Which words moved each verdict of one review to its label, by target.
 
-        The first call loads the weights a second time, in float32 as gradients need them.
+        The first call loads the weights a second time, in float32 as gradients need them. In a
+        cascade these are the first adapter's: a review that it judged alone is explained.
 
         Args:
             text: a review in one piece, or
@@ -188,11 +214,18 @@ class Model(Closing):
             comments: anything else.
 
         Raises:
-            UsageError: there is no text, or a lone text beside others.
+            UsageError: there is no text, a lone text beside others, or both adapters of a cascade
+                judged the review, which no words of one of them explain.
         """
         review = _review(text, benefits, side_effects, comments)
         with self._turn:
             verdicts = self._verdicts_of(review)
+        first = self._adapter.manifest.identity
+        if any(verdict.adapter != first for verdict in verdicts.values()):
+            raise UsageError(
+                f"both adapters of {self.identity} judged this review, and the words of one do not "
+                "explain the verdict of both; load one of them alone, which explains its own"
+            )
         with self._explaining:  # which takes seconds, and has weights of its own
             return explain(review, verdicts, self._attributor)
 
@@ -201,7 +234,10 @@ class Model(Closing):
         return Attributor(self._adapter)
 
     def _verdicts_of(self, review: Texts) -> dict[str, Verdict]:
-        return {each.target: each for each in verdicts_of(self._engine.score([review]))}
+        scores = self._engine.score([review])
+        sent_on = scores.both is not None and bool(scores.both[0])
+        judge = self.identity if sent_on else self._adapter.manifest.identity
+        return {each.target: each for each in verdicts_of(scores, judge)}
 
     def predict_proba(
         self, texts: Sequence[str | None], target: str = "overall"
@@ -230,7 +266,8 @@ class Model(Closing):
     def judge(self, reviews: Sequence[Texts]) -> pa.RecordBatch:
         """The verdicts of reviews as columns: n rows of `VERDICT_SCHEMA`, n at least 1."""
         with self._turn:
-            scorer = Scorer(self.identity, lambda: self._engine, Reuse([]))
+            first, engine = self._adapter.manifest.identity, self._engine
+            scorer = Scorer(first, lambda: engine, Reuse([]), cascade=self._cascade)
             return scorer.score(scorer.plan(reviews))
 
     def _score_stream(

@@ -18,6 +18,8 @@ from drugmon.scoring.scores import Scores
 class Verdict:
     """One target's label, its calibrated confidence, and the probability of every label.
 
+    `adapter` is what judged, as the column `drugmon_adapter` tells it.
+
     Example:
         >>> import drugmon
         >>> shares = {"negative": 0.4, "neutral": 0.1, "positive": 0.5}
@@ -30,6 +32,7 @@ class Verdict:
     label: str
     confidence: float
     probabilities: dict[str, float]
+    adapter: str = ""
 
     @property
     def likeliest(self) -> str:
@@ -57,8 +60,9 @@ def predict(
         DrugmonError: the adapter cannot be used.
     """
     check_has_text(texts)
-    with Engine(open_model(model), config, warn) as engine:
-        return verdicts_of(engine.score([texts]))
+    adapter = open_model(model)
+    with Engine(adapter, config, warn) as engine:
+        return verdicts_of(engine.score([texts]), adapter.manifest.identity)
 
 
 def check_has_text(texts: Texts) -> None:
@@ -73,13 +77,13 @@ def check_has_text(texts: Texts) -> None:
         )
 
 
-def verdicts_of(scores: Scores) -> list[Verdict]:
-    """The verdicts of the first review, in output order."""
+def verdicts_of(scores: Scores, adapter: str) -> list[Verdict]:
+    """The verdicts of the first review, which `adapter` judged, in output order."""
     verdicts = []
     for column, target in enumerate(TARGETS):
         label = int(scores.labels[0, column])
         if label >= 0:
             shares = [float(share) for share in scores.probabilities[0, column]]
             by_label = dict(zip(LABELS, shares, strict=True))
-            verdicts.append(Verdict(target, LABELS[label], shares[label], by_label))
+            verdicts.append(Verdict(target, LABELS[label], shares[label], by_label, adapter))
     return verdicts

@@ -25,12 +25,13 @@ from drugmon.workflows.score.score import ScoreResult
 
 
 class VerdictJson(TypedDict):
-    """A target's verdict; `likeliest` is the label with the largest probability."""
+    """A target's verdict by `adapter`; `likeliest` is the label with the largest probability."""
 
     target: str
     label: str
     confidence: float
     probabilities: dict[str, float]
+    adapter: str
     likeliest: str
 
 

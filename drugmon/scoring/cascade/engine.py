@@ -35,6 +35,16 @@ class CascadeEngine(Closing):
         self._second: Engine | None = None
         self.chunk, self.compute = self._first.chunk, self._first.compute
 
+    def load(self) -> None:
+        """Load both adapters' weights and fit what joins them now, in the thread that is to score.
+
+        Raises:
+            AdapterError, BaseModelError, DeviceError: they cannot be loaded.
+        """
+        self._first.load()
+        self._load_second().load()
+        _ = self._cascade.calibration
+
     def submit(self, reviews: Sequence[Texts]) -> Job:
         """Have reviews, at best `chunk` of them, made ready ahead for the first adapter."""
         return self._first.submit(reviews)
@@ -54,6 +64,13 @@ class CascadeEngine(Closing):
         """
         for job, evidence in self._first.evidences(jobs):
             yield self._judged(job.reviews, evidence, on_batch or (lambda _size: None))
+
+    def score(
+        self, reviews: Sequence[Texts], on_batch: Callable[[int], None] | None = None
+    ) -> Scores:
+        """`scores` of reviews that this thread makes ready."""
+        evidence = self._first.evidence(reviews)
+        return self._judged(reviews, evidence, on_batch or (lambda _size: None))
 
     def close(self) -> None:
         """End what both engines have started."""

@@ -106,9 +106,6 @@ class ScoreConfig:
             "--in-place would drop the rows that --where and --limit leave out; use --out": (
                 self.in_place and not self.selection.everything and not table
             ),
-            "--then goes on where an adapter is not sure; leave out --base": (
-                self.cascade.then and self.model.base
-            ),
             "--in-place writes UTF-8, which --encoding would misread the next time; use --out": (
                 self.in_place and self.reading.text_format.encoding
             ),
@@ -118,6 +115,7 @@ class ScoreConfig:
         for reason, applies in refused.items():
             if applies:
                 raise UsageError(reason)
+        self.cascade.check(self.model)
         self._check_id()
         for place in filter(is_uri, (self.source, self.out)):
             parse_uri(str(place))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -15,7 +15,7 @@ import pytest
 from drugmon.config import CascadeOptions
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.calibration import Form
-from drugmon.models.adapters.manifest import first_identity, pair_identity, rule_of
+from drugmon.models.adapters.manifest import first_identity, rule_of
 from drugmon.options import build
 from drugmon.scoring import engine as engine_module
 from drugmon.scoring.cascade.cascade import open_cascade
@@ -24,27 +24,14 @@ from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import report
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.score import ScoreResult, score
-from tests.cascades import fit_coarsely, held_out, with_held_out
+from tests.cascades import Pair, fit_coarsely, held_out, with_held_out
 
 ROWS = 60
 
 
-class Pair(NamedTuple):
-    """The folders of two adapters, and what is written beside their verdicts."""
-
-    first: Path
-    second: Path
-    alone: str
-    both: str
-
-
 @pytest.fixture(name="pair", scope="module")
 def _pair(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    folder = tmp_path_factory.mktemp("pair")
-    first = with_held_out(adapter, folder / "small", held_out(1, 0.5, lone=0), temperature=1.5)
-    second = with_held_out(adapter, folder / "large", held_out(2, 3.0, lone=0), temperature=0.7)
-    one, other = (open_adapter(str(path)).manifest for path in (first, second))
-    return Pair(first, second, one.identity, pair_identity(one, other))
+    return Pair.of(adapter, tmp_path_factory.mktemp("pair"))
 
 
 @pytest.fixture(autouse=True)
