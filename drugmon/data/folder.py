@@ -38,6 +38,7 @@ class FolderPart:
         ids: how many different ids it has; None where the source has none.
         size: its bytes.
         sha256: of them.
+        sent_on: those of `scored` that both adapters of a cascade judged.
     """
 
     name: str
@@ -51,6 +52,7 @@ class FolderPart:
     ids: int | None
     size: int
     sha256: str
+    sent_on: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from drugmon.data.reviews import Rows, Texts, clean, with_text
 from drugmon.data.verdicts.arrivals import NEW, Moments
@@ -33,12 +34,13 @@ class Tally:
     """Rows so far: `empty` have no text at all, the others a verdict.
 
     `reused` had it before; `scored` are new or changed, whether the model was asked or knew their
-    texts from another row.
+    texts from another row. `sent_on` are those of `scored` that both adapters of a cascade judged.
     """
 
     scored: int = 0
     reused: int = 0
     empty: int = 0
+    sent_on: int = 0
 
     @property
     def total(self) -> int:
@@ -154,6 +156,9 @@ class Scorer:
         self._count(plan)
         self._on_progress(self.tally, 0)
         verdicts = pa.concat_batches([reused, *fresh]).take(pa.array(picked))
+        if self._cascade:
+            both = pc.equal(verdicts["drugmon_adapter"], self._cascade.identity).fill_null(False)
+            self.tally.sent_on += int((both.to_numpy(zero_copy_only=False) & _new(plan)).sum())
         return _dated(verdicts, known, plan.arrived) if known.any() else verdicts
 
     def _score_new(self, plan: ScoringPlan) -> list[pa.RecordBatch]:
@@ -217,10 +222,15 @@ class Scorer:
         return found
 
     def _count(self, plan: ScoringPlan) -> None:
-        new, empty = plan.arrived == NEW, plan.empty
+        new, empty = _new(plan), plan.empty
         self.tally.empty += int(empty.sum())
         self.tally.reused += int((~new & ~empty).sum())
-        self.tally.scored += int((new & ~empty).sum())
+        self.tally.scored += int(new.sum())
+
+
+def _new(plan: ScoringPlan) -> npt.NDArray[np.bool_]:
+    """The rows (n,) that have a text and have not had its verdicts before."""
+    return np.asarray((plan.arrived == NEW) & ~plan.empty)
 
 
 def _dated(

@@ -53,12 +53,13 @@ def print_score(result: ScoreResult, *, as_json: bool, quiet: bool, to_stderr: b
         say(f"{'would write' if result.dry_run else 'wrote'} {output}", err=to_stderr)
     verb = "to score" if result.dry_run else "scored"
     on = f" on {result.compute}" if result.compute else ""
+    sent_on = f" sent_on={result.sent_on}" if result.sent_on is not None else ""
     failed = f" failed={len(result.failures)}" if result.failures else ""
     state = "failed" if result.failures else "ok"
     say(
         f"drugmon score: {state} run={result.run_id} adapter={result.adapter} "
-        f"total={result.total} {verb.replace(' ', '_')}={result.scored} reused={result.reused} "
-        f"empty={result.empty} seconds={result.seconds:.1f}{failed}{on}",
+        f"total={result.total} {verb.replace(' ', '_')}={result.scored}{sent_on} "
+        f"reused={result.reused} empty={result.empty} seconds={result.seconds:.1f}{failed}{on}",
         err=to_stderr,
     )
     return None

@@ -202,6 +202,7 @@ class Worker:
             ids=counted,
             size=size,
             sha256=sha256,
+            sent_on=scorer.tally.sent_on,
         )
         keep_part(setup.folder, part)
         warnings, self._warnings = tuple(self._warnings), []

@@ -29,6 +29,7 @@ class PiecesProgress:
     def finished(self, part: FolderPart) -> None:
         """Count a part that was made now."""
         self.tally.scored += part.scored
+        self.tally.sent_on += part.sent_on
         self.tally.empty += part.empty
         self.tally.reused += part.rows - part.scored - part.empty
 

@@ -46,6 +46,8 @@ class ScoreResult:
         outputs: what was written.
         compute: device and number format; None where nothing had to be scored.
         failures: why files among several were not scored, a sentence each; the others were.
+        sent_on: the rows among `scored` that both adapters of a cascade judged; None without a
+            second adapter, and for a dry run, which does not know.
 
     Example:
         >>> import drugmon, polars
@@ -66,6 +68,7 @@ class ScoreResult:
     dry_run: bool
     compute: str | None
     failures: tuple[str, ...] = ()
+    sent_on: int | None = None
 
 
 def score(
@@ -124,6 +127,7 @@ def score(
         dry_run=config.dry_run,
         compute=run.cluster.compute if run.cluster else engine.compute,
         failures=tuple(failures),
+        sent_on=sum(tally.sent_on for tally in tallies) if cascade and not config.dry_run else None,
     )
 
 

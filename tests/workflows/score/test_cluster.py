@@ -322,9 +322,10 @@ def test_workers_send_on_what_the_first_adapter_doubts(
     assert few.scored == 250
     rows = read(out)
     sent = pc.sum(pc.equal(rows["drugmon_adapter"], few.adapter)).as_py()
+    assert few.sent_on == sent > 0
     assert score(source, out=str(out), cluster=CLUSTER, share=0.5, **given).scored == 0
     all_of_them = score(source, out=str(out), cluster=CLUSTER, below=1.0, **given)
-    assert all_of_them.scored == 250 - sent, "what both have judged stays"
+    assert all_of_them.scored == all_of_them.sent_on == 250 - sent, "what both have judged stays"
     assert set(read(out)["drugmon_adapter"].to_pylist()) == {few.adapter}
     one = tmp_path / "one.parquet"
     score(source, out=str(one), below=1.0, **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from drugmon.cli.output.schemas import misfit
 from drugmon.config import CascadeOptions
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.calibration import Form
@@ -93,6 +95,7 @@ def test_what_the_first_is_sure_of_is_its_verdict_and_the_rest_that_of_both(
     rows = read(source)
     doubted = {name for name, row in alone.items() if sure(row) < below}
     assert 0 < len(doubted) < ROWS / 2
+    assert result.sent_on == len(doubted)
     for name, row in rows.items():
         assert row["drugmon_adapter"] == (pair.both if name in doubted else pair.alone)
         same = [key for key in row if key.endswith(("_sentiment", "_confidence", "_fingerprint"))]
@@ -106,21 +109,24 @@ def test_what_the_first_is_sure_of_is_its_verdict_and_the_rest_that_of_both(
 def test_nothing_that_is_settled_is_scored_again_when_the_share_changes(
     run: Any, source: Path, pair: Pair
 ) -> None:
-    run()
+    assert run().sent_on is None
     alone = read(source)
     few, many = between(alone, 0.2), between(alone, 0.6)
     sent = {at: sum(sure(row) < at for row in alone.values()) for at in (few, many)}
     assert run(then=True, below=few).scored == sent[few]
     first = read(source)
-    assert run(then=True, below=few).scored == 0
-    assert run(then=True, below=many).scored == sent[many] - sent[few]
+    again = run(then=True, below=few)
+    assert (again.scored, again.sent_on) == (0, 0)
+    more = run(then=True, below=many)
+    assert more.scored == more.sent_on == sent[many] - sent[few]
     second = read(source)
     for name, row in first.items():
         if row["drugmon_adapter"] == pair.both:
             assert second[name] == row, "what both have judged stays, with its time"
     assert run(then=True, below=few).scored == 0, "and so it does when less would be sent on"
     assert judges(read(source)) == {pair.both: sent[many], pair.alone: ROWS - sent[many]}
-    assert run(then=True, below=few, dry_run=True).scored == 0
+    dry = run(then=True, below=few, dry_run=True)
+    assert (dry.scored, dry.sent_on) == (0, None)
     assert run().scored == sent[many], "without a second adapter the first judges alone"
     assert judges(read(source)) == {pair.alone: ROWS}
 
@@ -224,11 +230,11 @@ def test_a_table_takes_it(run: Any, tmp_path: Path, source: Path, pair: Pair) ->
     with duckdb.connect(database) as connection:
         connection.execute(f"CREATE TABLE t AS FROM read_csv('{source}', all_varchar = true)")
     result = run(then=True, below=below, source=str(database), table="t", out=None)
-    assert result.scored == ROWS
     count = "SELECT drugmon_adapter, count(*) FROM t_scored GROUP BY ALL"
     with duckdb.connect(database) as connection:
         found = dict(connection.execute(count).fetchall())
     sent = sum(sure(row) < below for row in read(source).values())
+    assert (result.scored, result.sent_on) == (ROWS, sent)
     assert found == {pair.both: sent, pair.alone: ROWS - sent}
     assert run(then=True, below=below, source=str(database), table="t", out=None).scored == 0
 
@@ -240,7 +246,28 @@ def test_standard_input_takes_it(drugmon: Any, pair: Pair) -> None:
     )
     assert done.code == 0, done.err
     assert f'"drugmon_adapter":"{pair.both}"' in done.out.replace('": "', '":"')
-    assert f"adapter={pair.both}" in done.err
+    assert f"adapter={pair.both} total=1 scored=1 sent_on=1 reused=0" in done.err
+
+
+def test_json_tells_how_many_were_sent_on(drugmon: Any, source: Path, pair: Pair) -> None:
+    given = ("score", source, "--adapter", pair.first, "--json")
+    done = drugmon(*given, "--then", pair.second, "--below", "1")
+    printed = json.loads(done.out)
+    assert misfit("score", printed) is None
+    assert (printed["scored"], printed["sent_on"]) == (ROWS, ROWS)
+    alone = json.loads(drugmon(*given).out)
+    assert misfit("score", alone) is None
+    assert alone["sent_on"] is None
+
+
+def test_a_copy_counts_as_sent_on_and_a_row_without_text_does_not(
+    run: Any, source: Path, to_csv: Any, reviews: Any
+) -> None:
+    first, second = reviews(2)
+    empty = {**dict.fromkeys(first, ""), "id": "no text"}
+    to_csv(source, [first, {**first, "id": "copy"}, empty, second])
+    result = run(then=True, below=1.0)
+    assert (result.scored, result.sent_on, result.empty) == (3, 3, 1)
 
 
 def test_a_report_compares_with_the_first_and_tells_of_both(
