@@ -12,7 +12,7 @@ import pytest
 
 from drugmon.checked import checked_options, keys_of
 from drugmon.cli.main import cli
-from drugmon.config import EngineConfig, ModelOptions
+from drugmon.config import CascadeOptions, EngineConfig, ModelOptions
 from drugmon.data.options import SourceOptions
 from drugmon.errors import SettingsError, UsageError
 from drugmon.grading import GradingChoice
@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[type, ...]] = {
     "train": TRAINING,
     "tune": TRAINING,
     "experiment": TRAINING,
-    "serve": (ModelOptions, ServiceConfig, EngineConfig),
+    "serve": (ModelOptions, CascadeOptions, ServiceConfig, EngineConfig),
     "ui": (PageConfig,),
     "demo": (DemoConfig,),
 }

@@ -224,7 +224,7 @@ class Model(Closing):
         if any(verdict.adapter != first for verdict in verdicts.values()):
             raise UsageError(
                 f"both adapters of {self.identity} judged this review, and the words of one do not "
-                "explain the verdict of both; load one of them alone, which explains its own"
+                "explain the verdict of both; ask one of them alone, which explains its own"
             )
         with self._explaining:  # which takes seconds, and has weights of its own
             return explain(review, verdicts, self._attributor)

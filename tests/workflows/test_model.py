@@ -159,7 +159,7 @@ def test_what_the_first_judged_alone_is_explained_and_what_both_did_is_refused(
             both.explain(**one_of(scored, pair.both))
     assert str(refused.value) == (
         f"both adapters of {pair.both} judged this review, and the words of one do not explain the "
-        "verdict of both; load one of them alone, which explains its own"
+        "verdict of both; ask one of them alone, which explains its own"
     )
 
 

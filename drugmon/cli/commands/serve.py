@@ -8,14 +8,16 @@ from importlib.util import find_spec
 import click
 
 from drugmon.cli.options import takes
-from drugmon.config import EngineConfig, ModelOptions
+from drugmon.config import CascadeOptions, EngineConfig, ModelOptions
 from drugmon.errors import UsageError
 from drugmon.serving.service.config import ServiceConfig
 
 
 @click.command()
-@takes(model=ModelOptions, config=ServiceConfig, engine=EngineConfig)
-def serve(model: ModelOptions, config: ServiceConfig, engine: EngineConfig) -> None:
+@takes(model=ModelOptions, cascade=CascadeOptions, config=ServiceConfig, engine=EngineConfig)
+def serve(
+    model: ModelOptions, cascade: CascadeOptions, config: ServiceConfig, engine: EngineConfig
+) -> None:
     """Score over HTTP: reviews in, verdicts out, one process and one engine for all.
 
     SIGTERM and ^C end it once the requests that have begun are answered.
@@ -24,6 +26,7 @@ def serve(model: ModelOptions, config: ServiceConfig, engine: EngineConfig) -> N
     Example:
       drugmon serve --port 8000
       drugmon serve --tokens tokens.txt --record served.duckdb
+      drugmon serve --then mpnet-druglib --share .1
     """
     if not all(map(find_spec, ("fastapi", "uvicorn", "prometheus_client"))):
         raise UsageError("drugmon serve needs libraries of its own: pip install 'drugmon[serve]'")
@@ -31,7 +34,7 @@ def serve(model: ModelOptions, config: ServiceConfig, engine: EngineConfig) -> N
     from drugmon.serving.service.server import serve as run
 
     logging.basicConfig(format="drugmon: %(message)s", level=logging.WARNING)
-    run(config, model, engine, on_listening=_say)
+    run(config, model, cascade, engine, on_listening=_say)
     say("drugmon serve: ended; the same command starts it again", err=True)
 
 

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from drugmon.config import EngineConfig
+from drugmon.config import CascadeOptions, EngineConfig
 from drugmon.errors import UsageError
 from drugmon.options import group, option
 
@@ -36,6 +36,7 @@ class PageConfig:
     adapter: str | None = option(
         None, "What judges at first: a shipped adapter, or a folder.", kind=str
     )
+    cascade: CascadeOptions = group(CascadeOptions)
     max_megabytes: int = option(100, "Size of a file, at most.", low=1)
     max_rows: int = option(100_000, "Rows of a file, at most.", low=1)
     engine: EngineConfig = group(EngineConfig)

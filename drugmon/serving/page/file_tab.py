@@ -19,7 +19,7 @@ from drugmon.serving.page.parts import aloud, choosers
 from drugmon.serving.page.uploads import Session, Uploads
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.run import ScoreProgress
-from drugmon.workflows.score.score import score
+from drugmon.workflows.score.score import ScoreResult, score
 from drugmon.workflows.upload import least_certain, recognise
 
 TYPES: Final = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".gz", ".zst")
@@ -96,7 +96,7 @@ def _run(
     off, on = gr.update(interactive=False), gr.update(interactive=True)
     total = recognise(Path(path), config.max_rows).rows
     yield html.progress(0, total), "", "", off, off, on
-    told: queue.Queue[int | str | None] = queue.Queue()
+    told: queue.Queue[int | str | ScoreResult] = queue.Queue()
     # Of its own, so that all a run leaves that does not come to its end goes with it.
     folder = session.new_folder()
     output = folder / _scored_name(Path(path))
@@ -104,6 +104,7 @@ def _run(
     scoring = ScoreConfig(
         path,
         models.options(name, rule),
+        models.cascade(name),
         out=str(output),
         history=folder / "history.duckdb",
         engine=config.engine,
@@ -115,9 +116,9 @@ def _run(
         told.put(progress.done)
 
     def work() -> None:
-        said = None
+        said: str | ScoreResult
         try:
-            score(scoring, on_progress=on_progress)
+            said = score(scoring, on_progress=on_progress)
         except _StoppedError:
             said = "Cancelled; nothing was kept."
         except DrugmonError as error:
@@ -125,22 +126,22 @@ def _run(
         except Exception:
             # Whatever it was may hold texts: it is not told and not logged.
             said = _BROKEN
-        if said:
+        if isinstance(said, str):
             shutil.rmtree(folder, ignore_errors=True)
         told.put(said)
 
     threading.Thread(target=work, daemon=True).start()
     while isinstance(said := _last(told), int):
         yield html.progress(said, total), "", "", off, off, on
-    if said is not None:
+    if isinstance(said, str):
         yield html.problem(said), "", "", off, on, off
         return
-    summary = html.summary(least_certain(output, LEAST_CERTAIN))
+    summary = html.judged_by(said) + html.summary(least_certain(output, LEAST_CERTAIN))
     scored = gr.update(value=str(output), interactive=True)
     yield html.progress(total, total), html.SCORED, summary, scored, on, off
 
 
-def _last(told: queue.Queue[int | str | None]) -> int | str | None:
+def _last(told: queue.Queue[int | str | ScoreResult]) -> int | str | ScoreResult:
     """What was told last: who shows it may be slower than who scores."""
     said = told.get()
     while isinstance(said, int) and not told.empty():

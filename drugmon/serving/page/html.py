@@ -7,8 +7,10 @@ from html import escape
 from typing import Final
 
 from drugmon.labels import LABELS
+from drugmon.models.adapters.manifest import first_identity
 from drugmon.workflows.explain import Explanation, Word
 from drugmon.workflows.predict import Verdict
+from drugmon.workflows.score.score import ScoreResult
 from drugmon.workflows.show import Shown
 from drugmon.workflows.upload import Recognised
 
@@ -27,21 +29,21 @@ _STRONG: Final = 0.1
 _EXCERPT: Final = 160
 
 
-def verdicts(found: Mapping[str, Verdict], identity: str, rule: str, calibrated: bool) -> str:
+def verdicts(found: Mapping[str, Verdict], rule: str, calibrated: bool) -> str:
     """Each target's verdict with bars, overall first, and which adapter judged.
 
     Args:
-        found: by target.
-        identity: of the adapter.
+        found: by target, at least one.
         rule: the decision rule that made the labels.
         calibrated: whether the probabilities are.
     """
+    judge = next(iter(found.values())).adapter
     order = sorted(found, key=lambda target: target != "overall")
     cards = "".join(_card(found[target], rule) for target in order)
     tolerated = "Positive side effects are ones that were borne well. "
     return (
         f'<div class="dm-cards">{cards}</div>'
-        f'<p class="dm-small">Judged by <code>{escape(identity)}</code>; probabilities are '
+        f'<p class="dm-small">Judged by <code>{escape(judge)}</code>; probabilities are '
         f"{'' if calibrated else 'not '}calibrated. "
         f"{tolerated if 'side_effects' in found else ''}</p>"
     )
@@ -143,6 +145,19 @@ def recognised(found: Recognised) -> str:
         f'<section class="dm-card"><h3>{found.rows:,} row{"s" * (found.rows != 1)}</h3><table>'
         f"<caption>Which column is read as what</caption>{rows}</table></section>"
     )
+
+
+def judged_by(result: ScoreResult) -> str:
+    """Which adapter judged a file, or which two."""
+    first, both = escape(first_identity(result.adapter)), escape(result.adapter)
+    told = f"Judged by <code>{first}</code>."
+    if result.sent_on is not None:
+        told = (
+            f"Judged by <code>{first}</code>; the {result.sent_on:,} of {result.total:,} rows of "
+            f"which it was least sure by both, <code>{both}</code>. The column drugmon_adapter "
+            "tells who judged each."
+        )
+    return f'<p class="dm-small">{told}</p>'
 
 
 def summary(shown: Shown) -> str:

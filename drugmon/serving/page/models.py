@@ -8,7 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from drugmon.config import DEFAULT_ADAPTER, DEFAULT_RULE, EngineConfig, ModelOptions
+from drugmon.config import (
+    DEFAULT_ADAPTER,
+    DEFAULT_RULE,
+    CascadeOptions,
+    EngineConfig,
+    ModelOptions,
+)
 from drugmon.errors import BaseModelError, DrugmonError
 from drugmon.models.adapters.adapter import Adapter, list_adapters
 from drugmon.models.adapters.zero_shot import open_base, open_model
@@ -26,18 +32,26 @@ class LoadedModels:
     Args:
         first: what is chosen at first; None is the default adapter.
         engine: how to compute.
+        cascade: the adapter behind it; where there is one, both together are chosen at first.
     """
 
-    def __init__(self, first: str | None, engine: EngineConfig) -> None:
-        self.first = first or DEFAULT_ADAPTER
+    def __init__(
+        self, first: str | None, engine: EngineConfig, cascade: CascadeOptions | None = None
+    ) -> None:
+        self._adapter, self._cascade = first or DEFAULT_ADAPTER, cascade or CascadeOptions()
         self._engine = engine
         self._loaded: OrderedDict[tuple[str, str], Model] = OrderedDict()
         self._turn = threading.Lock()
         there = [each.folder.name for each in list_adapters() if isinstance(each, Adapter)]
         self._bases = [ZERO_SHOT] if _is_there(ZERO_SHOT) else []
-        names = dict.fromkeys([self.first, *there, *self._bases])
+        names = dict.fromkeys([self._adapter, *there, *self._bases])
         # A folder is shown by its name.
         self.choices = [(Path(name).name, name) for name in names]
+        self.first, self._pair = self._adapter, ""
+        if then := self._cascade.then:
+            self.first = self._pair = f"{self._adapter}, then {then}"
+            shown = f"{Path(self._adapter).name}, then {Path(then).name}"
+            self.choices.insert(0, (shown, self._pair))
 
     def get(self, name: str, rule: str) -> Model:
         """The model, loaded.
@@ -48,8 +62,8 @@ class LoadedModels:
         with self._turn:
             key = (name, rule)
             if key not in self._loaded:
-                chosen = self.options(name, rule)
-                self._loaded[key] = Model(**asdict(chosen), engine=self._engine)
+                chosen = {**asdict(self.options(name, rule)), **asdict(self.cascade(name))}
+                self._loaded[key] = Model(**chosen, engine=self._engine)
             self._loaded.move_to_end(key)
             while len(self._loaded) > _KEPT:
                 self._loaded.popitem(last=False)[1].close()
@@ -59,7 +73,11 @@ class LoadedModels:
         """What scoring takes for one of `choices`; `rule` None is its own."""
         if self.is_base(name):
             return ModelOptions(base=name, rule=rule)
-        return ModelOptions(name, rule=rule)
+        return ModelOptions(self._adapter if name == self._pair else name, rule=rule)
+
+    def cascade(self, name: str) -> CascadeOptions:
+        """What is behind one of `choices`."""
+        return self._cascade if name == self._pair else CascadeOptions()
 
     def is_base(self, name: str) -> bool:
         """Whether it judges by itself, without an adapter, and uncalibrated."""

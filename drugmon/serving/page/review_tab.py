@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from drugmon.errors import DrugmonError
+from drugmon.errors import DrugmonError, UsageError
 from drugmon.serving.page import html
 from drugmon.serving.page.models import LoadedModels
 from drugmon.serving.page.parts import aloud, choosers
@@ -67,12 +67,11 @@ def _judge(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -
     if not review:
         return html.hint(_EMPTY), ""
     try:
-        model = models.get(name, rule)
-        found = model.predict(**review)
+        found = models.get(name, rule).predict(**review)
     except DrugmonError as error:
         return html.problem(str(error)), ""
     calibrated = not models.is_base(name)
-    return html.verdicts(found, model.identity, rule, calibrated), html.spoken(found)
+    return html.verdicts(found, rule, calibrated), html.spoken(found)
 
 
 def _explain(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> str:
@@ -81,6 +80,8 @@ def _explain(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...])
         return ""
     try:
         found = models.get(name, rule).explain(**review)
+    except UsageError as error:
+        return html.hint(str(error))  # both adapters of a cascade judged it
     except DrugmonError:
         return ""  # the verdicts' place tells it
     order = sorted(found, key=lambda target: target != "overall")

@@ -31,7 +31,7 @@ def serve(config: PageConfig, *, on_start: Callable[[str], None]) -> None:
         from drugmon.serving.page.app import make_app
         from drugmon.serving.page.models import LoadedModels
 
-        models = LoadedModels(config.adapter, config.engine)
+        models = LoadedModels(config.adapter, config.engine, config.cascade)
         with contextlib.closing(models), _listening(config) as listening:
             models.get(
                 models.first, models.rule_of(models.first)

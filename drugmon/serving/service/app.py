@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from drugmon.data.reviews import clean
 from drugmon.models.adapters.adapter import Adapter, Unreadable, list_adapters
+from drugmon.models.adapters.manifest import first_identity
 from drugmon.serving.service import metrics, problems
 from drugmon.serving.service.door import STREAM, Door
 from drugmon.serving.service.problems import Problem, invalid, problem_of
@@ -113,7 +114,7 @@ async def explain(request: Request, review: Review) -> Explanations:
         raise Problem(422, "invalid-review", "all texts are empty: there is nothing to explain")
     found = await service.explain(review.texts)
     return Explanations(
-        adapter=service.model.identity,
+        adapter=first_identity(service.model.identity),  # what both judged is not explained
         explanations={target: Why(**asdict(why)) for target, why in found.items()},
     )
 

@@ -67,6 +67,7 @@ class Batcher:
         max_wait: seconds that a review may wait for others to be computed with.
         max_queue: reviews that may wait.
         on_batch: is told of each batch: its verdicts, and the seconds it took.
+        load: loads all weights; it is called in the same thread.
     """
 
     def __init__(
@@ -77,8 +78,9 @@ class Batcher:
         max_wait: float,
         max_queue: int,
         on_batch: Callable[[pa.RecordBatch, float], None] = lambda _verdicts, _seconds: None,
+        load: Callable[[], None] = lambda: None,
     ) -> None:
-        self._judge, self._on_batch = judge, on_batch
+        self._judge, self._on_batch, self._load = judge, on_batch, load
         self._batch_tokens, self._max_wait, self._max_queue = batch_tokens, max_wait, max_queue
         self._queue: deque[Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="drugmon-engine")
@@ -93,6 +95,7 @@ class Batcher:
         Raises:
             DrugmonError: they cannot be loaded.
         """
+        self._thread.submit(self._load).result()
         self._thread.submit(self._judge, [Texts("good", "good", "good", None)]).result()
 
     def start(self) -> None:

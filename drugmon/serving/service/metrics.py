@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from drugmon.labels import TARGETS
+from drugmon.models.adapters.manifest import first_identity
 
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
 _SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
@@ -27,7 +28,7 @@ class Metrics:
     """The numbers of one service.
 
     Args:
-        identity: of the adapter that scores.
+        identity: of what scores: an adapter, or a cascade of two.
         waiting: tells how many reviews wait.
         dropped: tells how many recorded verdicts could not be kept.
     """
@@ -37,6 +38,7 @@ class Metrics:
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of no use here
         registry = self._registry = CollectorRegistry()
+        self._first = first_identity(identity)
         info = Gauge("drugmon_adapter", "What scores.", ["adapter"], registry=registry)
         info.labels(identity).set(1)
         queue = Gauge("drugmon_queue_reviews", "Reviews that wait.", registry=registry)
@@ -52,6 +54,11 @@ class Metrics:
             "drugmon_request_seconds", "Seconds to the answer's end.", ["path"], registry=registry
         )
         self._reviews = Counter("drugmon_reviews", "Reviews computed.", registry=registry)
+        self._sent_on = Counter(
+            "drugmon_sent_on",
+            "Reviews that the second adapter of a cascade judged too.",
+            registry=registry,
+        )
         self._batches = Histogram(
             "drugmon_batch_reviews", "Reviews in a batch.", buckets=_SIZES, registry=registry
         )
@@ -65,6 +72,8 @@ class Metrics:
     def batch(self, verdicts: pa.RecordBatch, seconds: float) -> None:
         """Count a batch."""
         self._reviews.inc(verdicts.num_rows)
+        judges = verdicts.column("drugmon_adapter").to_pylist()
+        self._sent_on.inc(sum(judge != self._first for judge in judges))
         self._batches.observe(verdicts.num_rows)
         self._batch_seconds.observe(seconds)
         for target in TARGETS:

@@ -92,7 +92,10 @@ class ScoresAnswer(BaseModel):
         }
     )
 
-    adapter: str = Field(description="name@digest of what judged")
+    adapter: str = Field(
+        description="name@digest of what scores here; in a cascade of both adapters, and each "
+        "review tells in drugmon_adapter who judged it"
+    )
     reviews: list[dict[str, Any]] = Field(
         description=f"Per target its sentiment ({', '.join(LABELS)}, or null), the confidence and "
         "three probabilities; who scored, when, and a fingerprint."
@@ -121,7 +124,7 @@ class Why(BaseModel):
 class Explanations(BaseModel):
     """The words of one review that moved its verdicts, by target."""
 
-    adapter: str
+    adapter: str = Field(description="name@digest of what is explained")
     explanations: dict[str, Why]
 
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 import uvicorn
 
-from drugmon.config import EngineConfig, ModelOptions
+from drugmon.config import CascadeOptions, EngineConfig, ModelOptions
 from drugmon.errors import UsageError
 from drugmon.serving.service.app import make_app
 from drugmon.serving.service.config import ServiceConfig
@@ -23,6 +23,7 @@ from drugmon.workflows.model import Model
 def serve(
     config: ServiceConfig,
     model: ModelOptions,
+    cascade: CascadeOptions,
     engine: EngineConfig,
     *,
     on_listening: Callable[[str, str], None] = lambda _address, _identity: None,
@@ -32,6 +33,7 @@ def serve(
     Args:
         config: where and what.
         model: what scores, and how it decides.
+        cascade: the adapter behind it, if there is one.
         engine: device, number format and threads.
         on_listening: is told the address, and what scores, once requests are taken.
 
@@ -41,7 +43,7 @@ def serve(
     """
     with (
         _listening(config.host, config.port) as listener,
-        Model(**asdict(model), engine=engine) as opened,
+        Model(**asdict(model), **asdict(cascade), engine=engine) as opened,
     ):
         service = Service(opened, config)
         service.batcher.warm()

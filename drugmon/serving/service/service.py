@@ -51,6 +51,7 @@ class Service:
             max_wait=config.max_wait,
             max_queue=config.max_queue,
             on_batch=self.metrics.batch,
+            load=model.load,
         )
         self.draining = asyncio.Event()
         self._explaining = 0

@@ -62,6 +62,8 @@ def test_a_port_that_is_taken_is_told(drugmon: Drugmon, adapter: Path) -> None:
         (("--max-wait", "2000s"), 2, "'2000s' is no time up to 60 s; write 5ms or 0.1s"),
         (("--record-texts",), 2, "--record-texts says what to keep, and --record FILE where"),
         (("--max-reviews", 9_999), 2, "--max-reviews 9999 is more than --max-queue 4096"),
+        (("--share", 0.3), 2, "--share is for a cascade; add --then and its second adapter"),
+        (("--then", "nobody"), 1, "no adapter 'nobody'"),
         (("--host", "no such host"), 2, "cannot listen on no such host, port 0"),
     ],
 )
