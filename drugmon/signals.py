@@ -27,12 +27,16 @@ class Terminated(BaseException):
 
 _received: list[type[BaseException]] = []
 _connections: list[Interruptible] = []
+_spawning = False
+"""Whether the main thread starts a process, so that signals wait."""
 
 
 def install() -> None:
-    """Let SIGTERM raise `Terminated` in the main thread."""
+    """Let SIGTERM raise `Terminated` in the main thread, ^C `KeyboardInterrupt`; both are noted."""
     _received.clear()
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's & ignores it
+        signal.signal(signal.SIGINT, _interrupt)
 
 
 @contextlib.contextmanager
@@ -106,12 +110,45 @@ def check() -> None:
     """Raise again what was asked for, where whoever handled an error may have swallowed it.
 
     Raises:
-        Terminated: a SIGTERM came.
+        Terminated, KeyboardInterrupt: a SIGTERM, a ^C came.
     """
     if _received:
         raise _received[-1]
 
 
+@contextlib.contextmanager
+def spawning() -> Iterator[None]:
+    """Start processes in the body: a ^C reaches none of them, and no signal tears their start.
+
+    A ^C goes to the whole group; this process hears it and ends the others. One that is torn from
+    its parent while it starts would print a traceback, or wait for work for ever.
+
+    Raises:
+        Terminated, KeyboardInterrupt: at the end of the body, as a signal came in it.
+    """
+    global _spawning
+    # Handlers run in the main thread alone, whichever thread the system gives the signal to.
+    _spawning = threading.current_thread() is threading.main_thread()
+    heard = len(_received)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _spawning = False
+    if len(_received) > heard:
+        check()
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    _received.append(Terminated)
-    raise Terminated
+    _note(Terminated)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    _note(KeyboardInterrupt)
+
+
+def _note(ending: type[BaseException]) -> None:
+    _received.append(ending)
+    if not _spawning:
+        raise ending

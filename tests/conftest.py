@@ -201,9 +201,10 @@ def _drugmon(
         code = cli_errors.run(cli.cli)
         return Run(code, *capfd.readouterr())
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = {which: signal.getsignal(which) for which in (signal.SIGTERM, signal.SIGINT)}
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for which, handler in before.items():
+        signal.signal(which, handler)
 
 
 @pytest.fixture(scope="session")

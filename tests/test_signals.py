@@ -3,14 +3,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
+import click
 import pytest
 
+from drugmon.cli import errors
 from drugmon.data.duckdb.database import in_memory
-from drugmon.signals import Terminated, check, install, interruptible, passed_on
+from drugmon.signals import Terminated, check, install, interruptible, passed_on, spawning
 
 LONG = "SELECT count(*) FROM range(100000000000) AS t(a) WHERE hash(a) = 3"
 
@@ -72,11 +77,70 @@ def test_other_errors_stay_what_they_are() -> None:
         raise RuntimeError("of another kind")
 
 
-def test_a_signal_that_was_swallowed_is_raised_again() -> None:
+ENDINGS = [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
+
+
+@pytest.mark.parametrize(("sent", "raised"), ENDINGS)
+def test_a_signal_that_was_swallowed_is_raised_again(
+    sent: signal.Signals, raised: type[BaseException]
+) -> None:
     check()
-    with contextlib.suppress(Terminated):
-        os.kill(os.getpid(), signal.SIGTERM)
-    with pytest.raises(Terminated):
+    with contextlib.suppress(raised):
+        os.kill(os.getpid(), sent)
+    with pytest.raises(raised):
         check()
     install()
     check()
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_a_library_makes_an_error_of_is_no_bug(
+    sent: signal.Signals, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As torch does with what is raised in Python beneath C++."""
+
+    @click.command()
+    def command() -> None:
+        try:
+            os.kill(os.getpid(), sent)
+        except (Terminated, KeyboardInterrupt) as error:
+            raise RuntimeError(f"{type(error).__name__}: <EMPTY MESSAGE>") from None
+
+    with mock.patch("sys.argv", ["drugmon"]):
+        assert errors.run(command) == code
+    assert "bug" not in capsys.readouterr().err
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
+    """A shell has ^C ignored by what it runs behind &."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    install()
+    os.kill(os.getpid(), signal.SIGINT)
+    check()
+
+
+@pytest.mark.parametrize(("sent", "raised"), ENDINGS)
+def test_signals_wait_until_a_process_is_started(
+    sent: signal.Signals, raised: type[BaseException]
+) -> None:
+    """Also where the system gives them to another thread than the one that starts it."""
+    resting = threading.Event()
+    other = threading.Thread(target=resting.wait)
+    other.start()
+    told: list[str] = []
+    with pytest.raises(raised), spawning():
+        os.kill(os.getpid(), sent)
+        told.append("on")
+        child = subprocess.run(
+            [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(0, []))"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told.append(child.stdout)
+    resting.set()
+    other.join()
+    assert told == ["on", "{<Signals.SIGINT: 2>}\n"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    with pytest.raises(raised):
+        os.kill(os.getpid(), sent)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from drugmon import signals
 from drugmon.data.reviews import Texts
 from drugmon.errors import DrugmonError
 from drugmon.models.classifiers.lexical import LexicalModel
@@ -103,7 +103,7 @@ class Feed:
         self._pool = self._pool or self._start()
         work = self._preparer.prepare if self._workers == 1 else _prepare
         # Processes are started as work comes.
-        with _told_of_dead_workers(), _uninterrupted():
+        with _told_of_dead_workers(), signals.spawning():
             future = self._pool.submit(work, reviews)
 
         def ready() -> Ready:
@@ -144,20 +144,11 @@ def _told_of_dead_workers() -> Iterator[None]:
     try:
         yield
     except BrokenExecutor:
+        signals.check()  # a SIGTERM to the whole group ended the workers too
         raise DrugmonError(
             "a process that tokenises reviews was ended from outside, as when memory runs out; "
             "run the same command again: it goes on where this one was"
         ) from None
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Start processes that a ^C does not reach: this process hears it and ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(preparer: Preparer) -> None:

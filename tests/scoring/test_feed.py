@@ -198,13 +198,14 @@ sys.exit(cli_errors.run(cli.cli))
     ("sent", "code", "told"),
     [
         (signal.SIGINT, 130, "drugmon: interrupted; the same command goes on where this one was\n"),
+        (signal.SIGTERM, 143, "drugmon: terminated; the same command goes on where this one was\n"),
         (signal.SIGKILL, -signal.SIGKILL, ""),
     ],
 )
 def test_an_ended_run_leaves_no_worker(
     adapter: Path, labelled: Path, tmp_path: Path, sent: signal.Signals, code: int, told: str
 ) -> None:
-    """As ^C does, the interrupt goes to all processes of the group; the kill to the run alone."""
+    """As ^C and the end of a service do, a signal goes to the whole group; the kill to the run."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-c", RUN, "score", labelled, "--out", tmp_path / "out.csv"),
@@ -219,7 +220,7 @@ def test_an_ended_run_leaves_no_worker(
     assert process.stdout is not None
     workers = [int(pid) for pid in process.stdout.readline().split()]
     assert workers
-    if sent == signal.SIGINT:
+    if told:
         os.killpg(process.pid, sent)
     else:
         process.send_signal(sent)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import signal
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Self
 
+from drugmon import signals
 from drugmon.closing import Closing
 from drugmon.errors import DrugmonError
 from drugmon.reports.analysts.pages import (
@@ -33,7 +33,8 @@ class AnalystProcess(Closing):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        with signals.spawning():
+            self._process.start()
         theirs.close()
         return self
 
@@ -63,8 +64,6 @@ class AnalystProcess(Closing):
 
 
 def _serve(pipe: Connection) -> None:
-    # ^C reaches the whole group; the parent decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(Exception):  # told by the page that needs it
         import_evidently()
     with contextlib.suppress(EOFError):  # the parent needs no page, or is gone
