@@ -24,7 +24,7 @@ from drugmon.data.history.records import (
 )
 from drugmon.data.queries import Sql, statement
 from drugmon.data.stores.uri import Location, parse_location
-from drugmon.errors import DamagedError, SourceError
+from drugmon.errors import DamagedError, SourceError, UsageError
 
 Record = TypeVar("Record")
 Row = dict[str, Any]
@@ -199,10 +199,19 @@ def writing_history(
 
 
 def path_from(kind: type, value: object) -> Location:
-    """Make a `Location` of text, as msgspec's `dec_hook`."""
-    if kind is Location and isinstance(value, str):
+    """Make a `Location` of text, as msgspec's `dec_hook`.
+
+    Raises:
+        ValueError: it is none, which msgspec tells with its place.
+    """
+    if kind is not Location:
+        raise NotImplementedError(f"{kind} of {type(value)}")
+    if not isinstance(value, str):
+        raise ValueError(f"a path or URI is text, not {type(value).__name__}")
+    try:
         return parse_location(value)
-    raise NotImplementedError(f"{kind} of {type(value)}")
+    except UsageError as error:
+        raise ValueError(str(error)) from None
 
 
 def _by_report(rows: Iterable[Row]) -> dict[str, list[Row]]:

@@ -40,11 +40,13 @@ def test_a_uri_stays_what_it_is(tmp_path: Path) -> None:
         ('"targets": {', '"targets": [{'),
         ('"reasons": [', '"reasons": 5, "more": ['),
         ('"page"', '"sheet"'),
+        ('"s3://b/in/reviews.csv"', "[]"),
+        ("s3://", "ftp://"),
     ],
 )
 def test_what_is_no_record_is_an_error_of_values(tmp_path: Path, old: str, new: str) -> None:
     file = tmp_path / "night.json"
-    write_night(a_report(None), file, tmp_path)
+    write_night(a_report(Output.of_file("s3://b/in/reviews.csv")), file, tmp_path)
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new, 1))
