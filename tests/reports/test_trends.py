@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drugmon.data.history.output import Output
-from drugmon.data.history.records import ReportRecord
+from drugmon.data.history.records import ReportRecord, ReportTarget
 from drugmon.monitoring.checks.summary import Status
 from drugmon.reports.attempts import Attempt
 from drugmon.reports.plots.trend_charts import trend_sections
@@ -131,6 +131,22 @@ def test_a_gap_is_no_zero(history: History) -> None:
     nights[-1] = replace(nights[-1], targets={}, checks=[])
     told = {trend.latest for section in trend_sections(nights) for trend in section.trends}
     assert "not judged" in told
+
+
+def test_aspects_that_a_source_lacks_have_no_charts(history: History, tmp_path: Path) -> None:
+    nights = history(5)
+    for number, night in enumerate(nights):
+        targets = {
+            name: own if name == "overall" else ReportTarget(name, 0, 0, 0, 200, *[None] * 5)
+            for name, own in night.targets.items()
+        }
+        nights[number] = replace(night, targets=targets)
+    sections = {section.key: section for section in trend_sections(nights)}
+    assert [trend.title for trend in sections["shares"].trends] == ["Overall"]
+    assert [trend.title for trend in sections["confidence"].trends] == ["Overall"]
+    html = render_index(nights, tmp_path)
+    assert "Overall" in html
+    assert "<h4>Benefits" not in html
 
 
 def test_many_checks_are_folded_away(history: History) -> None:

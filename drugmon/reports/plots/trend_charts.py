@@ -103,8 +103,6 @@ def trend_sections(nights: Sequence[NightNumbers]) -> tuple[TrendSection, ...]:
 def _shares(nights: Sequence[NightNumbers]) -> Iterator[Trend]:
     for target in _targets(nights):
         counts = [night.targets.get(target) for night in nights]
-        if not any(counts):
-            continue
         series = [_share_series(label, counts, nights) for label in LABELS]
         latest = ", ".join(
             f"{each.name} {percent(each.ys[-1])}" for each in series if each.ys[-1] is not None
@@ -235,7 +233,13 @@ def _trend(
 
 
 def _targets(nights: Sequence[NightNumbers]) -> tuple[str, ...]:
-    known = {target for night in nights for target in night.targets}
+    """Those that got a label on any night: of aspects that a source lacks there are no charts."""
+    known = {
+        name
+        for night in nights
+        for name, target in night.targets.items()
+        if any(getattr(target, label) for label in LABELS)
+    }
     return tuple(target for target in reversed(TARGETS) if target in known)
 
 
