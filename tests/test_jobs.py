@@ -170,6 +170,14 @@ def test_orchestrators_files_are_python_and_told_of(name: str) -> None:
     assert f"`{name}`" in (JOBS / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_dbt_model_has_the_form_that_dbt_parses() -> None:
+    tree = ast.parse((JOBS / "dbt_model.py").read_text(encoding="utf-8"))
+    (model,) = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert (model.name, len(model.args.args), model.args.args[0].arg) == ("model", 2, "dbt")
+    last = model.body[-1]
+    assert isinstance(last, ast.Return) and not isinstance(last.value, ast.Tuple)
+
+
 def test_the_dbt_model_scores_what_it_is_given(
     monkeypatch: pytest.MonkeyPatch, adapter: Path
 ) -> None:

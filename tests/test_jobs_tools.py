@@ -77,12 +77,14 @@ def test_dbt_builds_the_model(tmp_path: Path, adapter: Path) -> None:
     dbt = tool("dbt")
     models = tmp_path / "models"
     models.mkdir()
-    reviews = "SELECT 1 AS id, 'good' AS review UNION ALL SELECT 2, 'awful'"
+    reviews = (
+        "SELECT 1 AS id, 'good' AS review UNION ALL SELECT 2, 'awful' UNION ALL SELECT 3, NULL"
+    )
     (models / "reviews.sql").write_text(reviews, encoding="utf-8")
     verdicts = (JOBS / "dbt_model.py").read_text(encoding="utf-8")
     verdicts = verdicts.replace('"minilm-druglib"', f'"{adapter}"')
     (models / "verdicts.py").write_text(verdicts, encoding="utf-8")
-    project = "name: mine\nversion: '1'\nprofile: mine\nmodel-paths: [models]\n"
+    project = "name: mine\nprofile: mine\nmodel-paths: [models]\n"
     (tmp_path / "dbt_project.yml").write_text(project, encoding="utf-8")
     (tmp_path / "profiles.yml").write_text(
         "mine:\n  target: here\n  outputs:\n    here: {type: duckdb, path: mine.duckdb}\n",
@@ -91,8 +93,9 @@ def test_dbt_builds_the_model(tmp_path: Path, adapter: Path) -> None:
     run([dbt, "run"], tmp_path, DBT_SEND_ANONYMOUS_USAGE_STATS="false", DBT_PROFILES_DIR=".")
     with duckdb.connect(tmp_path / "mine.duckdb", read_only=True) as connection:
         found = connection.sql("SELECT id, overall_sentiment FROM verdicts ORDER BY id").fetchall()
-    assert [number for number, _ in found] == [1, 2]
-    assert {label for _, label in found} <= {"negative", "neutral", "positive"}
+    assert [number for number, _ in found] == [1, 2, 3]
+    assert {label for _, label in found[:2]} <= {"negative", "neutral", "positive"}
+    assert found[2] == (3, None)
 
 
 def test_hadolint_has_nothing_to_say_of_the_image() -> None:
