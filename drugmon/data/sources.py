@@ -1,10 +1,9 @@
-"""Files of reviews: what SOURCE names, and where the verdicts of each file go."""
+"""Files of reviews: what SOURCE names."""
 
 from __future__ import annotations
 
 import glob
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -34,7 +33,8 @@ DELTA: Final = "delta"
 
 _KNOWN: Final = f"{', '.join(EXTENSIONS)} (all but .parquet also with {', '.join(COMPRESSIONS)})"
 _DATABASES: Final = (".duckdb", ".db", ".ddb")
-_SCORED: Final = ".scored"
+SCORED: Final = ".scored"
+"""What the name of an output has behind that of its source."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class FileSource:
         Raises:
             SourceError: the extension is none that drugmon knows.
         """
-        stem, extension, compression = _split_name(location.name)
+        stem, extension, compression = split_name(location.name)
         origin = location if isinstance(location, StoreUri) else None
         if extension not in EXTENSIONS and (extension == EXTENSION or is_delta(location)):
             return cls(state_of(location), DELTA, None, origin=origin)
@@ -181,7 +181,7 @@ def is_pattern(source: str) -> bool:
 
 def is_file_name(text: str) -> bool:
     """Whether a path or a URI ends as a file of reviews does."""
-    return _split_name(parse_location(text).name)[1] in EXTENSIONS
+    return split_name(parse_location(text).name)[1] in EXTENSIONS
 
 
 def names_folder(source: str) -> bool:
@@ -192,59 +192,7 @@ def names_folder(source: str) -> bool:
     return Path(source).is_dir() and not is_delta(Path(source))
 
 
-def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> Location:
-    """Return where the verdicts of one file go; its extension tells the format.
-
-    Without `out`: `<name>.scored.<ext>` beside the source, or the source itself where `in_place`.
-    An `out` that is a folder, ends with a slash or has no extension names a folder to put that
-    file in.
-
-    Raises:
-        UsageError: `out` is the source, has an unknown extension, or comes with `in_place`.
-    """
-    if in_place:
-        if out is not None:
-            raise UsageError("--in-place and --out exclude each other; leave out one of them")
-        return source.location
-    stem, extension, compression = _split_name(source.location.name)
-    if source.format == DELTA:
-        extension, compression = EXTENSION, ""
-    scored = f"{stem}{_SCORED}{extension}{compression}"
-    if out is None:
-        return _within(source.location.parent, scored)
-    named = parse_location(str(out))
-    path = _within(named, scored) if means_folder(out) else named
-    if _is_same(path, source.location):
-        raise UsageError(f"--out {out}: is the source; use --in-place to replace it")
-    try:
-        FileSource.of(path)
-    except SourceError as error:
-        raise UsageError(f"--out {error}") from error
-    return path
-
-
-def output_paths(
-    sources: Sequence[FileSource], out: str | Path | None, in_place: bool
-) -> list[Location]:
-    """Return `output_path` of every source.
-
-    Raises:
-        UsageError: as `output_path`; or several sources share one output.
-    """
-    if len(sources) > 1 and out is not None and not means_folder(out):
-        raise UsageError(f"--out {out}: {len(sources)} sources need a folder; write {out}/")
-    paths = [output_path(source, out, in_place) for source in sources]
-    taken: dict[Location, FileSource] = {}
-    for source, path in zip(sources, paths, strict=True):
-        other = taken.setdefault(path, source)
-        if other is not source:
-            raise UsageError(f"{other.name} and {source.name} would both go to {path}")
-        if any(_is_same(path, other.location) for other in sources if other is not source):
-            raise UsageError(f"{path}: the output of {source.name} is a source; choose another")
-    return paths
-
-
-def _split_name(name: str) -> tuple[str, str, str]:
+def split_name(name: str) -> tuple[str, str, str]:
     """Split into stem, extension and compression extension; the two are "" where missing."""
     path, compression = Path(name), ""
     if path.suffix.lower() in COMPRESSIONS:
@@ -298,9 +246,9 @@ def _known_among(locations: Iterable[Location], own: bool) -> list[FileSource]:
     """The files of known types; drugmon's own outputs only where `own` says so."""
     found = []
     for location in locations:
-        stem, extension, compression = _split_name(location.name)
+        stem, extension, compression = split_name(location.name)
         known = extension in EXTENSIONS and not (compression and extension == ".parquet")
-        hidden = stem.startswith(".") or (stem.endswith(_SCORED) and not own)
+        hidden = stem.startswith(".") or (stem.endswith(SCORED) and not own)
         if known and not hidden:
             found.append(FileSource.of(location))
     return found
@@ -325,26 +273,5 @@ def _find_stored(uri: StoreUri, own: bool = False) -> list[FileSource]:
 
 def _scored_among(found: list[FileSource], source: str) -> list[FileSource]:
     """Drugmon's own outputs where there are any and SOURCE does not choose by itself, else all."""
-    outputs = [file for file in found if _split_name(file.location.name)[0].endswith(_SCORED)]
+    outputs = [file for file in found if split_name(file.location.name)[0].endswith(SCORED)]
     return outputs if outputs and not is_pattern(source) else found
-
-
-def _within(folder: Location, name: str) -> Location:
-    assert isinstance(folder, Path | StoreUri)
-    return folder / name
-
-
-def means_folder(out: str | Path) -> bool:
-    """Whether an output that is called so is a folder to put files in."""
-    if is_uri(out):
-        uri = parse_uri(str(out))
-        return uri.names_folder and not is_delta(uri)
-    if is_delta(Path(out)):
-        return False
-    return str(out).endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
-
-
-def _is_same(location: Location, source: Location) -> bool:
-    if isinstance(location, Path) and isinstance(source, Path):
-        return location.exists() and location.samefile(source)
-    return location == source

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from drugmon.data.sources import DELTA, FileSource, means_folder
+from drugmon.data.outputs import means_folder
+from drugmon.data.sources import DELTA, FileSource
 from drugmon.data.stores.delta import Merge, check_key, commit, is_delta, snapshot
 from drugmon.data.stores.objects import Stored, fetch, look, put
 from drugmon.data.stores.shadow import copies_folder, make_state_folder

@@ -12,7 +12,8 @@ from drugmon.data.history.files import read_history
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
-from drugmon.data.sources import DELTA, FileSource, output_path
+from drugmon.data.outputs import output_path
+from drugmon.data.sources import DELTA, FileSource
 from drugmon.data.stores.uri import Location, StoreUri
 from drugmon.errors import SourceError
 from drugmon.workflows.configs import HistoryConfig

@@ -6,7 +6,8 @@ import glob
 from dataclasses import replace
 from pathlib import Path
 
-from drugmon.data.sources import FileSource, is_pattern, names_folder, output_path
+from drugmon.data.outputs import output_path
+from drugmon.data.sources import FileSource, is_pattern, names_folder
 from drugmon.data.stores.uri import is_uri, parse_location, parse_uri
 from drugmon.data.textformat import TextFormat
 from drugmon.workflows.nightly.config import Task

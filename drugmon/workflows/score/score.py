@@ -10,14 +10,9 @@ from typing import BinaryIO
 
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import known_rows
+from drugmon.data.outputs import output_paths
 from drugmon.data.selection import Selection
-from drugmon.data.sources import (
-    DELTA,
-    FileSource,
-    StandardInput,
-    output_paths,
-    resolve_source,
-)
+from drugmon.data.sources import DELTA, FileSource, StandardInput, resolve_source
 from drugmon.data.stores.delta import Merge
 from drugmon.data.stores.uri import Location
 from drugmon.data.targets import is_there, make_out_folder, open_target
