@@ -3,9 +3,11 @@
     python -m benchmarks.scale_out reviews.tsv --rows 100000 --free 100000,1000000
 
 The rows are made from real reviews, as for `--growth`: their first words, so that many can be
-scored in minutes. One process with two threads, one worker and two workers of one core each are
-measured one after the other, each in a process of its own; compare their ratios. `free` is a model
-that costs nothing: what is left is what the engine itself can do.
+scored in minutes. One process with one and with two threads, and one and two workers of one core
+each, are measured one after the other, each in a process of its own. `efficiency` is the rate of
+workers to that of the process with as many threads; rates are those after start-up. `free` is a
+model that costs nothing: what is left is what the engine itself can do, and what it needs in
+memory, which is to be the same for any number of rows.
 """
 
 from __future__ import annotations
@@ -36,7 +38,11 @@ from drugmon.workflows.score import score as scoring
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.run import ScoreProgress
 
-WAYS = ("process", "1 worker", "2 workers")
+WAYS = ("1 thread", "1 worker", "2 threads", "2 workers")
+"""Processes and workers that have as many cores stand side by side."""
+
+PART_ROWS = 8192
+"""Small parts, as with a few large ones one worker waits for the other at the end."""
 
 
 class FreeJob:
@@ -120,6 +126,7 @@ class Watch:
         return {
             "start-up, s": round(first - self.began, 1),
             "rows/s": round((after - before) / max(last - first, 1e-9)),
+            "seconds in all": round(time.perf_counter() - self.began, 1),
             "this process, MB": round(peak_mb(Path("/proc/self/status"))),
             "a worker, MB": round(self.worker_mb) or "-",
         }
@@ -136,15 +143,16 @@ def measure(path: Path, way: str, adapter: str, free: bool) -> dict[str, Any]:
     watch = Watch()
     with tempfile.TemporaryDirectory() as folder:
         run = partial(build, ScoreConfig, source=str(path), adapter=adapter)
-        if way == "process":
+        count, what = int(way.split()[0]), way.split()[1]
+        if what.startswith("thread"):
             config = run(
-                out=f"{folder}/scored.parquet", engine=EngineConfig(device="cpu", threads=2)
+                out=f"{folder}/scored.parquet", engine=EngineConfig(device="cpu", threads=count)
             )
         else:
             config = run(
                 out=f"{folder}/scored",
                 engine=EngineConfig(device="cpu", threads=1),
-                cluster=ClusterConfig("ray", workers=int(way.split()[0])),
+                cluster=ClusterConfig("ray", workers=count, part_rows=PART_ROWS),
             )
         if free:
             with free_model():
@@ -152,7 +160,7 @@ def measure(path: Path, way: str, adapter: str, free: bool) -> dict[str, Any]:
         else:
             result = scoring.score(config, on_progress=watch)
     model = "free" if free else "model"
-    return {"what": f"{model}, {result.total:,} rows, {way}", **watch.told()}
+    return {"model": model, "rows": result.total, "way": way, **watch.told()}
 
 
 def measured(path: Path, way: str, adapter: str, free: bool) -> dict[str, Any]:
@@ -165,6 +173,41 @@ def measured(path: Path, way: str, adapter: str, free: bool) -> dict[str, Any]:
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     print(row, file=sys.stderr, flush=True)
     return row
+
+
+def with_efficiency(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, and of workers how their rate stands to that of a process with as many cores."""
+    rates = {(row["model"], row["rows"], row["way"]): row["rows/s"] for row in rows}
+    told = []
+    for row in rows:
+        count, what = row["way"].split()
+        alone = rates[row["model"], row["rows"], row["way"].replace("worker", "thread")]
+        is_worker = what.startswith("worker")
+        efficiency = f"{row['rows/s'] / max(alone, 1):.2f}" if is_worker else "-"
+        told.append({**row, "efficiency": efficiency, "core-µs a row": _core_time(row, int(count))})
+    return told
+
+
+def _core_time(row: dict[str, Any], cores: int) -> str:
+    return f"{1e6 * cores / max(row['rows/s'], 1):.1f}"
+
+
+def growth_of_memory(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """How the memory with the free model grows from the fewest rows to the most, per way."""
+    free = [row for row in rows if row["model"] == "free"]
+    lines = []
+    for way in WAYS:
+        of_way = sorted((row for row in free if row["way"] == way), key=lambda row: row["rows"])
+        if len(of_way) < 2:
+            continue
+        first, last = of_way[0], of_way[-1]
+        parts = [
+            f"{what} {first[name]} to {last[name]} MB"
+            for what, name in (("this process", "this process, MB"), ("a worker", "a worker, MB"))
+            if first[name] != "-"
+        ]
+        lines.append(f"{way}, {first['rows']:,} to {last['rows']:,} rows: {', '.join(parts)}")
+    return lines
 
 
 def main() -> None:
@@ -188,9 +231,11 @@ def main() -> None:
         for rows, free in sizes:
             make_rows(given.source, path, rows, words=FIRST_WORDS)
             table += [measured(path, way, given.adapter, free) for way in WAYS]
-    print("| " + " | ".join(table[0]) + " |\n" + "| --- " * len(table[0]) + "|")
-    for row in table:
+    told = with_efficiency(table)
+    print("| " + " | ".join(told[0]) + " |\n" + "| --- " * len(told[0]) + "|")
+    for row in told:
         print("| " + " | ".join(map(str, row.values())) + " |")
+    print("\n".join(["", *growth_of_memory(table)]))
 
 
 if __name__ == "__main__":

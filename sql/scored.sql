@@ -2,11 +2,21 @@
 
 -- name: describe_parquet
 -- The columns of some Parquet files together: name, type, null, key.
-DESCRIBE FROM read_parquet({paths}, union_by_name = true, hive_partitioning = false);
+DESCRIBE FROM read_parquet(
+    {paths},
+    union_by_name = true,
+    hive_partitioning = {partitions},
+    hive_types_autocast = false
+);
 
 -- name: from_parquet
--- Some Parquet files as one relation.
-read_parquet({paths}, union_by_name = true, hive_partitioning = false);
+-- Some Parquet files as one relation; with the columns that their folders are where that is asked for.
+read_parquet(
+    {paths},
+    union_by_name = true,
+    hive_partitioning = {partitions},
+    hive_types_autocast = false
+);
 
 -- name: select_path
 -- A table or view by its full name.

@@ -41,10 +41,25 @@ def copied(sources: Iterable[FileSource], aside: Path) -> list[FileSource]:
     ]
 
 
-def _copy(source: FileSource, path: Path) -> FileSource:
+def pinned(source: FileSource, path: Path) -> tuple[FileSource, str]:
+    """Return the source as a file of this machine, and what tells its state from all others.
+
+    A copy of what is none lies at `path`; its state is that of what it is a copy of.
+
+    Raises:
+        SourceError: as `fetched`.
+    """
+    if source.is_here:
+        now = source.path.stat()
+        return source, f"{now.st_size}:{now.st_mtime_ns}"
     if source.format == DELTA:
-        snapshot(source.location, path, source.version)
-        return replace(source, path=path, format="parquet", origin=source.location)
+        version = snapshot(source.location, path, source.version)
+        copy = replace(source, path=path, format="parquet", origin=source.location)
+        return replace(copy, version=version), f"version {version}"
     assert isinstance(source.origin, StoreUri)
-    fetch(source.origin, path)
-    return replace(source, path=path)
+    stored = fetch(source.origin, path)
+    return replace(source, path=path), f"{stored.size}:{stored.version}"
+
+
+def _copy(source: FileSource, path: Path) -> FileSource:
+    return pinned(source, path)[0]

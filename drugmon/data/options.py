@@ -25,6 +25,15 @@ class SourceOptions:
 
 
 @dataclass(frozen=True)
+class FolderOptions:
+    """What the names of folders mean."""
+
+    partitions: bool = option(
+        False, "Take folders such as year=2026 for columns, and look into them.", key="partitions"
+    )
+
+
+@dataclass(frozen=True)
 class DatabaseOptions:
     """Which table of a DuckDB database is meant, and how long another process may keep it busy."""
 

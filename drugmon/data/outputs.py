@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from drugmon.data.sources import DELTA, SCORED, FileSource, split_name
+from drugmon.data.folder import is_output_folder
+from drugmon.data.partitions import folders_of
+from drugmon.data.sources import DELTA, PARTS, SCORED, FileSource, split_name
 from drugmon.data.stores.delta import EXTENSION, is_delta
 from drugmon.data.stores.uri import Location, StoreUri, is_uri, parse_location, parse_uri
 from drugmon.errors import SourceError, UsageError
+
+_OF_FOLDERS: Final = {DELTA: EXTENSION, PARTS: ".parquet"}
+"""What the output of a source that is a folder ends with."""
 
 
 def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> Location:
@@ -17,23 +23,31 @@ def output_path(source: FileSource, out: str | Path | None, in_place: bool) -> L
 
     Without `out`: `<name>.scored.<ext>` beside the source, or the source itself where `in_place`.
     An `out` that is a folder, ends with a slash or has no extension names a folder to put that
-    file in.
+    file in, in folders of the same columns as the source's own where it has a partition.
 
     Raises:
-        UsageError: `out` is the source, has an unknown extension, or comes with `in_place`.
+        UsageError: `out` is the source, has an unknown extension, or comes with `in_place`; or one
+            of them is a folder of parts, which only workers write.
     """
+    if in_place and source.format == PARTS:
+        raise UsageError(f"--in-place: {source.name} is a folder of parts; name a file with --out")
     if in_place:
         if out is not None:
             raise UsageError("--in-place and --out exclude each other; leave out one of them")
         return source.location
     stem, extension, compression = split_name(source.location.name)
-    if source.format == DELTA:
-        extension, compression = EXTENSION, ""
+    if source.format in _OF_FOLDERS:
+        extension, compression = _OF_FOLDERS[source.format], ""
+    if source.format == PARTS:
+        stem = source.location.name
     scored = f"{stem}{SCORED}{extension}{compression}"
     if out is None:
         return _within(source.location.parent, scored)
     named = parse_location(str(out))
-    path = _within(named, scored) if means_folder(out) else named
+    if isinstance(named, Path) and is_output_folder(named):
+        raise UsageError(f"--out {out}: is a folder of parts that --engine ray wrote; add that")
+    folders = folders_of(source.location) if source.partition else []
+    path = _within(named, "/".join([*folders, scored])) if means_folder(out) else named
     if _is_same(path, source.location):
         raise UsageError(f"--out {out}: is the source; use --in-place to replace it")
     try:

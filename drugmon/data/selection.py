@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from drugmon.data.condition import SECONDS, check_condition, took_too_long
 from drugmon.data.duckdb.database import at_most, close_off, first_line, in_memory
+from drugmon.data.partitions import Partition, with_partition
 from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import Rows, Window
 from drugmon.errors import UsageError
@@ -48,7 +49,9 @@ class Selection:
         return self.where is None and self.limit is None
 
 
-def select(windows: Iterator[Window], selection: Selection, where_file: str) -> Iterator[Window]:
+def select(
+    windows: Iterator[Window], selection: Selection, where_file: str, partition: Partition = ()
+) -> Iterator[Window]:
     """Yield what the selection takes of each window, in order; windows left empty are left out.
 
     Cells of CSV and TSV are text; where the condition only makes sense with numbers
@@ -58,6 +61,7 @@ def select(windows: Iterator[Window], selection: Selection, where_file: str) -> 
         windows: the source's windows; no more are read once the limit is reached.
         selection: what to take. The limit counts the rows that meet the condition.
         where_file: the source, for messages.
+        partition: columns that the condition may mean beside those of the rows.
 
     Raises:
         UsageError: the condition does not fit these columns.
@@ -66,7 +70,7 @@ def select(windows: Iterator[Window], selection: Selection, where_file: str) -> 
     with in_memory(None) as connection:
         close_off(connection)
         where = selection.where
-        condition = None if where is None else _Condition(connection, where, where_file)
+        condition = None if where is None else _Condition(connection, where, where_file, partition)
         for window in windows:
             rows = condition.meets(window.rows) if condition else range(len(window.rows))
             taken = rows[:left]
@@ -89,17 +93,24 @@ def _part(window: Window, taken: Sequence[int]) -> Window:
 class _Condition:
     """A condition over windows of one source, checked when it meets the first of them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, text: str, where_file: str) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        text: str,
+        where_file: str,
+        partition: Partition,
+    ) -> None:
         self._connection = connection
         self._text = text
         self._file = where_file
+        self._partition = partition
         self._numbers: list[str] | None = None
         self._readable: list[int] | None = None
         self._row = _ROW
 
     def meets(self, rows: Rows) -> list[int]:
         """Return the numbers of the rows that meet the condition, from 0, in order."""
-        whole = rows.to_arrow()
+        whole = with_partition(rows.to_arrow(), self._partition)
         if self._readable is None:
             self._readable = self._readable_among(whole)
             while self._row in map(str.lower, whole.schema.names):

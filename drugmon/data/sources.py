@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from drugmon.data.folder import is_output_folder, parts_among, parts_in
+from drugmon.data.partitions import (
+    Partition,
+    has_partitions,
+    inside_of,
+    names_in,
+    objects_inside,
+    partition_of,
+)
 from drugmon.data.stores.delta import EXTENSION, is_delta
 from drugmon.data.stores.objects import is_folder, listed, look, matching
 from drugmon.data.stores.shadow import state_of
 from drugmon.data.stores.uri import Location, StoreUri, is_glob, is_uri, parse_location, parse_uri
 from drugmon.errors import SourceError, UsageError
-from drugmon.wording import path_told
+from drugmon.wording import names_told, path_told
 
 EXTENSIONS: Final = {
     ".parquet": "parquet",
@@ -31,6 +39,9 @@ COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd"}
 DELTA: Final = "delta"
 """The format of a Delta table, which is a folder."""
 
+PARTS: Final = "parts"
+"""The format of a folder of parts: they are Parquet, and read one after the other."""
+
 _KNOWN: Final = f"{', '.join(EXTENSIONS)} (all but .parquet also with {', '.join(COMPRESSIONS)})"
 _DATABASES: Final = (".duckdb", ".db", ".ddb")
 SCORED: Final = ".scored"
@@ -41,10 +52,11 @@ SCORED: Final = ".scored"
 class FileSource:
     """A file of reviews. `format` is a value of EXTENSIONS, `compression` one of COMPRESSIONS.
 
-    A Delta table has the format DELTA. `called` is what messages call it, where that is not where
-    it is. Of what is in a store, and of a copy, `origin` is where it is; what is no file of this
-    machine has none at `path` until `fetched` gives the source of a copy. `version` is one of a
-    Delta table; None for the newest. `folder` is the output that it is a part of.
+    A Delta table has the format DELTA, a folder of parts PARTS. `called` is what messages call it,
+    where that is not where it is. Of what is in a store, and of a copy, `origin` is where it is;
+    what is no file of this machine has none at `path` until `fetched` gives the source of a copy.
+    `version` is one of a Delta table; None for the newest. `folder` is the output that it is a
+    part of. `partition` are the columns that its folders are, where that was asked for.
     """
 
     path: Path
@@ -54,6 +66,7 @@ class FileSource:
     origin: Location | None = None
     version: int | None = None
     folder: Path | None = None
+    partition: Partition = ()
 
     @classmethod
     def of(cls, location: Location) -> FileSource:
@@ -66,6 +79,8 @@ class FileSource:
         origin = location if isinstance(location, StoreUri) else None
         if extension not in EXTENSIONS and (extension == EXTENSION or is_delta(location)):
             return cls(state_of(location), DELTA, None, origin=origin)
+        if isinstance(location, Path) and is_output_folder(location):
+            return cls(location, PARTS, None, called=path_told(location))
         if not stem or extension not in EXTENSIONS or (compression and extension == ".parquet"):
             is_database = location.name.endswith(_DATABASES) and not isinstance(location, StoreUri)
             hint = "; name a table in it with --table" if is_database else ""
@@ -105,6 +120,8 @@ class FileSource:
             return stored.size if stored else 0
         if self.format == DELTA:
             return sum(file.stat().st_size for file in self.path.rglob("*.parquet"))
+        if self.format == PARTS:
+            return sum(part.stat().st_size for part in parts_in(self.path))
         return self.path.stat().st_size
 
 
@@ -115,7 +132,9 @@ class StandardInput:
     name: str = "standard input"
 
 
-def resolve_source(source: str, version: int | None = None) -> list[FileSource] | StandardInput:
+def resolve_source(
+    source: str, version: int | None = None, *, partitions: bool = False
+) -> list[FileSource] | StandardInput:
     """Find what SOURCE names: a file, a quoted glob (`**` allowed), a folder's files, or `-`.
 
     All but the last may be URIs of a store, too. A folder gives the files of known types that lie
@@ -123,38 +142,58 @@ def resolve_source(source: str, version: int | None = None) -> list[FileSource] 
     outputs (`*.scored.*`). Sorted by path. A folder that is one output gives its parts, in their
     order.
 
-    A Delta table is one source; `version` is the one to read, None for the newest.
+    A Delta table is one source.
+
+    Args:
+        source: what is named.
+        version: the one of a Delta table to read; None for the newest.
+        partitions: whether folders `name=value` are columns, and those in SOURCE are looked into.
 
     Raises:
-        SourceError: there is no such file, it has an unknown extension, or no file is left.
+        SourceError: there is no such file, it has an unknown extension, no file is left, or files
+            lie in folders of several names.
         UsageError: a version is named of what is no Delta table.
     """
     if source == "-":
         return StandardInput()
     try:
-        found = _find_stored(parse_uri(source)) if is_uri(source) else _find(source)
+        if is_uri(source):
+            found = _find_stored(parse_uri(source), partitions=partitions)
+        else:
+            found = _find(source, partitions)
     except PermissionError as error:
         raise SourceError(f"{source}: permission denied; let this user read it") from error
     if version is None:
-        return found
+        return _partitioned(found) if partitions else found
     if [file.format for file in found] != [DELTA]:
         raise UsageError(f"--delta-version {version}: {source} is no Delta table; leave it out")
     return [replace(found[0], version=version)]
 
 
-def resolve_scored(source: str) -> list[FileSource]:
+def resolve_scored(source: str, *, partitions: bool = False) -> list[FileSource]:
     """Find the scored files that SOURCE names: a file, a quoted glob, or a folder's files.
 
     A folder gives drugmon's own outputs (`*.scored.*`) where it has any, else all its files of
     known types, sorted by path. A folder that is one output gives its parts, in their order.
 
+    Args:
+        source: what is named.
+        partitions: as for `resolve_source`.
+
     Raises:
-        SourceError: there is no such file, it has an unknown extension, or no file is left.
+        SourceError: there is no such file, it has an unknown extension, no file is left, or files
+            lie in folders of several names.
     """
     if source == "-":
         raise SourceError("a report needs files or a table, not standard input")
+    found = _find_scored(source, partitions)
+    return _partitioned(found) if partitions else found
+
+
+def _find_scored(source: str, partitions: bool) -> list[FileSource]:
     if is_uri(source):
-        return _scored_among(_find_stored(parse_uri(source), own=True), source)
+        stored = _find_stored(parse_uri(source), own=True, partitions=partitions)
+        return _scored_among(stored, source)
     path = Path(source)
     if is_delta(path):
         return [FileSource.of(path)]
@@ -163,13 +202,19 @@ def resolve_scored(source: str) -> list[FileSource]:
             return _parts(path)
         if not path.is_dir() and not is_pattern(source):
             return [_single(path)]
-        inside = path.iterdir() if path.is_dir() else _matches(source)
+        inside = inside_of(path, partitions) if path.is_dir() else _matches(source)
         found = _reviews_among(inside, own=True)
     except PermissionError as error:
         raise SourceError(f"{source}: permission denied; let this user read it") from error
     if not found:
         raise SourceError(f"{source}: no scored file there; known: {_KNOWN}")
     return _scored_among(found, source) if path.is_dir() else found
+
+
+def as_one(sources: Sequence[FileSource]) -> Sequence[FileSource]:
+    """The sources, where they are the parts of one output that folder as a single one."""
+    folder = sources[0].folder
+    return sources if folder is None else [FileSource.of(folder)]
 
 
 def is_pattern(source: str) -> bool:
@@ -185,11 +230,12 @@ def is_file_name(text: str) -> bool:
 
 
 def names_folder(source: str) -> bool:
-    """Whether SOURCE is a folder; with a URI, whether it is written as one."""
+    """Whether SOURCE is a folder of files; with a URI, whether it is written as one."""
     if is_uri(source):
         uri = parse_uri(source)
         return uri.names_folder and not is_glob(uri) and not is_delta(uri)
-    return Path(source).is_dir() and not is_delta(Path(source))
+    path = Path(source)
+    return path.is_dir() and not is_delta(path) and not is_output_folder(path)
 
 
 def split_name(name: str) -> tuple[str, str, str]:
@@ -200,15 +246,17 @@ def split_name(name: str) -> tuple[str, str, str]:
     return path.stem, path.suffix.lower(), compression
 
 
-def _find(source: str) -> list[FileSource]:
+def _find(source: str, partitions: bool) -> list[FileSource]:
     path = Path(source)
     if is_delta(path):
         return [FileSource.of(path)]
     if is_output_folder(path):
         return _parts(path)
     if path.is_dir():
-        found = _reviews_among(path.iterdir())
+        found = _reviews_among(inside_of(path, partitions))
         missing = f"{source}: the folder holds no file of reviews; known: {_KNOWN}"
+        if not partitions and has_partitions(path):
+            missing = f"{source}: has folders such as year=2026; add --partitions to look into them"
     elif not is_pattern(source):
         return [_single(path)]
     else:
@@ -223,6 +271,19 @@ def _parts(folder: Path) -> list[FileSource]:
     """The files of an output folder, which go by its name."""
     files = map(FileSource.of, parts_in(folder))
     return [replace(file, called=path_told(folder), folder=folder) for file in files]
+
+
+def _partitioned(files: list[FileSource]) -> list[FileSource]:
+    """The files with the columns that their folders are: those of all have the same names."""
+    found = [replace(file, partition=partition_of(file.location)) for file in files]
+    for file in found:
+        names, first = names_in(file.partition), names_in(found[0].partition)
+        if sorted(names) != sorted(first):
+            raise SourceError(
+                f"{file.name}: lies in folders of {names_told(names)}, and {found[0].name} in "
+                f"those of {names_told(first)}; name files of one kind, or leave out --partitions"
+            )
+    return found
 
 
 def _matches(pattern: str) -> Iterable[Path]:
@@ -254,7 +315,7 @@ def _known_among(locations: Iterable[Location], own: bool) -> list[FileSource]:
     return found
 
 
-def _find_stored(uri: StoreUri, own: bool = False) -> list[FileSource]:
+def _find_stored(uri: StoreUri, own: bool = False, *, partitions: bool = False) -> list[FileSource]:
     """What a URI names; drugmon's own outputs in a folder only where `own` says so."""
     if not uri.endswith("/") and uri.key and look(uri) is not None:
         return [FileSource.of(uri)]
@@ -263,7 +324,8 @@ def _find_stored(uri: StoreUri, own: bool = False) -> list[FileSource]:
     elif is_delta(uri):
         return [FileSource.of(uri.as_folder)]
     elif is_folder(uri):
-        found = _known_among(listed(uri), own)
+        inside = objects_inside(uri) if partitions else listed(uri)
+        found = _known_among(inside, own)
     else:
         raise SourceError(f"{uri}: no such object; check the key, and quote a glob")
     if not found:

@@ -171,7 +171,21 @@ def make_out_folder(out: str | Path | None) -> None:
     """
     if out is None or is_uri(out) or not means_folder(out):
         return
+    _make(Path(out), f"--out {out}")
+
+
+def make_folder_of(location: Location) -> None:
+    """Make the folder that a file is to lie in; stores need none.
+
+    Raises:
+        SinkError: it cannot be made.
+    """
+    if isinstance(location, Path):
+        _make(location.parent, str(location))
+
+
+def _make(folder: Path, where: str) -> None:
     try:
-        make_folder(Path(out))
+        make_folder(folder)
     except OSError as error:
-        raise SinkError(f"--out {out}: the folder cannot be made ({error.strerror})") from error
+        raise SinkError(f"{where}: the folder cannot be made ({error.strerror})") from error

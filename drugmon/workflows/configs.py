@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drugmon.config import DEFAULT_ADAPTER, DEMO_NIGHTS, EngineConfig
-from drugmon.data.options import DatabaseOptions, SourceOptions
+from drugmon.data.options import DatabaseOptions, FolderOptions, SourceOptions
 from drugmon.data.stores.uri import Location
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
 from drugmon.errors import UsageError
@@ -47,6 +47,7 @@ class ShowConfig:
     texts: bool = option(False, "Show the words of the reviews too.")
     limit: int = option(20, "How many rows to show.", low=1)
     reading: SourceOptions = group(SourceOptions)
+    folders: FolderOptions = group(FolderOptions)
 
     def __post_init__(self) -> None:
         from drugmon.data.selection import Selection

@@ -107,7 +107,9 @@ def _opened(
             where = f"{database}, table {config.database.table}"
             source = table_relation(connection, config.database.table, where, meant)
         else:
-            files = copied(resolve_scored(config.source), aside)
+            files = copied(
+                resolve_scored(config.source, partitions=config.folders.partitions), aside
+            )
             connection = stack.enter_context(in_memory(aside / "spill"))
             one = len({file.output for file in files}) == 1
             where = files[0].name if one else f"{files[0].location.parent} and its files"

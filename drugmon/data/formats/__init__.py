@@ -9,14 +9,16 @@ from typing import BinaryIO, Final
 import pyarrow as pa
 
 from drugmon.data.columns import ColumnMap, texts_of
+from drugmon.data.folder import read_folder
 from drugmon.data.formats.delimited import DelimitedReader, DelimitedWriter
 from drugmon.data.formats.interface import Reader, Writer
 from drugmon.data.formats.jsonl import JsonlReader, JsonlWriter
-from drugmon.data.formats.parquet import ParquetReader, ParquetSlice, ParquetWriter, count_rows
+from drugmon.data.formats.parquet import ParquetReader, ParquetWriter, count_rows
+from drugmon.data.formats.parquet_parts import ParquetParts, ParquetSlice
 from drugmon.data.formats.stream import StreamWriter, read_stream, spooled
 from drugmon.data.formats.textfile import open_text
 from drugmon.data.reviews import Window
-from drugmon.data.sources import FileSource
+from drugmon.data.sources import PARTS, FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import ANY_VERDICTS, PLAIN, VerdictChoice, VerdictColumns
 from drugmon.errors import SourceError
@@ -44,6 +46,7 @@ _TEXT: Final[Mapping[str, type[DelimitedReader | JsonlReader]]] = {
 }
 _READERS: Final[Mapping[str, Callable[[FileSource, TextFormat, VerdictColumns], Reader]]] = {
     "parquet": ParquetReader,
+    PARTS: ParquetParts,
     **_TEXT,
 }
 _VERDICTS_READ: Final = 1 << 14
@@ -60,8 +63,14 @@ def open_reader(
     objects have is a column of all.
 
     Raises:
-        SourceError: the file cannot be read, or is not what its extension says.
+        SourceError: the file cannot be read, or is not what its extension says; or it is of text
+            and should have columns that its folders are.
     """
+    if source.partition and source.format in _TEXT:
+        raise SourceError(
+            f"{source.name}: what its folders say is kept by folders, or in Parquet; let --out be "
+            "a folder, or leave out --partitions"
+        )
     reader = _READERS[source.format](source, text_format, verdicts)
     reader.survey()
     return reader
@@ -69,6 +78,9 @@ def open_reader(
 
 def known_rows(source: FileSource) -> int | None:
     """Return how many rows a file has; None where that takes reading it, or it cannot be read."""
+    if source.format == PARTS:
+        manifest = read_folder(source.path)
+        return manifest.rows if manifest else None
     return count_rows(source.path) if source.format == "parquet" else None
 
 

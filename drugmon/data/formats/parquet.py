@@ -16,6 +16,7 @@ from drugmon.data.formats.int96 import INT96, best_unit, int96_columns, storable
 from drugmon.data.formats.interface import Reader, with_ids
 from drugmon.data.formats.schema_copies import ARROW, arrow_copy, with_verdicts
 from drugmon.data.formats.utf8 import check_utf8
+from drugmon.data.partitions import beside_partition, names_in, partition_cells, refuse_twice
 from drugmon.data.reviews import Rows
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
@@ -91,6 +92,7 @@ class ParquetReader(Closing):
                 raise SourceError(f"{self.where}: is empty; there is nothing to score")
             # Opened here, because Arrow takes no name that is not UTF-8, and a colon for a URI.
             self._source = source.path.open("rb")
+            self._partition = source.partition
             self._open("us")
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
@@ -98,13 +100,16 @@ class ParquetReader(Closing):
     def _open(self, unit: str) -> None:
         self._file = self._opened(unit)
         whole = self._file.schema_arrow
-        self.names: Sequence[str] = whole.names
+        added = names_in(self._partition)
+        refuse_twice(added, whole.names, self.where)
+        self.names: Sequence[str] = [*whole.names, *added]
         earlier = self.verdict_columns.among(whole.names)
         self._own = [i for i, name in enumerate(whole.names) if name not in earlier]
         # Where a file has Arrow's copy of the schema, Arrow tells the metadata that stand in there.
         metadata = {**(whole.metadata or {}), **(self._file.metadata.metadata or {})}
         metadata.pop(ARROW, None)
-        self.schema = pa.schema([whole.field(i) for i in self._own], metadata=metadata or None)
+        own = pa.schema([whole.field(i) for i in self._own], metadata=metadata or None)
+        self.schema = beside_partition(own, self._partition)
         self.columns: list[str] = self.schema.names
         self.total: int | None = self._file.metadata.num_rows
 
@@ -160,7 +165,8 @@ class ParquetReader(Closing):
         whole = storable(
             self._file.schema_arrow, [column.physical_type == INT96 for column in columns]
         )
-        return pa.schema([whole.field(i) for i in self._own])
+        own = pa.schema([whole.field(i) for i in self._own])
+        return beside_partition(own, self._partition)
 
     def _opened(self, unit: str) -> pq.ParquetFile:
         return pq.ParquetFile(
@@ -178,7 +184,7 @@ class ParquetReader(Closing):
         for batch in self._batches(size, None):
             check_utf8(batch, start, self.where)
             start += batch.num_rows
-            waiting.append(batch.select(self._own))
+            waiting.append(self._whole(batch.select(self._own)))
             rows += batch.num_rows
             if rows >= size:  # batches end where row groups end, so they can be small
                 table = pa.Table.from_batches(waiting, self.schema)
@@ -187,6 +193,13 @@ class ParquetReader(Closing):
                 waiting = table.slice(size).to_batches() if rows else []
         if rows:
             yield ArrowRows(pa.Table.from_batches(waiting, self.schema))
+
+    def _whole(self, own: pa.RecordBatch) -> pa.RecordBatch:
+        """Rows of the file with the columns that its folders are."""
+        if not self._partition:
+            return own
+        cells = partition_cells(self._partition, own.num_rows)
+        return pa.RecordBatch.from_arrays([*own.columns, *cells], schema=self.schema)
 
     def verdicts(self, size: int, id_column: str | None = None) -> Iterator[pa.Table]:
         """Yield the verdicts of an earlier output, with ids where it has that column."""
@@ -218,34 +231,6 @@ class ParquetReader(Closing):
             f"{self.where}: not a whole parquet file (damaged, cut short, or another format); "
             "write it again"
         )
-
-
-class ParquetSlice(ParquetReader):
-    """Rows `start` to `stop` (not included) of a parquet file; other row groups are not read."""
-
-    def __init__(
-        self, source: FileSource, start: int, stop: int, verdicts: VerdictColumns = PLAIN
-    ) -> None:
-        self.first, self._stop = start, stop
-        super().__init__(source, verdicts=verdicts)
-
-    def _batches(self, size: int, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
-        metadata = self._file.metadata
-        groups, at, end = [], 0, 0
-        for group in range(metadata.num_row_groups):
-            begin, end = end, end + metadata.row_group(group).num_rows
-            if end <= self.first:
-                at = end
-            elif begin < self._stop:
-                groups.append(group)
-        try:
-            for batch in self._file.iter_batches(size, row_groups=groups, columns=columns):
-                low, high = max(self.first - at, 0), min(self._stop - at, batch.num_rows)
-                if low < high:
-                    yield batch.slice(low, high - low)
-                at += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from error
 
 
 class ParquetWriter(Closing):

@@ -13,7 +13,7 @@ from typing import Final
 
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.stores.shadow import state_of
-from drugmon.data.stores.uri import Location, is_uri
+from drugmon.data.stores.uri import Location, StoreUri, is_uri, parse_location
 
 _FOLDER: Final = ".drugmon"
 _FILE: Final = "history.duckdb"
@@ -22,6 +22,13 @@ _FILE: Final = "history.duckdb"
 def history_of(output: Location) -> Path:
     """Return where the runs that write the file or the object `output` are recorded."""
     return state_of(output).parent / _FOLDER / _FILE
+
+
+def history_of_folder(folder: str) -> Path:
+    """Return where the runs are recorded that write files of all partitions of a folder."""
+    location = parse_location(folder)
+    assert isinstance(location, Path | StoreUri)
+    return history_of(location / "any")
 
 
 def home_of(database: Path) -> Path:

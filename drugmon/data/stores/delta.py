@@ -67,20 +67,21 @@ def is_delta(location: Location) -> bool:
 
 def snapshot(
     location: Location, path: Path, version: int | None = None, columns: Sequence[str] | None = None
-) -> None:
-    """Write a version of a table to a parquet file; None for the newest.
+) -> int:
+    """Write a version of a table to a parquet file, and return its number.
 
     Args:
         location: the table.
         path: the file.
-        version: a number that the table's log has.
+        version: a number that the table's log has; None for the newest.
         columns: these alone; where the table lacks one the file has no column and no row.
 
     Raises:
         SourceError: it cannot be read, or has no such version.
     """
     with _delta_errors(location, version):
-        dataset = _open(location, version).to_pyarrow_dataset()
+        table = _open(location, version)
+        dataset = table.to_pyarrow_dataset()
         names = dataset.schema.names if columns is None else list(columns)
         if not set(names) <= set(dataset.schema.names):
             names = []
@@ -88,6 +89,7 @@ def snapshot(
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in dataset.to_batches(columns=names, batch_size=_BATCH_ROWS) if names else ():
                 writer.write_batch(batch)
+        return int(table.version())
 
 
 def check_key(location: Location, merge: Merge, columns: Sequence[str]) -> None:
@@ -96,19 +98,25 @@ def check_key(location: Location, merge: Merge, columns: Sequence[str]) -> None:
     Raises:
         SourceError: the key that was named is not among `columns`, or none is found that is needed.
     """
+    has_none = _candidate(merge, columns) is None
     if merge.key is not None and merge.key not in columns:
         raise SourceError(f"{location}: --id {name_told(merge.key)}: the source has no such column")
-    if merge.in_place and _candidate(merge, columns) is None:
+    if has_none and merge.in_place:
         raise SourceError(
             f"{location}: --in-place needs what tells its rows apart; name the column with --id"
+        )
+    if has_none and not merge.full and is_delta(location):
+        raise SourceError(
+            f"{location}: with --where and --limit all other rows stay, which needs what tells "
+            "rows apart; name the column with --id"
         )
 
 
 def commit(built: Path, location: Location, merge: Merge) -> None:
     """Bring the rows of a parquet file into a table, in one commit.
 
-    A table that is not there is made. Rows are merged by their key; where no column is one, they
-    replace the table's rows as a whole.
+    A table that is not there is made. Rows are merged by their key; where no column is one, in the
+    table or among the rows, they replace the table's rows as a whole.
 
     Raises:
         SinkError: the table cannot be written; it is as it was.
@@ -127,8 +135,12 @@ def commit(built: Path, location: Location, merge: Merge) -> None:
 
             notes = CommitProperties(custom_metadata=dict(merge.notes))
             if there and key is not None:
-                _merge(_open(location), rows, key, merge, notes)
-                return
+                table = _open(location)
+                if not _has_copies(table, key, built):
+                    _merge(table, rows, key, merge, notes)
+                    return
+            if there and (merge.in_place or not merge.full):
+                raise _copies(location, key)
             write_deltalake(
                 str(location),
                 rows,
@@ -189,8 +201,21 @@ def _key(built: Path, location: Location, merge: Merge, columns: Sequence[str]) 
         return name
     if merge.key is None and not merge.in_place:
         return None
-    raise SinkError(
-        f"{location}: {name_told(name)} does not tell rows apart (some are empty or there twice); "
+    raise _copies(location, name)
+
+
+def _has_copies(table: DeltaTable, key: str, built: Path) -> bool:
+    """Whether several rows of the table have a key of the rows that come: each would become one."""
+    ids = pq.read_table(built, columns=[key])[key]
+    there = table.to_pyarrow_dataset().to_table(columns=[key])[key]
+    matched = there.filter(pc.is_in(there, ids.cast(there.type)))
+    return bool(pc.count_distinct(matched).as_py() < len(matched))
+
+
+def _copies(location: Location, name: str | None) -> SinkError:
+    what = "the column that looks like an id" if name is None else name_told(name)
+    return SinkError(
+        f"{location}: {what} does not tell rows apart (some are empty or there twice); "
         "name another column with --id"
     )
 

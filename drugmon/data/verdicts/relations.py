@@ -17,6 +17,7 @@ from drugmon.data.duckdb.companion import VIEW, companions_of
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.formats import no_verdicts, read_scored
+from drugmon.data.partitions import folders_of
 from drugmon.data.queries import Sql, path_for_duckdb, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import TextFormat
@@ -68,8 +69,10 @@ def files_relation(
     """
     parts = [_as_parquet(source, text_format, aside, choice) for source in sources]
     paths = [path for path in parts if path is not None] or [_without_rows(aside, choice)]
-    relation = Sql(statement("from_parquet", paths=_list(map(path_for_duckdb, paths))))
-    sql = statement("describe_parquet", paths=_list(map(path_for_duckdb, paths)))
+    listed = _list(map(path_for_duckdb, paths))
+    partitions = Sql("true" if any(source.partition for source in sources) else "false")
+    relation = Sql(statement("from_parquet", paths=listed, partitions=partitions))
+    sql = statement("describe_parquet", paths=listed, partitions=partitions)
     try:
         columns = {name: kind for name, kind, *_ in connection.execute(sql).fetchall()}
     except duckdb.Error as error:
@@ -141,7 +144,10 @@ def _as_parquet(
 ) -> Path | None:
     """The file, one of text laid down as Parquet; None where it has no rows to lay down."""
     path = aside / f"{len(list(aside.iterdir()))}.parquet"
-    if source.format == "parquet" and path_told(source.path) == str(source.path):
+    if source.partition:  # DuckDB takes these from the path, which a copy does not have
+        path = Path(path.with_suffix(""), *folders_of(source.location), "rows.parquet")
+        path.parent.mkdir(parents=True)
+    elif source.format == "parquet" and path_told(source.path) == str(source.path):
         return source.path
     if source.format == "parquet":  # DuckDB opens no name that is not UTF-8
         path.symlink_to(source.path.absolute())

@@ -18,6 +18,7 @@ from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.duckdb.companion import VIEW
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
+from drugmon.data.partitions import home_of
 from drugmon.data.queries import Part, Sql, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
@@ -194,7 +195,8 @@ def scored_files(
         UsageError: a named column is not there.
     """
     first, one = sources[0], len({source.output for source in sources}) == 1
-    where = first.name if one else f"{first.location.parent} and its files"
+    folder = home_of(first.location) if first.partition else first.location.parent
+    where = first.name if one else f"{folder} and its files"
     found = files_relation(
         connection,
         sources,
@@ -204,7 +206,7 @@ def scored_files(
         choice=reading.verdicts,
     )
     # The same every night, however many files there are by then.
-    name = path_told(first.output.name if one else f"files in {first.location.parent.name}")
+    name = path_told(first.output.name if one else f"files in {folder.name}")
     return _scored(connection, found, reading, view=view, name=name, where=where)
 
 

@@ -28,6 +28,7 @@ _QUIET: Final = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 _KNOCK_SECONDS: Final = 5.0
+_MOST_LETTERS: Final = 200
 _SESSIONS: Final = Path("/tmp/ray")
 """Beside it lie the logs and sockets of a session, for this user alone. The name of a socket may
 have some hundred bytes in all, which leaves no room for a longer one."""
@@ -88,6 +89,23 @@ def connected(config: ClusterConfig, engine: EngineConfig, store: int) -> Iterat
 
 
 def _start(
+    ray: ModuleType, config: ClusterConfig, engine: EngineConfig, store: int, folder: Path
+) -> None:
+    try:
+        _init(ray, config, engine, store, folder)
+    except Exception as error:  # Ray raises no other kind where its processes do not come up
+        raise DrugmonError(
+            "--engine ray: the processes of Ray did not come up on this machine (is it very busy, "
+            f"or out of memory?); run again, or leave --engine ray out ({_first_of(error)})"
+        ) from error
+
+
+def _first_of(error: Exception) -> str:
+    """Its first sentence."""
+    return " ".join(str(error).split()).partition(". ")[0][:_MOST_LETTERS] or type(error).__name__
+
+
+def _init(
     ray: ModuleType, config: ClusterConfig, engine: EngineConfig, store: int, folder: Path
 ) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -114,7 +114,8 @@ def _reference(task: Task) -> str:
     if isinstance(reference, Previous):
         return f"the {reference.count} runs before"
     if isinstance(reference, Files):
-        return f"{len(resolve_scored(reference.path))} scored files, {reference.path}"
+        files = resolve_scored(reference.path, partitions=task.score.folders.partitions)
+        return f"{len(files)} scored files, {reference.path}"
     adapter = open_adapter(task.score.model.adapter or "")
     if adapter.under(task.score.model.rule).reference is None:
         raise SourceError(f"{adapter.manifest.identity} has no profile of held-out reviews")
@@ -138,7 +139,7 @@ def _command(name: str, folder: Path) -> str:
 def _size_of(task: Task) -> int:
     if task.score.database.table:
         return Path(task.score.source).stat().st_size
-    sources = resolve_source(task.score.source)
+    sources = resolve_source(task.score.source, partitions=task.score.folders.partitions)
     if isinstance(sources, StandardInput):
         return 0
     return sum(source.size() for source in sources)

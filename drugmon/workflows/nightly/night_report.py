@@ -42,6 +42,7 @@ def night_report_config(
         judgement=replace(judgement, date_column=judgement.date_column if span else None),
         pages=replace(settings.pages, name=task.name),
         history=scored.history,
+        folders=scored.folders,
         reading=replace(scored.reading, text_format=_text_format(scored)),
         grading=scored.grading,
     )
@@ -64,6 +65,8 @@ def scored_source(config: ScoreConfig) -> str:
         return str(output_path(FileSource.of(source), config.out, in_place=False))
     is_folder = names_folder(config.source)
     folder = config.out or (config.source if is_folder else str(source.parent))
+    if config.folders.partitions and (config.out or is_folder):
+        return folder
     if is_uri(folder):
         return str(parse_uri(folder) / _SCORED_FILES)
     return str(Path(glob.escape(folder) if config.out or is_folder else folder) / _SCORED_FILES)

@@ -75,6 +75,7 @@ class ScoredSource:
         history: another place for the history of files.
         grading: what the graded columns mean, where it is not what the adapter was taught.
         prefix: of the verdict columns that are judged; None for those that are there.
+        partitions: whether folders `name=value` are columns, of a reference in files too.
     """
 
     path: str
@@ -85,6 +86,7 @@ class ScoredSource:
     history: Path | None = None
     grading: GradingChoice = field(default_factory=GradingChoice)
     prefix: str | None = None
+    partitions: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ def read_options(
             options.history,
             options.grading,
             options.prefix,
+            options.folders.partitions,
         ),
         window=ask_window(asked.since, asked.until, asked.last, asked.run),
         reference=parse_reference(judgement.reference),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.options import DatabaseOptions, SourceOptions
+from drugmon.data.options import DatabaseOptions, FolderOptions, SourceOptions
 from drugmon.grading import GradingChoice
 from drugmon.options import NO_FLAG, group, option
 from drugmon.reports.keep import Keep
@@ -116,4 +116,5 @@ class ReportOptions:
         unset=".drugmon/history.duckdb by the source",
     )
     reading: SourceOptions = group(SourceOptions)
+    folders: FolderOptions = group(FolderOptions)
     grading: GradingChoice = group(GradingChoice)

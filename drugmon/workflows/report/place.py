@@ -30,6 +30,7 @@ def place_of(config: ReportConfig, current: CurrentSide) -> RowsPlace:
         options=(
             *source.reading.text_format.options(),
             *(word for pair in pairs for word in ("--column", pair)),
+            *(["--partitions"] if source.partitions else []),
         ),
         window=_window(current),
         columns=rows.columns,

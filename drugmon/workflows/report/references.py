@@ -103,7 +103,7 @@ def _reference_rows(path: str, config: ScoredSource, source: OpenSource) -> Scor
     """The rows of scored files; a column to slice by may be one that only the judged side has."""
     aside = source.aside / "reference"
     aside.mkdir()
-    files = copied(resolve_scored(path), aside)
+    files = copied(resolve_scored(path, partitions=config.partitions), aside)
     meant = VerdictChoice(source.output.prefix, only=False)
     by_meaning = [name for name in config.by if name in ("drug", "condition")]
     for by in (config.by, by_meaning):

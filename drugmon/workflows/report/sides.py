@@ -16,9 +16,9 @@ from drugmon.data.duckdb.database import connect, in_memory
 from drugmon.data.history.database import HistoryDatabase
 from drugmon.data.history.files import Recorded, read_history, update_history
 from drugmon.data.history.output import MAIN, Output
-from drugmon.data.history.places import history_of
+from drugmon.data.history.places import history_of, history_of_folder
 from drugmon.data.history.records import ReportRecord, RunRecord
-from drugmon.data.sources import FileSource, resolve_scored
+from drugmon.data.sources import FileSource, names_folder, resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
@@ -134,7 +134,7 @@ def open_source(config: ScoredSource) -> Iterator[OpenSource]:
             past = _past_of_table(connection, database, output, note)
             yield OpenSource(scored, output, past, aside)
             return
-        files = copied(resolve_scored(config.path), aside)
+        files = copied(resolve_scored(config.path, partitions=config.partitions), aside)
         connection = stack.enter_context(in_memory(aside / "spill"))
         scored = scored_files(connection, files, reading, aside=aside, view="drugmon_all")
         # Of several files, what names them: the same every night, however many there are by then.
@@ -286,11 +286,11 @@ def _past_of_table(
 
 def _past_of_files(files: Sequence[FileSource], config: ScoredSource, prefix: str) -> Past:
     """The history that was named, or those beside the files; the first one's takes the report."""
-    databases = (
-        [config.history]
-        if config.history
-        else list(dict.fromkeys(history_of(file.output) for file in files))
-    )
+    databases = list(dict.fromkeys(history_of(file.output) for file in files))
+    if config.partitions and names_folder(config.path):
+        databases = [history_of_folder(config.path)]
+    if config.history:
+        databases = [config.history]
     outputs = {Output.of_file(file.output, prefix) for file in files}
     runs: list[RunRecord] = []
     reports: list[ReportRecord] = []

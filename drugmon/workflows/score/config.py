@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drugmon.config import CascadeOptions, ClusterConfig, EngineConfig, ModelOptions
-from drugmon.data.options import DatabaseOptions, SourceOptions
+from drugmon.data.options import DatabaseOptions, FolderOptions, SourceOptions
 from drugmon.data.stores.uri import is_uri, parse_uri
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
 from drugmon.errors import UsageError
@@ -80,6 +80,7 @@ class ScoreConfig:
         key="history",
     )
     reading: SourceOptions = group(SourceOptions)
+    folders: FolderOptions = group(FolderOptions)
     grading: GradingChoice = group(GradingChoice)
     engine: EngineConfig = group(EngineConfig)
     cluster: ClusterConfig = group(ClusterConfig)
@@ -93,6 +94,9 @@ class ScoreConfig:
             ),
             "--encoding, --quoting and --delimiter are for text files; leave out --table": (
                 table and self.reading.text_format != DEFAULT_TEXT_FORMAT
+            ),
+            "--partitions is for folders of files; leave out --table": (
+                table and self.folders.partitions
             ),
             "--history is for files; runs over a table are recorded in its database": (
                 table and self.history
@@ -151,8 +155,14 @@ class ScoreConfig:
             "--engine ray reads files and tables; score standard input without it": (
                 self.source == "-"
             ),
-            "--engine ray takes files that all machines see, and none in a store; copy them, or "
-            "leave it out": is_uri(self.source) or (self.out is not None and is_uri(self.out)),
+            "--engine ray writes a folder that all machines see, and none in a store; name one and "
+            "copy it there": self.out is not None and is_uri(self.out),
+            "--engine ray writes a folder of parts, no Delta table; name one, or leave it out": (
+                self.out is not None and _is_delta(self.out)
+            ),
+            "--id is for tables; let --column id=NAME tell what tells rows of files apart": (
+                self.id_column is not None and not table
+            ),
             "--limit counts rows that meet --where, which workers cannot; leave out one": (
                 self.where and self.limit is not None and not table
             ),
@@ -164,3 +174,11 @@ class ScoreConfig:
         from drugmon.data.selection import Selection
 
         return Selection(where=self.where, limit=self.limit)
+
+
+def _is_delta(out: str) -> bool:
+    """Whether an output is a Delta table, or is called as if it were to become one."""
+    from drugmon.data.stores.delta import EXTENSION, is_delta
+
+    path = Path(out)
+    return not is_uri(out) and (path.suffix == EXTENSION or is_delta(path))

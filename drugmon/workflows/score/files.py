@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +28,7 @@ from drugmon.data.history.files import record_run
 from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
 from drugmon.data.options import SourceOptions
+from drugmon.data.partitions import Partition, names_in, not_told_by, refuse_twice
 from drugmon.data.prefetch import written_behind
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
@@ -36,6 +38,7 @@ from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.arrivals import ArrivalsByCount
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
+from drugmon.data.verdicts.scored import TEXTS
 from drugmon.errors import SinkError, SourceError
 from drugmon.scoring.scorer import Tally
 from drugmon.scoring.windows import WINDOW_ROWS, planned
@@ -70,11 +73,11 @@ def score_file(
             record could not be written, the message names the history.
     """
     began = datetime.now(UTC)
-    with fetched(source) as file, open_reader(file, reading.text_format, run.verdicts) as reader:
-        run.verdicts.check(reader.names, reader.where)
+    own = replace(source, partition=not_told_by(target.file.location, source.partition))
+    with fetched(own) as file, open_reader(file, reading.text_format, run.verdicts) as reader:
         total = run.selection.size_of(reader.total)
-        columns = _columns(reader, reading.columns)
-        windows = _selected(reader, columns, run.selection)
+        columns = _columns(reader, reading.columns, source.partition, own.partition)
+        windows = _selected(reader, columns, run.selection, source.partition)
         earlier, to = reading.text_format.of_output(source, target.file), target.file
         if run.dry_run:
             reuse = _known(run, target, earlier, columns)
@@ -88,7 +91,7 @@ def score_file(
             scorer = run.scorer(source.name, total, reuse, journal.append)
             with (
                 folder_aside(journal) as aside,
-                FreshRows(aside, span.since, columns) as fresh,
+                FreshRows(aside, span.since, columns, source.partition) as fresh,
             ):
                 with (
                     target.replacing(file.path, reader.columns) as temporary,
@@ -138,7 +141,6 @@ def score_stream(
         else:
             source = spooled(stdin, stack.enter_context(folder_aside(None)))
             reader = stack.enter_context(open_reader(source, reading.text_format, run.verdicts))
-            run.verdicts.check(reader.names, reader.where)
             columns = _columns(reader, reading.columns)
             windows = select(read_windows(reader, columns, WINDOW_ROWS), run.selection, where)
         if run.dry_run:
@@ -149,17 +151,44 @@ def score_stream(
     return scorer.tally
 
 
-def _columns(reader: Reader, overrides: Mapping[str, str]) -> ColumnMap:
-    """What the columns hold; a delivery without rows, maybe without a header, has nothing."""
+def _columns(
+    reader: Reader,
+    overrides: Mapping[str, str],
+    partition: Partition = (),
+    held: Partition = (),
+) -> ColumnMap:
+    """What the columns hold; a delivery without rows, maybe without a header, has nothing.
+
+    Folders tell no texts and no ids. Own columns that are called like verdicts are refused, and
+    those that folders are too.
+
+    Args:
+        reader: the open source.
+        overrides: field to column name, from `--column`.
+        partition: the columns that its folders are.
+        held: those of them that the reader gives.
+    """
+    reader.verdict_columns.check(reader.names, reader.where)
     if reader.total == 0:
         return ColumnMap()
-    return resolve_columns(reader.columns, overrides, reader.where)
+    told = [name for name in names_in(partition) if name not in names_in(held)]
+    refuse_twice(told, reader.columns, reader.where)
+    columns = resolve_columns([*reader.columns, *told], overrides, reader.where)
+    for field in (*TEXTS, "id"):
+        if (name := getattr(columns, field)) in told:
+            raise SourceError(
+                f"{reader.where}: its {field} would be the name of a folder, {name}=...; name a "
+                f"column with --column {field}=NAME, or leave out --partitions"
+            )
+    return columns
 
 
-def _selected(reader: Reader, columns: ColumnMap, selection: Selection) -> Iterator[Window]:
+def _selected(
+    reader: Reader, columns: ColumnMap, selection: Selection, partition: Partition
+) -> Iterator[Window]:
     """Yield what the selection takes; a condition that nothing meets is an error."""
-    empty = True
-    for window in select(read_windows(reader, columns, WINDOW_ROWS), selection, reader.where):
+    empty, windows = True, read_windows(reader, columns, WINDOW_ROWS)
+    for window in select(windows, selection, reader.where, partition):
         empty = False
         yield window
     if empty and selection.where is not None and reader.total:

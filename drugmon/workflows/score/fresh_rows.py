@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from drugmon.closing import Closing
 from drugmon.data.columns import ColumnMap
 from drugmon.data.duckdb.database import in_memory
 from drugmon.data.history.records import RunTarget
+from drugmon.data.partitions import Partition
 from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
@@ -54,9 +55,17 @@ class FreshRows(Closing):
         began: when the run began, or that which it goes on with; rows with older verdicts are not
             kept.
         columns: where the rows have their grades, drug and condition; None for texts alone.
+        partition: columns that the rows may lack, as their file's folders are these.
     """
 
-    def __init__(self, aside: Path, began: datetime, columns: ColumnMap | None) -> None:
+    def __init__(
+        self,
+        aside: Path,
+        began: datetime,
+        columns: ColumnMap | None,
+        partition: Partition = (),
+    ) -> None:
+        self._told = dict(partition)
         self._aside = aside
         self._path = aside / "fresh.parquet"
         self._began = pa.scalar(began, VERDICT_SCHEMA.field("drugmon_scored_at").type)
@@ -80,7 +89,9 @@ class FreshRows(Closing):
         columns = {name: [getattr(row, name) for row in texts] for name in TEXTS}
         for name in CONTEXT[len(TEXTS) :]:
             column = getattr(self._columns, name) if self._columns else None
-            cells = [None] * len(texts) if column is None else rows.column(column)
+            cells: Sequence[object] = [self._told.get(column or "")] * len(texts)
+            if column is not None and column in rows.names:
+                cells = rows.column(column)
             columns[name] = [None if cell is None else str(cell) for cell in cells]
         made = [pa.array(map(_text, columns[name]), pa.string()) for name in CONTEXT]
         kept = verdicts.filter(fresh)

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drugmon.data.columns import ColumnMap, resolve_columns
+from drugmon.data.copies import pinned
 from drugmon.data.formats import Reader, open_reader
 from drugmon.data.options import SourceOptions
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.atomic import sink_errors
 from drugmon.data.verdicts.fingerprint import SCORING_VERSION
-from drugmon.data.verdicts.parts import Piece, cut, state_of
+from drugmon.data.verdicts.parts import Piece, cut
 from drugmon.errors import SourceError
 from drugmon.scoring.windows import WINDOW_ROWS
 from drugmon.workflows.score.run import ScoreRun
@@ -55,14 +56,14 @@ def open_sources(
     aside: Path,
     reading: SourceOptions,
 ) -> Sources:
-    """Look into every file; those of text are laid down as Parquet.
+    """Look into every file; those of text, of a store and Delta tables are laid down as Parquet.
 
     Files without rows are left out where others have some.
 
     Args:
         run: what the verdicts are called, and how many rows are taken.
         sources: the files.
-        aside: the folder for those of text.
+        aside: the folder for what is laid down, which all machines see.
         reading: how they are read.
 
     Raises:
@@ -74,12 +75,10 @@ def open_sources(
     states, columns, left = [], ColumnMap(), run.selection.limit
     first: tuple[str, pa.Schema] | None = None
     for number, source in enumerate(sources):
-        if not source.is_here:
-            raise SourceError(
-                f"{source.name}: workers take files that all machines see; copy it to one, or "
-                "leave out --engine ray"
-            )
-        with open_reader(source, reading.text_format, run.verdicts) as reader:
+        path = aside / f"source-{number}.parquet"
+        here, state = pinned(replace(source, called=source.name), path.with_suffix(".copy"))
+        file = _as_parquet(run, here, path, reading)
+        with open_reader(file, verdicts=run.verdicts) as reader:
             run.verdicts.check(reader.names, reader.where)
             rows = reader.total or 0
             if not rows and (files or source is not sources[-1]):
@@ -91,8 +90,8 @@ def open_sources(
                 _check_same(reader, *first)
             taken = rows if left is None else min(rows, left)
             left = None if left is None else left - taken
-            states.append(f"{state_of(source.path)} {reading.text_format}")
-            files.append((_as_parquet(reader, source, aside / f"source-{number}.parquet"), taken))
+            states.append(f"{state} {reading.text_format} {file.partition}")
+            files.append((file, taken))
         if left == 0:
             break
     return Sources(tuple(files), tuple(states), columns)
@@ -115,10 +114,16 @@ def _types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema}
 
 
-def _as_parquet(reader: Reader, source: FileSource, path: Path) -> FileSource:
+def _as_parquet(
+    run: ScoreRun, source: FileSource, path: Path, reading: SourceOptions
+) -> FileSource:
+    """The file, one of text laid down at `path` without the verdicts that it may have."""
     if source.format == "parquet":
         return source
-    with sink_errors(path), pq.ParquetWriter(path, reader.schema, compression="lz4") as writer:
-        for rows in reader.windows(WINDOW_ROWS):
-            writer.write_table(rows.to_arrow().cast(reader.schema))
-    return replace(FileSource.of(path), called=source.name)
+    plain = replace(source, partition=())
+    with open_reader(plain, reading.text_format, run.verdicts) as reader:
+        run.verdicts.check(reader.names, reader.where)
+        with sink_errors(path), pq.ParquetWriter(path, reader.schema, compression="lz4") as writer:
+            for rows in reader.windows(WINDOW_ROWS):
+                writer.write_table(rows.to_arrow().cast(reader.schema))
+    return replace(plain, path=path, format="parquet", compression=None, partition=source.partition)

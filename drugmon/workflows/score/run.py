@@ -222,8 +222,12 @@ class ScoreRun:
         )
 
 
-def no_rows(where: str, selection: Selection) -> SourceError:
+class NoRowsError(SourceError):
+    """The selection takes nothing of a source."""
+
+
+def no_rows(where: str, selection: Selection) -> NoRowsError:
     """The error for a source of which the selection takes nothing."""
-    return SourceError(
+    return NoRowsError(
         f"{where}: has no rows that meet --where {selection.where}; there is nothing to score"
     )

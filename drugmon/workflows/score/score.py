@@ -10,12 +10,20 @@ from typing import BinaryIO
 
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import known_rows
-from drugmon.data.outputs import output_paths
+from drugmon.data.history.places import history_of_folder
+from drugmon.data.outputs import means_folder, output_paths
 from drugmon.data.selection import Selection
-from drugmon.data.sources import DELTA, FileSource, StandardInput, resolve_source
+from drugmon.data.sources import (
+    DELTA,
+    FileSource,
+    StandardInput,
+    as_one,
+    names_folder,
+    resolve_source,
+)
 from drugmon.data.stores.delta import Merge
 from drugmon.data.stores.uri import Location
-from drugmon.data.targets import is_there, make_out_folder, open_target
+from drugmon.data.targets import is_there, make_folder_of, make_out_folder, open_target
 from drugmon.data.verdicts.columns import PLAIN
 from drugmon.errors import BusyError, SinkError, SourceError, UsageError
 from drugmon.models.adapters.adapter import Adapter
@@ -29,7 +37,13 @@ from drugmon.workflows.score.cluster import Cluster
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.files import score_file, score_stream
 from drugmon.workflows.score.folder import score_folder
-from drugmon.workflows.score.run import OverallProgress, ScoreProgress, ScoreRun
+from drugmon.workflows.score.run import (
+    NoRowsError,
+    OverallProgress,
+    ScoreProgress,
+    ScoreRun,
+    no_rows,
+)
 from drugmon.workflows.score.table import score_table
 
 
@@ -141,7 +155,8 @@ def _score_sources(
             verdicts=config.verdicts,
         )
         return {table.where: score_table(run, table)}, []
-    sources = resolve_source(config.source, config.delta_version)
+    partitions = config.folders.partitions
+    sources = resolve_source(config.source, config.delta_version, partitions=partitions)
     if isinstance(sources, StandardInput):
         if stdin is None or stdout is None:
             raise UsageError("standard input or output is closed; open both, or name files")
@@ -156,10 +171,12 @@ def _score_files(
     config: ScoreConfig, run: ScoreRun, sources: Sequence[FileSource]
 ) -> tuple[dict[str, Tally], list[str]]:
     """The same for files, one after the other."""
+    sources = as_one(sources)
     locations = output_paths(sources, config.out, config.in_place)
     _refuse_shrinking(config, locations)
     if not config.dry_run:
         make_out_folder(config.out)
+    history = config.history or _history(config)
     wait = config.database.lock_timeout
     merge = Merge(
         key=config.id_column,
@@ -169,16 +186,18 @@ def _score_files(
         notes={"drugmon_run": run.run_id, "drugmon_adapter": run.identity},
     )
     done: dict[str, Tally] = {}
-    failures = []
+    failures: list[str] = []
     rows = [run.selection.size_of(known_rows(source)) for source in sources]
     overall = OverallProgress(rows, run.on_progress)
     run = replace(run, on_progress=overall.update)
     for source, location in zip(sources, locations, strict=True):
         overall.begin(source.name)
         try:
+            if source.partition and not config.dry_run:
+                make_folder_of(location)
             target = open_target(location, merge)
             tally = score_file(
-                run, source, target, config.reading, history=config.history, lock_timeout=wait
+                run, source, target, config.reading, history=history, lock_timeout=wait
             )
             done[target.file.name] = tally
             overall.end(tally)
@@ -186,10 +205,23 @@ def _score_files(
             if len(sources) == 1:
                 raise
             overall.end(None)
-            failures.append(str(error))  # a bad file does not keep those after it from a verdict
+            # A condition may mean some of the folders; a bad file does not keep those after it
+            # from a verdict.
+            if not (source.partition and isinstance(error, NoRowsError)):
+                failures.append(str(error))
+    if not done and not failures:
+        raise no_rows(config.source, run.selection)
     if not done:
         raise SourceError(f"none of {len(sources)} files was scored: {'; '.join(failures)}")
     return done, failures
+
+
+def _history(config: ScoreConfig) -> Path | None:
+    """One history for all partitions of a folder; None for one beside each output."""
+    if not config.folders.partitions or (config.out and not means_folder(config.out)):
+        return None
+    folder = config.out or (config.source if names_folder(config.source) else None)
+    return history_of_folder(folder) if folder else None
 
 
 def _cluster(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from drugmon.config import EngineConfig
 from drugmon.data.columns import ColumnMap
+from drugmon.data.formats.parquet import ParquetWriter
 from drugmon.data.selection import Selection
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import PLAIN, VERDICT_COLUMNS
@@ -120,4 +122,16 @@ def test_a_source_that_changes_is_not_mixed(setup: Setup, source: FileSource) ->
     source.path.unlink()
     with pytest.raises(SourceError, match="does not see it"):
         worker.score(piece)
+    assert [path.name for path in setup.folder.iterdir()] == [SHOWN]
+
+
+def test_no_room_in_the_midst_is_one_line(
+    setup: Setup, source: FileSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_writer: ParquetWriter, *_given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ParquetWriter, "write", write)
+    with pytest.raises(SinkError, match=r"disk full; nothing was changed, make room and run again"):
+        made(setup, source)
     assert [path.name for path in setup.folder.iterdir()] == [SHOWN]

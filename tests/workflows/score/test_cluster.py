@@ -177,6 +177,24 @@ def test_text_files_are_scored_too(
     check_equal(read(tmp_path / "scored"), pq.read_table(tmp_path / "one.parquet"))
 
 
+def test_folders_that_are_columns_come_into_the_parts(
+    address: str, tmp_path: Path, reviews: Any, to_csv: Any, score: Any
+) -> None:
+    assert address
+    lake, out = tmp_path / "lake", tmp_path / "scored"
+    for month in ("11", "12"):
+        (lake / f"month={month}").mkdir(parents=True)
+        to_csv(lake / f"month={month}" / "a.csv", reviews(130, month))
+    done = score(lake, out=str(out), cluster=CLUSTER, partitions=True)
+    assert (done.total, done.scored) == (260, 260)
+    table = read(out)
+    assert table["month"].to_pylist() == ["11"] * 130 + ["12"] * 130
+    again = score(lake, out=str(out), cluster=CLUSTER, partitions=True)
+    assert (again.scored, again.compute) == (0, None)
+    some = {"cluster": CLUSTER, "partitions": True, "where": "month = 12 AND id < '00003'"}
+    assert score(lake, out=str(tmp_path / "some"), **some).total == 3
+
+
 @pytest.mark.slow
 def test_kills_lose_nothing_and_double_nothing(
     address: str, tmp_path: Path, reviews: Any, score: Any, forker: Any, adapter: Path
@@ -270,6 +288,8 @@ def test_files_of_several_schemas_are_told_apart(tmp_path: Path, reviews: Any, s
         ({"in_place": True, "out": "x"}, "leave out --in-place"),
         ({"out": "x", "where": "true", "limit": 3}, "leave out one"),
         ({"out": "s3://bucket/scored"}, "all machines see, and none in a store"),
+        ({"out": "scored.delta"}, "a folder of parts, no Delta table; name one"),
+        ({"out": "x", "id_column": "key"}, "let --column id=NAME tell what tells rows"),
     ],
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any], says: str) -> None:

@@ -132,6 +132,50 @@ def test_ids_that_tell_nothing_apart(score: Any, tmp_path: Path, ids: list[str |
     assert [commit["operation"] for commit in log_of(tmp_path / "in.scored.delta")] == ["WRITE"] * 2
 
 
+def rows_called(*ids: str) -> list[dict[str, str]]:
+    return [{"id": key, "benefits": f"good {number}"} for number, key in enumerate(ids)]
+
+
+def test_copies_of_rows_are_neither_lost_nor_doubled(score: Any, tmp_path: Path) -> None:
+    target = tmp_path / "in.scored.delta"
+    source = write(tmp_path / "in", [*rows_called("1", "2"), *rows_called("1", "2", "1")])
+    score(source)
+    assert [row["id"] for row in read(target)] == ["1", "1", "1", "2", "2"]
+    again = score(source)
+    assert (again.scored, again.reused, len(read(target))) == (0, 5, 5)
+    # Once each row is there once, the copies go: a merge by id would give each of them its row.
+    write(source, rows_called("1", "2", "3"))
+    score(source)
+    assert [row["id"] for row in read(target)] == ["1", "2", "3"]
+    write(source, rows_called("1", "2", "3", "4"))
+    score(source)
+    assert [row["id"] for row in read(target)] == ["1", "2", "3", "4"]
+    assert [commit["operation"] for commit in log_of(target)] == ["WRITE"] * 3 + ["MERGE"]
+
+
+def test_some_rows_do_not_replace_all_where_none_tells_them_apart(
+    score: Any, tmp_path: Path
+) -> None:
+    source, target = (
+        write(tmp_path / "in", rows_called("1", "1", "2")),
+        tmp_path / "in.scored.delta",
+    )
+    score(source)
+    for condition in ("id = '1'", "benefits = 'good 0'"):
+        with pytest.raises(SinkError, match=r"in\.scored\.delta: .* does not tell rows apart"):
+            score(source, where=condition)
+        assert len(read(target)) == 3
+    assert score(source, where="id = '2'").total == 1
+    assert len(read(target)) == 3
+    bare, out = write(tmp_path / "bare", [{"benefits": "good"}, {"benefits": "bad"}]), "b.delta"
+    score(bare, out=str(tmp_path / out))
+    with pytest.raises(
+        SourceError, match=r"b\.delta: with --where and --limit all other rows stay"
+    ):
+        score(bare, out=str(tmp_path / out), limit=1)
+    assert deltalake.DeltaTable(str(tmp_path / out)).to_pyarrow_table().num_rows == 2
+
+
 def test_an_id_that_is_not_there(score: Any, reviews: Reviews, tmp_path: Path) -> None:
     source = write(tmp_path / "in", reviews(2))
     with pytest.raises(SourceError, match=r"--id 'number': the source has no such column"):
