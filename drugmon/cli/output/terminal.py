@@ -29,14 +29,23 @@ class Screen(Console):
         return super().render_str(one_line(text), **options)
 
     def print_table(self, table: Table) -> None:
-        """Print a table, and say so where the terminal is too narrow for its columns."""
+        """Print a table, with less room between its columns where the terminal is narrow.
+
+        Where it is too narrow all the same, that is said.
+        """
+        if self._measured(table).maximum > self.width:
+            table.collapse_padding, table.pad_edge, table.show_edge = True, False, False
         self.print(table)
-        needed = Measurement.get(self, self.options.update(width=10_000), table).minimum
+        needed = self._measured(table).minimum
         if needed > self.width:
             self.print(
                 f"... {self.width} columns are too narrow for this table, which needs {needed}: "
                 "some of it is cut off; widen the terminal, or pipe it: | less -S"
             )
+
+    def _measured(self, table: Table) -> Measurement:
+        """How wide the table has to be at least, and is where there is room."""
+        return Measurement.get(self, self.options.update(width=10_000), table)
 
 
 def console() -> Screen:

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 import drugmon.cli
@@ -100,3 +101,14 @@ def test_a_table_that_does_not_fit_says_so() -> None:
         stream = io.StringIO()
         Screen(file=stream, width=width, markup=False).print_table(table)
         assert ("widen the terminal, or pipe it" in " ".join(stream.getvalue().split())) != fits
+
+
+def test_a_table_a_little_too_wide_moves_together_and_loses_nothing() -> None:
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for name in ("id", "drug", "benefits", "side_effects", "comments", "overall"):
+        table.add_column(name, no_wrap=True, min_width=0 if name in ("id", "drug") else 12)
+    table.add_row("R0001", "botulinum toxine", *["positive 99%"] * 4)
+    stream = io.StringIO()
+    Screen(file=stream, width=80, markup=False).print_table(table)
+    assert stream.getvalue().count("positive 99%") == 4
+    assert "too narrow" not in stream.getvalue()
