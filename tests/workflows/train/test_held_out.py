@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
 from drugmon.labels import LABELS, TARGETS
+from drugmon.models.adapters.adapter import open_adapter
+from drugmon.scoring.engine import Engine
+from drugmon.scoring.held_out import HeldOutEvidence, review_hashes
 from drugmon.scoring.scores import Evidence
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.workflows.compare.evaluate import measure_scores
@@ -188,3 +194,29 @@ def test_lone_texts_are_calibrated_and_measured_in_turns(held: HeldOut) -> None:
 def test_a_few_lone_texts_give_no_calibration() -> None:
     assert HeldOut.lone_texts(lone(374, 3), seed=0) is None
     assert HeldOut.lone_texts(lone(375, 3), seed=0) is not None
+
+
+def test_what_an_adapter_keeps_is_what_the_packed_engine_says(
+    adapter: Path, labelled: Path
+) -> None:
+    """It was trained without a refit: the model in the folder is the one that was measured."""
+    kept = HeldOutEvidence.load(adapter)
+    with labelled.open(encoding="utf-8", newline="") as stream:
+        fields = ("benefitsReview", "sideEffectsReview", "commentsReview")
+        reviews = [Texts(*map(row.get, fields), None) for row in csv.DictReader(stream)]
+    rows = kept.rows_of(review_hashes(reviews))
+    places = np.flatnonzero(rows >= 0)
+    assert len(places) == len(kept) == 72
+    # The first is the number format that training measured in.
+    for dtype, rounding in (("auto", 1e-4), ("fp32", 0.03)):
+        with Engine(open_adapter(str(adapter)), EngineConfig("cpu", dtype), print) as engine:
+            said = engine.evidence([reviews[place] for place in places])
+            packed = [type(own).__name__ for own in engine.model.modules()]
+        assert "PackedBert" in packed
+        assert said.lexical is not None
+        assert kept.evidence.lexical is not None
+        for target in TARGETS:
+            there = kept.evidence.model[target][rows[places]]
+            np.testing.assert_allclose(said.model[target], there, atol=rounding)
+            lexical = kept.evidence.lexical[target][rows[places]]
+            np.testing.assert_allclose(said.lexical[target], lexical, atol=1e-6)
