@@ -10,7 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment
 
+from drugmon.models.adapters.manifest import rule_of
 from drugmon.models.files import CHECKPOINT, HELD_OUT, RANGES, SEEN
+from drugmon.reports.comparison import PAGE_ORDER, CascadeCurve
 from drugmon.reports.evaluation import METRICS
 from drugmon.reports.pages import UNDEFINED, environment, figure
 from drugmon.statistics.figures import Interval, Quality
@@ -32,6 +34,10 @@ HUB_LICENCES: Final = frozenset(
 
 HUB_ID: Final = re.compile(r"(?:https://huggingface\.co/)?([\w-][\w.-]*/[\w-][\w.-]*)(?:@\w+)?")
 """`owner/name` on the hub, as an id (perhaps with its revision) or as an address."""
+
+
+_BEHIND: Final = "\n## Training data\n"
+"""Before it stand figures, and behind it what the adapter is made of."""
 
 
 class Licence(NamedTuple):
@@ -94,6 +100,38 @@ def render_card(
             weakest=[weak for name in qualities if (weak := _weakest(name, qualities[name]))],
         )
     )
+
+
+def card_with_cascade(card: str, curve: CascadeCurve, compute: str) -> str:
+    """A card that tells what the adapter gains with another one behind it.
+
+    What it told of the same other one before is replaced.
+
+    Args:
+        card: of the first adapter, Markdown.
+        curve: of both.
+        compute: what both were timed on.
+    """
+    own, name = (identity.partition("@")[0] for identity in (curve.first, curve.second))
+    first = curve.points[0].qualities
+    targets = [target for target in PAGE_ORDER if target in first]
+    told = (
+        _templates()
+        .get_template("card_cascade.md")
+        .render(
+            own=own,
+            name=name,
+            rule=rule_of(curve.first),
+            curve=curve,
+            compute=compute,
+            targets=targets,
+        )
+        .strip()
+    )
+    heading = told.partition("\n")[0]
+    before = re.sub(rf"(?ms)^{re.escape(heading)}\n.*?(?=^## |\Z)", "", card)
+    start, mark, end = before.partition(_BEHIND)
+    return f"{start}\n{told}\n{mark}{end}" if mark else f"{before.rstrip()}\n\n{told}\n"
 
 
 def _lora_layers(manifest: Mapping[str, Any]) -> str:

@@ -22,7 +22,6 @@ from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import UsageError
 from drugmon.labels import ASPECTS, LABELS, TARGETS
 from drugmon.models.adapters.zero_shot import open_model
-from drugmon.models.files import CARD
 from drugmon.scoring.attribution import Attributor
 from drugmon.scoring.cascade.cascade import open_cascade
 from drugmon.scoring.lazy_engine import open_engine
@@ -105,8 +104,7 @@ class Model(Closing):
     def card(self) -> str:
         """The model card, Markdown, of a cascade both cards; empty for a base by itself."""
         adapters = [self._adapter] + ([self._cascade.second] if self._cascade else [])
-        paths = [adapter.folder / CARD for adapter in adapters]
-        return "\n".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
+        return "\n".join(adapter.card for adapter in adapters if adapter.card)
 
     @property
     def device(self) -> str:

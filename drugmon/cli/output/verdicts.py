@@ -238,13 +238,10 @@ def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -
 
 def print_adapter(adapter: Adapter, *, as_json: bool) -> None:
     """An adapter's card, or its manifest."""
-    from drugmon.models.files import CARD
-
     if as_json:
         return print_json({"digest": adapter.manifest.digest, **adapter.manifest.to_dict()})
-    card = (adapter.folder / CARD).read_text(encoding="utf-8")
-    _, _, body = card.removeprefix("---\n").partition("\n---\n")
-    print_markdown(body or card)
+    _, _, body = adapter.card.removeprefix("---\n").partition("\n---\n")
+    print_markdown(body or adapter.card)
     return None
 
 

@@ -11,11 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import AdapterError
 from drugmon.hashes import file_sha256
-from drugmon.models.adapters.manifest import Manifest, read_manifest
+from drugmon.models.adapters.manifest import Manifest, read_manifest, with_files
 from drugmon.models.bases.bases import Base, resolve_base
 from drugmon.models.files import (
+    CARD,
     CHECKPOINT,
     HEADS,
     LEXICON,
@@ -153,6 +155,30 @@ class Adapter:
             # They are tiny and read by softmax: float32 costs nothing there.
             load_model(model.heads, str(self.folder / HEADS))
         return model.eval().requires_grad_(False)
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown; empty where there is none."""
+        path = self.folder / CARD
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def write_card(self, card: str) -> None:
+        """Replace the card. What decides verdicts stays as it is, and so does the digest.
+
+        What is killed in between leaves an adapter that is whole, with a card that is in no list of
+        its files.
+
+        Raises:
+            AdapterError: the manifest cannot be read.
+            SinkError: the folder cannot be written.
+        """
+        manifest = read_manifest(self.folder)  # under the rule of its file
+        others = {name: digest for name, digest in manifest.files.items() if name != CARD}
+        with_files(manifest, others).write(self.folder)
+        with replacing(self.folder / CARD) as temporary:
+            temporary.write_text(card, encoding="utf-8")
+        sealed = {**others, CARD: file_sha256(self.folder / CARD)}
+        with_files(manifest, dict(sorted(sealed.items()))).write(self.folder)
 
     def lexical(self) -> LexicalModel | None:
         """The lexical model, where there is one.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from drugmon.config import DEFAULT_RULE, RULES
+from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import AdapterError
 from drugmon.grading import Grading
 from drugmon.models.adapters.calibration import Calibration
@@ -150,10 +151,15 @@ class Manifest:
         return filled(cls, {**content, **untrained, "grading": asdict(grading)})
 
     def write(self, folder: Path) -> None:
-        """Write `manifest.json` in `folder`."""
+        """Write `manifest.json` in `folder`, or replace it.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
         content = {"digest": self.digest, "targets": list(self.targets), **self.to_dict()}
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        with replacing(folder / MANIFEST) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)

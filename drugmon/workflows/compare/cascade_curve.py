@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -9,7 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from drugmon.errors import SinkError
 from drugmon.models.adapters.adapter import Adapter
+from drugmon.reports.card import card_with_cascade
 from drugmon.reports.comparison import CascadeCurve, CascadePoint
 from drugmon.scoring.cascade.cascade import Cascade
 from drugmon.scoring.cascade.doubt import Doubt
@@ -65,6 +68,33 @@ def draw_curve(
         points.append(CascadePoint(share, sent, speed, measure_labels(scores, labels)))
     identities = (first.manifest.identity, second.manifest.identity)
     return CascadeCurve(*identities, len(pair), FOLDS, tuple(points))
+
+
+def check_card(adapter: Adapter) -> None:
+    """See that the card of an adapter can be written, before anything is measured for it.
+
+    Raises:
+        SinkError: it cannot.
+    """
+    if not os.access(adapter.folder, os.W_OK | os.X_OK):
+        raise SinkError(
+            f"{adapter.folder}: this user cannot write there; copy the adapter to a folder of your "
+            "own and name that with --adapter, or leave out --card"
+        )
+
+
+def keep_in_card(adapter: Adapter, curve: CascadeCurve, compute: str) -> None:
+    """Let the card of the first adapter tell what the second one behind it gains.
+
+    Args:
+        adapter: the first one.
+        curve: of both.
+        compute: what both were timed on.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    adapter.write_card(card_with_cascade(adapter.card, curve, compute))
 
 
 def folds_of(pair: HeldOutPair) -> npt.NDArray[np.int64]:

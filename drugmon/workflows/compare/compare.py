@@ -24,7 +24,12 @@ from drugmon.reports.comparison import (
     render_comparison,
 )
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
-from drugmon.workflows.compare.cascade_curve import draw_curve, open_pair
+from drugmon.workflows.compare.cascade_curve import (
+    check_card,
+    draw_curve,
+    keep_in_card,
+    open_pair,
+)
 from drugmon.workflows.compare.config import CompareConfig
 from drugmon.workflows.compare.judged import adjusted, differences, judge
 from drugmon.workflows.compare.trained_on import trained_on
@@ -47,6 +52,8 @@ def compare_sources(
     opened = [*map(open_base, config.bases), *map(open_adapter, config.compared)]
     cascade = _cascade(config)
     pair = open_pair(*cascade) if cascade else None
+    if cascade and config.card:
+        check_card(cascade[0])
     models = [model.under(rule) for model in opened for rule in config.rules or (None,)]
     reviews = read_labelled(
         config.source,
@@ -71,7 +78,10 @@ def compare_sources(
     )
     if cascade and pair:
         speeds = {stage.identity: stage.speed for stage in comparison.stages}
-        comparison = replace(comparison, cascade=draw_curve(pair, *cascade, speeds))
+        curve = draw_curve(pair, *cascade, speeds)
+        comparison = replace(comparison, cascade=curve)
+        if config.card:
+            keep_in_card(cascade[0], curve, comparison.compute)
     if config.html:
         write_page(comparison, config.html)
     return comparison

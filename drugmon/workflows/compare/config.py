@@ -63,6 +63,9 @@ class CompareConfig:
         metavar="ADAPTER",
         unset="none",
     )
+    card: bool = option(
+        False, "Put what --then gains into the card of the first --adapter; its digest stays."
+    )
     html: Path | None = option(
         None, "Write the comparison as a page that opens offline.", kind=Path
     )
@@ -73,6 +76,8 @@ class CompareConfig:
     def __post_init__(self) -> None:
         if self.then and not self.adapters:
             raise UsageError("--then stands behind an adapter that judges first; add --adapter")
+        if self.card and not self.then:
+            raise UsageError("--card tells what --then gains; add it and its adapter")
         if self.then and self.then == self.adapters[0]:
             raise UsageError(f"--then {self.then} is the adapter that judges first")
         models = len(self.bases) + len(self.compared)

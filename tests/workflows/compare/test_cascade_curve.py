@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,16 +13,20 @@ import numpy as np
 import pytest
 
 from drugmon.cli.output.schemas import misfit
-from drugmon.errors import AdapterError, UsageError
+from drugmon.errors import AdapterError, SinkError, UsageError
 from drugmon.labels import TARGETS
-from drugmon.models.adapters.adapter import Adapter, open_adapter
+from drugmon.models.adapters.adapter import Adapter, folder_digests, open_adapter
+from drugmon.models.adapters.manifest import Manifest
+from drugmon.models.files import CARD
 from drugmon.reports.comparison import CascadeCurve
 from drugmon.scoring.cascade.pair import HeldOutPair
 from drugmon.workflows.compare.cascade_curve import (
     FOLDS,
     SHARES,
+    check_card,
     draw_curve,
     folds_of,
+    keep_in_card,
     open_pair,
 )
 from drugmon.workflows.compare.config import CompareConfig
@@ -110,11 +115,69 @@ def test_compare_tells_it_in_text_json_and_on_the_page(
     html = page.read_text(encoding="utf-8")
     assert html.count("sent on: macro-F1") == len(SHARES) * len(TARGETS)
     assert f"Measured on {ROWS} reviews that both held out" in html
-    said = drugmon(*asked).out
+    digest = open_adapter(str(first)).manifest.digest
+    said = drugmon(*asked, "--card").out
+    opened = open_adapter(str(first))
+    assert (opened.verify() > 5, opened.manifest.digest) == (True, digest)
+    assert "\n## With large behind it\n" in opened.card
+    assert open_adapter(str(second)).card.count("behind it") == 0
     assert f"on {ROWS} reviews that both held out" in " ".join(said.split())
     for target in TARGETS:
         assert f"{target}, sent on" in said
     assert said.count("100.0%") == len(TARGETS)
+
+
+def test_a_card_tells_the_curve_once_and_the_adapter_stays_what_it_is(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_adapter(
+        str(with_held_out(adapter, tmp_path / "one", held_out(1, 1, lone=0), temperature=1.5))
+    )
+    plain, curve = first.card, curve_of(make_pair(0.7, 3.0), "likeliest")
+    keep_in_card(first.under("likeliest"), curve, "cpu bf16")
+    told = first.card
+    lines = [line for line in told.splitlines() if line not in plain.splitlines()]
+    assert lines[0] == "## With other behind it"
+    assert "`one@1` and `other@2` on 500 reviews that both held out" in told
+    assert "as both were timed on cpu bf16" in told
+    rows = [line.split("|") for line in lines if line.startswith("| Overall | ")]
+    assert len(rows) == len(SHARES)
+    first_row, last_row = ([cell.strip() for cell in rows[at][2:4]] for at in (0, -1))
+    assert (first_row, last_row) == (["0\xa0%", "100\xa0%"], ["100\xa0%", "9\xa0%"])
+    last = curve.points[-1].qualities["overall"]
+    assert f"{last.macro_f1.value:.3f} (" in rows[-1][5]
+    assert told.index("## Calibration") < told.index(lines[0]) < told.index("## Training data")
+    keep_in_card(first, curve, "cpu bf16")
+    assert first.card == told, "what it told before is replaced"
+
+    again = open_adapter(str(first.folder))
+    assert (again.verify() > 5, again.manifest.rule) == (True, "balanced")
+    assert list(again.manifest.files) == list(first.manifest.files)
+    assert again.manifest.identity == first.manifest.identity
+
+    whole = Manifest.write
+
+    def killed(self: Manifest, folder: Path) -> None:
+        if CARD in self.files:
+            raise KeyboardInterrupt
+        whole(self, folder)
+
+    monkeypatch.setattr(Manifest, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        again.write_card("another")
+    monkeypatch.undo()
+    cut = open_adapter(str(first.folder))
+    cut.verify()
+    cut.write_card(plain)
+    assert open_adapter(str(first.folder)).manifest.files == folder_digests(first.folder)
+
+
+def test_a_card_that_cannot_be_written_is_told_first(
+    adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_given: False)
+    with pytest.raises(SinkError, match="copy the adapter to a folder of your own and name that"):
+        check_card(open_adapter(str(adapter)))
 
 
 def test_a_pair_that_has_too_few_reviews_in_common_is_refused(
@@ -133,6 +196,7 @@ def test_a_pair_that_has_too_few_reviews_in_common_is_refused(
     [
         ({"then": "b", "bases": ("x",)}, "stands behind an adapter that judges first; add"),
         ({"then": "a", "adapters": ("a",)}, "--then a is the adapter that judges first"),
+        ({"card": True, "adapters": ("a", "b")}, "--card tells what --then gains; add it"),
     ],
 )
 def test_what_does_not_fit_is_told(options: dict[str, Any], says: str) -> None:
