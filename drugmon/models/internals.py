@@ -82,7 +82,7 @@ def packs_dense(dtype: torch.dtype) -> bool:
         return False
     try:
         packed = pack_weight(weight)
-        found = [
+        products = [
             dense(x, packed, bias, ("gelu", [], "none")),
             dense_with(x, other, packed, bias, "add"),
             dense_with(x, other, packed, bias, "mul"),
@@ -91,7 +91,7 @@ def packs_dense(dtype: torch.dtype) -> bool:
         return False
     plain = functional.linear(x.float(), weight.float(), bias.float())
     expected = (functional.gelu(plain), plain + other.float(), plain * other.float())
-    return _all_close(found, expected, 1e-4 if dtype == torch.float32 else 0.1)
+    return _all_close(products, expected, 1e-4 if dtype == torch.float32 else 0.1)
 
 
 def pack_weight(weight: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def quantised_products() -> bool:
     expected = 0.5 * (steps.float() - 3) @ (weight.float() * 0.01).T + bias
     try:
         packed = pack_quantised(weight)
-        found = quantised(
+        product = quantised(
             *(steps, (0.5, 3), packed, scales, zeros, bias),
             into=(1.0, 0, torch.float32),
             act="none",
@@ -147,7 +147,7 @@ def quantised_products() -> bool:
         added = add_quantised(torch.ones(2, 4), steps, (0.5, 3), packed, scales, zeros, bias)
     except _GONE:
         return False
-    return _all_close([found, added], (expected, expected + 1), 1e-3)
+    return _all_close([product, added], (expected, expected + 1), 1e-3)
 
 
 def pack_quantised(weight: Tensor) -> Tensor:
@@ -237,10 +237,12 @@ def softmax_gradient(grad: Tensor, weights: Tensor) -> Tensor:
 def _has_softmax_gradient() -> bool:
     weights = torch.tensor([[0.25, 0.75]])
     try:
-        found = torch._softmax_backward_data(torch.tensor([[1.0, 0.0]]), weights, 1, weights.dtype)
+        gradient = torch._softmax_backward_data(
+            torch.tensor([[1.0, 0.0]]), weights, 1, weights.dtype
+        )
     except _GONE:
         return False
-    return _all_close([found], (torch.tensor([[0.1875, -0.1875]]),), 1e-6)
+    return _all_close([gradient], (torch.tensor([[0.1875, -0.1875]]),), 1e-6)
 
 
 def put_layers(config: LoraConfig, layers: Mapping[type, type]) -> None:
@@ -261,8 +263,8 @@ def _has_custom_layers() -> bool:
     return callable(getattr(LoraConfig, "_register_custom_module", None))
 
 
-def _all_close(found: Sequence[Tensor], expected: Sequence[Tensor], within: float) -> bool:
+def _all_close(computed: Sequence[Tensor], expected: Sequence[Tensor], within: float) -> bool:
     return all(
-        own.shape == other.shape and torch.allclose(own.float(), other, atol=within, rtol=within)
-        for own, other in zip(found, expected, strict=True)
+        one.shape == other.shape and torch.allclose(one.float(), other, atol=within, rtol=within)
+        for one, other in zip(computed, expected, strict=True)
     )

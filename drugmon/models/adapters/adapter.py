@@ -46,7 +46,7 @@ class Adapter:
 
     folder: Path
     manifest: Manifest
-    found: Base | None = None
+    resolved: Base | None = None
     """The base where it is at hand already."""
 
     def under(self, rule: str | None) -> Adapter:
@@ -71,8 +71,8 @@ class Adapter:
         Raises:
             BaseModelError: it is missing or is another one.
         """
-        if self.found:
-            return self.found
+        if self.resolved:
+            return self.resolved
         if self.is_checkpoint:
             return Base(folder=self.folder, **asdict(self.manifest.base))
         # A base given as a folder is in the recipe as its path.
@@ -218,9 +218,9 @@ def open_adapter(name: str) -> Adapter:
             return Adapter(folder, read_manifest(folder))
     if Path(name).is_dir():
         raise AdapterError(f"{name} is no adapter: it has no {MANIFEST}")
-    known = ", ".join(sorted(adapter_folders())) or "none"
+    installed = ", ".join(sorted(adapter_folders())) or "none"
     raise AdapterError(
-        f"no adapter {name!r}: name a folder that `drugmon train` wrote, or one of: {known}"
+        f"no adapter {name!r}: name a folder that `drugmon train` wrote, or one of: {installed}"
     )
 
 
@@ -246,11 +246,11 @@ def _look(folder: Path) -> Adapter | Unreadable:
 
 def adapter_folders() -> dict[str, Path]:
     """The folders in ./adapters and of drugmon itself that have a manifest, by their names."""
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for place in _places():
         for path in place.glob(f"*/{MANIFEST}"):
-            found.setdefault(path.parent.name, path.parent)
-    return found
+            folders.setdefault(path.parent.name, path.parent)
+    return folders
 
 
 def folder_digests(folder: Path) -> dict[str, str]:

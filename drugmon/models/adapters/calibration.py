@@ -91,8 +91,8 @@ class Calibration:
         """What judges `target` of a review of that form, as all ways of judging can be written."""
         if special := self.special(form):
             return special
-        own = {target: (1 / self.temperature, self.lexical_weight)}
-        return Combination(own, self.bias, self.offsets)
+        weights = {target: (1 / self.temperature, self.lexical_weight)}
+        return Combination(weights, self.bias, self.offsets)
 
     def special(self, form: Form) -> Combination | None:
         """What judges reviews of that form in place of the target's own evidence, if anything."""

@@ -67,7 +67,10 @@ class Combination:
 
     def to_dict(self) -> dict[str, object]:
         """For the manifest."""
-        return {**asdict(self), "weights": {t: list(own) for t, own in self.weights.items()}}
+        return {
+            **asdict(self),
+            "weights": {t: list(of_target) for t, of_target in self.weights.items()},
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Combination:
@@ -87,13 +90,17 @@ def fit_combination(
     """
     if len(labels) < FEWEST:
         return None
-    experts = [np.asarray(each, np.float64) for own in evidence.values() for each in own]
-    found = _fit_weights(np.stack(experts), labels)
-    weights, per_target = iter(found[:-2]), {}
-    for target, own in evidence.items():
-        pair = [float(next(weights)) for _ in own]
+    experts = [
+        np.asarray(log_probs, np.float64)
+        for of_target in evidence.values()
+        for log_probs in of_target
+    ]
+    parameters = _fit_weights(np.stack(experts), labels)
+    weights, per_target = iter(parameters[:-2]), {}
+    for target, of_target in evidence.items():
+        pair = [float(next(weights)) for _ in of_target]
         per_target[target] = (pair[0], pair[1] if len(pair) > 1 else 0.0)
-    bias = (float(found[-2]), float(found[-1]), 0.0)
+    bias = (float(parameters[-2]), float(parameters[-1]), 0.0)
     fitted = Combination(per_target, bias, NO_OFFSETS)
     if seed is None:
         return fitted

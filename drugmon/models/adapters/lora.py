@@ -217,8 +217,8 @@ def merge_lora(backbone: nn.Module, folder: Path) -> None:
 
 def _add_bias(layer: Any, bias: torch.Tensor) -> None:
     """Add to a layer's bias, or give it one: T5's layers have none."""
-    own = layer.bias.detach() if layer.bias is not None else 0.0
-    layer.bias = nn.Parameter(own + bias, requires_grad=False)
+    of_layer = layer.bias.detach() if layer.bias is not None else 0.0
+    layer.bias = nn.Parameter(of_layer + bias, requires_grad=False)
 
 
 def _pairs(

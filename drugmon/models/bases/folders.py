@@ -25,8 +25,8 @@ def models_folder() -> Path:
 
 def places() -> list[Path]:
     """The folders that are looked through for bases."""
-    own = _data_folder() / "drugmon" / "models"
-    return list(dict.fromkeys((models_folder(), own)))
+    data_folder = _data_folder() / "drugmon" / "models"
+    return list(dict.fromkeys((models_folder(), data_folder)))
 
 
 def is_here(name: str) -> bool:
@@ -36,17 +36,17 @@ def is_here(name: str) -> bool:
 
 def folders_of(name: str) -> Iterator[Path]:
     """The folders that a base's name may mean on this machine, in order of preference."""
-    known = KNOWN_BASES.get(name)
-    if known and known.package:
-        yield from _installed(known)
+    entry = KNOWN_BASES.get(name)
+    if entry and entry.package:
+        yield from _installed(entry)
     here = Path(name).expanduser()
     for folder in [place / name for place in places()] + [here]:
         # A folder here that is called like a known base, but is something else, is not meant.
-        if folder.is_dir() and not (folder == here and known and not (here / CONFIG).is_file()):
+        if folder.is_dir() and not (folder == here and entry and not (here / CONFIG).is_file()):
             yield folder.resolve()
     match = HUB_ID.fullmatch(name)
-    if known:
-        yield from _cached(known.hub_id, known.revision)
+    if entry:
+        yield from _cached(entry.hub_id, entry.revision)
     elif match and match["revision"]:
         yield from _cached(match["repo"], match["revision"])
 
@@ -71,13 +71,13 @@ def absolute_name(name: str) -> str:
 
 def missing(name: str) -> BaseModelError:
     """What to say of a base that is nowhere, with the way to get it."""
-    match, known = HUB_ID.fullmatch(name), KNOWN_BASES.get(name)
+    match, entry = HUB_ID.fullmatch(name), KNOWN_BASES.get(name)
     if match and not match["revision"]:
         return BaseModelError(
             f"base {name!r} is no folder here; to take it from the hub, pin its revision: "
             f"{name}@<40 hex digits>"
         )
-    if known or match:
+    if entry or match:
         return BaseModelError(f"base {name} is not on this machine: {how_to_get(name)}")
     return BaseModelError(
         f"no base {name!r}: name one of {', '.join(KNOWN_BASES)}, a folder, a folder under "
@@ -94,11 +94,11 @@ def how_to_get(name: str) -> str:
     )
 
 
-def _installed(known: KnownBase) -> Iterator[Path]:
+def _installed(entry: KnownBase) -> Iterator[Path]:
     # find_spec of a top-level name locates the package without running its code.
-    spec = importlib.util.find_spec(str(known.package))
+    spec = importlib.util.find_spec(str(entry.package))
     for location in (spec.submodule_search_locations or ()) if spec else ():
-        folder = Path(location) / known.package_folder
+        folder = Path(location) / entry.package_folder
         if folder.is_dir():
             yield folder
 

@@ -33,7 +33,7 @@ class BaseEntry:
 
 def known_bases() -> list[BaseEntry]:
     """Every base that has a short name, and where it is on this machine."""
-    return [_entry(name, known) for name, known in KNOWN_BASES.items()]
+    return [_entry(name, entry) for name, entry in KNOWN_BASES.items()]
 
 
 def verify_base(name: str) -> Base:
@@ -42,8 +42,8 @@ def verify_base(name: str) -> Base:
     Raises:
         BaseModelError: it is not here, or a file is another one.
     """
-    base, known = resolve_base(name), KNOWN_BASES.get(name)
-    if known and (wrong := wrong_files(base.folder, known)):
+    base, entry = resolve_base(name), KNOWN_BASES.get(name)
+    if entry and (wrong := wrong_files(base.folder, entry)):
         raise BaseModelError(
             f"{wrong[0]} of base {name} in {base.folder} is not the original's: "
             "remove that folder and fetch the base again"
@@ -51,22 +51,22 @@ def verify_base(name: str) -> Base:
     return base
 
 
-def wrong_files(folder: Path, known: KnownBase) -> list[str]:
+def wrong_files(folder: Path, entry: KnownBase) -> list[str]:
     """The files in `folder` that are missing, or have another hash than the known one."""
     return [
         name
-        for name, sha256 in known.files.items()
+        for name, sha256 in entry.files.items()
         if not (folder / name).is_file() or file_sha256(folder / name) != sha256
     ]
 
 
-def _entry(name: str, known: KnownBase) -> BaseEntry:
+def _entry(name: str, entry: KnownBase) -> BaseEntry:
     folder = next(folders_of(name), None)
     return BaseEntry(
         name=name,
-        source=known.source,
-        licence=known.licence,
-        size=known.size,
-        sha256=known.sha256,
+        source=entry.source,
+        licence=entry.licence,
+        size=entry.size,
+        sha256=entry.sha256,
         folder=str(folder) if folder else None,
     )

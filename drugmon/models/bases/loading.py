@@ -39,8 +39,12 @@ def load_encoder(base: Base, dtype: torch.dtype, attention: str | None = None) -
     for name, value in config.to_dict().items():
         if "dropout" in name and isinstance(value, float):
             setattr(config, name, 0.0)
-    known = MODELS.get(base.model_type)
-    kind = getattr(transformers, known) if known else _class_of(transformers.AutoModel, config)
+    class_name = MODELS.get(base.model_type)
+    kind = (
+        getattr(transformers, class_name)
+        if class_name
+        else _class_of(transformers.AutoModel, config)
+    )
     model: Any = _load(kind, base, config, dtype, attention)
     if getattr(model, "pooler", None) is not None:
         model.pooler = None

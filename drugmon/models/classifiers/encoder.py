@@ -67,8 +67,8 @@ class EncoderModel(ClassifierModel):
     @staticmethod
     def _segment_means(states: torch.Tensor, segments: torch.Tensor) -> torch.Tensor:
         """Mean states float32 (b, 4, hidden) of each aspect and of the whole; zeros where empty."""
-        own = [segments == number for number in range(1, len(ASPECTS) + 1)]
-        member = torch.stack([*own, segments > 0], dim=1).float()
+        in_aspects = [segments == number for number in range(1, len(ASPECTS) + 1)]
+        member = torch.stack([*in_aspects, segments > 0], dim=1).float()
         share = member / member.sum(dim=2, keepdim=True).clamp_min(1)
         # Back to float32 for the heads, which keep it whatever the backbone is cast to.
         return (share.to(states.dtype) @ states).float() * POOL_SCALE

@@ -53,26 +53,29 @@ class LexicalModel:
     def log_probs(self, reviews: Sequence[Aspects]) -> dict[str, npt.NDArray[np.float32]]:
         """Log-probabilities float32 (n, 3) per target."""
         features = _tfidf(reviews, self.keys, self.idf)
-        found = {}
+        log_probs = {}
         for target, weights in self.weights.items():
             # Each label against the rest, brought to a sum of 1.
             likely = -np.logaddexp(0, -(features @ weights + self.bias[target]))
             total = np.logaddexp.reduce(likely, axis=1, keepdims=True)
-            found[target] = (likely - total).astype(np.float32)
-        return found
+            log_probs[target] = (likely - total).astype(np.float32)
+        return log_probs
 
     def occurrences(self, review: Aspects) -> Occurrences:
         """Where the n-grams of one review stand that the model knows."""
-        _, found = _ngrams([review])
+        _, ngrams = _ngrams([review])
         texts = np.repeat(np.arange(len(review)), [len(ids) for ids in review])
         single = np.arange(len(texts))
         first = np.concatenate([single, np.flatnonzero(texts[:-1] == texts[1:])])
         last = first + (np.arange(len(first)) >= len(texts))
         features = _tfidf([review], self.keys, self.idf)
-        known = np.isin(found, self.keys[features.indices])
-        place = np.searchsorted(self.keys[features.indices], found[known])
+        in_vocabulary = np.isin(ngrams, self.keys[features.indices])
+        place = np.searchsorted(self.keys[features.indices], ngrams[in_vocabulary])
         return Occurrences(
-            features.indices, features.data, place, np.stack([first[known], last[known]], axis=1)
+            features.indices,
+            features.data,
+            place,
+            np.stack([first[in_vocabulary], last[in_vocabulary]], axis=1),
         )
 
     def save(self, folder: Path) -> None:
@@ -128,8 +131,8 @@ class Occurrences:
         """
         share = parts / np.maximum(np.bincount(self.ngram, minlength=len(parts)), 1)
         halves = np.repeat(share[self.ngram] / 2, 2)
-        found = np.bincount(self.tokens.ravel(), weights=halves, minlength=tokens)
-        return found.astype(np.float64)
+        halves_of_token = np.bincount(self.tokens.ravel(), weights=halves, minlength=tokens)
+        return halves_of_token.astype(np.float64)
 
 
 def fit_lexical(
@@ -156,18 +159,21 @@ def fit_lexical(
     idf = (np.log((1 + len(reviews)) / (1 + df)) + 1).astype(np.float32)
     features = _tfidf(reviews, keys, idf)
     coefficients, bias = {}, {}
-    for target, known in labels.items():
-        rows = np.flatnonzero(known >= 0)
-        own = None if weights is None else weights[rows]
-        fitted = [_fit_label(features[rows], known[rows] == k, c, own) for k in range(len(LABELS))]
-        coefficients[target] = np.stack([found for found, _ in fitted], axis=1)
+    for target, target_labels in labels.items():
+        rows = np.flatnonzero(target_labels >= 0)
+        row_weights = None if weights is None else weights[rows]
+        fitted = [
+            _fit_label(features[rows], target_labels[rows] == k, c, row_weights)
+            for k in range(len(LABELS))
+        ]
+        coefficients[target] = np.stack([coefficient for coefficient, _ in fitted], axis=1)
         bias[target] = np.array([intercept for _, intercept in fitted], np.float32)
     return LexicalModel(keys, idf, coefficients, bias)
 
 
 def _fit_label(
     features: csr_matrix,
-    own: npt.NDArray[np.bool_],
+    positives: npt.NDArray[np.bool_],
     c: float,
     weights: npt.NDArray[np.float32] | None,
 ) -> tuple[npt.NDArray[np.float32], float]:
@@ -175,13 +181,15 @@ def _fit_label(
     from scipy.sparse import diags
     from sklearn.linear_model import LogisticRegression
 
-    if own.all() or not own.any():  # nothing to tell apart
-        return np.zeros(features.shape[1], np.float32), -_NEVER if own.all() else _NEVER
+    if positives.all() or not positives.any():  # nothing to tell apart
+        return np.zeros(features.shape[1], np.float32), -_NEVER if positives.all() else _NEVER
     present = features > 0
-    counts = [np.asarray(present[rows].sum(axis=0)).ravel() + 1.0 for rows in (own, ~own)]
+    counts = [
+        np.asarray(present[rows].sum(axis=0)).ravel() + 1.0 for rows in (positives, ~positives)
+    ]
     ratio = np.log(counts[0] / counts[0].sum()) - np.log(counts[1] / counts[1].sum())
     fitted = LogisticRegression(C=c, class_weight="balanced", max_iter=1000)
-    fitted.fit(features @ diags(ratio), own, sample_weight=weights)
+    fitted.fit(features @ diags(ratio), positives, sample_weight=weights)
     return (fitted.coef_[0] * ratio).astype(np.float32), float(fitted.intercept_[0])
 
 
@@ -206,11 +214,13 @@ def _tfidf(
     from scipy.sparse import csr_matrix
 
     shape = (len(reviews), len(keys))
-    rows, found = _ngrams(reviews)
-    place = np.searchsorted(keys, found)
-    known = place < len(keys)
-    known[known] = keys[place[known]] == found[known]
-    cells, counts = np.unique(rows[known] * len(keys) + place[known], return_counts=True)
+    rows, ngrams = _ngrams(reviews)
+    place = np.searchsorted(keys, ngrams)
+    in_vocabulary = place < len(keys)
+    in_vocabulary[in_vocabulary] = keys[place[in_vocabulary]] == ngrams[in_vocabulary]
+    cells, counts = np.unique(
+        rows[in_vocabulary] * len(keys) + place[in_vocabulary], return_counts=True
+    )
     rows, columns = np.divmod(cells, max(1, len(keys)))
     values = (1 + np.log(counts)) * idf[columns]
     part = rows * len(ASPECTS) + (keys[columns] >> 2 * _ID_BITS)

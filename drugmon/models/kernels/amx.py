@@ -60,7 +60,7 @@ def attend(
     tokens, hidden = len(qkv), qkv.shape[1] // 3
     library, size, threads = _loaded(), hidden // heads, torch.get_num_threads()
     memory = torch.empty(threads * library.space_of_thread(longest, size), dtype=torch.uint8)
-    qkv, found = qkv.contiguous(), qkv.new_empty(tokens, hidden)
+    qkv, attended = qkv.contiguous(), qkv.new_empty(tokens, hidden)
     # The kernel takes 16 scores at a time, and so reads a little beyond the farthest distance.
     padded = None if bias is None else functional.pad(bias, (0, _BEYOND)).contiguous()
     library.attend_biased(
@@ -68,9 +68,9 @@ def attend(
         *(starts.data_ptr(), len(starts) - 1, longest),
         *(heads, size),
         *((None, 0) if padded is None else (padded.data_ptr(), padded.shape[1])),
-        *(threads, memory.data_ptr(), found.data_ptr()),
+        *(threads, memory.data_ptr(), attended.data_ptr()),
     )
-    return found
+    return attended
 
 
 def add_norm(
@@ -86,13 +86,13 @@ def add_norm(
         eps: added to the variance.
     """
     x, other = x.contiguous(), other.contiguous()
-    found = torch.empty_like(x)
+    normed = torch.empty_like(x)
     _loaded().add_norm(
         *(x.data_ptr(), other.data_ptr(), *x.shape),
         *(weight.data_ptr(), bias.data_ptr(), eps),
-        *(torch.get_num_threads(), found.data_ptr()),
+        *(torch.get_num_threads(), normed.data_ptr()),
     )
-    return found
+    return normed
 
 
 def gelu_(x: torch.Tensor) -> torch.Tensor:

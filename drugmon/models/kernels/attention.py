@@ -94,7 +94,7 @@ class _Attention(torch.autograd.Function):
         scale: float,
     ) -> Tensor:
         shape = (*query.shape[:3], value.shape[3])
-        query, key, value = (each.flatten(0, 1) for each in (query * scale, key, value))
+        query, key, value = (states.flatten(0, 1) for states in (query * scale, key, value))
         scores = torch.bmm(query, key.transpose(1, 2))
         if mask is not None:
             scores.view(*shape[:3], -1).add_(mask)
@@ -115,9 +115,9 @@ class _Attention(torch.autograd.Function):
         of_scores = internals.softmax_gradient(of_weights, weights)
         of_query = torch.bmm(of_scores, key).mul_(ctx.scale)
         of_key = torch.bmm(of_scores.transpose(1, 2), query)  # the saved query is scaled already
-        found = (each.unflatten(0, heads) for each in (of_query, of_key, of_value))  # type: ignore[no-untyped-call]
+        gradients = (gradient.unflatten(0, heads) for gradient in (of_query, of_key, of_value))  # type: ignore[no-untyped-call]
         of_bias = of_scores.unflatten(0, heads).sum(dim=0) if ctx.needs_input_grad[4] else None  # type: ignore[no-untyped-call]
-        return (*found, None, of_bias, None)
+        return (*gradients, None, of_bias, None)
 
 
 class _MPNetAttention(nn.Module):

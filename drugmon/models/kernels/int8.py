@@ -118,8 +118,8 @@ class Int8FeedForward:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return the result for x."""
-        found = self._wide_outer.plus(self._wide_inner(x), x)
-        return self._norm(self._outer.add_to(found, self._inner(self._smoothed(x), self._between)))
+        wide = self._wide_outer.plus(self._wide_inner(x), x)
+        return self._norm(self._outer.add_to(wide, self._inner(self._smoothed(x), self._between)))
 
 
 class _Into(NamedTuple):

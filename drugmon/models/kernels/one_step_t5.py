@@ -47,12 +47,12 @@ class GatedFeedForward:
     """Norm, inner layer (gated or not), outer layer."""
 
     def __init__(self, layer: Any, act: str, to: Compute) -> None:
-        own, gain = layer.DenseReluDense, layer.layer_norm.weight
-        gated = hasattr(own, "wi_1")
+        dense, gain = layer.DenseReluDense, layer.layer_norm.weight
+        gated = hasattr(dense, "wi_1")
         self._norm = RootMeanSquareNorm(layer.layer_norm)
-        self._inner = _joined([own.wi_0 if gated else own.wi], gain, to, act)
-        self._gate = _joined([own.wi_1], gain, to) if gated else None
-        self._outer = _dense(own.wo.weight, own.wo.bias, to)
+        self._inner = _joined([dense.wi_0 if gated else dense.wi], gain, to, act)
+        self._gate = _joined([dense.wi_1], gain, to) if gated else None
+        self._outer = _dense(dense.wo.weight, dense.wo.bias, to)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return what is added to `x` (n, d)."""
@@ -65,30 +65,30 @@ class SelfAttention:
     """The encoder's: norm, attention of every token to all, output."""
 
     def __init__(self, layer: Any, to: Compute) -> None:
-        own = layer.SelfAttention
-        self._heads = own.n_heads
+        attention = layer.SelfAttention
+        self._heads = attention.n_heads
         self._norm = RootMeanSquareNorm(layer.layer_norm)
-        self._qkv = _joined([own.q, own.k, own.v], layer.layer_norm.weight, to)
-        self._out = _dense(own.o.weight, own.o.bias, to)
+        self._qkv = _joined([attention.q, attention.k, attention.v], layer.layer_norm.weight, to)
+        self._out = _dense(attention.o.weight, attention.o.bias, to)
 
     def __call__(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return what is added to `x` (b * L, d); `mask` (b, heads, L, L) is added to scores."""
         b, _, length, _ = mask.shape
         qkv = self._qkv(self._norm(x)).view(b, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = qkv.unbind()
-        found = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
-        return self._out(found.transpose(1, 2).reshape(b * length, -1))
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+        return self._out(attended.transpose(1, 2).reshape(b * length, -1))
 
 
 class FirstStep:
     """One layer of the decoder at its first position."""
 
     def __init__(self, block: Any, act: str, to: Compute) -> None:
-        own, cross, feed = block.layer
-        value, out = own.SelfAttention.v, own.SelfAttention.o
-        self._norm = RootMeanSquareNorm(own.layer_norm)
+        attention, cross, feed = block.layer
+        value, out = attention.SelfAttention.v, attention.SelfAttention.o
+        self._norm = RootMeanSquareNorm(attention.layer_norm)
         self._alone = _dense(
-            out.weight @ (value.weight * own.layer_norm.weight), _behind(value, out), to
+            out.weight @ (value.weight * attention.layer_norm.weight), _behind(value, out), to
         )
         source = cross.EncDecAttention
         self._heads = source.n_heads
@@ -205,8 +205,8 @@ def _joined(
 def _dense(weight: torch.Tensor, bias: torch.Tensor | None, to: Compute, act: str = PLAIN) -> Dense:
     """A layer on its device, in the format of the products."""
     # The bias is LoRA's; T5 has none.
-    own = None if bias is None else bias.to(to.device, to.dtype)
-    return Dense(weight.to(to.device, to.dtype), own, act)
+    moved_bias = None if bias is None else bias.to(to.device, to.dtype)
+    return Dense(weight.to(to.device, to.dtype), moved_bias, act)
 
 
 def _behind(inner: nn.Linear, outer: nn.Linear) -> torch.Tensor | None:

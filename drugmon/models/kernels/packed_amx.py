@@ -44,9 +44,9 @@ class Packing:
 
     def unpack(self, states: torch.Tensor) -> torch.Tensor:
         """States (n, hidden) as (b, L, hidden), 0 at padding."""
-        found = states.new_zeros(self._shape.numel(), states.shape[1])
-        found[self._places] = states[: len(self._places)]
-        return found.view(*self._shape, -1)
+        padded = states.new_zeros(self._shape.numel(), states.shape[1])
+        padded[self._places] = states[: len(self._places)]
+        return padded.view(*self._shape, -1)
 
 
 class AmxAttend:
@@ -93,7 +93,7 @@ class AmxNorm:
         self._weight, self._bias, self._eps = weight, bias, eps
 
     def after(
-        self, dense: Dense | WatchedLayer, found: torch.Tensor, x: torch.Tensor
+        self, dense: Dense | WatchedLayer, states: torch.Tensor, x: torch.Tensor
     ) -> torch.Tensor:
         """Return `x` (n, hidden) with what `dense` makes of `found`, normalised."""
-        return amx.add_norm(dense(found), x, self._weight, self._bias, self._eps)
+        return amx.add_norm(dense(states), x, self._weight, self._bias, self._eps)

@@ -119,13 +119,13 @@ class TorchAttend:
         """Return (b * L, hidden) of `qkv` (b * L, 3 * hidden), in its format."""
         split = qkv.view(*plan.shape, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = split.contiguous()
-        found = torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format)
+        attended = torch.empty_like(q.transpose(1, 2), memory_format=torch.contiguous_format)
         for group in plan.groups:
             queries, keys, values = (part[group.reviews].flatten(0, 1) for part in (q, k, v))
             weights, sums = self._weights(queries, keys.transpose(1, 2), group, plan.bias)
-            into = found[group.reviews].transpose(1, 2)
+            into = attended[group.reviews].transpose(1, 2)
             torch.div(torch.bmm(weights, values).view(into.shape), sums, out=into)
-        return found.view(len(qkv), -1)
+        return attended.view(len(qkv), -1)
 
     def _weights(
         self, q: torch.Tensor, k: torch.Tensor, group: Group, bias: torch.Tensor | None

@@ -57,7 +57,7 @@ class States(NamedTuple):
 class LayerNorm(Protocol):
     """A layer norm of what a dense layer adds to the states."""
 
-    def after(self, dense: Any, found: torch.Tensor, x: torch.Tensor, /) -> torch.Tensor:
+    def after(self, dense: Any, states: torch.Tensor, x: torch.Tensor, /) -> torch.Tensor:
         """Return `x` (n, hidden) with what `dense` makes of `found`, normalised.
 
         x may be written to.
@@ -77,10 +77,10 @@ class Norm:
         return functional.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
     def after(
-        self, dense: Dense | WatchedLayer | Int8Projection, found: torch.Tensor, x: torch.Tensor
+        self, dense: Dense | WatchedLayer | Int8Projection, states: torch.Tensor, x: torch.Tensor
     ) -> torch.Tensor:
         """Return `x` (n, hidden) with what `dense` makes of `found`, normalised."""
-        return self(dense.plus(found, x))
+        return self(dense.plus(states, x))
 
 
 @dataclass
@@ -197,16 +197,16 @@ class PackedBert(nn.Module):
     ) -> Layer:
         layout = self._layout
         name = layout.layer(number)
-        own = {key.removeprefix(name): w for key, w in weights.items() if key.startswith(name)}
-        qkv = self._qkv_of(own)
+        of_layer = {key.removeprefix(name): w for key, w in weights.items() if key.startswith(name)}
+        qkv = self._qkv_of(of_layer)
         out, inner, outer = (
-            (own[f"{part}.weight"], own[f"{part}.bias"])
+            (of_layer[f"{part}.weight"], of_layer[f"{part}.bias"])
             for part in (layout.out, layout.inner, layout.outer)
         )
         kind = AmxAttend if self._has_kernels else TorchAttend
         attend = kind(self._heads, self._bias)
         after_attention, after = (
-            self._norm_of(own, part) for part in (layout.after_attention, layout.after)
+            self._norm_of(of_layer, part) for part in (layout.after_attention, layout.after)
         )
         if ranges is not None:
             inputs = _ranges_of(number, ranges)
@@ -226,12 +226,12 @@ class PackedBert(nn.Module):
             FeedForward(self._dense(inner, "gelu"), self._dense(outer), after),
         )
 
-    def _qkv_of(self, own: Weights) -> Parameters:
+    def _qkv_of(self, of_layer: Weights) -> Parameters:
         layout = self._layout
-        size = own[f"{layout.query}.weight"].shape[0] // self._heads
+        size = of_layer[f"{layout.query}.weight"].shape[0] // self._heads
         scales = {layout.query: size**-0.5, layout.key: 1.0, layout.value: 1.0}
         weight, bias = (
-            torch.cat([own[f"{part}.{kind}"] * scale for part, scale in scales.items()])
+            torch.cat([of_layer[f"{part}.{kind}"] * scale for part, scale in scales.items()])
             for kind in ("weight", "bias")
         )
         return weight, bias

@@ -56,12 +56,12 @@ class WatchedLayer:
 
 def save_ranges(watched: Mapping[str, WatchedLayer], folder: Path) -> None:
     """Write what was recorded, by the names of the layers."""
-    found = {name: own.range for name, own in watched.items() if own.range}
+    ranges = {name: layer.range for name, layer in watched.items() if layer.range}
     save_file(
         {
             f"{name}.{bound}": values
-            for name, own in found.items()
-            for bound, values in own._asdict().items()
+            for name, channel_range in ranges.items()
+            for bound, values in channel_range._asdict().items()
         },
         folder / RANGES,
     )
@@ -82,6 +82,8 @@ def load_ranges(folder: Path) -> dict[str, ActivationRange]:
         }
     except (SafetensorError, KeyError) as error:
         raise AdapterError(f"{path} holds no ranges ({error}): train the adapter again") from error
-    if not all(bound.isfinite().all() for own in ranges.values() for bound in own):
+    if not all(
+        bound.isfinite().all() for channel_range in ranges.values() for bound in channel_range
+    ):
         raise AdapterError(f"{path} holds numbers that are none: train the adapter again")
     return ranges

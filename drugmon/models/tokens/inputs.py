@@ -179,13 +179,13 @@ class ReviewTokenizer(TextTokenizer):
         """
         del target
         segments = self.layout(aspects).segments
-        found = np.full(len(segments), -1, np.int64)
+        positions = np.full(len(segments), -1, np.int64)
         first = 0
         for number, ids in enumerate(aspects, start=1):
             places = np.flatnonzero(segments == number)
-            found[places] = first + np.arange(len(places))
+            positions[places] = first + np.arange(len(places))
             first += len(ids)
-        return found
+        return positions
 
     def encode(self, reviews: Sequence[Texts]) -> list[Encoded]:
         """`layout` of the `tokens` of reviews."""

@@ -44,12 +44,12 @@ class Prepared:
     def review_lengths(self) -> Rows:
         """Tokens of each review's longest item (n,), 0 where it has none."""
         lengths = np.array([*self.lengths, 0], np.int64)
-        longest: Rows = np.stack([lengths[own] for own in self.places.values()]).max(axis=0)
+        longest: Rows = np.stack([lengths[rows] for rows in self.places.values()]).max(axis=0)
         return longest
 
     def take(self, rows: npt.NDArray[np.integer]) -> Prepared:
         """The reviews at `rows` (k,), which may repeat, with their items, in order of first use."""
-        places = {target: own[rows] for target, own in self.places.items()}
+        places = {target: items[rows] for target, items in self.places.items()}
         by_review = np.stack(list(places.values()), axis=1).ravel()
         used, first = np.unique(by_review[by_review >= 0], return_index=True)
         used = used[np.argsort(first)]
@@ -57,15 +57,15 @@ class Prepared:
         renumbered[used] = np.arange(len(used))
         return Prepared(
             [self.items[item] for item in used],
-            {target: renumbered[own] for target, own in places.items()},
+            {target: renumbered[items] for target, items in places.items()},
             [self.tokens[row] for row in rows],
         )
 
     def joined(self, others: Prepared) -> Prepared:
         """These reviews and `others` after them, with the targets of both."""
         first = len(self.items)
-        moved = {t: np.where(own < 0, -1, own + first) for t, own in others.places.items()}
-        lacking = [np.full(len(each), -1, np.int64) for each in (self, others)]
+        moved = {t: np.where(items < 0, -1, items + first) for t, items in others.places.items()}
+        lacking = [np.full(len(prepared), -1, np.int64) for prepared in (self, others)]
         places = {
             target: np.concatenate(
                 [self.places.get(target, lacking[0]), moved.get(target, lacking[1])]
@@ -74,11 +74,11 @@ class Prepared:
         }
         return Prepared([*self.items, *others.items], places, [*self.tokens, *others.tokens])
 
-    def by_review(self, found: Mapping[str, npt.NDArray[Value]]) -> dict[str, npt.NDArray[Value]]:
+    def by_review(self, by_item: Mapping[str, npt.NDArray[Value]]) -> dict[str, npt.NDArray[Value]]:
         """From values of items (items, k) to values of reviews (n, k), 0 where there is no item."""
         return {
             target: np.concatenate([values, np.zeros_like(values, shape=(1, values.shape[1]))])[
                 self.places[target]
             ]
-            for target, values in found.items()
+            for target, values in by_item.items()
         }

@@ -80,15 +80,15 @@ class PromptTokenizer(TextTokenizer):
         Raises:
             BaseModelError: a word is not one token of this vocabulary.
         """
-        found = [self._ids(label) for label in LABELS]
-        for label, ids in zip(LABELS, found, strict=True):
+        token_ids = [self._ids(label) for label in LABELS]
+        for label, ids in zip(LABELS, token_ids, strict=True):
             pieces = [str(self._tokenizer.id_to_token(token)).strip("▁ ") for token in ids]
             if pieces != [label]:
                 raise BaseModelError(
                     f"the tokenizer splits {label!r} into {len(ids)} tokens or does not know it: "
                     "this base cannot answer with one word; take a T5, Flan-T5 or mT5 base"
                 )
-        return [ids[0] for ids in found]
+        return [ids[0] for ids in token_ids]
 
     def prepare(self, reviews: Sequence[Texts]) -> Prepared:
         """A prompt for every target that has a text; equal prompts are one item."""
@@ -117,9 +117,9 @@ class PromptTokenizer(TextTokenizer):
 
     def _read(self, aspects: Aspects, target: str) -> Iterator[int]:
         """Of the aspects' tokens those that `target`'s prompt has room for."""
-        own = [aspects[ASPECTS.index(target)]] if target in ASPECTS else aspects
-        shares = share_budget([len(ids) for ids in own], self._room)
-        return (token for ids, share in zip(own, shares, strict=True) for token in ids[:share])
+        parts = [aspects[ASPECTS.index(target)]] if target in ASPECTS else aspects
+        shares = share_budget([len(ids) for ids in parts], self._room)
+        return (token for ids, share in zip(parts, shares, strict=True) for token in ids[:share])
 
     def _ids(self, text: str) -> Ids:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)

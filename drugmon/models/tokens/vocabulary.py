@@ -18,14 +18,14 @@ class Vocabulary:
             BaseModelError: it cannot be read.
         """
         self._tokenizer = read_tokenizer(folder)
-        self._known: dict[str, bool] = {}
+        self._in_one_piece: dict[str, bool] = {}
 
     def unknown_shares(self, reviews: Iterable[set[str]]) -> list[float]:
         """For every set of words that is not empty, the share of words in more than one piece."""
         sets = [words for words in reviews if words]
-        new = sorted(set().union(*sets) - self._known.keys())
+        new = sorted(set().union(*sets) - self._in_one_piece.keys())
         pieces = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
-        self._known.update(
+        self._in_one_piece.update(
             (word, len(encoding.ids) == 1) for word, encoding in zip(new, pieces, strict=True)
         )
-        return [sum(not self._known[word] for word in words) / len(words) for words in sets]
+        return [sum(not self._in_one_piece[word] for word in words) / len(words) for words in sets]
