@@ -70,16 +70,16 @@ def measure(
     counts = confusion(true, chosen)
     random = np.random.default_rng(seed)
     drawn, errors = _resample(true, chosen, top, resamples, random)
-    found = rates(counts.astype(np.float64))
+    point = rates(counts.astype(np.float64))
     spread = gap_spread(top)
     chance = np.abs(random.normal(size=(resamples, len(spread))) * spread).sum(axis=1)
     return Quality(
         n=len(true),
         resamples=resamples,
-        **{name: _interval(getattr(found, name), getattr(drawn, name)) for name in SCALARS[:-1]},
+        **{name: _interval(getattr(point, name), getattr(drawn, name)) for name in SCALARS[:-1]},
         ece=_error_interval(calibration_error(top), errors, chance),
         ece_floor=_defined(np.sqrt(2 / np.pi) * spread.sum()) if len(true) else None,
-        classes=tuple(_class_quality(index, counts, found, drawn) for index in range(len(LABELS))),
+        classes=tuple(_class_quality(index, counts, point, drawn) for index in range(len(LABELS))),
         confusion=tuple(tuple(int(cell) for cell in row) for row in counts),
         reliability=_reliability(top),
     )
@@ -123,12 +123,12 @@ def _resample(
     return rates((drawn @ pair).reshape(-1, size, size)), np.abs(gaps).sum(axis=1) / n
 
 
-def _class_quality(index: int, counts: Integers, found: Rates, drawn: Rates) -> ClassQuality:
+def _class_quality(index: int, counts: Integers, point: Rates, drawn: Rates) -> ClassQuality:
     return ClassQuality(
         label=LABELS[index],
-        precision=_interval(found.precision[index], drawn.precision[:, index]),
-        recall=_interval(found.recall[index], drawn.recall[:, index]),
-        f1=_interval(found.f1[index], drawn.f1[:, index]),
+        precision=_interval(point.precision[index], drawn.precision[:, index]),
+        recall=_interval(point.recall[index], drawn.recall[:, index]),
+        f1=_interval(point.f1[index], drawn.f1[:, index]),
         support=int(counts[index].sum()),
         predicted=int(counts[:, index].sum()),
     )

@@ -63,11 +63,11 @@ def compare(
     if not n:
         nothing = Interval(None, None, None)
         return Difference(0, nothing, nothing, None, 0, 0, None)
-    found, drawn = _differences(labels, first, other, resamples, seed)
+    measured, drawn = _differences(labels, first, other, resamples, seed)
     return Difference(
         n=n,
-        accuracy=_interval(found.accuracy, drawn.accuracy),
-        macro_f1=_interval(found.macro_f1, drawn.macro_f1),
+        accuracy=_interval(measured.accuracy, drawn.accuracy),
+        macro_f1=_interval(measured.macro_f1, drawn.macro_f1),
         macro_f1_p=_two_sided(drawn.macro_f1),
         only_first_right=only_first,
         only_other_right=only_other,
@@ -88,11 +88,11 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
     S. Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979.
     """
-    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    ranked = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0
-    for rank, (p, place) in enumerate(known):
-        highest = max(highest, min(1.0, p * (len(known) - rank)))
+    for rank, (p, place) in enumerate(ranked):
+        highest = max(highest, min(1.0, p * (len(ranked) - rank)))
         adjusted[place] = highest
     return adjusted
 
@@ -111,9 +111,11 @@ def _differences(
         len(labels), counts / len(labels), size=resamples
     )
     cells = np.concatenate([counts[None], drawn]).reshape(-1, size, size, size).astype(np.float64)
-    own, others = rates(cells.sum(axis=3)), rates(cells.sum(axis=2))
-    whole = _Paired(_minus(others, own, "accuracy"), _minus(others, own, "macro_f1"))
-    return _Paired(*(each[0] for each in whole)), _Paired(*(each[1:] for each in whole))
+    of_first, of_others = rates(cells.sum(axis=3)), rates(cells.sum(axis=2))
+    whole = _Paired(
+        _minus(of_others, of_first, "accuracy"), _minus(of_others, of_first, "macro_f1")
+    )
+    return _Paired(*(figures[0] for figures in whole)), _Paired(*(figures[1:] for figures in whole))
 
 
 def _minus(other: Rates, first: Rates, name: str) -> Floats:
