@@ -36,7 +36,7 @@ def balances(
 
 
 def balance_findings(
-    current: Profile, reference: Profile, found: tuple[ClassBalance, ...], gate: Gate
+    current: Profile, reference: Profile, balances: tuple[ClassBalance, ...], gate: Gate
 ) -> Iterator[Finding]:
     """One finding a target: the largest change of a label's share of the verdicts.
 
@@ -46,7 +46,7 @@ def balance_findings(
         found: the class balance of both, by target.
         gate: the thresholds.
     """
-    for balance in found:
+    for balance in balances:
         now, then = current.targets[balance.target], reference.targets[balance.target]
         name, title = f"balance.{balance.target}", f"{title_of(balance.target)}: labels"
         if short := _short(name, title, now, then, gate):
@@ -132,9 +132,9 @@ def _short(
 
 def _changes(now: TargetProfile, then: TargetProfile) -> Iterator[tuple[str, Interval]]:
     for label in LABELS:
-        found = change(now.counts[label], now.judged, then.counts[label], then.judged)
-        if found is not None:
-            yield label, found
+        difference = change(now.counts[label], now.judged, then.counts[label], then.judged)
+        if difference is not None:
+            yield label, difference
 
 
 def _balance(
@@ -152,17 +152,17 @@ def _balance(
         )
         for key in KEYS
     )
-    own, other = (
+    counts_now, counts_then = (
         np.array([side.counts[label] for label in LABELS] if side else [0, 0, 0], np.int64)
         for side in (now, then)
     )
-    known = bool(own.sum() and other.sum())
+    both_judged = bool(counts_now.sum() and counts_then.sum())
     return ClassBalance(
         target=target,
         shares=shares,
-        psi=psi(own, other),
-        jensen_shannon=jensen_shannon(own, other),
-        p_value=mix_test(own, other, random) if known else None,
+        psi=psi(counts_now, counts_then),
+        jensen_shannon=jensen_shannon(counts_now, counts_then),
+        p_value=mix_test(counts_now, counts_then, random) if both_judged else None,
         mean_confidence=now.mean_confidence,
     )
 

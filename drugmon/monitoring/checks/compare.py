@@ -113,9 +113,9 @@ def compare(
     if reference is not None:
         reference = replace(reference, profile=_only(reference.profile, there))
     now, then = current.profile, reference.profile if reference else None
-    known = reference.held_out if reference else held_out or {}
+    measured = reference.held_out if reference else held_out or {}
     found_balance = balances(now, then, random)
-    found_quality = qualities(now, then, known)
+    found_quality = qualities(now, then, measured)
     sliced = slices(now, then, gate)
     findings = list(before)
     if then is not None and reference is not None:
@@ -177,9 +177,9 @@ def _drift(
     yield from unknown_findings(now, then, gate)
     yield from rating_findings(now, then, gate, random)
     for key, (_, title) in _COLUMNS.items():
-        own, other = getattr(now, key), getattr(then, key)
-        if own is not None and other is not None:
-            yield from mix_findings(key, title, own, other, gate, random)
+        mix_now, mix_then = getattr(now, key), getattr(then, key)
+        if mix_now is not None and mix_then is not None:
+            yield from mix_findings(key, title, mix_now, mix_then, gate, random)
     if now.words is not None and then.words is not None:
         yield from word_findings(now.words, then.words, gate)
     if current.texts and reference.texts:
@@ -190,31 +190,31 @@ def _texts(current: Texts, reference: Texts, gate: Gate, seed: int) -> Finding:
     name, title = "drift.texts", "Texts"
     now, then = ([" \n".join(filter(None, row)) for row in side] for side in (current, reference))
     least = max(LEAST_TEXTS, gate.min_reviews)
-    found = tell_apart(now, then, least=least, seed=seed)
-    if found is None:
+    separation = tell_apart(now, then, least=least, seed=seed)
+    if separation is None:
         fewest = min(len(set(now)), len(set(then)))
         return too_few(name, title, fewest, least, "different texts")
     return Finding(
         name,
         title,
-        f"Texts: a classifier tells {found.n:,} current from {found.m:,} reference reviews with a "
-        f"ROC AUC of {found.auc.value:.2f} (0.50 is chance).",
+        f"Texts: a classifier tells {separation.n:,} current from {separation.m:,} reference "
+        f"reviews with a ROC AUC of {separation.auc.value:.2f} (0.50 is chance).",
         "ROC AUC of a domain classifier",
-        found.auc,
-        found.p_value,
+        separation.auc,
+        separation.p_value,
         gate.texts,
     )
 
 
 def _movers(now: Profile, then: Profile, gate: Gate) -> tuple[Mover, ...]:
-    found: list[Mover] = []
+    largest: list[Mover] = []
     if now.words is not None and then.words is not None:
-        found += movers("word", word_cells(now.words, then.words), gate.alpha)
+        largest += movers("word", word_cells(now.words, then.words), gate.alpha)
     for key, (kind, _) in _COLUMNS.items():
-        own, other = getattr(now, key), getattr(then, key)
-        if own is not None and other is not None:
-            found += movers(kind, _named(name_cells(own, other)), gate.alpha)
-    return tuple(found)
+        mix_now, mix_then = getattr(now, key), getattr(then, key)
+        if mix_now is not None and mix_then is not None:
+            largest += movers(kind, _named(name_cells(mix_now, mix_then)), gate.alpha)
+    return tuple(largest)
 
 
 def _named(cells: Cells) -> Cells:
@@ -256,10 +256,10 @@ def _left_out(
     if not aspects:
         yield "The source has no texts by aspect: only the overall verdict is compared."
     for key, (column, title) in _COLUMNS.items():
-        own, other = getattr(now, key), getattr(then, key)
-        if own is None and other is not None:
+        mix_now, mix_then = getattr(now, key), getattr(then, key)
+        if mix_now is None and mix_then is not None:
             yield f"{title} are not compared: the source has no {column} column."
-        elif own is not None and other is None:
+        elif mix_now is not None and mix_then is None:
             yield f"{title} are not compared: the reference has no {column} column."
     lacking = {
         "words": then.words is None and now.words is not None,

@@ -200,10 +200,10 @@ def unknown_findings(current: Profile, reference: Profile, gate: Gate) -> Iterat
         return
     rise = now.mean - then.mean
     error = float(np.hypot(now.deviation / np.sqrt(now.n), then.deviation / np.sqrt(then.n)))
-    found = stats.ttest_ind_from_stats(
+    test = stats.ttest_ind_from_stats(
         now.mean, now.deviation, now.n, then.mean, then.deviation, then.n, equal_var=False
     )
-    p_value = 1.0 if not error else float(found.pvalue)
+    p_value = 1.0 if not error else float(test.pvalue)
     yield Finding(
         name,
         title,
@@ -217,7 +217,7 @@ def unknown_findings(current: Profile, reference: Profile, gate: Gate) -> Iterat
 
 def distributions(current: Profile, reference: Profile | None) -> tuple[Distribution, ...]:
     """The histograms of both sides, for plots: confidences, probabilities, lengths."""
-    found = []
+    drawn = []
     for target, now in current.targets.items():
         then = reference.targets[target] if reference else None
         pairs = [("confidence", "confidence", now.confidence, then.confidence if then else None)]
@@ -230,13 +230,13 @@ def distributions(current: Profile, reference: Profile | None) -> tuple[Distribu
             )
             for label in LABELS
         ]
-        for key, title, own, other in pairs:
+        for key, title, counts_now, counts_then in pairs:
             kind, _, label = key.partition(".")
             name = f"{kind}.{target}.{label}".rstrip(".")
             if (
-                made := _distribution(name, f"{title_of(target)}: {title}", own, other)
+                made := _distribution(name, f"{title_of(target)}: {title}", counts_now, counts_then)
             ) is not None:
-                found.append(made)
+                drawn.append(made)
     for aspect, text in current.texts.items():
         before = reference.texts.get(aspect) if reference else None
         title = f"{title_of(aspect)}: length in characters"
@@ -244,8 +244,8 @@ def distributions(current: Profile, reference: Profile | None) -> tuple[Distribu
             f"length.{aspect}", title, text.length, before.length if before else None
         )
         if made is not None:
-            found.append(made)
-    return tuple(found)
+            drawn.append(made)
+    return tuple(drawn)
 
 
 def _most_moved(
@@ -254,9 +254,9 @@ def _most_moved(
     """One p-value of all pairs of histograms, and which differs most by how much."""
     p_values, effects = [], {}
     for key, (now, then) in pairs.items():
-        own, other = _counts(now), _counts(then)
-        p_values.append(ordered_test(own, other, random))
-        effects[key] = kolmogorov_smirnov(own, other, random)
+        counts_now, counts_then = _counts(now), _counts(then)
+        p_values.append(ordered_test(counts_now, counts_then, random))
+        effects[key] = kolmogorov_smirnov(counts_now, counts_then, random)
     most = max(effects, key=lambda key: effects[key].value or 0)
     return combine(p_values), most, effects[most]
 

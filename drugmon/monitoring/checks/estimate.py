@@ -55,13 +55,13 @@ def estimate_quality(
         return None
     counts, expected = _expected(current)
     correction, doubt = _correction(reference, measured)
-    found = rates(_corrected(expected, counts, correction))
+    estimated = rates(_corrected(expected, counts, correction))
     random = np.random.default_rng(seed)
     drawn = rates(_draw(current, correction, doubt, random))
     return Estimate(
         n=current.judged,
-        accuracy=_interval(float(found.accuracy), drawn.accuracy),
-        macro_f1=_interval(float(found.macro_f1), drawn.macro_f1),
+        accuracy=_interval(float(estimated.accuracy), drawn.accuracy),
+        macro_f1=_interval(float(estimated.macro_f1), drawn.macro_f1),
     )
 
 
@@ -91,16 +91,16 @@ def sampling_error(
         spread = np.array(moments.products) / max(moments.n, 1) - np.outer(mean, mean)
         drawn[:, :, index] = _normal(mean, spread / max(moments.n, 1), random)
     correction, _ = _correction(reference, measured)
-    found = rates(_corrected(drawn, drawn_counts.astype(np.float64), correction)).macro_f1
-    return float(np.nanstd(found))
+    macro_f1 = rates(_corrected(drawn, drawn_counts.astype(np.float64), correction)).macro_f1
+    return float(np.nanstd(macro_f1))
 
 
 def _expected(profile: TargetProfile) -> tuple[Floats, Floats]:
     """Rows by label (3,), and mean probabilities (true 3, labelled 3); 0 where there is no row."""
     assert profile.moments is not None
     moments = [profile.moments[label] for label in LABELS]
-    counts = np.array([each.n for each in moments], dtype=np.float64)
-    sums = np.array([each.sums for each in moments]).T
+    counts = np.array([label_moments.n for label_moments in moments], dtype=np.float64)
+    sums = np.array([label_moments.sums for label_moments in moments]).T
     return counts, sums / np.maximum(counts, 1)
 
 
@@ -154,8 +154,8 @@ def _normal(mean: Floats, covariance: Floats, random: np.random.Generator) -> Fl
 
 
 def _interval(value: float, drawn: Floats) -> Interval:
-    known = drawn[~np.isnan(drawn)]
-    if np.isnan(value) or not len(known):
+    numbers = drawn[~np.isnan(drawn)]
+    if np.isnan(value) or not len(numbers):
         return Interval(None, None, None)
-    low, high = np.quantile(known, (0.025, 0.975))
+    low, high = np.quantile(numbers, (0.025, 0.975))
     return Interval(value, float(min(low, value)), float(max(high, value)))

@@ -44,9 +44,9 @@ class Finding:
 
 def weigh(findings: Sequence[Finding], gate: Gate) -> tuple[Check, ...]:
     """Judge the findings together: p-values are corrected for all tests of the report."""
-    tested = {each.name: each.p_value for each in findings if each.p_value is not None}
+    tested = {finding.name: finding.p_value for finding in findings if finding.p_value is not None}
     adjusted = dict(zip(tested, map(float, adjust(list(tested.values()))), strict=True))
-    return tuple(_check(each, adjusted.get(each.name), gate) for each in findings)
+    return tuple(_check(finding, adjusted.get(finding.name), gate) for finding in findings)
 
 
 def _check(finding: Finding, p_adjusted: float | None, gate: Gate) -> Check:

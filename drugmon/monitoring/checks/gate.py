@@ -101,10 +101,10 @@ def _read(path: Path) -> dict[str, object]:
     return parse_toml(text, str(path))
 
 
-def _over(base: dict[str, object], own: dict[str, object], where: str) -> dict[str, object]:
-    check_keys(own, [spec.name for spec in fields(Gate)], where)
+def _over(base: dict[str, object], changes: dict[str, object], where: str) -> dict[str, object]:
+    check_keys(changes, [spec.name for spec in fields(Gate)], where)
     merged = dict(base)
-    for key, value in own.items():
+    for key, value in changes.items():
         of_base = base.get(key)
         if isinstance(value, dict) and isinstance(of_base, dict):
             value = {**of_base, **value}

@@ -50,10 +50,10 @@ def name_cells(current: NameMix, reference: NameMix) -> Cells:
     counts = _comparable(current.names, reference.names, n, m, current.unnamed, reference.unnamed)
     names = [*counts, OTHER, MISSING]
     pairs = np.array([*counts.values(), (0, 0), (0, 0)], dtype=np.int64).reshape(-1, 2)
-    own, other = pairs[:, 0], pairs[:, 1]
-    own[-2:] = max(0, current.total - own.sum()), current.missing
-    other[-2:] = max(0, reference.total - other.sum()), reference.missing
-    return Cells(names, own, other, int(own.sum()), int(other.sum()))
+    counts_now, counts_then = pairs[:, 0], pairs[:, 1]
+    counts_now[-2:] = max(0, current.total - counts_now.sum()), current.missing
+    counts_then[-2:] = max(0, reference.total - counts_then.sum()), reference.missing
+    return Cells(names, counts_now, counts_then, int(counts_now.sum()), int(counts_then.sum()))
 
 
 def word_cells(current: WordCounts, reference: WordCounts) -> Cells:
@@ -93,7 +93,7 @@ def mix_findings(
     if not current.unnamed and not reference.unnamed:
         p_new, new = new_names(current.names, reference.names, random)
         p_values.append(p_new)
-        effect = max(effect, new, key=lambda each: each.value or 0)
+        effect = max(effect, new, key=lambda effect: effect.value or 0)
     shifts = cells.current / cells.n - cells.reference / cells.m
     most = int(np.abs(shifts).argmax())
     before, after = cells.reference[most] / cells.m, cells.current[most] / cells.n
@@ -127,12 +127,12 @@ def new_names(
     rows, names = np.unique(pooled, return_counts=True)
     alone = stats.hypergeom.pmf(0, n + m, rows, m)
     drawn = (random.binomial(names, alone, size=(DRAWS, len(rows))) * rows).sum(axis=1)
-    found = sum(c for name, c in current.items() if name not in reference)
-    excess = max(0.0, (found - float(drawn.mean())) / n)
-    low, high = wilson(found, n)
+    new_reviews = sum(c for name, c in current.items() if name not in reference)
+    excess = max(0.0, (new_reviews - float(drawn.mean())) / n)
+    low, high = wilson(new_reviews, n)
     by_chance = float(drawn.mean()) / n
     interval = Interval(excess, max(0.0, low - by_chance), max(excess, high - by_chance))
-    return p_value_of(found, drawn), interval
+    return p_value_of(new_reviews, drawn), interval
 
 
 def word_findings(current: WordCounts, reference: WordCounts, gate: Gate) -> Iterator[Finding]:
@@ -169,19 +169,17 @@ def movers(kind: str, cells: Cells, alpha: float) -> tuple[Mover, ...]:
         return ()
     p_values = same_share(cells.current, cells.n, cells.reference, cells.m)
     adjusted = adjust(p_values)
-    found: list[Mover] = []
+    told: list[Mover] = []
     for place in np.argsort(p_values, kind="stable"):
         now, then = int(cells.current[place]), int(cells.reference[place])
         difference = change(now, cells.n, then, cells.m)
         private = max(now, then) < SHARED_BY or len(cells.names[place]) > LONGEST_NAME
-        if adjusted[place] >= alpha or len(found) == TOLD:
+        if adjusted[place] >= alpha or len(told) == TOLD:
             break
         if not private and difference is not None:
             sides = share(then, cells.m), share(now, cells.n)
-            found.append(
-                Mover(kind, cells.names[place], *sides, difference, float(adjusted[place]))
-            )
-    return tuple(found)
+            told.append(Mover(kind, cells.names[place], *sides, difference, float(adjusted[place])))
+    return tuple(told)
 
 
 def _comparable(
@@ -199,13 +197,13 @@ def _comparable(
     """
     if not n or not m:
         return {}
-    found: dict[str, tuple[int, int]] = {}
+    counts: dict[str, tuple[int, int]] = {}
     needed = max(_surely(unnamed) / n, _surely(unnamed_before) / m) * (n + m)
     for name in current.keys() | reference.keys():
         now, then = current.get(name, unnamed), reference.get(name, unnamed_before)
         if now + then >= max(needed, SHARED_BY):
-            found[name] = (now, then)
-    return dict(sorted(found.items()))
+            counts[name] = (now, then)
+    return dict(sorted(counts.items()))
 
 
 def _surely(unnamed: int) -> float:

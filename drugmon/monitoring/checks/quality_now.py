@@ -40,25 +40,30 @@ def qualities(
 
     The estimate is corrected by the labels of the reference, where it has both.
     """
-    found = []
+    qualities = []
     for target in current.targets:
         then = reference.targets[target] if reference else None
-        known = reference.quality.get(target) if reference else None
+        measured_before = reference.quality.get(target) if reference else None
         measured = current.quality.get(target)
-        estimate = estimate_quality(current.targets[target], reference=then, measured=known)
+        estimate = estimate_quality(
+            current.targets[target], reference=then, measured=measured_before
+        )
         if measured is None and estimate is None:
             continue
-        baseline: Quality | Estimate | None = known or held_out.get(target)
-        whose = "reference" if known else "held out"
+        baseline: Quality | Estimate | None = measured_before or held_out.get(target)
+        whose = "reference" if measured_before else "held out"
         if measured is None and then is not None:
             # Estimates compare with estimates: what the method gets wrong, it gets wrong on both.
-            baseline, whose = estimate_quality(then, reference=then, measured=known), "reference"
-        found.append(TargetQuality(target, measured, estimate, baseline, None, whose))
-    return tuple(found)
+            baseline, whose = (
+                estimate_quality(then, reference=then, measured=measured_before),
+                "reference",
+            )
+        qualities.append(TargetQuality(target, measured, estimate, baseline, None, whose))
+    return tuple(qualities)
 
 
 def quality_findings(
-    found: tuple[TargetQuality, ...],
+    qualities: tuple[TargetQuality, ...],
     current: Profile,
     reference: Profile | None,
     gate: Gate,
@@ -74,13 +79,13 @@ def quality_findings(
         reference: what it is compared with; None without.
         gate: the thresholds.
     """
-    for each in found:
-        name, title = f"quality.{each.target}", f"{title_of(each.target)}: drop of macro-F1"
-        if each.measured is not None and isinstance(each.baseline, Quality):
-            whose = _WHOSE[each.whose]
-            yield _measured(name, title, each.measured, each.baseline, whose, gate)
-        elif each.measured is None and each.estimate is not None and reference is not None:
-            yield from _estimated(name, title, each.target, current, reference, gate)
+    for quality in qualities:
+        name, title = f"quality.{quality.target}", f"{title_of(quality.target)}: drop of macro-F1"
+        if quality.measured is not None and isinstance(quality.baseline, Quality):
+            whose = _WHOSE[quality.whose]
+            yield _measured(name, title, quality.measured, quality.baseline, whose, gate)
+        elif quality.measured is None and quality.estimate is not None and reference is not None:
+            yield from _estimated(name, title, quality.target, current, reference, gate)
 
 
 def _measured(
@@ -90,7 +95,7 @@ def _measured(
     for side, which in ((now, "with a true label"), (then, f"measured {whose}")):
         if side.n < least:
             return too_few(name, title, side.n, least, which)
-        rarest = min(side.classes, key=lambda each: each.support)
+        rarest = min(side.classes, key=lambda of_class: of_class.support)
         if rarest.support < LEAST_OF_LABEL:
             few = f"that are truly {rarest.label}"
             return too_few(name, title, rarest.support, LEAST_OF_LABEL, few)
@@ -105,10 +110,10 @@ def _worse(now: Integers, then: Integers) -> float:
 
     By permutation of the rows: a macro-F1 that hangs on a handful of rare labels is not normal.
     """
-    own, other = now.ravel(), then.ravel()
-    drawn = draw(own, other, np.random.default_rng(0))
-    drops = _macro_f1(own + other - drawn) - _macro_f1(drawn)
-    drop = float((_macro_f1(other[None]) - _macro_f1(own[None]))[0])
+    counts_now, counts_then = now.ravel(), then.ravel()
+    drawn = draw(counts_now, counts_then, np.random.default_rng(0))
+    drops = _macro_f1(counts_now + counts_then - drawn) - _macro_f1(drawn)
+    drop = float((_macro_f1(counts_then[None]) - _macro_f1(counts_now[None]))[0])
     return p_value_of(drop, drops[~np.isnan(drops)])
 
 
@@ -126,9 +131,9 @@ def _estimated(
     gate: Gate,
 ) -> Iterator[Finding]:
     now, then = current.targets[target], reference.targets[target]
-    known = reference.quality.get(target)
+    measured = reference.quality.get(target)
     before, estimate = (
-        estimate_quality(side, reference=then, measured=known) for side in (then, now)
+        estimate_quality(side, reference=then, measured=measured) for side in (then, now)
     )
     if before is None or estimate is None:
         return
@@ -136,7 +141,9 @@ def _estimated(
     if min(before.n, estimate.n) < least:
         yield too_few(name, title, min(before.n, estimate.n), least, "with a verdict")
         return
-    error = float(np.hypot(sampling_error(then, then, known), sampling_error(now, then, known)))
+    error = float(
+        np.hypot(sampling_error(then, then, measured), sampling_error(now, then, measured))
+    )
     drop = (before.macro_f1.value or 0) - (estimate.macro_f1.value or 0)
     p_value = float(stats.norm.sf(drop / error)) if error else 1.0
     yield _drop(
@@ -154,11 +161,11 @@ def _estimated(
 
 
 def with_caution(
-    found: tuple[TargetQuality, ...], caution: str | None
+    qualities: tuple[TargetQuality, ...], caution: str | None
 ) -> tuple[TargetQuality, ...]:
     """The same, with a sentence on why the estimates are shaky."""
     return tuple(
-        replace(quality, caution=caution if quality.estimate else None) for quality in found
+        replace(quality, caution=caution if quality.estimate else None) for quality in qualities
     )
 
 

@@ -77,7 +77,7 @@ def _groups(current: Profile, reference: Profile | None) -> Iterator[_Group]:
         for value, targets in values.items():
             for target, counts in targets.items():
                 n = sum(counts.values())
-                own = before.get(value, {}).get(target)
+                counts_before = before.get(value, {}).get(target)
                 if n:
                     yield _Group(
                         column,
@@ -85,8 +85,8 @@ def _groups(current: Profile, reference: Profile | None) -> Iterator[_Group]:
                         target,
                         n,
                         counts[NEGATIVE],
-                        sum(own.values()) if own else None,
-                        own[NEGATIVE] if own else None,
+                        sum(counts_before.values()) if counts_before else None,
+                        counts_before[NEGATIVE] if counts_before else None,
                     )
 
 
@@ -103,12 +103,14 @@ def _shrinkage(groups: list[_Group]) -> tuple[float, dict[str, float]]:
     base: dict[str, float] = {}
     between, within = 0.0, 0.0
     for target in {group.target for group in groups}:
-        own = [group for group in groups if group.target == target]
-        n = np.array([group.n for group in own], dtype=np.float64)
-        shares = np.array([group.negative for group in own]) / n
+        of_target = [group for group in groups if group.target == target]
+        n = np.array([group.n for group in of_target], dtype=np.float64)
+        shares = np.array([group.negative for group in of_target]) / n
         base[target] = float((n * shares).sum() / n.sum())
         chance = base[target] * (1 - base[target])
-        between += float(max(0.0, (n * (shares - base[target]) ** 2).sum() - len(own) * chance))
+        between += float(
+            max(0.0, (n * (shares - base[target]) ** 2).sum() - len(of_target) * chance)
+        )
         within += chance * float(n.sum())
     weight = within / between - 1 if between else 500.0
     return float(np.clip(weight, 5, 500)) if groups else _DEFAULT_WEIGHT, base
@@ -117,9 +119,9 @@ def _shrinkage(groups: list[_Group]) -> tuple[float, dict[str, float]]:
 def _slice(
     group: _Group, p_adjusted: float | None, weight: float, base: float, gate: Gate
 ) -> Slice:
-    known = group.reference_n is not None and group.reference_n >= LEAST
+    comparable = group.reference_n is not None and group.reference_n >= LEAST
     then, m = group.reference_negative or 0, group.reference_n or 0
-    difference = change(group.negative, group.n, then, m) if known else None
+    difference = change(group.negative, group.n, then, m) if comparable else None
     shrunk = (group.negative + weight * base) / (group.n + weight)
     status = Status.UNJUDGED
     if p_adjusted is not None and difference is not None and difference.value is not None:
@@ -131,7 +133,7 @@ def _slice(
         n=group.n,
         reference_n=group.reference_n,
         current=share(group.negative, group.n),
-        reference=share(then, m) if known else None,
+        reference=share(then, m) if comparable else None,
         change=difference,
         shrunk=float(shrunk),
         p_adjusted=p_adjusted,
@@ -163,9 +165,9 @@ def _finding(ranked: list[Slice], by_group: Mapping[_Group, float], gate: Gate) 
     if not by_group:
         return None
     sure = [
-        each
-        for each in ranked
-        if (each.p_adjusted or 0) < gate.alpha and each.p_adjusted is not None
+        group
+        for group in ranked
+        if (group.p_adjusted or 0) < gate.alpha and group.p_adjusted is not None
     ]
     limits: Limits = gate.slices
     statistic = "largest significant change of a negative share"
@@ -173,7 +175,7 @@ def _finding(ranked: list[Slice], by_group: Mapping[_Group, float], gate: Gate) 
         says = f"None of {len(by_group):,} slices turned more or less negative beyond chance."
         effect, about = Interval(0.0, 0.0, 0.0), None
     else:
-        most = max(sure, key=lambda each: abs((each.change and each.change.value) or 0))
+        most = max(sure, key=lambda group: abs((group.change and group.change.value) or 0))
         count = f"{len(sure):,} of {len(by_group):,} slices changed"
         says = f"{most.says[:1].upper()}{most.says[1:]}; {count}."
         effect, about = most.change or Interval(0.0, 0.0, 0.0), most.value

@@ -332,7 +332,7 @@ def verdict(checks: Sequence[Check], watched: Sequence[str], *, baseline: bool =
         status = Status.PASS
     if baseline and status in (Status.PASS, Status.UNJUDGED):
         return Status.BASELINE
-    about_verdicts = [found for area, found in statuses.items() if area in ABOUT_VERDICTS]
+    about_verdicts = [status for area, status in statuses.items() if area in ABOUT_VERDICTS]
     if status is Status.PASS and about_verdicts and worst(about_verdicts) is Status.UNJUDGED:
         return Status.UNJUDGED
     return status
@@ -342,7 +342,7 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     return value

@@ -96,12 +96,12 @@ def _held_out_scores(
 
 def _auc(scores: NDArray[np.float64], sides: NDArray[np.int64]) -> tuple[float, float, float]:
     """One fold's AUC, its variance, and its variance where there is nothing to find."""
-    own, other = scores[sides == 1], scores[sides == 0]
-    n, m = len(own), len(other)
+    current_scores, reference_scores = scores[sides == 1], scores[sides == 0]
+    n, m = len(current_scores), len(reference_scores)
     if n < 2 or m < 2:
         return 0.5, 1 / 12, 1 / 12
-    ranks = stats.rankdata(np.concatenate([own, other]))
-    above = (ranks[:n] - stats.rankdata(own)) / m
-    below = 1 - (ranks[n:] - stats.rankdata(other)) / n
+    ranks = stats.rankdata(np.concatenate([current_scores, reference_scores]))
+    above = (ranks[:n] - stats.rankdata(current_scores)) / m
+    below = 1 - (ranks[n:] - stats.rankdata(reference_scores)) / n
     variance = above.var(ddof=1) / n + below.var(ddof=1) / m
     return float(above.mean()), float(variance), (n + m + 1) / (12 * n * m)

@@ -69,17 +69,17 @@ def volume(rows: int, earlier: Sequence[int], gate: Gate) -> tuple[Finding, Inte
     name, title = "volume.rows", "Number of reviews"
     if not rows:
         return Finding(name, title, "There are no reviews.", status=Status.FAIL), None
-    known = [each for each in earlier if each > 0]
-    if len(known) < gate.volume.nights:
+    counts = [count for count in earlier if count > 0]
+    if len(counts) < gate.volume.nights:
         says = (
-            f"{rows:,} reviews; {len(known)} earlier reports are known, {gate.volume.nights} are "
+            f"{rows:,} reviews; {len(counts)} earlier reports are known, {gate.volume.nights} are "
             "needed to say how many are usual."
         )
         return Finding(name, title, says), None
-    logs = np.log(known)
+    logs = np.log(counts)
     median = float(np.median(logs))
     reach = max(float(np.log(1.25)), _SPREAD * float(np.median(np.abs(logs - median))))
-    expected = Interval(*(float(np.exp(each)) for each in (median, median - reach, median + reach)))
+    expected = Interval(*(float(np.exp(end)) for end in (median, median - reach, median + reach)))
     return _judged(rows, expected, gate), expected
 
 

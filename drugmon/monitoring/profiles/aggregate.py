@@ -277,7 +277,7 @@ def _words(texts: Texts, vocabulary: Vocabulary | None) -> tuple[WordCounts | No
 
 def _quality(scored: Scored, rows: int, grading: Grading, seed: int) -> dict[str, Quality]:
     """The quality of each target whose true labels the rows tell."""
-    found = {}
+    qualities = {}
     for target, teachers in TEACHERS_OF_TARGET.items():
         grade = next((name for name in teachers if name in scored.has), None)
         if grade is None:
@@ -289,15 +289,15 @@ def _quality(scored: Scored, rows: int, grading: Grading, seed: int) -> dict[str
             (label_of(grading, grade, cell), label, probabilities)
             for label, cell, *probabilities in sampled
         ]
-        known = [triple for triple in triples if triple[0] is not None]
-        if known:
-            found[target] = measure(
-                np.array([LABELS.index(str(true)) for true, _, _ in known]),
-                np.array([LABELS.index(label) for _, label, _ in known]),
-                np.array([probabilities for _, _, probabilities in known], dtype=np.float64),
+        rated = [triple for triple in triples if triple[0] is not None]
+        if rated:
+            qualities[target] = measure(
+                np.array([LABELS.index(str(true)) for true, _, _ in rated]),
+                np.array([LABELS.index(label) for _, label, _ in rated]),
+                np.array([probabilities for _, _, probabilities in rated], dtype=np.float64),
                 seed=seed,
             )
-    return found
+    return qualities
 
 
 def _utc(moment: datetime | None) -> datetime | None:

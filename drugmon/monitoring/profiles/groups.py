@@ -23,15 +23,15 @@ Cells = NDArray[np.int64]
 
 def count_groups(values: Sequence[object], labels: NDArray[np.integer]) -> dict[str, Cells]:
     """Count the labels (n, 4), -1 for no verdict, by the keys of n `values`."""
-    found: dict[str, Cells] = {}
+    counted: dict[str, Cells] = {}
     for value, row in zip(values, labels, strict=True):
         key = name_key(value)
         if key is not None:
-            cells = found.setdefault(key, np.zeros((len(TARGETS), len(LABELS)), np.int64))
+            cells = counted.setdefault(key, np.zeros((len(TARGETS), len(LABELS)), np.int64))
             for target, label in enumerate(row):
                 if label >= 0:
                     cells[target, label] += 1
-    return found
+    return counted
 
 
 def kept_groups(

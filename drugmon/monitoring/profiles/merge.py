@@ -26,11 +26,11 @@ from drugmon.statistics.moments import Moments
 def kept_profile(profile: Profile) -> Profile:
     """The profile without rare names and words: what may be written to a file."""
 
-    def mix(own: NameMix | None) -> NameMix | None:
-        if own is None:
+    def mix(names: NameMix | None) -> NameMix | None:
+        if names is None:
             return None
-        counted: dict[str | None, int] = {None: own.missing}
-        counted.update(own.names)
+        counted: dict[str | None, int] = {None: names.missing}
+        counted.update(names.names)
         return mix_of(counted)
 
     words = profile.words
@@ -63,23 +63,24 @@ def merge_profiles(profiles: Sequence[Profile]) -> Profile:
     if not others:
         return first
     return Profile(
-        n=sum(each.n for each in profiles),
+        n=sum(profile.n for profile in profiles),
         targets={
-            name: _targets([each.targets[name] for each in profiles]) for name in first.targets
+            name: _targets([profile.targets[name] for profile in profiles])
+            for name in first.targets
         },
         texts={
-            name: _texts([(each.texts[name], each.n) for each in profiles])
+            name: _texts([(profile.texts[name], profile.n) for profile in profiles])
             for name in first.texts
-            if all(name in each.texts for each in profiles)
+            if all(name in profile.texts for profile in profiles)
         },
-        drugs=_mixes([each.drugs for each in profiles]),
-        conditions=_mixes([each.conditions for each in profiles]),
-        ratings=_counts([each.ratings for each in profiles]),
-        words=_words([each.words for each in profiles]),
-        groups=_groups([each.groups for each in profiles]),
+        drugs=_mixes([profile.drugs for profile in profiles]),
+        conditions=_mixes([profile.conditions for profile in profiles]),
+        ratings=_counts([profile.ratings for profile in profiles]),
+        words=_words([profile.words for profile in profiles]),
+        groups=_groups([profile.groups for profile in profiles]),
         # A review that two runs scored would be a repeat which neither of them saw.
         repeats=None,
-        unknown_words=_spreads([each.unknown_words for each in profiles]),
+        unknown_words=_spreads([profile.unknown_words for profile in profiles]),
     )
 
 
@@ -103,14 +104,14 @@ def _targets(parts: Sequence[TargetProfile]) -> TargetProfile:
 
 
 def _moments(parts: Sequence[Mapping[str, Moments] | None]) -> dict[str, Moments] | None:
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts):
+    present = [part for part in parts if part is not None]
+    if len(present) < len(parts):
         return None
     return {
         label: Moments(
-            sum(part[label].n for part in known),
-            tuple(np.sum([part[label].sums for part in known], axis=0).tolist()),
-            tuple(map(tuple, np.sum([part[label].products for part in known], axis=0).tolist())),
+            sum(part[label].n for part in present),
+            tuple(np.sum([part[label].sums for part in present], axis=0).tolist()),
+            tuple(map(tuple, np.sum([part[label].products for part in present], axis=0).tolist())),
         )
         for label in LABELS
     }
@@ -129,31 +130,31 @@ def _texts(parts: Sequence[tuple[TextProfile, int]]) -> TextProfile:
 
 
 def _mixes(parts: Sequence[NameMix | None]) -> NameMix | None:
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts):
+    present = [part for part in parts if part is not None]
+    if len(present) < len(parts):
         return None
     names: Counter[str] = Counter()
-    for part in known:
+    for part in present:
         names.update(part.names)
     return NameMix(
         dict(names.most_common()),
-        sum(part.other for part in known),
-        sum(part.missing for part in known),
-        max(len(names), *(part.distinct for part in known)),
-        most_unnamed=sum(part.unnamed for part in known),
+        sum(part.other for part in present),
+        sum(part.missing for part in present),
+        max(len(names), *(part.distinct for part in present)),
+        most_unnamed=sum(part.unnamed for part in present),
     )
 
 
 def _words(parts: Sequence[WordCounts | None]) -> WordCounts | None:
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts):
+    present = [part for part in parts if part is not None]
+    if len(present) < len(parts):
         return None
     counts: Counter[str] = Counter()
-    for part in known:
+    for part in present:
         counts.update(part.counts)
     # A word that a part does not tell may have stood in all but `least` of its reviews there.
-    least = sum(part.least - 1 for part in known) + 1
-    return WordCounts(sum(part.reviews for part in known), least, dict(counts.most_common()))
+    least = sum(part.least - 1 for part in present) + 1
+    return WordCounts(sum(part.reviews for part in present), least, dict(counts.most_common()))
 
 
 def _groups(parts: Sequence[Groups]) -> Groups:
@@ -162,27 +163,28 @@ def _groups(parts: Sequence[Groups]) -> Groups:
         values: dict[str, dict[str, Mapping[str, int]]] = {}
         for part in parts:
             for value, targets in part[column].items():
-                own = values.setdefault(value, {})
+                merged_targets = values.setdefault(value, {})
                 for target, counts in targets.items():
-                    own[target] = _counts([own.get(target, dict.fromkeys(counts, 0)), counts]) or {}
+                    earlier = merged_targets.get(target, dict.fromkeys(counts, 0))
+                    merged_targets[target] = _counts([earlier, counts]) or {}
         merged[column] = values
     return merged
 
 
 def _counts(parts: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts):
+    present = [part for part in parts if part is not None]
+    if len(present) < len(parts):
         return None
-    return {key: sum(part.get(key, 0) for part in known) for key in known[0]}
+    return {key: sum(part.get(key, 0) for part in present) for key in present[0]}
 
 
 def _spreads(parts: Sequence[Spread | None]) -> Spread | None:
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts):
+    present = [part for part in parts if part is not None]
+    if len(present) < len(parts):
         return None
-    n = sum(part.n for part in known)
-    mean = sum(part.n * part.mean for part in known) / n
+    n = sum(part.n for part in present)
+    mean = sum(part.n * part.mean for part in present) / n
     squares = sum(
-        (part.n - 1) * part.deviation**2 + part.n * (part.mean - mean) ** 2 for part in known
+        (part.n - 1) * part.deviation**2 + part.n * (part.mean - mean) ** 2 for part in present
     )
     return Spread(n, mean, float(np.sqrt(squares / (n - 1))))

@@ -54,8 +54,8 @@ class TargetProfile:
         """The mean of the confidences; None where it is not known."""
         if not self.moments or not self.judged:
             return None
-        own = (self.moments[label].sums[index] for index, label in enumerate(LABELS))
-        return sum(own) / self.judged
+        sums = (self.moments[label].sums[index] for index, label in enumerate(LABELS))
+        return sum(sums) / self.judged
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,9 @@ class TargetCounts:
         self._confidence += _binned(confidence)
         for index in range(_SIZE):
             self._probabilities[index] += _binned(given[:, index])
-            own = given[chosen == index]
-            self._sums[index] += own.sum(axis=0)
-            self._products[index] += own.T @ own
+            of_label = given[chosen == index]
+            self._sums[index] += of_label.sum(axis=0)
+            self._products[index] += of_label.T @ of_label
 
     def add_cells(self, cells: Sequence[tuple[Any, ...]]) -> None:
         """Add what the statement `count_verdicts` gives."""
@@ -62,8 +62,8 @@ class TargetCounts:
             index = LABELS.index(label)
             self.counts[index] += rows
             self._confidence[confidence] += rows
-            for each, place in enumerate(bins):
-                self._probabilities[each, place] += rows
+            for probability_of, place in enumerate(bins):
+                self._probabilities[probability_of, place] += rows
             self._sums[index] += (negative, neutral, positive)
         for cell in cells:
             if cell[0] is None:
