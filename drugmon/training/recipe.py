@@ -270,8 +270,10 @@ def recipe_path(name_or_path: str) -> Path:
             raise RecipeError(f"recipe file {path} is not there; check the path")
         return path
     if name_or_path not in list_recipes():
-        known = ", ".join(list_recipes())
-        raise RecipeError(f"no recipe {name_or_path!r}; take {known}, or the path of a .toml file")
+        recipes = ", ".join(list_recipes())
+        raise RecipeError(
+            f"no recipe {name_or_path!r}; take {recipes}, or the path of a .toml file"
+        )
     return PACKAGED / f"{name_or_path}.toml"
 
 

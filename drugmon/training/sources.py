@@ -94,7 +94,9 @@ class Source:
     def to_dict(self) -> dict[str, object]:
         """Return what a manifest may tell: the files' names, not where this machine has them."""
         labels = {
-            column: dict(own) for column, own in self.labels.items() if isinstance(own, Mapping)
+            column: dict(words)
+            for column, words in self.labels.items()
+            if isinstance(words, Mapping)
         }
         return {
             **self.__dict__,
@@ -115,12 +117,12 @@ def make_sources(tables: object, where: str, folder: Path | None) -> tuple[Sourc
         raise RecipeError(f"{where}: source is a list of tables; write [[source]] above its keys")
     sources = []
     for number, table in enumerate(tables, start=1):
-        own = f"{where}: source {number}"
-        source = checked(Source, table, own, RecipeError)
+        place = f"{where}: source {number}"
+        source = checked(Source, table, place, RecipeError)
         if not source.path:
-            raise RecipeError(f'{own} has no path; give path = "reviews.tsv"')
-        check_keys(dict(source.columns), FIELDS, f"{own}.columns", RecipeError)
-        _check_settings(source, own)
+            raise RecipeError(f'{place} has no path; give path = "reviews.tsv"')
+        check_keys(dict(source.columns), FIELDS, f"{place}.columns", RecipeError)
+        _check_settings(source, place)
         sources.append(_beside(source, folder) if folder else source)
     roles = list(dict.fromkeys(source.role for source in sources))
     if roles and TARGET not in roles:

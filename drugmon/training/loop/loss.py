@@ -58,10 +58,10 @@ def review_loss(
         taught = label >= 0 if said is None else (label >= 0) | ~said.isnan().any(dim=1)
         if not taught.any():
             continue
-        own, label = logits[target][taught].float(), label[taught]
-        log_probs = label_log_probs(own, target)
+        target_logits, label = logits[target][taught].float(), label[taught]
+        log_probs = label_log_probs(target_logits, target)
         per_review = loss.level_weight * functional.cross_entropy(
-            own, levels[target][taught], reduction="none", ignore_index=-1
+            target_logits, levels[target][taught], reduction="none", ignore_index=-1
         ) + loss.label_weight * label_loss(log_probs, label, log_priors[target], loss)
         per_review = per_review * class_weights[target][label]
         if said is not None and teacher is not None:

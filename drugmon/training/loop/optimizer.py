@@ -26,7 +26,11 @@ class Optimizer:
         heads = [name.startswith(HEADS) for name in parameters]
         self._rates = (settings.learning_rate, settings.head_learning_rate)
         groups = [
-            {"params": [p for p, own in zip(self._parameters, heads, strict=True) if own is head]}
+            {
+                "params": [
+                    p for p, is_head in zip(self._parameters, heads, strict=True) if is_head is head
+                ]
+            }
             for head in (False, True)
         ]
         self._adamw = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
@@ -46,7 +50,11 @@ class Optimizer:
     def tensors(self) -> dict[str, Tensor]:
         """Return the moments and step counts as tensors named `index.field`."""
         state = self._adamw.state_dict()["state"]
-        return {f"{i}.{field}": tensor for i, own in state.items() for field, tensor in own.items()}
+        return {
+            f"{i}.{field}": tensor
+            for i, moments in state.items()
+            for field, tensor in moments.items()
+        }
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put back what `tensors` gave."""

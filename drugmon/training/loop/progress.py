@@ -77,8 +77,8 @@ class Position:
     def best(self) -> int:
         """The first epoch with the highest mean macro-F1, from 0; without dev, the last."""
         scores = [epoch.mean_macro_f1 for epoch in self.epochs]
-        known = [score for score in scores if score is not None]
-        return scores.index(max(known)) if known else len(scores) - 1
+        measured = [score for score in scores if score is not None]
+        return scores.index(max(measured)) if measured else len(scores) - 1
 
     def finished(self, epochs: int, patience: int) -> bool:
         """Tell whether all `epochs` are run, or the last `patience` of them were no better."""

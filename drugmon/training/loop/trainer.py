@@ -93,14 +93,18 @@ class Trainer:
         self._checkpoint, self._progress = checkpoint, progress
         self._device = device_of(model)
         self._class_weights = {
-            target: torch.from_numpy(own).to(self._device) for target, own in class_weights.items()
+            target: torch.from_numpy(weights).to(self._device)
+            for target, weights in class_weights.items()
         }
         self._rows, self._lengths, self._replay = train.teaching(), train.lengths, replay
         self._taught = {target: train.taught(target) for target in train.labels}
-        first = {target: own[self._rows_of(0)] for target, own in train.labels.items()}
+        first = {
+            target: target_labels[self._rows_of(0)]
+            for target, target_labels in train.labels.items()
+        }
         self._log_priors = {
-            target: torch.from_numpy(own).to(self._device)
-            for target, own in class_log_priors(first).items()
+            target: torch.from_numpy(priors).to(self._device)
+            for target, priors in class_log_priors(first).items()
         }
         self._micro = MicroBatches(self._lengths, recipe.train.micro_tokens, self._device, warn)
         self._steps_per_epoch = math.ceil(len(self._rows_of(0)) / recipe.train.batch_size)
@@ -205,7 +209,7 @@ class Trainer:
     def _on_device(
         self, arrays: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]
     ) -> dict[str, Tensor]:
-        return {t: torch.from_numpy(own[rows]).to(self._device) for t, own in arrays.items()}
+        return {t: torch.from_numpy(values[rows]).to(self._device) for t, values in arrays.items()}
 
     def _report(self, loss: float, pace: float) -> Progress:
         done, epochs = self._steps_done(), self._position.epochs

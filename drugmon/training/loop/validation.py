@@ -48,15 +48,15 @@ def predict(model: Trainable, examples: Examples) -> dict[str, NDArray[np.float3
     model.train(False)
     device = device_of(model)
     prepared = examples.prepared
-    found = {
+    by_item = {
         target: np.empty((len(prepared.items), len(LABELS)), np.float32)
         for target in examples.labels
     }
     for rows in token_batches(prepared.lengths, CPU_TOKENS):
         logits = model(examples.collate([prepared.items[row] for row in rows]).to(device))
-        for target, out in found.items():
+        for target, out in by_item.items():
             out[rows] = model.label_log_probs(logits[target].float(), target).cpu().numpy()
-    return prepared.by_review(found)
+    return prepared.by_review(by_item)
 
 
 def accuracy(
@@ -64,9 +64,9 @@ def accuracy(
 ) -> dict[str, float]:
     """Return how often the most probable label (n, 3) is right (n,), by target with labels here."""
     return {
-        target: float((predicted[target][own >= 0].argmax(axis=1) == own[own >= 0]).mean())
-        for target, own in labels.items()
-        if (own >= 0).any()
+        target: float((predicted[target][true >= 0].argmax(axis=1) == true[true >= 0]).mean())
+        for target, true in labels.items()
+        if (true >= 0).any()
     }
 
 
@@ -80,13 +80,13 @@ def macro_f1(
     return {
         target: float(
             f1_score(
-                own[own >= 0],
-                predicted[target][own >= 0].argmax(axis=1),
+                true[true >= 0],
+                predicted[target][true >= 0].argmax(axis=1),
                 labels=range(len(LABELS)),
                 average="macro",
                 zero_division=0,
             )
         )
-        for target, own in labels.items()
-        if (own >= 0).any()
+        for target, true in labels.items()
+        if (true >= 0).any()
     }

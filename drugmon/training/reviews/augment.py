@@ -54,10 +54,10 @@ def rows_to_vary(strata: Rows, augment: Augment, seed: int) -> Rows:
     size = augment.per_class or int(sizes.max())
     chosen = [np.empty(0, np.int64)]
     for label in sorted(map(LABELS.index, augment.labels)):
-        own, lacking = np.flatnonzero(strata == label), max(size - int(sizes[label]), 0)
-        if len(own):
-            rounds = -(-lacking // len(own))
-            drawn = [rng.permutation(own) for _ in range(rounds)]
+        rows_of_label, lacking = np.flatnonzero(strata == label), max(size - int(sizes[label]), 0)
+        if len(rows_of_label):
+            rounds = -(-lacking // len(rows_of_label))
+            drawn = [rng.permutation(rows_of_label) for _ in range(rounds)]
             chosen.append(np.concatenate([np.empty(0, np.int64), *drawn])[:lacking])
     return np.concatenate(chosen)
 

@@ -35,7 +35,7 @@ def read_data_card(path: Path) -> DataCard:
     except OSError as error:
         raise TrainingDataError(f"data card {path} cannot be read: {error.strerror}") from error
     values = parse_toml(text, f"data card {path}", TrainingDataError)
-    known = [spec.name for spec in fields(DataCard)]
-    if "name" not in values or not set(values) <= set(known):
-        raise TrainingDataError(f"data card {path}: give name, and of other keys only {known[1:]}")
+    keys = [spec.name for spec in fields(DataCard)]
+    if "name" not in values or not set(values) <= set(keys):
+        raise TrainingDataError(f"data card {path}: give name, and of other keys only {keys[1:]}")
     return DataCard(**{key: str(value).strip() for key, value in values.items()})

@@ -110,8 +110,14 @@ class LabelledReviews:
             context["rating"] = [None] * len(others)
         return LabelledReviews(
             [*self.texts, *others.texts],
-            {t: np.concatenate([own, others.levels[t]]) for t, own in self.levels.items()},
-            {t: np.concatenate([own, others.labels[t]]) for t, own in self.labels.items()},
+            {
+                t: np.concatenate([target_levels, others.levels[t]])
+                for t, target_levels in self.levels.items()
+            },
+            {
+                t: np.concatenate([target_labels, others.labels[t]])
+                for t, target_labels in self.labels.items()
+            },
             np.concatenate([self.missing_like_pandas, others.missing_like_pandas]),
             {
                 name: [*self.context.get(name, [None] * len(self)), *cells]
@@ -171,8 +177,8 @@ class LabelledReviews:
 
 def has_text(texts: Texts, target: str) -> bool:
     """Tell whether `target` has something to read: its own text, for overall any text."""
-    own = texts if target == "overall" else (getattr(texts, target),)
-    return any(clean(text) is not None for text in own)
+    judged_texts = texts if target == "overall" else (getattr(texts, target),)
+    return any(clean(text) is not None for text in judged_texts)
 
 
 def read_labelled(
@@ -219,16 +225,18 @@ def read_labelled(
 
 def teachers_of(columns: ColumnMap) -> dict[str, str]:
     """Return what teaches each target that has a text, in output order: a field of `ColumnMap`."""
-    found = {}
+    teachers = {}
     for target in TARGETS:
         if target == "overall" or getattr(columns, target) is not None:
             there = [name for name in TEACHERS_OF_TARGET[target] if getattr(columns, name)]
             if there:
-                found[target] = there[0]
-    return found
+                teachers[target] = there[0]
+    return teachers
 
 
-_TEACHERS: Final = tuple(dict.fromkeys(name for own in TEACHERS_OF_TARGET.values() for name in own))
+_TEACHERS: Final = tuple(
+    dict.fromkeys(name for teachers in TEACHERS_OF_TARGET.values() for name in teachers)
+)
 
 
 @dataclass(frozen=True)
@@ -280,20 +288,20 @@ def _joined(parts: Sequence[_Part], grading: Grading, source: str) -> LabelledRe
     levels, labels, ladders = {}, {}, {}
     for target in TARGETS:
         teachers = [part.taught_by[target] for part in parts if target in part.taught_by]
-        own = [_levels_of(part, target) for part in parts]
-        if not any((each != MISSING).any() for each in own):
+        levels_of_parts = [_levels_of(part, target) for part in parts]
+        if not any((part_levels != MISSING).any() for part_levels in levels_of_parts):
             continue
         ladders[target] = ladder_of(teachers[0], grading)
-        found = [
-            ladder_labels(each, ladder_of(part.taught_by.get(target, teachers[0]), grading))
-            for part, each in zip(parts, own, strict=True)
+        labels_of_parts = [
+            ladder_labels(part_levels, ladder_of(part.taught_by.get(target, teachers[0]), grading))
+            for part, part_levels in zip(parts, levels_of_parts, strict=True)
         ]
-        labels[target] = np.concatenate(found)
+        labels[target] = np.concatenate(labels_of_parts)
         shared = [part.taught_by.get(target) == teachers[0] for part in parts]
         levels[target] = np.concatenate(
             [
-                each if same else np.full(len(each), MISSING, np.int64)
-                for each, same in zip(own, shared, strict=True)
+                part_levels if same else np.full(len(part_levels), MISSING, np.int64)
+                for part_levels, same in zip(levels_of_parts, shared, strict=True)
             ]
         )
     if not levels:

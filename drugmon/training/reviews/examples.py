@@ -32,7 +32,7 @@ class ReviewBatch:
 
     def to(self, device: torch.device) -> ReviewBatch:
         """Return the same batch on `device`."""
-        places = {target: own.to(device) for target, own in self.places.items()}
+        places = {target: rows.to(device) for target, rows in self.places.items()}
         return ReviewBatch(self.items.to(device), places)
 
     def logits(
@@ -42,8 +42,8 @@ class ReviewBatch:
 
         They mean nothing where a target has no item; such a row has no label either.
         """
-        found = model(self.items)
-        return {target: found[target][own] for target, own in self.places.items()}
+        by_item = model(self.items)
+        return {target: by_item[target][items] for target, items in self.places.items()}
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Examples:
 
     def taught(self, target: str) -> NDArray[np.bool_]:
         """Tell which examples teach `target` (n,): by a label, or by a teacher's word."""
-        known = self.labels[target] >= 0
-        return known | has_word(self.words[target]) if self.words else known
+        labelled = self.labels[target] >= 0
+        return labelled | has_word(self.words[target]) if self.words else labelled
 
     def teaching(self) -> Array:
         """Return the rows that teach at least one target, ascending."""
@@ -87,7 +87,7 @@ class Examples:
             {target: levels[rows] for target, levels in self.levels.items()},
             {target: labels[rows] for target, labels in self.labels.items()},
             self.weights[rows],
-            {t: own[rows] for t, own in self.words.items()} if self.words else None,
+            {t: words[rows] for t, words in self.words.items()} if self.words else None,
         )
 
     def weighing(self, factor: float) -> Examples:
@@ -99,8 +99,14 @@ class Examples:
         return Examples(
             self.prepared.joined(others.prepared),
             self.collate,
-            {t: np.concatenate([own, others.levels[t]]) for t, own in self.levels.items()},
-            {t: np.concatenate([own, others.labels[t]]) for t, own in self.labels.items()},
+            {
+                t: np.concatenate([target_levels, others.levels[t]])
+                for t, target_levels in self.levels.items()
+            },
+            {
+                t: np.concatenate([target_labels, others.labels[t]])
+                for t, target_labels in self.labels.items()
+            },
             np.concatenate([self.weights, others.weights]),
             joined_words(self.words, len(self), others.words, len(others)),
         )
@@ -108,7 +114,7 @@ class Examples:
     def batch(self, rows: Array) -> ReviewBatch:
         """Return the padded batch of `rows`."""
         taken = self.prepared.take(rows)
-        places = {target: torch.from_numpy(own) for target, own in taken.places.items()}
+        places = {target: torch.from_numpy(items) for target, items in taken.places.items()}
         return ReviewBatch(self.collate(taken.items), places)
 
 
@@ -131,7 +137,10 @@ def make_examples(
         words: a teacher's probabilities per target (n, 3), as labels; None: there is no teacher.
     """
     there = {target: prepared.places[target] >= 0 for target in labels}
-    labels = {target: np.where(there[target], own, -1) for target, own in labels.items()}
+    labels = {
+        target: np.where(there[target], target_labels, -1)
+        for target, target_labels in labels.items()
+    }
     if words is not None:
         words = {t: np.where(there[t][:, None], words[t], np.float32(np.nan)) for t in labels}
     if weights is None:

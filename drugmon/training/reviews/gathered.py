@@ -58,13 +58,13 @@ class Gathered:
     def record(self) -> DataRecord:
         """What the manifest tells of the data as a whole."""
         return DataRecord(
-            name=each_once(each.name for each in self.records),
-            source=each_once(each.source for each in self.records),
-            licence=each_once(each.licence for each in self.records),
+            name=each_once(record.name for record in self.records),
+            source=each_once(record.source for record in self.records),
+            licence=each_once(record.licence for record in self.records),
             rows=len(self.targets),
             fingerprint=self.targets.fingerprint(),
-            notes=each_once(each.notes for each in self.records),
-            citation=each_once(each.citation for each in self.records),
+            notes=each_once(record.notes for record in self.records),
+            citation=each_once(record.citation for record in self.records),
             sources=self.records,
         )
 
@@ -92,7 +92,9 @@ def gather(
     """
     cards = [_card(source) for source in sources]
     read = [_read(source, warn) for source in sources]
-    targets = _joined([own for own, of in zip(read, sources, strict=True) if of.role == TARGET])
+    targets = _joined(
+        [reviews for reviews, of in zip(read, sources, strict=True) if of.role == TARGET]
+    )
     copied = copy_keys(targets.texts) | (copy_keys(measured.texts) if measured else set())
     helping = {
         place: _without(_taught_as(targets, read[place], source), copied)
@@ -176,9 +178,9 @@ def _left_out(records: Sequence[SourceRecord], role: str) -> int:
 
 def _once(reviews: LabelledReviews, keys: set[str]) -> LabelledReviews:
     """The reviews that are copies neither of those that have `keys`, nor of one before them."""
-    own = [copy_key(texts) for texts in reviews.texts]
-    first = {key: row for row, key in reversed([*enumerate(own)])}
-    kept = [key not in keys and first[key] == row for row, key in enumerate(own)]
+    copy_keys = [copy_key(texts) for texts in reviews.texts]
+    first = {key: row for row, key in reversed([*enumerate(copy_keys)])}
+    kept = [key not in keys and first[key] == row for row, key in enumerate(copy_keys)]
     return reviews.take(np.array(kept, dtype=bool))
 
 
@@ -231,20 +233,20 @@ def _taught_as(
     Raises:
         TrainingDataError: they teach none of these targets.
     """
-    own = reviews.on_ladders(targets.ladders)
-    if not any((labels >= 0).any() for labels in own.labels.values()):
+    on_ladders = reviews.on_ladders(targets.ladders)
+    if not any((labels >= 0).any() for labels in on_ladders.labels.values()):
         raise TrainingDataError(
             f"{source.path} does not help: it teaches {', '.join(reviews.targets)}, the target "
             f"sources {', '.join(targets.targets)}"
         )
-    if not {"comments", "overall"} <= own.labels.keys():
-        return own
-    lone = own.lone & (own.labels["comments"] < 0)
-    levels, labels = dict(own.levels), dict(own.labels)
+    if not {"comments", "overall"} <= on_ladders.labels.keys():
+        return on_ladders
+    lone = on_ladders.lone & (on_ladders.labels["comments"] < 0)
+    levels, labels = dict(on_ladders.levels), dict(on_ladders.labels)
     labels["comments"] = np.where(lone, labels["overall"], labels["comments"])
     if [*targets.ladders["comments"].items()] == [*targets.ladders["overall"].items()]:
         levels["comments"] = np.where(lone, levels["overall"], levels["comments"])
-    return replace(own, levels=levels, labels=labels)
+    return replace(on_ladders, levels=levels, labels=labels)
 
 
 def _card(source: Source) -> DataCard:

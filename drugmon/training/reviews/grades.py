@@ -45,7 +45,7 @@ class GradeReader:
         self._scale = grading.scale
         self._ratings: list[float] = []
         if teacher.endswith("_label"):
-            self._levels = {word: LABELS.index(own) for word, own in grading.words.items()}
+            self._levels = {word: LABELS.index(label) for word, label in grading.words.items()}
         else:
             names = ladder_of(teacher, grading)
             self._levels = {fold_word(name): index for index, name in enumerate(names)}

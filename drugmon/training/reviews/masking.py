@@ -46,7 +46,7 @@ class Masker:
         whole = text = clean(text)
         if text is None:
             return None
-        words = [found for found in _WORD.finditer(text) if is_sentiment_word(found.group())]
+        words = [match for match in _WORD.finditer(text) if is_sentiment_word(match.group())]
         if not words:
             return text
         count = max(1, round(self._share * len(words)))
@@ -62,8 +62,8 @@ class Masker:
 def mask_of(base: Base) -> str:
     """Return the mask token of a base, empty where it has none."""
     tokens = read_json(base.folder / "tokenizer.json").get("added_tokens")
-    known = {token["content"] for token in tokens} if isinstance(tokens, list) else set()
-    return next((mask for mask in _MASKS if mask in known), "")
+    special = {token["content"] for token in tokens} if isinstance(tokens, list) else set()
+    return next((mask for mask in _MASKS if mask in special), "")
 
 
 def is_sentiment_word(word: str) -> bool:

@@ -54,25 +54,25 @@ class Paraphraser:
     @staticmethod
     def _reword(review: Texts, written: Iterator[str]) -> Texts | None:
         cleaned = [clean(text) for text in review]
-        own = [_other(next(written), text) if text else None for text in cleaned]
-        return None if own == cleaned else Texts(*own)
+        reworded = [_other(next(written), text) if text else None for text in cleaned]
+        return None if reworded == cleaned else Texts(*reworded)
 
     def _write(self, texts: Sequence[str]) -> list[str]:
         """Paraphrases of `texts`, in their order; texts of like length share a batch."""
-        found = [""] * len(texts)
-        known = _read(self._cache)
+        written = [""] * len(texts)
+        cached = _read(self._cache)
         order = np.argsort([len(text) for text in texts], kind="stable")
         for number, start in enumerate(range(0, len(order), BATCH)):
             rows = order[start : start + BATCH]
             batch = [texts[row] for row in rows]
             key = self._key(number, batch)
-            if key not in known:
-                known[key] = self._generate(number, batch)
-                _append(self._cache, key, known[key])
-            for row, text in zip(rows, known[key], strict=True):
-                found[row] = text
+            if key not in cached:
+                cached[key] = self._generate(number, batch)
+                _append(self._cache, key, cached[key])
+            for row, text in zip(rows, cached[key], strict=True):
+                written[row] = text
         self._writer = None  # its memory is needed for training
-        return found
+        return written
 
     def _generate(self, number: int, batch: Sequence[str]) -> list[str]:
         if self._writer is None:
@@ -81,8 +81,8 @@ class Paraphraser:
         return self._writer.write(batch, self._temperature, self._seed + 1_000_003 * number)
 
     def _key(self, number: int, batch: Sequence[str]) -> str:
-        own = [self._base.sha256, self._temperature, self._seed, number, PROMPT, list(batch)]
-        return blake2b(json.dumps(own).encode(), digest_size=16).hexdigest()
+        settings = [self._base.sha256, self._temperature, self._seed, number, PROMPT, list(batch)]
+        return blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
 
 
 class _Writer:
@@ -133,14 +133,14 @@ def _other(written: str, text: str) -> str:
 def _read(cache: Path) -> dict[str, list[str]]:
     if not cache.exists():
         return {}
-    found = {}
+    cached = {}
     for line in cache.read_text(encoding="utf-8").split("\n"):
         try:
             key, texts = json.loads(line)
         except ValueError:  # torn by a kill
             continue
-        found[key] = texts
-    return found
+        cached[key] = texts
+    return cached
 
 
 def _append(cache: Path, key: str, texts: Sequence[str]) -> None:

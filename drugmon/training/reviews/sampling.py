@@ -33,13 +33,15 @@ def balanced_rows(strata: NDArray[np.int64], balance: BalanceSection, seed: int)
     if balance.strategy not in _SIZES:
         return rows
     rng = np.random.default_rng(seed)
-    of_label = [own for label in range(len(LABELS)) if len(own := rows[strata == label])]
-    sizes = [len(own) for own in of_label] or [0]
+    of_label = [
+        rows_of_one for label in range(len(LABELS)) if len(rows_of_one := rows[strata == label])
+    ]
+    sizes = [len(rows_of_one) for rows_of_one in of_label] or [0]
     size = balance.per_class or round(_SIZES[balance.strategy](sizes))
     if balance.strategy != "oversample":
-        of_label = [_thinned(own, size, rng) for own in of_label]
+        of_label = [_thinned(rows_of_one, size, rng) for rows_of_one in of_label]
     if balance.strategy != "downsample":
-        of_label = [_repeated(own, size, rng) for own in of_label]
+        of_label = [_repeated(rows_of_one, size, rng) for rows_of_one in of_label]
     return np.concatenate([rows[strata < 0], *of_label])
 
 
@@ -62,7 +64,7 @@ def class_weights(
     Then n / (classes * n_label), the "balanced" weights of G. King and L. Zeng, "Logistic
     Regression in Rare Events Data", 2001; a label that never occurs weighs 0.
     """
-    return {target: _weights(own, balance) for target, own in labels.items()}
+    return {target: _weights(target_labels, balance) for target, target_labels in labels.items()}
 
 
 def class_log_priors(
@@ -72,14 +74,14 @@ def class_log_priors(
 
     A label that never occurs is taken to have occurred once, which keeps its logarithm finite.
     """
-    return {target: _log_prior(own) for target, own in labels.items()}
+    return {target: _log_prior(target_labels) for target, target_labels in labels.items()}
 
 
 def label_counts(labels: Mapping[str, NDArray[np.int64]]) -> dict[str, list[int]]:
     """Return how often each label of (n,) occurs, in the order of `LABELS`, per target."""
     return {
-        target: np.bincount(own[own >= 0], minlength=len(LABELS)).tolist()
-        for target, own in labels.items()
+        target: np.bincount(target_labels[target_labels >= 0], minlength=len(LABELS)).tolist()
+        for target, target_labels in labels.items()
     }
 
 

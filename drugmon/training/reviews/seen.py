@@ -27,7 +27,7 @@ def write_seen(folder: Path, reviews: LabelledReviews, key: str) -> None:
     `key` (at most 64 characters) keeps the hashes of one training set from being looked up in a
     table that was made for another.
     """
-    lines = sorted({own for own in _hashes(reviews.texts, key) if own})
+    lines = sorted({review_hash for review_hash in _hashes(reviews.texts, key) if review_hash})
     (folder / SEEN).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
 
 
@@ -40,7 +40,7 @@ def seen_rows(folder: Path, reviews: Sequence[Texts], key: str) -> NDArray[np.bo
     """Which of n `reviews` are in the file that `write_seen` made: bool (n,)."""
     path = folder / SEEN
     seen = set(path.read_text(encoding="ascii").split()) if path.is_file() else set()
-    return np.array([own in seen for own in _hashes(reviews, key)], dtype=bool)
+    return np.array([review_hash in seen for review_hash in _hashes(reviews, key)], dtype=bool)
 
 
 def _hashes(reviews: Sequence[Texts], key: str) -> Iterator[str | None]:
@@ -48,6 +48,6 @@ def _hashes(reviews: Sequence[Texts], key: str) -> Iterator[str | None]:
     start = blake2b(digest_size=_BYTES, key=key.encode(), person=b"drugmon-seen")
     for texts in reviews:
         cleaned = tuple(map(clean, texts))
-        own = start.copy()
-        own.update(repr(cleaned).encode("utf-8", "surrogatepass"))
-        yield own.hexdigest() if any(cleaned) else None
+        review_hash = start.copy()
+        review_hash.update(repr(cleaned).encode("utf-8", "surrogatepass"))
+        yield review_hash.hexdigest() if any(cleaned) else None

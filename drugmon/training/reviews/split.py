@@ -81,7 +81,7 @@ def fold_rows(
         sizes = [0] * folds
         for index in rng.permutation(len(groups)):
             # The fold that has the fewest, of those the one that has the fewest of all strata.
-            fold = min(range(folds), key=lambda each: (sizes[each], len(dealt[each]), each))
+            fold = min(range(folds), key=lambda place: (sizes[place], len(dealt[place]), place))
             dealt[fold].extend(groups[index])
             sizes[fold] += len(groups[index])
     if not all(dealt):

@@ -32,5 +32,5 @@ def read_unlabelled(
         return [texts for texts in window.texts if has_text(texts, "overall")]
 
     parts = read_files(source, overrides or {}, text_format, read)
-    texts = [own for part in parts for own in part]
+    texts = [review for part in parts for review in part]
     return LabelledReviews(texts, {}, {}, np.zeros(len(texts), dtype=bool), {})

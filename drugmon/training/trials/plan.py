@@ -107,7 +107,7 @@ def read_plan(path: Path, **changes: Any) -> Plan:
         source=_text(values, "source", where),
         out=Path(_text(values, "out", where)),
         base=_text(values, "base", where) if "base" in values else None,
-        stages=tuple(_stage(own, number, where) for number, own in enumerate(stages, start=1)),
+        stages=tuple(_stage(stage, number, where) for number, stage in enumerate(stages, start=1)),
         settings=_texts(values, "settings", where),
         split=checked(HeldOutShares, values.get("split", {}), f"{where}: split", RecipeError),
     )
@@ -115,7 +115,7 @@ def read_plan(path: Path, **changes: Any) -> Plan:
     if twice := [slug for slug in slugs if slugs.count(slug) > 1]:
         raise RecipeError(f"{where}: two stages are called {twice[0]!r}; give each its own title")
     more = changes.pop("settings", None) or ()
-    plan = replace(plan, **{name: own for name, own in changes.items() if own is not None})
+    plan = replace(plan, **{name: value for name, value in changes.items() if value is not None})
     return replace(plan, settings=(*plan.settings, *more))
 
 
@@ -154,7 +154,7 @@ def _text(values: Mapping[str, object], key: str, where: str) -> str:
 
 
 def _texts(values: Mapping[str, object], key: str, where: str) -> tuple[str, ...]:
-    own = values.get(key, [])
-    if not isinstance(own, list) or not all(isinstance(each, str) for each in own):
+    texts = values.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(item, str) for item in texts):
         raise RecipeError(f"{where}: {key} is a list of texts")
-    return tuple(own)
+    return tuple(texts)

@@ -113,17 +113,17 @@ def setting_texts(settings: Settings) -> tuple[str, ...]:
 
 def _range(text: str) -> tuple[str, Range | tuple[Value, ...]]:
     key, values = _key_and(text, "--range", "key=low:high, key=low:high:log or key=value,value")
-    found = _RANGE.fullmatch(values)
-    if not found:
+    match = _RANGE.fullmatch(values)
+    if not match:
         return key, _values(values)
-    low, high = setting_value(found["low"]), setting_value(found["high"])
+    low, high = setting_value(match["low"]), setting_value(match["high"])
     numbers = all(type(end) in (int, float) for end in (low, high))
-    if not numbers or not low < high or (found["log"] and low <= 0):
+    if not numbers or not low < high or (match["log"] and low <= 0):
         raise UsageError(
             f"--range {text}: give two numbers, the smaller first"
-            + (", both above 0 for :log" if found["log"] else "")
+            + (", both above 0 for :log" if match["log"] else "")
         )
-    return key, Range(low, high, bool(found["log"]))
+    return key, Range(low, high, bool(match["log"]))
 
 
 def _key_and(text: str, option: str, form: str) -> tuple[str, str]:

@@ -90,8 +90,8 @@ class Trials:
             direction="maximize",
             pruner=pruners.MedianPruner(_STARTUP) if prune else pruners.NopPruner(),
         )
-        known = self._study.user_attrs.get("key")
-        if known not in (None, key):
+        stored_key = self._study.user_attrs.get("key")
+        if stored_key not in (None, key):
             raise UsageError(
                 f"{folder} holds trials of another recipe, source or base, which do not compare; "
                 "name another --out"
@@ -106,7 +106,9 @@ class Trials:
         finished = {canon for canon, trial in latest.items() if trial.state.name != "FAIL"}
         draws = {canon for canon, trial in latest.items() if not trial.user_attrs[_LISTED]}
         listed = {_canon(settings): settings for settings in search.listed}
-        self._pending = [(own, True) for canon, own in listed.items() if canon not in finished]
+        self._pending = [
+            (settings, True) for canon, settings in listed.items() if canon not in finished
+        ]
         if search.count:
             again = sorted(draws - finished, key=lambda canon: latest[canon].number)
             self._pending += [(latest[canon].params, False) for canon in again]
@@ -182,37 +184,39 @@ class Trials:
             ) from error
 
 
-def _suggest(trial: Trial, key: str, own: BaseDistribution) -> object:
+def _suggest(trial: Trial, key: str, distribution: BaseDistribution) -> object:
     from optuna.distributions import FloatDistribution, IntDistribution
 
-    if isinstance(own, IntDistribution):
-        return trial.suggest_int(key, own.low, own.high, log=own.log)
-    if isinstance(own, FloatDistribution):
-        return trial.suggest_float(key, own.low, own.high, log=own.log)
-    return trial.suggest_categorical(key, own.choices)  # type: ignore[attr-defined]
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(key, distribution.low, distribution.high, log=distribution.log)
+    if isinstance(distribution, FloatDistribution):
+        return trial.suggest_float(key, distribution.low, distribution.high, log=distribution.log)
+    return trial.suggest_categorical(key, distribution.choices)  # type: ignore[attr-defined]
 
 
 def _distributions(search: Search) -> dict[str, BaseDistribution]:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    found: dict[str, BaseDistribution] = {}
-    for key, own in (search.ranges or {}).items():
-        if not isinstance(own, Range):
-            found[key] = CategoricalDistribution(own)
-        elif own.whole:
-            found[key] = IntDistribution(int(own.low), int(own.high), log=own.log)
+    distributions: dict[str, BaseDistribution] = {}
+    for key, choices in (search.ranges or {}).items():
+        if not isinstance(choices, Range):
+            distributions[key] = CategoricalDistribution(choices)
+        elif choices.whole:
+            distributions[key] = IntDistribution(
+                int(choices.low), int(choices.high), log=choices.log
+            )
         else:
-            found[key] = FloatDistribution(own.low, own.high, log=own.log)
-    return found
+            distributions[key] = FloatDistribution(choices.low, choices.high, log=choices.log)
+    return distributions
 
 
 def _sampler(search: Search, seed: int, number: int) -> BaseSampler:
     """A sampler of the trial's own: a search that was interrupted draws what a whole one does."""
     from optuna.samplers import RandomSampler, TPESampler
 
-    own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+    sampler_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     kind = TPESampler if search.guided else RandomSampler
-    return kind(seed=own)
+    return kind(seed=sampler_seed)
 
 
 def _canon(settings: Settings) -> str:
