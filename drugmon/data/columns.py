@@ -133,8 +133,8 @@ def resolve_so_far(
         where: the source, for messages.
         need_text: whether it is an error that no column holds texts.
     """
-    known = set(map(_normal, names))
-    named = [name for name in overrides.values() if _normal(name) not in known]
+    normal_names = set(map(_normal, names))
+    named = [name for name in overrides.values() if _normal(name) not in normal_names]
     return resolve_columns([*names, *named], overrides, where, need_text=need_text)
 
 
@@ -223,8 +223,8 @@ def _normal(name: str) -> str:
 
 def _separated(names: Sequence[str]) -> str:
     """A hint for a file of one column whose name looks like several."""
-    found = next((mark for mark in ";|\t," if len(names) == 1 and mark in names[0]), None)
-    if found is None:
+    separator = next((mark for mark in ";|\t," if len(names) == 1 and mark in names[0]), None)
+    if separator is None:
         return ""
-    spelled = "tab" if found == "\t" else f"'{found}'"
+    spelled = "tab" if separator == "\t" else f"'{separator}'"
     return f"; if {spelled} separates its cells, add --delimiter {spelled}"

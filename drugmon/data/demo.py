@@ -115,8 +115,8 @@ class _ReviewWriter:
             return str(self.dice.choice(self._phrases["recall"][aspect]))
         if self.dice.random() < _SILENT[aspect]:
             return None
-        own = mood if self.dice.random() < _OF_THE_MOOD else self._dealt(aspect)
-        return str(self.dice.choice(self._phrases[aspect][own]))
+        mood_of_text = mood if self.dice.random() < _OF_THE_MOOD else self._dealt(aspect)
+        return str(self.dice.choice(self._phrases[aspect][mood_of_text]))
 
     def _dealt(self, target: str) -> str:
         """A mood off the pack of its target, which is shuffled anew when it is used up."""

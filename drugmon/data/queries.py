@@ -72,14 +72,14 @@ def _render(value: Part | Sequence[Part]) -> str:
 @cache
 def _statements() -> dict[str, str]:
     folder = next(folder for folder in _FOLDERS if folder.is_dir())
-    found: dict[str, str] = {}
+    statements: dict[str, str] = {}
     for file in sorted(folder.glob("*.sql")):
         _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
         for name, text in zip(parts[::2], parts[1::2], strict=True):
-            if name in found:
+            if name in statements:
                 raise ValueError(f"{file}: the statement {name} has been defined already")
-            found[name] = _strip_comment(text)
-    return found
+            statements[name] = _strip_comment(text)
+    return statements
 
 
 def _strip_comment(text: str) -> str:

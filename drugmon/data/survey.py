@@ -146,11 +146,11 @@ def survey_table(
     where = f"{database}, table {table}"
     with connect(database, read_only=True, lock_timeout=lock_timeout) as connection:
         relation = Relation.find(connection, table, where)
-        own = PLAIN.own(relation.columns)
+        review_columns = PLAIN.beside(relation.columns)
         text_columns(relation, overrides, where)
-        columns = resolve_columns(own, overrides, where)
-        survey.begin(columns, own, list(relation.columns))
-        read = [name for name in own if name in _names_of(columns)]
+        columns = resolve_columns(review_columns, overrides, where)
+        survey.begin(columns, review_columns, list(relation.columns))
+        read = [name for name in review_columns if name in _names_of(columns)]
         sql = statement("select_columns", relation=relation.path, columns=read)
         start = 0
         for batch in connection.sql(sql).to_arrow_reader(_WINDOW_ROWS):
@@ -210,8 +210,8 @@ class Surveyor(Closing):
         if columns.date is not None:
             self._add_dates(rows.column(columns.date))
 
-    def found(self) -> Survey:
-        """What was found so far."""
+    def survey(self) -> Survey:
+        """What the rows added so far say."""
         columns = self._first or ColumnMap()
         return Survey(
             rows=self._rows,
@@ -238,8 +238,8 @@ class Surveyor(Closing):
     def _add_ids(self, cells: Sequence[object]) -> None:
         filled = [str(cell) for cell in cells if cell is not None and str(cell).strip()]
         repeated = sum(_is_known(self._ids, cell) for cell in filled)
-        own = self._found_ids
-        self._found_ids = Ids(own.filled + len(filled), own.repeated + repeated)
+        so_far = self._found_ids
+        self._found_ids = Ids(so_far.filled + len(filled), so_far.repeated + repeated)
 
     def _add_ratings(self, cells: Sequence[object]) -> None:
         unreadable, numbers = 0, []
@@ -251,12 +251,12 @@ class Surveyor(Closing):
                 continue
             if number is not None and math.isfinite(number):
                 numbers.append(number)
-        own = self._found_ratings
+        so_far = self._found_ratings
         self._found_ratings = Ratings(
-            own.count + len(numbers),
-            min(own.low, min(numbers, default=math.inf)),
-            max(own.high, max(numbers, default=-math.inf)),
-            own.unreadable + unreadable,
+            so_far.count + len(numbers),
+            min(so_far.low, min(numbers, default=math.inf)),
+            max(so_far.high, max(numbers, default=-math.inf)),
+            so_far.unreadable + unreadable,
         )
 
     def _add_dates(self, cells: Sequence[object]) -> None:
@@ -266,12 +266,12 @@ class Surveyor(Closing):
         moment = Sql(statement("moment_of_text", column="cell", as_name="moment"))
         sql = statement("span_of_cells", moment=moment)
         ((first, last, count, filled),) = self._dates.execute(sql).fetchall()
-        own = self._found_dates
+        so_far = self._found_dates
         self._found_dates = Dates(
-            own.count + count,
-            min(filter(None, (own.first, first)), default=None),
-            max(filter(None, (own.last, last)), default=None),
-            own.unreadable + filled - count,
+            so_far.count + count,
+            min(filter(None, (so_far.first, first)), default=None),
+            max(filter(None, (so_far.last, last)), default=None),
+            so_far.unreadable + filled - count,
         )
 
 
@@ -290,6 +290,6 @@ def _fields_of(columns: ColumnMap) -> Iterator[tuple[str, str]]:
 def _is_known(digests: set[bytes], text: str) -> bool:
     """Whether an equal text was asked for before; only its digest is kept."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).digest()
-    known = digest in digests
+    repeated = digest in digests
     digests.add(digest)
-    return known
+    return repeated

@@ -46,14 +46,14 @@ def text_columns(frame: Any, mapping: ColumnMap) -> pa.Table:
 def beside(frame: Any, added: pa.Table, verdicts: VerdictColumns) -> Any:
     """The frame, without verdict columns of before, and the verdicts behind it, in its own kind."""
     if isinstance(frame, pa.Table):
-        own = frame.select(verdicts.own(frame.schema.names))
-        schema = pa.schema([*own.schema, *added.schema], metadata=frame.schema.metadata)
-        return pa.table([*own.columns, *added.columns], schema)
+        reviews = frame.select(verdicts.beside(frame.schema.names))
+        schema = pa.schema([*reviews.schema, *added.schema], metadata=frame.schema.metadata)
+        return pa.table([*reviews.columns, *added.columns], schema)
     if type(frame).__module__.startswith("pandas"):
-        own = frame.drop(columns=list(verdicts.among(frame.columns)))
+        reviews = frame.drop(columns=list(verdicts.among(frame.columns)))
         columns = added.to_pandas()
-        return own.assign(**{name: columns[name].array for name in columns.columns})
+        return reviews.assign(**{name: columns[name].array for name in columns.columns})
     import polars as pl
 
-    own = frame.drop(verdicts.among(frame.columns))
-    return own.hstack(pl.DataFrame(added))
+    reviews = frame.drop(verdicts.among(frame.columns))
+    return reviews.hstack(pl.DataFrame(added))

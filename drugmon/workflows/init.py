@@ -136,7 +136,7 @@ def _survey(config: InitConfig, warn: Callable[[str], None]) -> tuple[Survey, in
                 config.reading.columns,
                 config.database.lock_timeout,
             )
-            return surveyor.found(), 0
+            return surveyor.survey(), 0
         sources = resolve_source(config.source)
         assert not isinstance(sources, StandardInput)
         failures = []
@@ -150,7 +150,7 @@ def _survey(config: InitConfig, warn: Callable[[str], None]) -> tuple[Survey, in
                     warn(f"not counted: {error}")
         if len(failures) == len(sources):
             raise failures[0]
-        return surveyor.found(), len(sources) - len(failures)
+        return surveyor.survey(), len(sources) - len(failures)
 
 
 def _advice(config: InitConfig, survey: Survey) -> list[str]:

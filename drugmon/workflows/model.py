@@ -235,7 +235,7 @@ class Model(Closing):
         scores = self._engine.score([review])
         sent_on = scores.both is not None and bool(scores.both[0])
         judge = self.identity if sent_on else self._adapter.manifest.identity
-        return {each.target: each for each in verdicts_of(scores, judge)}
+        return {verdict.target: verdict for verdict in verdicts_of(scores, judge)}
 
     def predict_proba(
         self, texts: Sequence[str | None], target: str = "overall"
@@ -272,9 +272,9 @@ class Model(Closing):
         self, reader: pa.RecordBatchReader, columns: Mapping[str, str], verdicts: VerdictColumns
     ) -> pa.RecordBatchReader:
         mapping = resolve_columns(reader.schema.names, columns, _WHERE)
-        kept = verdicts.own(reader.schema.names)
-        own = pa.schema([reader.schema.field(name) for name in kept])
-        schema = pa.schema([*own, *verdicts.schema], metadata=reader.schema.metadata)
+        kept = verdicts.beside(reader.schema.names)
+        review_fields = pa.schema([reader.schema.field(name) for name in kept])
+        schema = pa.schema([*review_fields, *verdicts.schema], metadata=reader.schema.metadata)
 
         def scored() -> Iterator[pa.RecordBatch]:
             for batch in reader:

@@ -62,9 +62,9 @@ def show(config: ShowConfig) -> Shown:
     """
     with _opened(config) as (connection, source, where):
         columns, verdicts = source.columns, source.verdicts
-        own = verdicts.own(columns)
-        found = resolve_columns(own, config.reading.columns, where, need_text=False)
-        shown = _columns(config, found, columns, where)
+        review_columns = verdicts.beside(columns)
+        column_map = resolve_columns(review_columns, config.reading.columns, where, need_text=False)
+        shown = _columns(config, column_map, columns, where)
         order = _order(config.sort, columns, where)
         _choose(connection, config.where, columns, where)
         total, counts = _counts(connection, verdicts)
@@ -75,7 +75,7 @@ def show(config: ShowConfig) -> Shown:
         rows = connection.execute(sql, {"most": config.limit}).fetchall()
         sql = statement("list_adapters", view=_VIEW, adapter=verdicts.of("drugmon_adapter"))
         adapters = connection.execute(sql).fetchall()
-    names = list(found_names(shown, found, config))
+    names = list(found_names(shown, column_map, config))
     return Shown(
         context={name: [row[place] for row in rows] for place, name in enumerate(names)},
         verdicts=[_verdicts(row[len(shown) :], targets) for row in rows],
@@ -85,9 +85,11 @@ def show(config: ShowConfig) -> Shown:
     )
 
 
-def found_names(shown: Sequence[str], found: ColumnMap, config: ShowConfig) -> Iterator[str]:
+def found_names(shown: Sequence[str], column_map: ColumnMap, config: ShowConfig) -> Iterator[str]:
     """What columns are called on the screen: by meaning, but for those that were asked for."""
-    meaning = {getattr(found, name): name for name in CONTEXT if getattr(found, name) is not None}
+    meaning = {
+        getattr(column_map, name): name for name in CONTEXT if getattr(column_map, name) is not None
+    }
     for column in shown:
         yield column if config.shown_columns is not None else meaning.get(column, column)
 
@@ -126,16 +128,16 @@ def _opened(
 
 
 def _columns(
-    config: ShowConfig, found: ColumnMap, columns: Mapping[str, str], where: str
+    config: ShowConfig, column_map: ColumnMap, columns: Mapping[str, str], where: str
 ) -> list[str]:
     """The source's columns to show.
 
     Raises:
         UsageError: one is not there, or holds texts that were not asked for.
     """
-    texts = [name for field in TEXTS if (name := getattr(found, field)) is not None]
+    texts = [name for field in TEXTS if (name := getattr(column_map, field)) is not None]
     if config.shown_columns is None:
-        context = [name for field in CONTEXT if (name := getattr(found, field)) is not None]
+        context = [name for field in CONTEXT if (name := getattr(column_map, field)) is not None]
         return [*context, *(texts if config.texts else ())]
     chosen = [_column(name, columns, "--columns", where) for name in config.shown_columns]
     for name in chosen:
@@ -209,8 +211,10 @@ def _number_columns(connection: duckdb.DuckDBPyConnection, columns: Mapping[str,
     if not texts:
         return []
     tests = [Sql(statement("is_number", column=name)) for name in texts]
-    (found,) = connection.execute(statement("find_numbers", tests=tests, shown=_SHOWN)).fetchall()
-    return [name for name, is_number in zip(texts, found, strict=True) if is_number]
+    (are_numbers,) = connection.execute(
+        statement("find_numbers", tests=tests, shown=_SHOWN)
+    ).fetchall()
+    return [name for name, is_number in zip(texts, are_numbers, strict=True) if is_number]
 
 
 def _counts(
@@ -218,8 +222,8 @@ def _counts(
 ) -> tuple[int, dict[str, dict[str, int]]]:
     sql = statement("count_chosen", counts=label_counts(verdicts), view=_VIEW)
     ((total, *numbers),) = connection.execute(sql).fetchall()
-    each = iter(numbers)
-    return total, {target: {label: next(each) for label in LABELS} for target in TARGETS}
+    counts = iter(numbers)
+    return total, {target: {label: next(counts) for label in LABELS} for target in TARGETS}
 
 
 def _verdicts(
@@ -228,6 +232,6 @@ def _verdicts(
     verdicts: dict[str, tuple[str, float] | None] = {}
     for place, target in enumerate(targets):
         label, confidence = cells[2 * place : 2 * place + 2]
-        known = isinstance(label, str) and isinstance(confidence, float)
-        verdicts[target] = (str(label), float(str(confidence))) if known else None
+        judged = isinstance(label, str) and isinstance(confidence, float)
+        verdicts[target] = (str(label), float(str(confidence))) if judged else None
     return verdicts

@@ -31,13 +31,13 @@ def companions_of(
 ) -> list[VerdictColumns]:
     """The verdict columns of the views that, by their names, drugmon keeps beside a relation."""
     view = relation.name.lower() + VIEW
-    found = []
+    companions = []
     for schema, name, _ in connection.execute(query("list_tables")).fetchall():
         if schema == relation.schema and name.lower().startswith(view):
             suffix = name.lower().removeprefix(view)
             with contextlib.suppress(UsageError):
-                found.append(VerdictColumns(f"{suffix.removeprefix('_')}_" if suffix else ""))
-    return found
+                companions.append(VerdictColumns(f"{suffix.removeprefix('_')}_" if suffix else ""))
+    return companions
 
 
 def find_companion(
@@ -95,7 +95,7 @@ def _update_view(
 ) -> None:
     """Create the view, or create it again where the source's columns or the key have changed."""
     view = relation.sibling(VIEW + verdicts.suffix)
-    columns = [Sql(quote_identifier("review", name)) for name in verdicts.own(relation.columns)]
+    columns = [Sql(quote_identifier("review", name)) for name in verdicts.beside(relation.columns)]
     columns += [
         Sql(statement("view_column", column=("verdict", name), as_name=verdicts.of(name)))
         for name in VERDICT_COLUMNS
@@ -119,8 +119,8 @@ def _update_view(
 def _note_on_view(connection: duckdb.DuckDBPyConnection, view: tuple[str, str, str]) -> str | None:
     """Return the comment on the view, "" where it has none, None where there is no view."""
     _, schema, name = view
-    found = {"schema": schema, "name": name}
-    rows = connection.execute(query("comment_on"), found).fetchall()
+    names = {"schema": schema, "name": name}
+    rows = connection.execute(query("comment_on"), names).fetchall()
     return (rows[0][0] or "") if rows else None
 
 

@@ -77,9 +77,9 @@ def _choose(tables: list[tuple[str, str, bool]], name: str, where: str) -> tuple
         return (not folded, not exact, schema != "main" and table.lower() == name.lower())
 
     best = [entry for entry in tables if mismatch(entry) == min(map(mismatch, tables))]
-    found = bool(best) and not mismatch(best[0])[0]
-    names = ", ".join(f"{schema}.{table}" for schema, table, _ in (best if found else tables))
-    if not found:
+    usable = bool(best) and not mismatch(best[0])[0]
+    names = ", ".join(f"{schema}.{table}" for schema, table, _ in (best if usable else tables))
+    if not usable:
         raise SourceError(f"{where}: no such table or view; there are: {names or 'none'}")
     if len(best) > 1:
         raise SourceError(f"{where}: several tables have this name, choose one of: {names}")

@@ -58,7 +58,7 @@ def take_snapshot(
     texts: Mapping[str, str],
     selection: Selection,
     path: Path,
-    own: VerdictColumns | None = None,
+    verdicts: VerdictColumns | None = None,
 ) -> int:
     """Copy the keys and texts of the selected reviews to a Parquet file and return their number.
 
@@ -81,8 +81,8 @@ def take_snapshot(
         Sql(statement("text_column", text=as_text(column), as_name=name))
         for name, column in texts.items()
     ]
-    if own is not None:
-        named = {name: own.of(f"drugmon_{name}") for name in ("fingerprint", "scored_at")}
+    if verdicts is not None:
+        named = {name: verdicts.of(f"drugmon_{name}") for name in ("fingerprint", "scored_at")}
         columns.append(Sql(statement("own_verdict", **named)))
     sql = statement(
         "snapshot",
@@ -107,8 +107,8 @@ def take_snapshot(
 
 
 def _read_failure(relation: Relation, condition: str | None, error: duckdb.Error) -> DrugmonError:
-    known = isinstance(error, _ABOUT_THE_STATEMENT)
-    says = first_line(error) if known else f"{type(error).__name__} at one of the rows"
+    about_statement = isinstance(error, _ABOUT_THE_STATEMENT)
+    says = first_line(error) if about_statement else f"{type(error).__name__} at one of the rows"
     if condition is None:
         return SourceError(f"{relation.name}: cannot be read: {says}")
     return UsageError(f"--where {condition}: {says}")

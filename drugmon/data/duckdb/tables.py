@@ -137,16 +137,16 @@ class Table:
             relation = Relation.find(connection, self.name, self.where)
             self._verdicts.check(relation.columns, self.where)
             texts = text_columns(relation, self._overrides, self.where)
-            own = None
+            verdicts = None
             if self._in_place:
-                own = self._verdicts if self._verdicts.are_in(relation.columns) else None
+                verdicts = self._verdicts if self._verdicts.are_in(relation.columns) else None
                 check_in_place(relation, self.where)
                 self._key = text_key(list(texts.values()))
             else:
                 find_companion(connection, relation, self._verdicts)
                 self._key = review_key(connection, relation, self._id_column, texts, self.where)
-            self.arrivals = ArrivalsByRow() if own else ArrivalsByCount(KEY)
-            return take_snapshot(connection, relation, self._key, texts, selection, path, own)
+            self.arrivals = ArrivalsByRow() if verdicts else ArrivalsByCount(KEY)
+            return take_snapshot(connection, relation, self._key, texts, selection, path, verdicts)
 
     def previous(self) -> Iterator[pa.RecordBatch]:
         """Yield the verdicts that earlier runs left; iterate at once, the file is locked meanwhile.

@@ -94,9 +94,9 @@ class DelimitedReader(Closing):
     def scored(self, size: int) -> Iterator[pa.Table]:
         """Yield all columns of an earlier output: its own as text, and the verdicts."""
         for columns in self._scored(size):
-            own = [pa.array(columns[i], pa.string()) for i in self._own]
+            review_columns = [pa.array(columns[i], pa.string()) for i in self._own]
             verdicts = self.verdict_columns.rename(self._verdicts_of(columns))
-            yield beside(pa.table(own, self.columns), verdicts)
+            yield beside(pa.table(review_columns, self.columns), verdicts)
 
     def close(self) -> None:
         """Close the file."""
@@ -114,8 +114,8 @@ class DelimitedReader(Closing):
 
     def _verdicts_of(self, columns: Sequence[Sequence[str]]) -> pa.Table:
         names = self.verdict_columns.names
-        found = {name: columns[self._header.index(name)] for name in names}
-        return cast_verdicts(pa.table(found), self.where, self.verdict_columns)
+        verdict_cells = {name: columns[self._header.index(name)] for name in names}
+        return cast_verdicts(pa.table(verdict_cells), self.where, self.verdict_columns)
 
     def _own_part(self, record: Record) -> Record:
         """Return the record without earlier verdicts, which as a rule stand at its end, bare."""
@@ -123,13 +123,13 @@ class DelimitedReader(Closing):
         surplus = len(cells) - len(self._own)
         if not surplus:
             return record
-        own = [cells[i] for i in self._own]
+        review_cells = [cells[i] for i in self._own]
         head, *tail = line.rsplit(self.delimiter, surplus)
         if self.quoting == NONE:
-            head = self.delimiter.join(own)
-        elif self._own[-1:] != [len(own) - 1] or '"' in "".join(tail):
-            head = delimited_line(own, self.delimiter)
-        return head + _line_end(line), own
+            head = self.delimiter.join(review_cells)
+        elif self._own[-1:] != [len(review_cells) - 1] or '"' in "".join(tail):
+            head = delimited_line(review_cells, self.delimiter)
+        return head + _line_end(line), review_cells
 
 
 class DelimitedWriter(Closing):
@@ -164,8 +164,8 @@ class DelimitedWriter(Closing):
     def _write(self, lines: Sequence[str], verdicts: Sequence[str]) -> None:
         for line, cells in zip(lines, verdicts, strict=True):
             end = _line_end(line)
-            own = line[: len(line) - len(end)]
-            self._file.write(own + self._delimiter + cells + (end or "\n"))
+            record = line[: len(line) - len(end)]
+            self._file.write(record + self._delimiter + cells + (end or "\n"))
 
 
 def _line_end(line: str) -> str:

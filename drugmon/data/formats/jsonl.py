@@ -90,7 +90,7 @@ class JsonlReader(Closing):
             for _, row in records:
                 self.total += 1
                 keys.update(dict.fromkeys(row))
-        self.names, self.columns = list(keys), self.verdict_columns.own(keys)
+        self.names, self.columns = list(keys), self.verdict_columns.beside(keys)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -106,10 +106,10 @@ class JsonlReader(Closing):
         columns = set(self.columns)
         verdicts = self.verdict_columns if self.verdict_columns.among(self.names) else None
         for chunk in in_chunks(self._records, size):
-            own = [own_part(record, verdicts) for record in chunk] if verdicts else chunk
-            if not all(columns.issuperset(row) for _, row in own):
+            records = [own_part(record, verdicts) for record in chunk] if verdicts else chunk
+            if not all(columns.issuperset(row) for _, row in records):
                 raise SourceError(f"{self.where}: changed while it was being read; run again")
-            yield JsonRows(self.columns, own, self.where, lambda _: self.schema)
+            yield JsonRows(self.columns, records, self.where, lambda _: self.schema)
 
     def verdicts(self, size: int, id_column: str | None = None) -> Iterator[pa.Table]:
         """Yield the verdicts of an earlier output, with ids where a row has that key."""
@@ -122,8 +122,8 @@ class JsonlReader(Closing):
     def scored(self, size: int) -> Iterator[pa.Table]:
         """Yield all columns of an earlier output: its own as text, and the verdicts."""
         for chunk in in_chunks(self._records, size):
-            own = [[_as_text(row.get(name)) for _, row in chunk] for name in self.columns]
-            cells = [pa.array(column, pa.string()) for column in own]
+            texts = [[_as_text(row.get(name)) for _, row in chunk] for name in self.columns]
+            cells = [pa.array(column, pa.string()) for column in texts]
             verdicts = verdicts_of(chunk, self.where, self.verdict_columns)
             yield beside(pa.table(cells, self.columns), self.verdict_columns.rename(verdicts))
 
@@ -175,8 +175,8 @@ def parse_lines(lines: Iterable[str], where: str, first: int = 1) -> Iterator[Re
 def own_part(record: Record, verdicts: VerdictColumns) -> Record:
     """Return the record without earlier verdicts; the rest of its text stays as it is."""
     line, row = record
-    own = {key: value for key, value in row.items() if key not in verdicts.names}
-    return record if len(own) == len(row) else (_without(line, verdicts), own)
+    review = {key: value for key, value in row.items() if key not in verdicts.names}
+    return record if len(review) == len(row) else (_without(line, verdicts), review)
 
 
 def verdicts_of(records: Sequence[Record], where: str, verdicts: VerdictColumns) -> pa.Table:

@@ -56,9 +56,9 @@ def infer_schema(chunks: Iterable[list[Object]], without: Collection[str], where
                 continue
             try:
                 kind = pa.array([row.get(name) for row in chunk]).type
-                found = [pa.schema([field]) for field in (fields.get(name),) if field is not None]
-                found.append(pa.schema([(name, kind)]))
-                fields[name] = pa.unify_schemas(found, promote_options="permissive").field(0)
+                schemas = [pa.schema([field]) for field in (fields.get(name),) if field is not None]
+                schemas.append(pa.schema([(name, kind)]))
+                fields[name] = pa.unify_schemas(schemas, promote_options="permissive").field(0)
             except _UNFIT as error:
                 raise _mixed(where, name) from error
     return pa.schema(list(fields.values()))

@@ -61,8 +61,8 @@ class Records:
             if self._quoting == CHECKED and (doubt := self._check.of(self._taken, cells)):
                 raise self._error(doubt)
             yield "".join(self._taken), cells
-        if self._quoting == CHECKED and (found := self._check.at_end()):
-            number, doubt = found
+        if self._quoting == CHECKED and (doubtful := self._check.at_end()):
+            number, doubt = doubtful
             raise SourceError(f"{self._where}: line {number:,} {doubt}")
 
     def _cells(self) -> Iterator[list[str]]:

@@ -43,10 +43,12 @@ def arrow_copy(schema: pa.Schema) -> dict[bytes, bytes]:
 def _spark_with_verdicts(copy: bytes, verdicts: VerdictColumns) -> bytes | None:
     try:
         struct = json.loads(copy)
-        own = [field for field in struct["fields"] if field["name"] not in verdicts.names]
+        review_fields = [field for field in struct["fields"] if field["name"] not in verdicts.names]
     except (ValueError, LookupError, TypeError):
         return None
-    return json.dumps({**struct, "fields": [*own, *map(_spark_field, verdicts.schema)]}).encode()
+    return json.dumps(
+        {**struct, "fields": [*review_fields, *map(_spark_field, verdicts.schema)]}
+    ).encode()
 
 
 def _spark_field(field: pa.Field) -> dict[str, object]:

@@ -117,8 +117,8 @@ def _windows(
 
 
 def _rows(names: dict[str, None], records: list[Record], verdicts: VerdictColumns) -> Rows:
-    own = [own_part(record, verdicts) for record in records]
-    return JsonRows(verdicts.own(names), own, _WHERE, _schema_of)
+    review_parts = [own_part(record, verdicts) for record in records]
+    return JsonRows(verdicts.beside(names), review_parts, _WHERE, _schema_of)
 
 
 def _schema_of(rows: list[Object]) -> pa.Schema:

@@ -66,11 +66,11 @@ class HistoryDatabase:
         row = {**asdict(record), **output}
         targets = row.pop("targets")
         del row["output"]
-        own = {"run_id": record.run_id, **output}
+        run = {"run_id": record.run_id, **output}
         self._insert("runs", [row])
-        self._insert("run_targets", [{**own, **target} for target in targets.values()])
+        self._insert("run_targets", [{**run, **target} for target in targets.values()])
         if profile is not None:
-            self._insert("run_profiles", [{**own, "profile": profile}])
+            self._insert("run_profiles", [{**run, "profile": profile}])
 
     def add_report(self, record: ReportRecord) -> None:
         """Insert a report; nothing is done where it is recorded already."""
@@ -80,10 +80,10 @@ class HistoryDatabase:
         row = {**asdict(record), **self._stored(record.output)}
         targets, checks = row.pop("targets"), row.pop("checks")
         del row["output"]
-        own = {"report_id": record.report_id}
+        report = {"report_id": record.report_id}
         self._insert("reports", [row])
-        self._insert("report_targets", [{**own, **target} for target in targets.values()])
-        self._insert("report_checks", [{**own, **check} for check in checks])
+        self._insert("report_targets", [{**report, **target} for target in targets.values()])
+        self._insert("report_checks", [{**report, **check} for check in checks])
 
     def runs(self) -> list[RunRecord]:
         """Return the runs, oldest first, times in UTC.
@@ -109,8 +109,8 @@ class HistoryDatabase:
         path = name_of(self._connection, "run_profiles")
         sql = statement("read_profiles", run_profiles=path)
         rows = self._fetch(sql, {"run_ids": list(run_ids)})
-        found = [{**row, "output": _plain(self._take_output(row))} for row in rows]
-        return self._checked(RunProfile, found)
+        profiles = [{**row, "output": _plain(self._take_output(row))} for row in rows]
+        return self._checked(RunProfile, profiles)
 
     def reports(self) -> list[ReportRecord]:
         """Return the reports, oldest first, times in UTC."""
@@ -237,4 +237,4 @@ def _storable(row: Mapping[str, object]) -> Row:
 def _encodable(cell: object) -> object:
     if isinstance(cell, str):
         return cell.encode("utf-8", "backslashreplace").decode("utf-8")
-    return [_encodable(each) for each in cell] if isinstance(cell, list | tuple) else cell
+    return [_encodable(item) for item in cell] if isinstance(cell, list | tuple) else cell

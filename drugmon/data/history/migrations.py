@@ -177,13 +177,13 @@ def _meant(sentence: str, database: Path, tables: Sequence[tuple[str, str, bool]
 def _table_called(name: str, tables: Sequence[tuple[str, str, bool]]) -> tuple[str, str]:
     """Schema and table of a name as the user gave it: schema main comes first, as it did then."""
     folded = name.lower()
-    found = [
+    candidates = [
         (schema, table)
         for schema, table, _ in tables
         if folded in (table.lower(), f"{schema}.{table}".lower())
     ]
-    if found:
-        return min(found, key=lambda each: each[0] != MAIN)
+    if candidates:
+        return min(candidates, key=lambda candidate: candidate[0] != MAIN)
     schema, dot, table = name.partition(".")
     return (schema, table) if dot else (MAIN, name)
 

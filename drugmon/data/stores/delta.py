@@ -168,13 +168,13 @@ def _merge(
         merging.when_matched_update(values).execute()
         return
     # Rows that are as they were are not written again, as far as SQL can tell.
-    own = table.to_pyarrow_dataset().schema
+    schema = table.to_pyarrow_dataset().schema
     nested = any(pa.types.is_nested(field.type) for field in rows.schema)
     differ = " OR ".join(
         f"(target.{_quoted(name)} IS DISTINCT FROM source.{_quoted(name)})" for name in names
     )
     merging = merging.when_matched_update_all(
-        predicate=None if nested or set(names) != set(own.names) else differ
+        predicate=None if nested or set(names) != set(schema.names) else differ
     ).when_not_matched_insert_all()
     if merge.full:
         merging = merging.when_not_matched_by_source_delete()

@@ -56,8 +56,8 @@ def listed(folder: StoreUri) -> list[StoreUri]:
     """
     store = open_store(folder)
     with store_errors(folder):
-        found = store.ls(str(folder.as_folder), detail=True)
-    return _uris(folder, [entry["name"] for entry in found if entry["type"] == "file"])
+        entries = store.ls(str(folder.as_folder), detail=True)
+    return _uris(folder, [entry["name"] for entry in entries if entry["type"] == "file"])
 
 
 def below(folder: StoreUri) -> list[StoreUri]:
@@ -68,8 +68,8 @@ def below(folder: StoreUri) -> list[StoreUri]:
     """
     store = open_store(folder)
     with store_errors(folder):
-        found = store.find(str(folder.as_folder))
-    return _uris(folder, found)
+        paths = store.find(str(folder.as_folder))
+    return _uris(folder, paths)
 
 
 def matching(pattern: StoreUri) -> list[StoreUri]:
@@ -80,10 +80,10 @@ def matching(pattern: StoreUri) -> list[StoreUri]:
     """
     store = open_store(pattern)
     with store_errors(pattern):
-        found = store.glob(str(pattern), detail=True)
-    if not found:
+        entries = store.glob(str(pattern), detail=True)
+    if not entries:
         _info(pattern.with_key(""))  # a bucket that is not there holds no match either
-    return _uris(pattern, [name for name, entry in found.items() if entry["type"] == "file"])
+    return _uris(pattern, [name for name, entry in entries.items() if entry["type"] == "file"])
 
 
 def fetch(uri: StoreUri, path: Path) -> Stored:

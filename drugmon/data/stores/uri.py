@@ -118,26 +118,26 @@ def parse_uri(text: str) -> StoreUri:
             credentials or a query, neither of which the message repeats.
     """
     scheme, _, rest = text.partition("://")
-    known = SCHEMES.get(scheme.lower())
-    if known is None:
+    store = SCHEMES.get(scheme.lower())
+    if store is None:
         raise UsageError(
             f"{scheme}://: not a store that drugmon reads; known: s3://, gs://, az:// and abfs://"
         )
     bucket, _, key = rest.partition("/")
-    account = bucket.partition("@")[2] if known in _WITH_ACCOUNT else ""
+    account = bucket.partition("@")[2] if store in _WITH_ACCOUNT else ""
     if ":" in bucket or ("@" in bucket and not account):
         raise UsageError(
-            f"{known}://...: names credentials, which would be told wherever the URI is; leave "
+            f"{store}://...: names credentials, which would be told wherever the URI is; leave "
             "them out: they come from the store's usual environment (docs/stores.md)"
         )
     if _QUERY.search(rest):
         raise UsageError(
-            f"{known}://{path_told(bucket)}/...: has a query, as signed links have; name the "
+            f"{store}://{path_told(bucket)}/...: has a query, as signed links have; name the "
             "object alone, its credentials come from the store's usual environment"
         )
     if not bucket:
-        raise UsageError(f"{known}:///: names no bucket; write {known}://bucket/reviews.parquet")
-    return StoreUri(f"{known}://{bucket}/{key}" if key else f"{known}://{bucket}")
+        raise UsageError(f"{store}:///: names no bucket; write {store}://bucket/reviews.parquet")
+    return StoreUri(f"{store}://{bucket}/{key}" if key else f"{store}://{bucket}")
 
 
 def parse_location(text: str | Location) -> Location:

@@ -53,12 +53,12 @@ class ArrivalsByRow:
 
     def of(self, rows: Rows, fingerprints: Sequence[str]) -> Moments:
         """A row was there where its own fingerprint is still that of its texts."""
-        own, moments = rows.column(OWN_FINGERPRINT), rows.column(OWN_SCORED_AT)
-        found = [
+        fingerprints_before, moments = rows.column(OWN_FINGERPRINT), rows.column(OWN_SCORED_AT)
+        arrivals = [
             int(str(moment)) if before == now and moment is not None else NEW
-            for before, now, moment in zip(own, fingerprints, moments, strict=True)
+            for before, now, moment in zip(fingerprints_before, fingerprints, moments, strict=True)
         ]
-        return np.array(found, np.int64)
+        return np.array(arrivals, np.int64)
 
 
 class ArrivalsByCount:
@@ -82,11 +82,15 @@ class ArrivalsByCount:
             yield verdicts
 
     def _note(self, earlier: pa.Table | pa.RecordBatch) -> None:
-        known = with_fingerprint(earlier)
-        moments = pc.fill_null(known[_SCORED_AT].cast(pa.int64()), NEW).to_numpy()
-        ids = known[ROW_ID].to_pylist() if self._by_id and ROW_ID in known.schema.names else None
+        verdicts = with_fingerprint(earlier)
+        moments = pc.fill_null(verdicts[_SCORED_AT].cast(pa.int64()), NEW).to_numpy()
+        ids = (
+            verdicts[ROW_ID].to_pylist()
+            if self._by_id and ROW_ID in verdicts.schema.names
+            else None
+        )
         self._by_id = ids is not None
-        self._notes.append((raw_keys(known[_FINGERPRINT].to_pylist()), ids, moments))
+        self._notes.append((raw_keys(verdicts[_FINGERPRINT].to_pylist()), ids, moments))
 
     def of(self, rows: Rows, fingerprints: Sequence[str]) -> Moments:
         """A row was there as often as the earlier output has it: the first ones are the old."""
@@ -99,15 +103,15 @@ class ArrivalsByCount:
         if not len(self._keys):
             return np.full(len(wanted), NEW, np.int64)
         at = np.searchsorted(self._keys, wanted)
-        found = np.full(len(wanted), NEW, np.int64)
+        arrivals = np.full(len(wanted), NEW, np.int64)
         there = np.flatnonzero(self._keys[np.minimum(at, len(self._keys) - 1)] == wanted)
         first = at[there]
         place = first + self._taken[first] + _numbers(first)
         left = place < len(self._keys)
         left[left] = self._keys[place[left]] == wanted[there[left]]
-        found[there[left]] = self._moments[place[left]]
+        arrivals[there[left]] = self._moments[place[left]]
         np.add.at(self._taken, first[left], 1)
-        return found
+        return arrivals
 
     def _order(self) -> None:
         """Sort what was noted; here, as what another process is handed over cannot be changed."""
@@ -126,8 +130,8 @@ class ArrivalsByCount:
 
 def with_fingerprint(verdicts: ArrowT) -> ArrowT:
     """The rows of verdicts that have a fingerprint."""
-    known: ArrowT = verdicts.filter(pc.match_substring_regex(verdicts[_FINGERPRINT], _PATTERN))
-    return known
+    with_key: ArrowT = verdicts.filter(pc.match_substring_regex(verdicts[_FINGERPRINT], _PATTERN))
+    return with_key
 
 
 def raw_keys(fingerprints: Sequence[str]) -> npt.NDArray[np.bytes_]:

@@ -125,7 +125,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         OSError: it cannot be made, or is a file.
     """
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for made in missing:
         flush(made.parent)

@@ -102,7 +102,7 @@ class VerdictColumns:
         called_so = frozenset(self.names).intersection(columns)
         return called_so if self.overwrite or self._made_by_drugmon(called_so) else frozenset()
 
-    def own(self, columns: Collection[str]) -> list[str]:
+    def beside(self, columns: Collection[str]) -> list[str]:
         """The other columns of a source, in its order."""
         verdicts = self.among(columns)
         return [name for name in columns if name not in verdicts]
@@ -172,10 +172,10 @@ class VerdictChoice:
         asked = VerdictColumns(self.prefix or "")
         if self.prefix is not None and (self.only or asked.are_in(columns)):
             return asked if asked.are_in(columns) else None
-        found = verdicts_in(columns)
-        if len(found) > 1:
-            raise several_prefixes(where, found)
-        return found[0] if found else None
+        choices = verdicts_in(columns)
+        if len(choices) > 1:
+            raise several_prefixes(where, choices)
+        return choices[0] if choices else None
 
     @property
     def without_rows(self) -> VerdictColumns:
@@ -191,8 +191,8 @@ def verdicts_in(columns: Collection[str]) -> list[VerdictColumns]:
     """All verdict columns that a source has, under one prefix or several."""
     last = VERDICT_COLUMNS[-1]
     prefixes = [name.removesuffix(last) for name in columns if name.endswith(last)]
-    found = [VerdictColumns(prefix) for prefix in prefixes if _PREFIX.fullmatch(prefix)]
-    return [verdicts for verdicts in found if verdicts.are_in(columns)]
+    candidates = [VerdictColumns(prefix) for prefix in prefixes if _PREFIX.fullmatch(prefix)]
+    return [verdicts for verdicts in candidates if verdicts.are_in(columns)]
 
 
 def free_prefix(sources: Collection[Collection[str]]) -> str:
@@ -210,9 +210,9 @@ def free_prefix(sources: Collection[Collection[str]]) -> str:
     raise AssertionError("a source has finitely many columns")
 
 
-def several_prefixes(where: str, found: Sequence[VerdictColumns]) -> UsageError:
+def several_prefixes(where: str, choices: Sequence[VerdictColumns]) -> UsageError:
     """The error for a source whose verdicts could be those of one prefix or of another."""
-    prefixes = ", ".join(repr(verdicts.prefix) for verdicts in found)
+    prefixes = ", ".join(repr(verdicts.prefix) for verdicts in choices)
     return UsageError(
         f"{where}: has verdicts under several prefixes; choose with --prefix one of {prefixes}"
     )
@@ -265,8 +265,8 @@ def probabilities_of(verdicts: pa.Table) -> npt.NDArray[np.float32]:
     """The probabilities of n rows of verdict columns, float32 (n, 4, 3); NaN for no verdict."""
     names = [f"{target}_p_{label}" for target in TARGETS for label in LABELS]
     columns = [np.asarray(verdicts.column(name), np.float32) for name in names]
-    found = np.stack(columns, axis=1)
-    return found.reshape(len(found), len(TARGETS), len(LABELS))
+    probabilities = np.stack(columns, axis=1)
+    return probabilities.reshape(len(probabilities), len(TARGETS), len(LABELS))
 
 
 def cast_verdicts(

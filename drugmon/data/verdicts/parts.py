@@ -199,7 +199,7 @@ def in_order(pieces: Sequence[Piece], parts: Mapping[str, FolderPart]) -> list[F
     Raises:
         SinkError: a piece has none, or one with other rows than it was cut from.
     """
-    found = []
+    ordered = []
     for piece in pieces:
         part = parts.get(piece.key)
         if part is None or (part.start, part.stop) != (piece.start, piece.stop):
@@ -207,8 +207,8 @@ def in_order(pieces: Sequence[Piece], parts: Mapping[str, FolderPart]) -> list[F
                 f"{piece.source.name}: rows {piece.start} to {piece.stop} have no part; nothing "
                 "was changed, run again"
             )
-        found.append(part)
-    return found
+        ordered.append(part)
+    return ordered
 
 
 def _flush(folder: Path) -> None:

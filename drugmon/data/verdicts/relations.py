@@ -128,12 +128,12 @@ def with_verdicts(
     if verdicts is not None:
         return relation, verdicts
     views = []
-    for each in companions_of(connection, relation):
-        view = Relation.at(connection, relation.sibling(VIEW + each.suffix))
-        if view and each.are_in(view.columns) and choice.prefix in (None, each.prefix):
-            views.append((view, each))
+    for companion in companions_of(connection, relation):
+        view = Relation.at(connection, relation.sibling(VIEW + companion.suffix))
+        if view and companion.are_in(view.columns) and choice.prefix in (None, companion.prefix):
+            views.append((view, companion))
     if len(views) > 1:
-        raise several_prefixes(where, [each for _, each in views])
+        raise several_prefixes(where, [verdicts for _, verdicts in views])
     if not views:
         raise no_verdicts(where, choice)
     return views[0]

@@ -67,9 +67,9 @@ class Reuse:
         keys: list[npt.NDArray[np.bytes_]] = [np.empty(0, FINGERPRINT_KEY)]
         parts: list[pa.Table] = [_COMPACT.empty_table()]
         for table in tables:
-            known = with_fingerprint(cast_verdicts(table, where))
-            keys.append(raw_keys(known[_FINGERPRINT].to_pylist()))
-            parts.append(known.drop_columns(_FINGERPRINT).cast(_COMPACT))
+            verdicts = with_fingerprint(cast_verdicts(table, where))
+            keys.append(raw_keys(verdicts[_FINGERPRINT].to_pylist()))
+            parts.append(verdicts.drop_columns(_FINGERPRINT).cast(_COMPACT))
         every = np.concatenate(keys)
         order = np.argsort(every, kind="stable")
         sorted_keys = every[order]
@@ -118,16 +118,16 @@ class Reuse:
 
     def _moments(self, indices: npt.NDArray[np.int64]) -> Moments:
         """When the verdicts at `indices` were given; NEW where one is -1."""
-        found = np.full(len(indices), NEW, np.int64)
-        known = indices >= 0
-        given = self._verdicts["drugmon_scored_at"].take(pa.array(self._rows[indices[known]]))
-        found[known] = pc.fill_null(given.cast(pa.int64()), NEW).to_numpy()
-        return found
+        moments = np.full(len(indices), NEW, np.int64)
+        there = indices >= 0
+        given = self._verdicts["drugmon_scored_at"].take(pa.array(self._rows[indices[there]]))
+        moments[there] = pc.fill_null(given.cast(pa.int64()), NEW).to_numpy()
+        return moments
 
     def take(self, indices: npt.NDArray[np.int64]) -> pa.RecordBatch:
         """Return the verdicts at `indices` (of `lookup`, none of them -1) in `VERDICT_SCHEMA`."""
-        found = self._verdicts.take(pa.array(self._rows[indices]))
-        whole = found.append_column(_FINGERPRINT, _hex(self._keys[indices])).cast(VERDICT_SCHEMA)
+        verdicts = self._verdicts.take(pa.array(self._rows[indices]))
+        whole = verdicts.append_column(_FINGERPRINT, _hex(self._keys[indices])).cast(VERDICT_SCHEMA)
         return pa.RecordBatch.from_struct_array(whole.to_struct_array().combine_chunks())
 
     def probabilities(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

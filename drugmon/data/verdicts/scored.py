@@ -268,7 +268,7 @@ def _scored(
     keep: bool = False,
 ) -> Scored:
     columns, verdicts = source.columns, source.verdicts
-    own = verdicts.own(columns)
+    own = verdicts.beside(columns)
     found = resolve_columns(own, reading.columns, where, need_text=False)
     date = _date_column(reading.date_column, found, own, where)
     by = _by_columns(reading.by, found, own, where)

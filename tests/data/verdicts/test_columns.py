@@ -133,7 +133,7 @@ def test_a_prefix_is_a_short_word_with_an_underscore(prefix: str) -> None:
 def test_under_a_prefix_own_columns_and_verdicts_stand_side_by_side() -> None:
     ours = VerdictColumns("dm_")
     names = ["review", "overall_sentiment", *ours.names]
-    assert (ours.own(names), PLAIN.own(names)) == (["review", "overall_sentiment"], names)
+    assert (ours.beside(names), PLAIN.beside(names)) == (["review", "overall_sentiment"], names)
     ours.check(names, "a.csv")
     with pytest.raises(SourceError, match="has a column overall_sentiment of its own"):
         PLAIN.check(names, "a.csv")
