@@ -102,12 +102,12 @@ class _Inputs:
         """From the parts of embeddings (items, L, hidden) and n-grams (k,) to tokens (tokens,)."""
         read = self.sources >= 0
         parts = embeddings.sum(dim=2).double().numpy()[read]
-        found: Floats = np.bincount(
+        by_token: Floats = np.bincount(
             self.sources[read], weights=parts, minlength=self.tokens
         ).astype(np.float64)
         if self.occurrences:
-            found += self.occurrences.spread(features.double().numpy(), self.tokens)
-        return found
+            by_token += self.occurrences.spread(features.double().numpy(), self.tokens)
+        return by_token
 
 
 class Attributor:
@@ -140,15 +140,15 @@ class Attributor:
             torch.stack([inputs.nothing, inputs.embedded]),
             torch.stack([torch.zeros_like(inputs.features), inputs.features]),
         )
-        found = {}
+        attributions = {}
         for target, label in labels.items():
             start, end = ends[target][:, label].tolist()
             tokens = inputs.by_token(
                 (inputs.embedded - inputs.nothing) * embeddings[target],
                 inputs.features * features[target],
             )
-            found[target] = Attribution(tokens, start, end)
-        return found
+            attributions[target] = Attribution(tokens, start, end)
+        return attributions
 
     def _inputs(self, review: Texts) -> _Inputs:
         prepared = self.classifier.prepare([review])
@@ -157,8 +157,8 @@ class Attributor:
         sources = np.full(batch.ids.shape, -1, np.int64)
         for target, places in prepared.places.items():
             if places[0] >= 0:
-                own = self.classifier.tokenizer.sources(aspects, target)
-                sources[places[0], : len(own)] = own
+                token_sources = self.classifier.tokenizer.sources(aspects, target)
+                sources[places[0], : len(token_sources)] = token_sources
         table = _embedding(self._model.backbone)
         embedded = table(batch.ids).detach()
         padding = table(torch.tensor(self.classifier.pad_id)).detach()
@@ -209,7 +209,7 @@ class Attributor:
         """Calibrated probabilities (n, 3) per target at n `points` (n, items, L, hidden)."""
         model = self._of_model(inputs, points)
         lexical = self._of_lexical(inputs, features)
-        found = {}
+        probabilities = {}
         for target, mixture in inputs.mixtures.items():
             scores = torch.tensor([mixture.bias])
             for source, weights in mixture.weights.items():
@@ -217,31 +217,31 @@ class Attributor:
                     # A model that reads no such text of this review says nothing of it.
                     if source in log_probs:
                         scores = scores + weight * log_probs[source]
-            found[target] = scores.softmax(dim=1)
-        return found
+            probabilities[target] = scores.softmax(dim=1)
+        return probabilities
 
     def _of_model(self, inputs: _Inputs, points: torch.Tensor) -> dict[str, torch.Tensor]:
         """The model's log-probabilities (n, 3) per target."""
         n, items = points.shape[:2]
         with _embedded(self._model.backbone, points.flatten(0, 1)):
             logits = self._model(_repeated(inputs.batch, n))
-        found = {}
+        of_model = {}
         for target in self._model.levels:
             if (item := int(inputs.prepared.places[target][0])) >= 0:
                 log_probs = self._model.label_log_probs(logits[target], target)
-                found[target] = log_probs.reshape(n, items, len(LABELS))[:, item]
-        return found
+                of_model[target] = log_probs.reshape(n, items, len(LABELS))[:, item]
+        return of_model
 
     def _of_lexical(self, inputs: _Inputs, features: torch.Tensor) -> dict[str, torch.Tensor]:
         """The n-gram model's log-probabilities (n, 3) per target, nothing where there is none."""
         if not (self._lexical and inputs.occurrences):
             return {}
-        found = {}
+        of_lexical = {}
         for target, weights in self._lexical.weights.items():
-            own = torch.from_numpy(weights[inputs.occurrences.columns])
-            odds = features @ own + torch.from_numpy(self._lexical.bias[target])
-            found[target] = logsigmoid(odds).log_softmax(dim=1)
-        return found
+            target_weights = torch.from_numpy(weights[inputs.occurrences.columns])
+            odds = features @ target_weights + torch.from_numpy(self._lexical.bias[target])
+            of_lexical[target] = logsigmoid(odds).log_softmax(dim=1)
+        return of_lexical
 
 
 def _embedding(backbone: Any) -> nn.Module:

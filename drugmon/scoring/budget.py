@@ -30,7 +30,7 @@ class TokenBudget:
         self, device: torch.device, given: int | None, warn: Callable[[str], None]
     ) -> None:
         self._device, self._warn = device, warn
-        self._found = given or (CPU_TOKENS if device.type == "cpu" else None)
+        self._tokens = given or (CPU_TOKENS if device.type == "cpu" else None)
         self._warned = False
 
     def tokens(self, run: Callable[[int], None]) -> int:
@@ -39,14 +39,14 @@ class TokenBudget:
         The first call for a GPU measures it: what `run` of a batch of so many tokens takes says
         how many the free memory holds.
         """
-        if self._found is None:
-            each = self._memory_of(run) / TRIAL_TOKENS
+        if self._tokens is None:
+            bytes_of_token = self._memory_of(run) / TRIAL_TOKENS
             torch.cuda.empty_cache()
             free, _ = torch.cuda.mem_get_info(self._device)
-            held = int(SHARE * free / max(1.0, each))
+            held = int(SHARE * free / max(1.0, bytes_of_token))
             # The trial itself may have run out of memory and lowered the budget.
-            self._found = self._found or max(1, min(held, MOST_TOKENS))
-        return self._found
+            self._tokens = self._tokens or max(1, min(held, MOST_TOKENS))
+        return self._tokens
 
     def lower(self, tokens: int) -> None:
         """Keep later batches within `tokens`, as more did not fit; the user is told once."""
@@ -58,7 +58,7 @@ class TokenBudget:
                 f"(--batch-tokens {tokens} avoids the first failure)"
             )
         self._warned = True
-        self._found = min(tokens, self._found or tokens)
+        self._tokens = min(tokens, self._tokens or tokens)
 
     def _memory_of(self, run: Callable[[int], None]) -> int:
         """Bytes that a batch of `TRIAL_TOKENS` takes beyond what was taken before."""

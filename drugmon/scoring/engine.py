@@ -182,8 +182,10 @@ class Engine(Closing):
         with torch.inference_mode():
             batch = self._classifier.collate(items).to(self.compute.device)
             logits = self.model(batch)
-            found = [self.model.label_log_probs(logits[name], name) for name in self.model.levels]
-            return Flight(torch.stack(found))
+            log_probs = [
+                self.model.label_log_probs(logits[name], name) for name in self.model.levels
+            ]
+            return Flight(torch.stack(log_probs))
 
     def _checked(self, evidence: Evidence) -> Evidence:
         for target, values in evidence.model.items():
@@ -201,20 +203,20 @@ class _Results:
     def __init__(self, ready: Ready, targets: Sequence[str]) -> None:
         self._ready, self._targets = ready, targets
         self._items = len(ready.prepared.items)
-        self._found = np.zeros((len(targets), self._items, len(LABELS)), np.float32)
+        self._log_probs = np.zeros((len(targets), self._items, len(LABELS)), np.float32)
         self._done = 0
 
     def add(self, rows: Rows, values: npt.NDArray[np.float32]) -> int:
         """Take one batch; how many reviews are done with it, of which each may have many items."""
-        self._found[:, rows] = values
+        self._log_probs[:, rows] = values
         before, self._done = self._done, self._done + len(rows)
         reviews = len(self._ready.prepared)
         return self._done * reviews // self._items - before * reviews // self._items
 
     def evidence(self) -> Evidence:
         """All of it, by review."""
-        found = dict(zip(self._targets, self._found, strict=True))
-        return Evidence(self._ready.prepared.by_review(found), self._ready.lexical)
+        by_item = dict(zip(self._targets, self._log_probs, strict=True))
+        return Evidence(self._ready.prepared.by_review(by_item), self._ready.lexical)
 
 
 class _Launched(NamedTuple):

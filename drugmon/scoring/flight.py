@@ -32,8 +32,8 @@ class Flight:
         """The values, in any shape that was sent, waited for."""
         if self._landed:
             self._landed.synchronize()
-        found: npt.NDArray[np.float32] = self._values.numpy()
-        return found
+        values: npt.NDArray[np.float32] = self._values.numpy()
+        return values
 
 
 def later(launched: Iterator[T], number: int) -> Iterator[T]:

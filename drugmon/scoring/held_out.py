@@ -63,12 +63,12 @@ class HeldOutEvidence:
             np.full(len(reviews), fold, np.int16),
             with_text(reviews),
             evidence,
-            {target: own.astype(np.int8) for target, own in labels.items()},
+            {target: target_labels.astype(np.int8) for target, target_labels in labels.items()},
         )
 
     def take(self, rows: npt.NDArray[np.integer | np.bool_]) -> HeldOutEvidence:
         """That of some rows, indices (k,) or a mask (n,)."""
-        labels = {target: own[rows] for target, own in self.labels.items()}
+        labels = {target: target_labels[rows] for target, target_labels in self.labels.items()}
         evidence = self.evidence.take(rows)
         return HeldOutEvidence(
             self.hashes[rows], self.fold[rows], self.texts[rows], evidence, labels
@@ -76,8 +76,8 @@ class HeldOutEvidence:
 
     def rows_of(self, hashes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """Where each of `hashes` (m, 16) stands: int64 (m,), -1 for one that is not here."""
-        places = {own.tobytes(): row for row, own in enumerate(self.hashes)}
-        return np.array([places.get(own.tobytes(), -1) for own in hashes], np.int64)
+        places = {review_hash.tobytes(): row for row, review_hash in enumerate(self.hashes)}
+        return np.array([places.get(review_hash.tobytes(), -1) for review_hash in hashes], np.int64)
 
     def save(self, folder: Path) -> None:
         """Write one safetensors file into `folder`."""
@@ -88,11 +88,18 @@ class HeldOutEvidence:
             "hashes": self.hashes,
             "fold": self.fold,
             "texts": self.texts,
-            **{f"{_MODEL}.{target}": own for target, own in self.evidence.model.items()},
-            **{f"{_LEXICAL}.{target}": own for target, own in lexical.items()},
-            **{f"{_LABELS}.{target}": own for target, own in self.labels.items()},
+            **{
+                f"{_MODEL}.{target}": log_probs for target, log_probs in self.evidence.model.items()
+            },
+            **{f"{_LEXICAL}.{target}": log_probs for target, log_probs in lexical.items()},
+            **{
+                f"{_LABELS}.{target}": target_labels
+                for target, target_labels in self.labels.items()
+            },
         }
-        save_file({k: np.ascontiguousarray(own) for k, own in tensors.items()}, folder / HELD_OUT)
+        save_file(
+            {k: np.ascontiguousarray(tensor) for k, tensor in tensors.items()}, folder / HELD_OUT
+        )
 
     @classmethod
     def load(cls, folder: Path) -> HeldOutEvidence:
@@ -122,12 +129,12 @@ class HeldOutEvidence:
 def review_hashes(reviews: Sequence[Texts]) -> npt.NDArray[np.uint8]:
     """A hash of each review's cleaned texts, uint8 (n, 16): the same for copies, and everywhere."""
     start = blake2b(digest_size=_BYTES, person=b"drugmon-held-out")
-    found = np.zeros((len(reviews), _BYTES), np.uint8)
+    hashes = np.zeros((len(reviews), _BYTES), np.uint8)
     for row, texts in enumerate(reviews):
-        own = start.copy()
-        own.update(repr(tuple(map(clean, texts))).encode("utf-8", "surrogatepass"))
-        found[row] = np.frombuffer(own.digest(), np.uint8)
-    return found
+        review_hash = start.copy()
+        review_hash.update(repr(tuple(map(clean, texts))).encode("utf-8", "surrogatepass"))
+        hashes[row] = np.frombuffer(review_hash.digest(), np.uint8)
+    return hashes
 
 
 def joined_evidence(parts: Sequence[HeldOutEvidence]) -> HeldOutEvidence:
@@ -159,4 +166,6 @@ def joined_evidence(parts: Sequence[HeldOutEvidence]) -> HeldOutEvidence:
 def _named(tensors: dict[str, npt.NDArray[Any]], kind: str) -> dict[str, npt.NDArray[Any]]:
     """The tensors of one kind, by target."""
     start = f"{kind}."
-    return {key.removeprefix(start): own for key, own in tensors.items() if key.startswith(start)}
+    return {
+        key.removeprefix(start): tensor for key, tensor in tensors.items() if key.startswith(start)
+    }

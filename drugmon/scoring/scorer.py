@@ -55,7 +55,7 @@ class ScoringPlan:
     Args:
         fingerprints: theirs, as the adapter judges them, in a cascade the first one alone.
         of_both: in a cascade, theirs as both judge them; None otherwise.
-        found: int64 (n,), for `Reuse.take`, -1 where no verdict on a row's texts is known.
+        places: int64 (n,), for `Reuse.take`, -1 where no verdict on a row's texts is known.
         arrived: int64 (n,), when a row got its verdicts, in microseconds since 1970; NEW where it
             has not had them.
         empty: bool (n,), whether a row has no text at all.
@@ -65,7 +65,7 @@ class ScoringPlan:
 
     fingerprints: Sequence[str]
     of_both: Sequence[str] | None
-    found: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
     arrived: Moments
     empty: npt.NDArray[np.bool_]
     fresh: Sequence[int]
@@ -116,7 +116,7 @@ class Scorer:
         """
         plan = self._look_up(reviews, rows)
         self._count(plan)
-        return int(((plan.found < 0) & ~plan.empty).sum())
+        return int(((plan.places < 0) & ~plan.empty).sum())
 
     def plan(self, reviews: Sequence[Texts], rows: Rows | None = None) -> ScoringPlan:
         """Look up what is known of `reviews`, and have the others made ready for the model.
@@ -130,7 +130,7 @@ class Scorer:
         """
         plan = self._look_up(reviews, rows)
         first: dict[str, int] = {}
-        for row in np.flatnonzero(plan.found < 0).tolist():
+        for row in np.flatnonzero(plan.places < 0).tolist():
             first.setdefault(plan.fingerprints[row], row)
         fresh, jobs = list(first.values()), []
         if fresh:
@@ -146,12 +146,12 @@ class Scorer:
         Texts that occur twice are scored once. A new row whose texts were scored before has the
         verdicts of then, and the time of now.
         """
-        known = plan.found >= 0
+        reusable = plan.places >= 0
         fresh = self._score_new(plan)
         place = {plan.fingerprints[row]: number for number, row in enumerate(plan.fresh)}
-        picked = np.where(known, np.cumsum(known) - 1, 0)
-        reused = self._reuse.take(plan.found[known])
-        for row in np.flatnonzero(~known):
+        picked = np.where(reusable, np.cumsum(reusable) - 1, 0)
+        reused = self._reuse.take(plan.places[reusable])
+        for row in np.flatnonzero(~reusable):
             picked[row] = reused.num_rows + place[plan.fingerprints[int(row)]]
         self._count(plan)
         self._on_progress(self.tally, 0)
@@ -159,7 +159,7 @@ class Scorer:
         if self._cascade:
             both = pc.equal(verdicts["drugmon_adapter"], self._cascade.identity).fill_null(False)
             self.tally.sent_on += int((both.to_numpy(zero_copy_only=False) & _new(plan)).sum())
-        return _dated(verdicts, known, plan.arrived) if known.any() else verdicts
+        return _dated(verdicts, reusable, plan.arrived) if reusable.any() else verdicts
 
     def _score_new(self, plan: ScoringPlan) -> list[pa.RecordBatch]:
         batches: list[pa.RecordBatch] = []
@@ -196,15 +196,15 @@ class Scorer:
         """What is known of `reviews`, before anything is made ready."""
         decisive = fingerprints = [self._fingerprints.of(review) for review in reviews]
         empty = np.array([not any(map(clean, review)) for review in reviews], dtype=bool)
-        found, of_both = self._reuse.lookup(fingerprints), None
+        places, of_both = self._reuse.lookup(fingerprints), None
         if self._cascade:
             of_both = [self._of_both.of(review) for review in reviews]
             both = self._reuse.lookup(of_both)
-            found = self._settled(reviews, found, both, self._cascade.doubt)
+            places = self._settled(reviews, places, both, self._cascade.doubt)
             judged = zip(fingerprints, of_both, both.tolist(), strict=True)
             decisive = [of_first if at < 0 else of_two for of_first, of_two, at in judged]
-        arrived = self._reuse.arrived(found, rows, decisive)
-        return ScoringPlan(fingerprints, of_both, found, arrived, empty, [], [])
+        arrived = self._reuse.arrived(places, rows, decisive)
+        return ScoringPlan(fingerprints, of_both, places, arrived, empty, [], [])
 
     def _settled(
         self,
@@ -217,9 +217,9 @@ class Scorer:
         rows = np.flatnonzero((alone >= 0) & (both < 0))
         there = with_text([reviews[row] for row in rows.tolist()])
         doubted = rows[doubt.of(there, self._reuse.probabilities(alone[rows]))]
-        found = np.where(both >= 0, both, alone)
-        found[doubted] = -1
-        return found
+        places = np.where(both >= 0, both, alone)
+        places[doubted] = -1
+        return places
 
     def _count(self, plan: ScoringPlan) -> None:
         new, empty = _new(plan), plan.empty
@@ -234,11 +234,11 @@ def _new(plan: ScoringPlan) -> npt.NDArray[np.bool_]:
 
 
 def _dated(
-    verdicts: pa.RecordBatch, known: npt.NDArray[np.bool_], arrived: Moments
+    verdicts: pa.RecordBatch, reused: npt.NDArray[np.bool_], arrived: Moments
 ) -> pa.RecordBatch:
     """Let known verdicts tell when their rows got them: then, or now."""
     now = pa.scalar(datetime.now(UTC), _MOMENT).cast(pa.int64()).as_py()
     moments = verdicts["drugmon_scored_at"].cast(pa.int64()).to_numpy(zero_copy_only=False)
-    dated = np.where(known, np.where(arrived == NEW, now, arrived), moments)
+    dated = np.where(reused, np.where(arrived == NEW, now, arrived), moments)
     place = verdicts.schema.get_field_index("drugmon_scored_at")
     return verdicts.set_column(place, verdicts.schema.field(place), pa.array(dated).cast(_MOMENT))

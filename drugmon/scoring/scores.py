@@ -38,7 +38,7 @@ class Evidence:
     def take(self, rows: Rows) -> Evidence:
         """That of some rows, indices (k,) or a mask (n,)."""
         model, lexical = (
-            {target: own[rows] for target, own in models.items()} if models else None
+            {target: log_probs[rows] for target, log_probs in models.items()} if models else None
             for models in (self.model, self.lexical)
         )
         return Evidence(model or {}, lexical)
@@ -46,7 +46,7 @@ class Evidence:
     def experts(self, rows: Rows) -> dict[str, list[Floats]]:
         """Every target's of rows, indices (k,) or a mask (n,), as a combination weighs them."""
         models = [self.model] + ([self.lexical] if self.lexical else [])
-        return {target: [own[target][rows] for own in models] for target in self.model}
+        return {target: [by_target[target][rows] for by_target in models] for target in self.model}
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,9 @@ def words_of(review: Texts, tokenizer: Tokenizer) -> ReviewWords:
             continue
         field = aspect if clean(getattr(review, aspect)) else LONE
         texts[field] = text
-        found = [match.span() for match in _WORD.finditer(text)]
-        owners.append(len(spans) + _owners(tokenizer.offsets(text), found))
-        spans += [Span(field, start, end) for start, end in found]
+        spans_of_words = [match.span() for match in _WORD.finditer(text)]
+        owners.append(len(spans) + _owners(tokenizer.offsets(text), spans_of_words))
+        spans += [Span(field, start, end) for start, end in spans_of_words]
     return ReviewWords(texts, spans, np.concatenate(owners) if owners else np.empty(0, np.int64))
 
 

@@ -53,8 +53,8 @@ class _Board:
     def read(self, keys: Sequence[str]) -> tuple[int, int]:
         """Rows done and scored of these pieces; the others are forgotten."""
         self._pieces = {key: self._pieces[key] for key in keys if key in self._pieces}
-        found = list(self._pieces.values())
-        return sum(done for done, _ in found), sum(scored for _, scored in found)
+        counts = list(self._pieces.values())
+        return sum(done for done, _ in counts), sum(scored for _, scored in counts)
 
 
 class _Remote(Worker):

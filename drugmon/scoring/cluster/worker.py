@@ -172,8 +172,8 @@ class Worker:
             open_slice(piece.source, piece.start, piece.stop, setup.verdicts) as reader,
             replacing(path, piece.source.path) as temporary,
         ):
-            found = read_windows(reader, setup.columns, WINDOW_ROWS, piece.start)
-            windows = select(found, setup.selection, reader.where)
+            all_windows = read_windows(reader, setup.columns, WINDOW_ROWS, piece.start)
+            windows = select(all_windows, setup.selection, reader.where)
             ids: list[pa.ChunkedArray] = []
             with open_writer(temporary, "parquet", None, reader) as writer:
 
