@@ -58,8 +58,8 @@ def examine() -> list[Diagnosis]:
 
 def _look_at_base(name: str) -> Diagnosis:
     """A base that an installed package brings must be here; one that is fetched may be."""
-    known = KNOWN_BASES[name]
-    if known.package or is_here(name):
+    entry = KNOWN_BASES[name]
+    if entry.package or is_here(name):
         return _check(f"base {name}", partial(_base, name))
     return Diagnosis(
         f"base {name}",
@@ -75,8 +75,8 @@ def _look_at_adapter(name: str) -> Diagnosis:
         adapter.verify()
         base = adapter.manifest.base.name
         says = f"verified, {adapter.manifest.identity}, base {base}"
-        known = KNOWN_BASES.get(base)
-        if known and not known.package and not is_here(base):
+        entry = KNOWN_BASES.get(base)
+        if entry and not entry.package and not is_here(base):
             return Diagnosis(subject, f"{says}, which is not here: {how_to_get(base)}")
         adapter.base()
     except DrugmonError as error:

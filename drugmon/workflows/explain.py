@@ -75,14 +75,18 @@ def explain(
 def _attributions(
     attributor: Attributor, review: Texts, labels: Mapping[str, int]
 ) -> dict[str, Attribution]:
-    found: dict[str, Attribution] = {}
+    attributions: dict[str, Attribution] = {}
     left = dict(labels)
     for points in POINTS:
-        found |= attributor.attribute(review, left, Quadrature.gauss(points))
-        left = {target: label for target, label in left.items() if abs(found[target].rest) > CLOSE}
+        attributions |= attributor.attribute(review, left, Quadrature.gauss(points))
+        left = {
+            target: label
+            for target, label in left.items()
+            if abs(attributions[target].rest) > CLOSE
+        }
         if not left:
             break
-    return {target: found[target] for target in labels}
+    return {target: attributions[target] for target in labels}
 
 
 def _explanation(

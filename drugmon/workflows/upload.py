@@ -40,8 +40,8 @@ def recognise(path: Path, most: int) -> Recognised:
                     f"the file has more than {most:,} rows: score it with `drugmon score`, which "
                     "has no limit, or give the page a larger --max-rows"
                 )
-    found = {field: name for field, name in asdict(columns).items() if name is not None}
-    return Recognised(rows, found)
+    named = {field: name for field, name in asdict(columns).items() if name is not None}
+    return Recognised(rows, named)
 
 
 def least_certain(path: Path, rows: int) -> Shown:

@@ -58,8 +58,11 @@ def draw_curve(
     fold, likeliest = folds_of(pair), first.manifest.rule == "likeliest"
     parts = [_judged(pair.take(fold != k), pair.take(fold == k), likeliest) for k in range(FOLDS)]
     order = np.concatenate([np.flatnonzero(fold == k) for k in range(FOLDS)])
-    labels = {target: own[order].astype(np.int64) for target, own in pair.labels.items()}
-    one, other = (speeds[each.manifest.identity] for each in (first, second))
+    labels = {
+        target: target_labels[order].astype(np.int64)
+        for target, target_labels in pair.labels.items()
+    }
+    one, other = (speeds[adapter.manifest.identity] for adapter in (first, second))
     points = []
     for number, share in enumerate(SHARES):
         scores = joined([part[number] for part in parts])
@@ -108,16 +111,16 @@ def _judged(fitting: HeldOutPair, measured: HeldOutPair, likeliest: bool) -> lis
     """The verdicts of `measured` for every share, all of it fitted on `fitting`."""
     alone = _fitted(replace(fitting, second=_NOTHING), likeliest)
     both = _fitted(fitting, likeliest)
-    known = alone.judge(fitting.texts, fitting.first, _NOTHING).probabilities
+    of_first = alone.judge(fitting.texts, fitting.first, _NOTHING).probabilities
     sure = alone.judge(measured.texts, measured.first, _NOTHING)
     certain = both.judge(measured.texts, measured.first, measured.second)
-    found = []
+    scores = []
     for share in SHARES:
-        sent = Doubt.of_share(share, fitting.texts, known).of(measured.texts, sure.probabilities)
+        sent = Doubt.of_share(share, fitting.texts, of_first).of(measured.texts, sure.probabilities)
         labels = np.where(sent[:, None], certain.labels, sure.labels)
         shares = np.where(sent[:, None, None], certain.probabilities, sure.probabilities)
-        found.append(Scores(labels, shares, sent))
-    return found
+        scores.append(Scores(labels, shares, sent))
+    return scores
 
 
 def _fitted(pair: HeldOutPair, likeliest: bool) -> PairCalibration:

@@ -64,7 +64,7 @@ def compare_sources(
         trust_scale=True,
     )
     source = Path(config.source).name
-    warnings = [own for each in models if (own := trained_on(each, source, reviews))]
+    warnings = [warning for model in models if (warning := trained_on(model, source, reviews))]
     for warning in warnings:
         warn(warning)
     comparison = compare_models(
@@ -122,10 +122,10 @@ def compare_models(
             lambda done, total, title=title: on_progress(title, done, total, "measuring"),  # type: ignore[misc]
             warn,
         )
-    if not any(each.qualities for each in judged.values()):
+    if not any(model.qualities for model in judged.values()):
         raise TrainingDataError(f"{source}: no review has a grade of a target that is judged")
-    found = differences(reviews, [each.scores for each in judged.values()])
-    adjusted_p = adjusted(found)
+    compared = differences(reviews, [model.scores for model in judged.values()])
+    adjusted_p = adjusted(compared)
     return ModelComparison(
         source=source,
         rows=len(reviews),
@@ -136,13 +136,13 @@ def compare_models(
                 title=title,
                 identity=models[title].manifest.identity,
                 base=models[title].manifest.base.origin,
-                qualities=own.qualities,
-                differences=found[number],
+                qualities=model.qualities,
+                differences=compared[number],
                 adjusted_p=adjusted_p[number],
-                speed=own.speed,
+                speed=model.speed,
                 training=training_of(models[title].manifest),
             )
-            for number, (title, own) in enumerate(judged.items())
+            for number, (title, model) in enumerate(judged.items())
         ],
         missing=missing or {},
         warnings=warnings,
@@ -166,7 +166,7 @@ def training_of(manifest: Manifest) -> Training | None:
         seconds=told.seconds,
         peak_memory_bytes=told.peak_memory,
         best_epoch=told.best_epoch,
-        epochs=[EpochFigures(each.loss, each.mean_macro_f1) for each in told.epochs],
+        epochs=[EpochFigures(epoch.loss, epoch.mean_macro_f1) for epoch in told.epochs],
         before=told.label_counts.before,
         after=told.label_counts.after,
     )
@@ -201,7 +201,7 @@ def _curve_json(curve: CascadeCurve) -> dict[str, object]:
                 "share": point.share,
                 "sent": point.sent,
                 "reviews_per_second": point.speed,
-                "targets": {name: own.to_dict() for name, own in point.qualities.items()},
+                "targets": {name: quality.to_dict() for name, quality in point.qualities.items()},
             }
             for point in curve.points
         ],

@@ -107,18 +107,18 @@ def measure_labels(
     scores: Scores, labels_of: Mapping[str, npt.NDArray[np.int64]]
 ) -> dict[str, Quality]:
     """The same from true label indices (n,) per target, -1 where unknown."""
-    found = {}
+    qualities = {}
     for target, labels in labels_of.items():
         column = TARGETS.index(target)
         rows = both(labels, scores.labels[:, column])
         if rows.any():
-            found[target] = measure(
+            qualities[target] = measure(
                 labels[rows],
                 scores.labels[rows, column],
                 scores.probabilities[rows, column],
                 seed=BOOTSTRAP_SEED,
             )
-    return found
+    return qualities
 
 
 def both(

@@ -65,21 +65,21 @@ def judge(
 def differences(reviews: LabelledReviews, judged: Sequence[Scores]) -> list[dict[str, Difference]]:
     """Per stage, the differences to the first one on the rows that both have judged."""
     first = judged[0]
-    found: list[dict[str, Difference]] = [{}]
+    of_models: list[dict[str, Difference]] = [{}]
     for other in judged[1:]:
-        own = {}
+        of_targets = {}
         for target, labels in reviews.labels.items():
             column = TARGETS.index(target)
             rows = _shared(labels, first.labels[:, column], other.labels[:, column])
             if rows.any():
-                own[target] = compare(
+                of_targets[target] = compare(
                     labels[rows],
                     first.labels[rows, column],
                     other.labels[rows, column],
                     seed=BOOTSTRAP_SEED,
                 )
-        found.append(own)
-    return found
+        of_models.append(of_targets)
+    return of_models
 
 
 def _shared(
@@ -90,12 +90,14 @@ def _shared(
 
 def adjusted(differences: Sequence[Mapping[str, Difference]]) -> list[dict[str, float | None]]:
     """Per stage and target, McNemar's p-value adjusted for all stages of that target."""
-    targets = {target: None for own in differences for target in own}
+    targets = {target: None for of_model in differences for target in of_model}
     columns = {
-        target: holm([own[target].mcnemar_p if target in own else None for own in differences])
+        target: holm(
+            [of_model[target].mcnemar_p if target in of_model else None for of_model in differences]
+        )
         for target in targets
     }
     return [
-        {target: columns[target][number] for target in own}
-        for number, own in enumerate(differences)
+        {target: columns[target][number] for target in of_model}
+        for number, of_model in enumerate(differences)
     ]

@@ -22,10 +22,10 @@ def trained_on(adapter: Adapter, source: str, reviews: LabelledReviews) -> str |
             f"{source} is what adapter {name} was trained on: its figures say nothing about new "
             "reviews"
         )
-    known = count_seen(adapter.folder, reviews, key)
-    if known:
+    seen = count_seen(adapter.folder, reviews, key)
+    if seen:
         return (
-            f"{known:,} of the {len(reviews):,} reviews of {source} are among those that adapter "
+            f"{seen:,} of the {len(reviews):,} reviews of {source} are among those that adapter "
             f"{name} was trained on: its figures are better than on new reviews"
         )
     return None

@@ -91,8 +91,8 @@ def settings_failed(settings: Path, error: SettingsError) -> None:
     began, night = datetime.now(UTC), secrets.token_hex(6)
     for folder in _likely_outs(settings):
         try:
-            own = [each for each in read_attempts(folder) if each.job == settings.stem]
-            newest = [each for each in own if each.attempt == own[-1].attempt]
+            of_job = [attempt for attempt in read_attempts(folder) if attempt.job == settings.stem]
+            newest = [attempt for attempt in of_job if attempt.attempt == of_job[-1].attempt]
             if newest:
                 ended = datetime.now(UTC)
                 failed = [
@@ -136,7 +136,7 @@ def _tables_in(values: object) -> Iterator[Mapping[str, object]]:
         yield values
         sources = values.get("source")
         yield from (
-            (each for each in sources if isinstance(each, Mapping))
+            (table for table in sources if isinstance(table, Mapping))
             if isinstance(sources, list)
             else ()
         )

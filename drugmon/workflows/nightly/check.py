@@ -39,10 +39,10 @@ class Checked:
 
 def check_night(config: NightlyConfig) -> list[Checked]:
     """Look at everything that a night of `config` needs; what is missing is told, not raised."""
-    found = [_checked("", what, look) for what, look in _of_job(config)]
+    checked = [_checked("", what, look) for what, look in _of_job(config)]
     for task in config.tasks:
-        found += [_checked(task.name, what, look) for what, look in _of_task(task)]
-    return found
+        checked += [_checked(task.name, what, look) for what, look in _of_task(task)]
+    return checked
 
 
 Look = Callable[[], str]

@@ -204,11 +204,13 @@ def _tasks(
 
 def _source_settings(table: object, where: str) -> tuple[SourceSettings, dict[str, Any]]:
     """What a source's section says, and of that what is options of scoring."""
-    own = [spec.name for spec in fields(SourceSettings)]
+    source_keys = [spec.name for spec in fields(SourceSettings)]
     of_score = [key for key in keys_of(ScoreConfig) if key not in keys_of(EngineSettings)]
-    values = check_keys(table, (*own, *of_score), where)
-    source = checked(SourceSettings, {key: values[key] for key in own if key in values}, where)
-    words = {key: value for key, value in values.items() if key not in own}
+    values = check_keys(table, (*source_keys, *of_score), where)
+    source = checked(
+        SourceSettings, {key: values[key] for key in source_keys if key in values}, where
+    )
+    words = {key: value for key, value in values.items() if key not in source_keys}
     return source, checked_options(ScoreConfig, words, where)
 
 
@@ -217,10 +219,10 @@ def _name(source: SourceSettings, table: str | None) -> str:
         return named
     path = Path(source.source)
     # Of a glob such as inbox/*.csv nothing is left but the folder.
-    found = (
+    names = (
         _letters(name) for name in (table or "", path.name.partition(".")[0], path.parent.name)
     )
-    return next(filter(None, found), "reviews")
+    return next(filter(None, names), "reviews")
 
 
 def _letters(name: str) -> str:
@@ -267,7 +269,7 @@ def _out_in(folder: Path, written: str) -> str:
 
 def _adapter(name: str, folder: Path) -> str:
     """An adapter beside the settings file, or in adapters/ there, else a shipped one's name."""
-    found = (
+    names = (
         place for place in (path_in(folder, name), folder / "adapters" / name) if place.is_dir()
     )
-    return str(next(found, name))
+    return str(next(names, name))

@@ -161,13 +161,13 @@ def sample_sides(
     """
     from drugmon.reports.analysts.evidently_reports import ClassTask, EvidentlyInput
 
-    own = _sample(current, grading)
-    if not len(own):
+    sample = _sample(current, grading)
+    if not len(sample):
         return None
     other = None if reference is None else _sample(reference, grading)
-    names = [str(name) for name in own.columns if own[name].notna().any()]
+    names = [str(name) for name in sample.columns if sample[name].notna().any()]
     return EvidentlyInput(
-        current=own,
+        current=sample,
         reference=other if other is not None and len(other) else None,
         numerical=tuple(n for n in names if n.endswith(("_confidence", "_characters"))),
         categorical=tuple(n for n in names if n.endswith("_sentiment") or n in _NAMES),

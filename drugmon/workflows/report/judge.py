@@ -132,8 +132,8 @@ def _freshness(config: ReportConfig, current: CurrentSide, now: datetime) -> Fin
     if config.window.until is not None or config.window.run not in (None, LAST_RUN):
         return not_fresh("A window of the past was asked for: its age is no fault.")
     moments = [current.counted.newest, *(run.finished_at for run in current.runs)]
-    known = [moment for moment in moments if moment is not None]
-    return freshness(max(known, default=None), now, config.gate)
+    dated = [moment for moment in moments if moment is not None]
+    return freshness(max(dated, default=None), now, config.gate)
 
 
 def _current_side(current: CurrentSide) -> Side:

@@ -103,11 +103,11 @@ def find_run(run: str, runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:
     """
     ids = list(dict.fromkeys(record.run_id for record in runs))
     wanted = ids[-1] if run == LAST_RUN and ids else run
-    found = tuple(record for record in runs if record.run_id == wanted)
-    if not found:
-        known = f"the newest ones are {', '.join(ids[-3:])}" if ids else "it knows of none"
-        raise UsageError(f"--run {run}: the history has no such run of this source; {known}")
-    return found
+    records = tuple(record for record in runs if record.run_id == wanted)
+    if not records:
+        newest = f"the newest ones are {', '.join(ids[-3:])}" if ids else "it knows of none"
+        raise UsageError(f"--run {run}: the history has no such run of this source; {newest}")
+    return records
 
 
 def runs_of_window(

@@ -157,7 +157,7 @@ def _manifest(
         recipe=recipe.to_dict(),
         grading=recipe.target_grading,
         seeds=[recipe.train.seed],
-        versions={"drugmon": __version__, **{each: version(each) for each in LIBRARIES}},
+        versions={"drugmon": __version__, **{library: version(library) for library in LIBRARIES}},
         data=data,
         training=training,
         metrics=metrics,
@@ -171,7 +171,7 @@ def _manifest(
 def _training(fit: Fit, measured: Measured) -> TrainingRecord:
     """How it was trained; where several siblings were measured, the epochs are the first one's."""
     kept, sibling = measured.kept.record, measured.siblings[0]
-    trainings = {id(each): each for each in (kept, *measured.siblings)}.values()
+    trainings = {id(training): training for training in (kept, *measured.siblings)}.values()
     trained, whole = kept.parameters
     return TrainingRecord(
         device=str(fit.compute),
@@ -179,8 +179,8 @@ def _training(fit: Fit, measured: Measured) -> TrainingRecord:
         lora_layers=tuple(fit.lora_layers),
         trainable_parameters=trained,
         all_parameters=whole,
-        seconds=round(fit.help_seconds + sum(each.seconds for each in trainings), 1),
-        peak_memory=max(each.peak_memory for each in trainings),
+        seconds=round(fit.help_seconds + sum(training.seconds for training in trainings), 1),
+        peak_memory=max(training.peak_memory for training in trainings),
         measured_models=len(measured.siblings),
         rows_measured=sibling.examples,
         rows_kept=kept.examples,
@@ -189,8 +189,8 @@ def _training(fit: Fit, measured: Measured) -> TrainingRecord:
         label_counts=LabelCounts(**kept.label_counts),
         best_epoch=sibling.outcome.best + 1,
         epochs=tuple(
-            EpochRecord(each.loss, each.macro_f1, each.mean_macro_f1)
-            for each in sibling.outcome.epochs
+            EpochRecord(epoch.loss, epoch.macro_f1, epoch.mean_macro_f1)
+            for epoch in sibling.outcome.epochs
         ),
         teachers=fit.teaching.records if fit.teaching else (),
     )

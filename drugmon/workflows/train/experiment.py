@@ -151,7 +151,9 @@ class _Stage:
                 grading=self._config.grading,
                 engine=self._config.engine,
             ),
-            on_progress=lambda _stage, own: self._told(own.step, own.steps, own.note),
+            on_progress=lambda _stage, progress: self._told(
+                progress.step, progress.steps, progress.note
+            ),
             warn=self._warn,
         ).adapter
 
@@ -175,8 +177,8 @@ class _Stage:
                 grading=self._config.grading,
                 engine=self._config.engine,
             ),
-            on_progress=lambda number, total, _settings, own: self._told(
-                own.step, own.steps, f"trial {number} of {total}"
+            on_progress=lambda number, total, _settings, progress: self._told(
+                progress.step, progress.steps, f"trial {number} of {total}"
             ),
             warn=self._warn,
         )
@@ -208,10 +210,10 @@ class _Stage:
 
 def _first_recipe(plan: Plan) -> str:
     """The recipe that tells labels and base where a stage has none."""
-    found = [stage.recipe for stage in plan.stages if stage.recipe]
-    if not found:
+    recipes = [stage.recipe for stage in plan.stages if stage.recipe]
+    if not recipes:
         raise DrugmonError("the experiment trains nothing: give a stage with a recipe")
-    return found[0]
+    return recipes[0]
 
 
 def _write(comparison: ModelComparison, out: Path) -> None:

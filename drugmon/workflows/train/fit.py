@@ -192,8 +192,11 @@ class Fit:
         return Checkpoint(self._work / f"{stage}.safetensors", key)
 
     def _key(self, train: Rows, dev: Rows | None, stop_after: int | None) -> str:
-        rows = [each.tolist() if each is not None else None for each in (train, dev)]
-        data = [each.fingerprint() for each in (self.reviews, self.helping) if each]
+        rows = [
+            rows_of_side.tolist() if rows_of_side is not None else None
+            for rows_of_side in (train, dev)
+        ]
+        data = [reviews.fingerprint() for reviews in (self.reviews, self.helping) if reviews]
         data += [self.teaching.key] if self.teaching else []
         return run_key(self.recipe, *data, self.base.sha256, str([*rows, stop_after]))
 
@@ -209,12 +212,12 @@ class Fit:
         augment, balance, seed = self.recipe.augment, self.recipe.balance, self.recipe.train.seed
         examples, strata = self._examples.take(train), self.reviews.strata[train]
         if augment.method != "none":
-            own = self.reviews.take(train)
-            varied = augmented(own, augment, seed, self._vary())
+            learned = self.reviews.take(train)
+            varied = augmented(learned, augment, seed, self._vary())
             # What a teacher says of a review is not of a varied copy: that keeps the label alone.
-            words = joined_words(examples.words, len(own), None, len(varied))
-            own = own.joined(varied)
-            examples, strata = self._prepare(own, words)[1], own.strata
+            words = joined_words(examples.words, len(learned), None, len(varied))
+            learned = learned.joined(varied)
+            examples, strata = self._prepare(learned, words)[1], learned.strata
         return examples.take(balanced_rows(strata, balance, seed))
 
     def _vary(self) -> Vary:
@@ -227,8 +230,8 @@ class Fit:
     def _prepare(self, reviews: LabelledReviews, words: Words | None) -> tuple[Prepared, Examples]:
         """Reviews as the model reads them, and what the targets that the loss weighs teach."""
         labels = {
-            target: own
-            for target, own in reviews.labels.items()
+            target: target_labels
+            for target, target_labels in reviews.labels.items()
             if self.recipe.loss.of_target(target)
         }
         if not labels:
@@ -286,12 +289,14 @@ class Fit:
         weights = self.reviews.weights_or_ones[rows]
         if self._help and self.helping and self.recipe.help.lexical:
             helping = self.helping.labels.values()
-            labelled = np.flatnonzero(np.any([own >= 0 for own in helping], axis=0))
+            labelled = np.flatnonzero(
+                np.any([target_labels >= 0 for target_labels in helping], axis=0)
+            )
             tokens += [self._help[0].tokens[row] for row in labelled.tolist()]
             weights = np.concatenate([weights, self.helping.weights_or_ones[labelled]])
             labels = {
-                target: np.concatenate([own, self.helping.labels[target][labelled]])
-                for target, own in labels.items()
+                target: np.concatenate([target_labels, self.helping.labels[target][labelled]])
+                for target, target_labels in labels.items()
             }
         return fit_lexical(
             tokens,

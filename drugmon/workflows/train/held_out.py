@@ -136,7 +136,7 @@ class HeldOut:
 
     @cached_property
     def _of_round(self) -> list[dict[str, Calibration]]:
-        return [self.fit(each.fitting, self.seed) for each in self.rounds]
+        return [self.fit(round_.fitting, self.seed) for round_ in self.rounds]
 
     def qualities(self, rule: str = DEFAULT_RULE) -> dict[str, Quality]:
         """The quality of each target, its labels decided by `rule`."""
@@ -151,8 +151,8 @@ class HeldOut:
 
     def _measure(self, rule: str) -> dict[str, Quality]:
         scores = [
-            each.measuring.scores(_deciding(calibrations, rule))
-            for each, calibrations in zip(self.rounds, self._of_round, strict=True)
+            round_.measuring.scores(_deciding(calibrations, rule))
+            for round_, calibrations in zip(self.rounds, self._of_round, strict=True)
         ]
         return measure_scores(joined(scores), self.reviews)
 
@@ -161,29 +161,29 @@ class HeldOut:
 
         None for a target that has no label there.
         """
-        found: dict[str, dict[str, float | None]] = {}
+        errors: dict[str, dict[str, float | None]] = {}
         for target in self._of_round[0]:
             before, after, labels = zip(
                 *(
-                    _shares(each.measuring, target, own[target])
-                    for each, own in zip(self.rounds, self._of_round, strict=True)
+                    _shares(round_.measuring, target, calibrations[target])
+                    for round_, calibrations in zip(self.rounds, self._of_round, strict=True)
                 ),
                 strict=True,
             )
             true = np.concatenate(labels)
-            found[target] = {
+            errors[target] = {
                 name: calibration_error(top_label(true, np.concatenate(shares)))
                 if len(true)
                 else None
                 for name, shares in (("ece_before", before), ("ece_after", after))
             }
-        return found
+        return errors
 
     def profile(self, rule: str = DEFAULT_RULE) -> Profile:
         """The reference profile: verdicts by `rule` and inputs of what is measured, no text."""
         reviews = self.reviews
         scores = joined(
-            [each.measuring.scores(_deciding(self.calibrations, rule)) for each in self.rounds]
+            [round_.measuring.scores(_deciding(self.calibrations, rule)) for round_ in self.rounds]
         )
         return build_profile(
             scores.labels,
@@ -226,16 +226,16 @@ class Measured:
     @property
     def evidence(self) -> HeldOutEvidence:
         """What was said of all reviews that were held out, the lone texts behind the others."""
-        parts = {id(part): part for each in self.held.rounds for part in each.parts}
+        parts = {id(part): part for round_ in self.held.rounds for part in round_.parts}
         judged = list(enumerate(parts.values()))
         if self.lone is not None:  # one model judged them all
-            judged += [(len(parts), each.measuring) for each in self.lone.rounds]
+            judged += [(len(parts), round_.measuring) for round_ in self.lone.rounds]
         return joined_evidence(
             [
                 HeldOutEvidence.of(
-                    part.reviews.texts, part.evidence, dict(part.reviews.labels), own
+                    part.reviews.texts, part.evidence, dict(part.reviews.labels), number
                 )
-                for own, part in judged
+                for number, part in judged
             ]
         )
 
@@ -263,20 +263,25 @@ def fit_targets(parts: Sequence[Part], seed: int | None) -> dict[str, Calibratio
 
     Without a seed, the calibrations give probabilities and decide nothing.
     """
-    found = {}
+    calibrations = {}
     for target in parts[0].evidence.model:
         rows, labels = zip(*(_labelled(part, target) for part in parts), strict=True)
-        evidence = [part.evidence.of(target, own) for part, own in zip(parts, rows, strict=True)]
+        evidence = [
+            part.evidence.of(target, rows_of_part)
+            for part, rows_of_part in zip(parts, rows, strict=True)
+        ]
         encoder, lexical = zip(*evidence, strict=True)
-        found[target] = fit_calibration(
+        calibrations[target] = fit_calibration(
             np.concatenate(encoder),
             np.concatenate(lexical) if lexical[0] is not None else None,
             np.concatenate(labels),
             seed=seed,
         )
-    if set(found) == set(TARGETS):
-        found["overall"] = replace(found["overall"], combination=_combination(parts, seed))
-    return found
+    if set(calibrations) == set(TARGETS):
+        calibrations["overall"] = replace(
+            calibrations["overall"], combination=_combination(parts, seed)
+        )
+    return calibrations
 
 
 def fit_lone(parts: Sequence[Part], seed: int | None) -> dict[str, Calibration]:
@@ -292,8 +297,8 @@ def _combination(parts: Sequence[Part], seed: int | None) -> Combination | None:
     """Fitted on the reviews that it is to judge: those with a text for every aspect."""
     labelled = [_labelled(part, "overall")[0] for part in parts]
     rows = [
-        own[with_text(part.reviews.texts)[own].all(axis=1)]
-        for part, own in zip(parts, labelled, strict=True)
+        rows_of_part[with_text(part.reviews.texts)[rows_of_part].all(axis=1)]
+        for part, rows_of_part in zip(parts, labelled, strict=True)
     ]
     return _fit_experts(parts, rows, TARGETS, seed)
 
@@ -303,12 +308,12 @@ def _fit_experts(
 ) -> Combination | None:
     """Overall from the evidence of `targets`, fitted on some rows of each part."""
     pairs = list(zip(parts, rows, strict=True))
-    experts = [part.evidence.experts(own) for part, own in pairs]
-    labels = [part.reviews.labels["overall"][own] for part, own in pairs]
+    experts = [part.evidence.experts(rows_of_part) for part, rows_of_part in pairs]
+    labels = [part.reviews.labels["overall"][rows_of_part] for part, rows_of_part in pairs]
     evidence = {}
     for target in filter(experts[0].__contains__, targets):
-        by_model = zip(*(own[target] for own in experts), strict=True)
-        evidence[target] = [np.concatenate(each) for each in by_model]
+        by_model = zip(*(by_target[target] for by_target in experts), strict=True)
+        evidence[target] = [np.concatenate(log_probs) for log_probs in by_model]
     return fit_combination(evidence, np.concatenate(labels), seed=seed)
 
 

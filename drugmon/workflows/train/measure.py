@@ -55,8 +55,8 @@ def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     _check_labels(reviews, [(split.train, "train"), (split.dev, "dev")], "a larger split.dev")
     measured = fit.run("measured", split.train, split.dev)
     dev, test = (
-        bench.part("measured", measured, own) if len(own) else None
-        for own in (reviews.take(split.dev), evaluated or reviews.take(split.test))
+        bench.part("measured", measured, measured_reviews) if len(measured_reviews) else None
+        for measured_reviews in (reviews.take(split.dev), evaluated or reviews.take(split.test))
     )
     assert dev is not None
     kept = measured

@@ -215,10 +215,10 @@ def _known_to(teachers: Sequence[Adapter], evaluated: LabelledReviews | None) ->
     for adapter in teachers if evaluated else ():
         assert evaluated is not None
         data, name = adapter.manifest.data, adapter.manifest.name
-        if data and (known := count_seen(adapter.folder, evaluated, data.fingerprint)):
+        if data and (learned := count_seen(adapter.folder, evaluated, data.fingerprint)):
             yield (
-                f"teacher {name} learned from {known:,} of the reviews of --eval: figures of what "
-                "it teaches may be better than on new reviews"
+                f"teacher {name} learned from {learned:,} of the reviews of --eval: figures of "
+                "what it teaches may be better than on new reviews"
             )
 
 

@@ -116,13 +116,13 @@ def tune(
     with locked(config.out):
         trials = Trials(config.out, key, recipe.train.seed, prune=config.prune)
         trials.plan(config.search)
-        finished = sum(own.state in ("done", "pruned") for own in trials.results())
+        finished = sum(trial.state in ("done", "pruned") for trial in trials.results())
         total = finished + trials.left()
         room = Classroom(config.out, config.engine, partial(_judging, on_progress, total), warn)
         _, teaching = teach(teachers, recipe.teacher, Gathered(reviews, None, ()), room)
-        while (own := trials.next()) is not None:
+        while (chosen := trials.next()) is not None:
             told = partial(on_progress, total - trials.left(), total)
-            _run(config, reviews, split, trials, own, told, warn, teaching)
+            _run(config, reviews, split, trials, chosen, told, warn, teaching)
         results = tuple(trials.results())
     highest = _highest(results)
     # Which of several that tie is trained is for a person to say, not for their order.
@@ -149,21 +149,21 @@ def to_rows(result: TuneResult) -> list[dict[str, object]]:
 
 
 def _row(trial: TrialResult, keys: list[str], *, best: bool) -> dict[str, object]:
-    own = trial.measured
+    measured = trial.measured
     return {
         "trial": trial.number + 1,
         **{key: trial.settings.get(key) for key in keys},
         "state": trial.state,
         "best": best,
-        "average_loss": own.average_loss if own else None,
-        "dev_accuracy": own.dev_accuracy if own else None,
-        "dev_macro_f1": own.dev_macro_f1 if own else None,
-        "best_epoch": own.best_epoch if own else None,
-        "epochs": own.epochs if own else None,
-        "trainable_parameters": own.trainable_parameters if own else None,
-        "trainable_share": own.trainable_share if own else None,
-        "seconds": own.seconds if own else None,
-        "peak_memory": own.peak_memory if own else None,
+        "average_loss": measured.average_loss if measured else None,
+        "dev_accuracy": measured.dev_accuracy if measured else None,
+        "dev_macro_f1": measured.dev_macro_f1 if measured else None,
+        "best_epoch": measured.best_epoch if measured else None,
+        "epochs": measured.epochs if measured else None,
+        "trainable_parameters": measured.trainable_parameters if measured else None,
+        "trainable_share": measured.trainable_share if measured else None,
+        "seconds": measured.seconds if measured else None,
+        "peak_memory": measured.peak_memory if measured else None,
         "reason": trial.reason,
     }
 
@@ -171,8 +171,8 @@ def _row(trial: TrialResult, keys: list[str], *, best: bool) -> dict[str, object
 def _check(config: TuneConfig) -> None:
     """Find a wrong key or value before the first training, not after hours."""
     ends = [
-        {key: own.low if isinstance(own, Range) else own[0]}
-        for key, own in (config.search.ranges or {}).items()
+        {key: values.low if isinstance(values, Range) else values[0]}
+        for key, values in (config.search.ranges or {}).items()
     ]
     for settings in (*config.search.listed, *ends):
         _recipe(config, settings)
@@ -193,13 +193,13 @@ def _run(
     reviews: LabelledReviews,
     split: Split,
     trials: Trials,
-    own: tuple[Trial, Settings],
+    chosen: tuple[Trial, Settings],
     on_progress: Callable[[Settings, Progress], None],
     warn: Callable[[str], None],
     teaching: Teaching | None,
 ) -> None:
     """Run one trial, and record what came of it."""
-    trial, settings = own
+    trial, settings = chosen
     work = config.out / f"trial-{_digest(settings)}"
     recipe = _recipe(config, settings)
 
@@ -241,8 +241,8 @@ def _measure(
     best = record.outcome.best
     return TrialFigures(
         average_loss=record.outcome.epochs[best].loss,
-        dev_accuracy=float(np.mean([own["accuracy"] for own in figures.values()])),
-        dev_macro_f1=float(np.mean([own["macro_f1"] for own in figures.values()])),
+        dev_accuracy=float(np.mean([of_target["accuracy"] for of_target in figures.values()])),
+        dev_macro_f1=float(np.mean([of_target["macro_f1"] for of_target in figures.values()])),
         targets=figures,
         best_epoch=best + 1,
         epochs=len(record.outcome.epochs),
@@ -259,11 +259,11 @@ def _highest(results: tuple[TrialResult, ...]) -> tuple[TrialResult, ...]:
     Raises:
         TrainingDataError: none has finished.
     """
-    done = [(own.measured.dev_macro_f1, own) for own in results if own.measured]
+    done = [(trial.measured.dev_macro_f1, trial) for trial in results if trial.measured]
     if done:
         top = max(score for score, _ in done)
-        return tuple(own for score, own in done if math.isclose(score, top, abs_tol=1e-9))
-    failed = [own.reason for own in results if own.reason]
+        return tuple(trial for score, trial in done if math.isclose(score, top, abs_tol=1e-9))
+    failed = [trial.reason for trial in results if trial.reason]
     raise TrainingDataError(
         f"none of {len(results)} trials has finished"
         + (f"; the first: {failed[0]}" if failed else "")

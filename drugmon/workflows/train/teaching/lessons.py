@@ -88,10 +88,12 @@ def _learned(folder: Path, reviews: Sequence[Texts], key: str) -> Mask:
     forms = [(row, form) for row, review in enumerate(reviews) for form in _forms(review)]
     learned = np.zeros(len(reviews), dtype=bool)
     seen = seen_rows(folder, [form for _, form in forms], key)
-    learned[[row for (row, _), own in zip(forms, seen, strict=True) if own]] = True
+    learned[[row for (row, _), is_seen in zip(forms, seen, strict=True) if is_seen]] = True
     keys = [copy_key(review) for review in reviews]
-    known = {own for own, is_learned in zip(keys, learned, strict=True) if own and is_learned}
-    return np.asarray(learned | np.array([own in known for own in keys], dtype=bool))
+    learned_keys = {
+        key for key, is_learned in zip(keys, learned, strict=True) if key and is_learned
+    }
+    return np.asarray(learned | np.array([key in learned_keys for key in keys], dtype=bool))
 
 
 def _forms(review: Texts) -> Iterator[Texts]:
@@ -100,4 +102,6 @@ def _forms(review: Texts) -> Iterator[Texts]:
     texts = [text for text in review if clean(text) is not None]
     if len(texts) == 1:
         for place in range(len(review)):
-            yield Texts(*(texts[0] if own == place else None for own in range(len(review))))
+            yield Texts(
+                *(texts[0] if position == place else None for position in range(len(review)))
+            )

@@ -31,16 +31,16 @@ def out_of_fold(held: HeldOutEvidence) -> NDArray[np.float32]:
     where one model judged all, by a fifth at a time. Lone texts have a calibration of their own
     where there are enough of them, as in the adapter, and otherwise that of the other reviews.
     """
-    found = np.full((len(held), len(TARGETS), len(LABELS)), np.nan, np.float32)
+    judged = np.full((len(held), len(TARGETS), len(LABELS)), np.nan, np.float32)
     lone = held.texts[:, -1] & ~held.texts[:, :-1].any(axis=1)
     others = np.flatnonzero(~lone)
     for fold, rest in _turns(held, others):
-        found[fold] = _judged(held.take(fold), _fitted(held.take(rest)))
+        judged[fold] = _judged(held.take(fold), _fitted(held.take(rest)))
     general = _fitted(held.take(others))
     for fold, rest in _turns(held, np.flatnonzero(lone)):
-        own = _fitted_lone(held.take(rest))
-        found[fold] = _judged(held.take(fold), own or general or _fitted(held.take(rest)))
-    return found
+        fitted_lone = _fitted_lone(held.take(rest))
+        judged[fold] = _judged(held.take(fold), fitted_lone or general or _fitted(held.take(rest)))
+    return judged
 
 
 def _turns(
@@ -74,8 +74,10 @@ def _judged(held: HeldOutEvidence, calibrations: Calibrations) -> NDArray[np.flo
 
 def _part(held: HeldOutEvidence, targets: list[str]) -> Part:
     """The reviews as calibrations look at them: which texts there are, not what they say."""
-    texts = [Texts(*("there" if own else None for own in there)) for there in held.texts]
-    labels = {target: own.astype(np.int64) for target, own in held.labels.items()}
+    texts = [Texts(*("there" if is_there else None for is_there in there)) for there in held.texts]
+    labels = {
+        target: target_labels.astype(np.int64) for target, target_labels in held.labels.items()
+    }
     nothing = np.zeros(len(held), dtype=bool)
     lexical = held.evidence.lexical
     evidence = Evidence(

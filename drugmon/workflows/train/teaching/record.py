@@ -30,9 +30,12 @@ def record_of(
     """
     manifest = lesson.adapter.manifest
     spoken = spoken_of(words, gathered.targets.targets)
-    parts = [own for own in (gathered.targets, gathered.help) if own]
+    parts = [part for part in (gathered.targets, gathered.help) if part]
     labelled = np.concatenate(
-        [np.any([own >= 0 for own in part.labels.values()], axis=0) for part in parts]
+        [
+            np.any([target_labels >= 0 for target_labels in part.labels.values()], axis=0)
+            for part in parts
+        ]
     )
     return TeacherRecord(
         f"{manifest.name}@{manifest.digest}",  # probabilities are the same under every rule
@@ -58,7 +61,7 @@ def _provenance(manifest: Manifest) -> dict[str, str]:
     data, own_teachers = manifest.data, manifest.training.teachers if manifest.training else ()
     assert data is not None  # it could not teach
     return {
-        "data": each_once([data.name, *(own.data for own in own_teachers)]),
-        "licence": each_once([data.licence, *(own.licence for own in own_teachers)]),
-        "citation": each_once([data.citation, *(own.citation for own in own_teachers)]),
+        "data": each_once([data.name, *(teacher.data for teacher in own_teachers)]),
+        "licence": each_once([data.licence, *(teacher.licence for teacher in own_teachers)]),
+        "citation": each_once([data.citation, *(teacher.citation for teacher in own_teachers)]),
     }

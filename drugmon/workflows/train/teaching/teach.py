@@ -164,9 +164,9 @@ def _judged(
 def _mean(said: Sequence[Floats]) -> Floats:
     """The mean (n, 4, 3) over the teachers that say something of a target of a review."""
     words = np.stack(said)
-    known = ~np.isnan(words)
-    count = known.sum(axis=0)
-    total = np.where(known, words, 0).sum(axis=0, dtype=np.float64)
+    has_words = ~np.isnan(words)
+    count = has_words.sum(axis=0)
+    total = np.where(has_words, words, 0).sum(axis=0, dtype=np.float64)
     return np.where(count, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
@@ -174,10 +174,10 @@ def _by_target(words: Floats, gathered: Gathered) -> tuple[Words, Words | None]:
     """The word on target reviews and on help reviews; a lone one's is on comments, as its label."""
     first = len(gathered.targets)
     by_target = {t: words[:, TARGETS.index(t)] for t in gathered.targets.targets}
-    targets = {target: own[:first] for target, own in by_target.items()}
+    targets = {target: words[:first] for target, words in by_target.items()}
     if gathered.help is None:
         return targets, None
-    of_help = {target: own[first:] for target, own in by_target.items()}
+    of_help = {target: words[first:] for target, words in by_target.items()}
     if {"comments", "overall"} <= of_help.keys():
         lone = (gathered.help.lone & ~has_word(of_help["comments"]))[:, None]
         of_help["comments"] = np.where(lone, of_help["overall"], of_help["comments"])
@@ -190,14 +190,14 @@ def _without_silence(
     """Leave out unlabelled reviews of which no teacher said anything."""
     if teaching.help is None:
         return gathered, teaching
-    spoken = np.any([has_word(own) for own in teaching.help.values()], axis=0)
+    spoken = np.any([has_word(words) for words in teaching.help.values()], axis=0)
     silent = gathered.unlabelled & ~spoken
     if silent.any():
         warn(
             f"{int(silent.sum()):,} unlabelled reviews are left out: the teachers learned from "
             "them, so nobody says anything of them"
         )
-    kept = {target: own[~silent] for target, own in teaching.help.items()}
+    kept = {target: words[~silent] for target, words in teaching.help.items()}
     gathered = gathered.without_help(silent)
     return gathered, replace(teaching, help=kept if gathered.help else None)
 
@@ -205,7 +205,7 @@ def _without_silence(
 def teaching_key(teachers: Sequence[Adapter]) -> str:
     """Return what tells teachers from others: their weights, what they held out and learned."""
     told = [
-        [own.digest, own.files.get(HELD_OUT), own.files.get(SEEN)]
-        for own in (adapter.manifest for adapter in teachers)
+        [manifest.digest, manifest.files.get(HELD_OUT), manifest.files.get(SEEN)]
+        for manifest in (adapter.manifest for adapter in teachers)
     ]
     return blake2b(repr(told).encode(), digest_size=16).hexdigest()

@@ -50,19 +50,19 @@ def _check(adapter: Adapter, grading: Grading) -> None:
         )
 
 
-def _difference(own: Grading, other: Grading) -> str:
+def _difference(grading: Grading, other: Grading) -> str:
     """What the first level that means something else to both means; "" where there is none."""
     columns = ["effectiveness", "side_effects_grade", "words"]
-    if own.scale == other.scale:
+    if grading.scale == other.scale:
         columns.insert(0, "rating")
     # Levels of two scales are different things, thirds of them are not.
-    elif any(each.rating != each.scale.labels() for each in (own, other)):
+    elif any(side.rating != side.scale.labels() for side in (grading, other)):
         return (
-            f"its ratings are of the scale {other.scale}, those here of {own.scale}, and labels do "
-            "not go by the thirds of both"
+            f"its ratings are of the scale {other.scale}, those here of {grading.scale}, and "
+            "labels do not go by the thirds of both"
         )
     for column in columns:
-        ours, theirs = own.of(column), other.of(column)
+        ours, theirs = grading.of(column), other.of(column)
         for level in ours:
             if ours[level] != theirs.get(level, ours[level]):
                 noun = "word" if column == "words" else column.replace("_", " ")
