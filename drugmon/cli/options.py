@@ -52,11 +52,11 @@ def takes(**kinds: type) -> Callable[[Command], Command]:
         def called(*args: object, **given: object) -> object:
             made: dict[str, object] = {}
             for name, kind in kinds.items():
-                own = {key: given.pop(key) for key in names_of(kind) if key in given}
-                made[name] = build(kind, **own)
+                settings = {key: given.pop(key) for key in names_of(kind) if key in given}
+                made[name] = build(kind, **settings)
             return command(*args, **made, **given)
 
-        for declared in reversed([each for kind in kinds.values() for each in options_of(kind)]):
+        for declared in reversed([named for kind in kinds.values() for named in options_of(kind)]):
             if declared.flag != NO_FLAG:
                 called = _click_option(declared)(called)
         return cast(Command, called)

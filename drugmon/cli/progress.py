@@ -143,12 +143,12 @@ def trial_progress(
         ) -> None:
             if tick is None:
                 return
-            own = " ".join(f"{key}={value}" for key, value in settings.items())
+            settings_told = " ".join(f"{key}={value}" for key, value in settings.items())
             tick.title = f"trial {number} of {total}" if number else "teachers"
             dev = progress.dev_macro_f1
-            known = f", dev macro-F1 {dev:.3f}" if dev is not None else ""
-            note = ", ".join(filter(None, [own, progress.note]))
-            tick.update(progress.step, progress.steps, f"{note}{known}")
+            score_told = f", dev macro-F1 {dev:.3f}" if dev is not None else ""
+            note = ", ".join(filter(None, [settings_told, progress.note]))
+            tick.update(progress.step, progress.steps, f"{note}{score_told}")
 
         yield report
 
@@ -193,8 +193,8 @@ def training_progress(quiet: bool) -> Iterator[Callable[[str, TrainingProgress],
                 return
             tick.title = f"training ({stage})"
             dev = progress.dev_macro_f1
-            known = f", dev macro-F1 {dev:.3f}" if dev is not None else ""
+            score_told = f", dev macro-F1 {dev:.3f}" if dev is not None else ""
             left = f", {progress.seconds_left / 60:.0f} min left"
-            tick.update(progress.step, progress.steps, f"{progress.note}{known}{left}")
+            tick.update(progress.step, progress.steps, f"{progress.note}{score_told}{left}")
 
         yield report

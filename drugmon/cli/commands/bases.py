@@ -64,5 +64,5 @@ def verify_bases(name: str | None, as_json: bool, quiet: bool) -> None:
     from drugmon.cli.output.bases import print_base
     from drugmon.models.bases.inventory import known_bases, verify_base
 
-    for each in [name] if name else [entry.name for entry in known_bases() if entry.folder]:
-        print_base(verify_base(each), as_json=as_json, quiet=quiet)
+    for base in [name] if name else [entry.name for entry in known_bases() if entry.folder]:
+        print_base(verify_base(base), as_json=as_json, quiet=quiet)

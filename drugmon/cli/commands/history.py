@@ -32,10 +32,10 @@ def history(config: HistoryConfig, runs_only: bool, as_json: bool, as_csv: bool)
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other; leave out one of them")
-    found = read(config)
+    past = read(config)
     if as_json:
-        output.print_history_json(found, runs_only=runs_only)
+        output.print_history_json(past, runs_only=runs_only)
     elif as_csv:
-        output.print_history_csv(found, runs_only=runs_only)
+        output.print_history_csv(past, runs_only=runs_only)
     else:
-        output.print_history(found, runs_only=runs_only)
+        output.print_history(past, runs_only=runs_only)

@@ -69,9 +69,9 @@ def nightly(settings: Path, as_json: bool, quiet: bool, check_only: bool) -> int
             settings_failed(settings, error)
         raise
     if check_only:
-        found = check_night(config)
-        output.print_checked(found, as_json=as_json, quiet=quiet)
-        return int(not all(each.ok for each in found))
+        checked = check_night(config)
+        output.print_checked(checked, as_json=as_json, quiet=quiet)
+        return int(not all(check.ok for check in checked))
     with (
         output.lines_of_the_night(as_json=as_json, quiet=quiet),
         rows_progress(quiet, "scoring") as progress,

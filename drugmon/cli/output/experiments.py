@@ -121,24 +121,24 @@ def print_experiment(result: ExperimentResult, *, as_json: bool, quiet: bool) ->
     print_comparison(result.comparison, as_json=as_json, quiet=quiet, command="experiment")
 
 
-def _interval(found: Interval) -> str:
-    if found.value is None:
+def _interval(interval: Interval) -> str:
+    if interval.value is None:
         return "-"
-    return f"{found.value:.3f} ({found.low:.3f}-{found.high:.3f})"
+    return f"{interval.value:.3f} ({interval.low:.3f}-{interval.high:.3f})"
 
 
 def _measured(trial: TrialResult) -> list[str]:
-    own = trial.measured
-    if own is None:
+    measured = trial.measured
+    if measured is None:
         return [trial.state, *["-"] * 6]
     return [
-        f"{own.average_loss:.3f}",
-        f"{own.dev_accuracy:.3f}",
-        f"{own.dev_macro_f1:.3f}",
-        f"{own.trainable_parameters:,}",
-        f"{own.trainable_share:.2%}",
-        f"{own.seconds:,.0f}",
-        f"{own.peak_memory / 1e9:.2f} GB",
+        f"{measured.average_loss:.3f}",
+        f"{measured.dev_accuracy:.3f}",
+        f"{measured.dev_macro_f1:.3f}",
+        f"{measured.trainable_parameters:,}",
+        f"{measured.trainable_share:.2%}",
+        f"{measured.seconds:,.0f}",
+        f"{measured.peak_memory / 1e9:.2f} GB",
     ]
 
 
@@ -186,14 +186,21 @@ def _cascade_table(curve: CascadeCurve, target: str) -> Table:
     for point in curve.points:
         quality = point.qualities.get(target)
         if quality is not None:
-            figures = [_interval(own) for own in (quality.accuracy, quality.macro_f1, quality.ece)]
+            figures = [
+                _interval(figure) for figure in (quality.accuracy, quality.macro_f1, quality.ece)
+            ]
             table.add_row(f"{point.sent:.1%}", *figures, f"{point.speed:,.1f}")
     return table
 
 
 def _cost(stage: Stage) -> list[str]:
-    own = stage.training
-    if own is None:
+    training = stage.training
+    if training is None:
         return ["0", "0%", "-", "-"]
-    memory = f"{own.peak_memory_bytes / 1e9:.2f} GB" if own.peak_memory_bytes else "-"
-    return [f"{own.trainable_parameters:,}", f"{own.share:.2%}", f"{own.seconds:,.0f}", memory]
+    memory = f"{training.peak_memory_bytes / 1e9:.2f} GB" if training.peak_memory_bytes else "-"
+    return [
+        f"{training.trainable_parameters:,}",
+        f"{training.share:.2%}",
+        f"{training.seconds:,.0f}",
+        memory,
+    ]

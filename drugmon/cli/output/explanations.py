@@ -22,29 +22,31 @@ _STRONG: Final = 0.1
 def print_explanations(explanations: Mapping[str, Explanation], *, as_json: bool) -> None:
     """Each target's verdict, its review with marked words, and the words that tell most."""
     if as_json:
-        return print_json({target: asdict(found) for target, found in explanations.items()})
-    screen = console()
-    for target, found in explanations.items():
-        screen.print(
-            f"{target}: {found.label} {found.probability:.0%}, "
-            f"{found.baseline:.0%} where nothing is said"
+        return print_json(
+            {target: asdict(explanation) for target, explanation in explanations.items()}
         )
-        for field in found.texts:
-            screen.print(_marked(found, field))
-        screen.print(_strongest(found))
+    screen = console()
+    for target, explanation in explanations.items():
+        screen.print(
+            f"{target}: {explanation.label} {explanation.probability:.0%}, "
+            f"{explanation.baseline:.0%} where nothing is said"
+        )
+        for field in explanation.texts:
+            screen.print(_marked(explanation, field))
+        screen.print(_strongest(explanation))
         screen.print()
     screen.print("bold: towards the label; underlined: against it; points of its probability")
     return None
 
 
-def _marked(found: Explanation, field: str) -> Text:
+def _marked(explanation: Explanation, field: str) -> Text:
     """The text of a field, its words marked by what they add."""
     line, end = text(f"  {field}: ", style="dim"), 0
-    whole = found.texts[field]
-    for word in found.words:
+    whole = explanation.texts[field]
+    for word in explanation.words:
         if word.field == field:
             line.append_text(text(whole[end : word.start]))
-            line.append_text(text(word.text, _style(found.label, word.push)))
+            line.append_text(text(word.text, _style(explanation.label, word.push)))
             end = word.end
     return line
 
@@ -57,8 +59,8 @@ def _style(label: str, push: float) -> str:
     return f"not dim bold {STYLES[label]}" + (" reverse" if push >= _STRONG else "")
 
 
-def _strongest(found: Explanation) -> str:
-    ranked = found.strongest
+def _strongest(explanation: Explanation) -> str:
+    ranked = explanation.strongest
     told = [word for word in (*ranked[:5], *ranked[5:][-3:]) if abs(word.push) >= TOLD]
     shown = (f"{word.text} {100 * word.push:+.0f}" for word in told)
     return f"  points: {', '.join(shown) or 'no word moves it by much'}"

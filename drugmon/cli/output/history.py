@@ -67,10 +67,10 @@ def sparkline(values: Sequence[float | None]) -> str:
     More than `WIDEST` values are averaged, so many to a block that they fit.
     """
     values = _averaged(values, math.ceil(len(values) / WIDEST))
-    known = [value for value in values if value is not None]
-    if not known:
+    measured = [value for value in values if value is not None]
+    if not measured:
         return GAP * len(values)
-    low, span = min(known), max(known) - min(known)
+    low, span = min(measured), max(measured) - min(measured)
     top = len(BARS) - 1
     return "".join(
         GAP if value is None else BARS[round((value - low) / span * top) if span else top // 2]
@@ -80,8 +80,8 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 def _averaged(values: Sequence[float | None], size: int) -> list[float | None]:
     groups = (values[start : start + size] for start in range(0, len(values), max(size, 1)))
-    known = ([value for value in group if value is not None] for group in groups)
-    return [sum(group) / len(group) if group else None for group in known]
+    measured = ([value for value in group if value is not None] for group in groups)
+    return [sum(group) / len(group) if group else None for group in measured]
 
 
 def _nights_table(nights: Sequence[ReportRecord]) -> Table:
@@ -105,8 +105,8 @@ def _trends_table(source: str, nights: Sequence[ReportRecord]) -> Table:
         column.justify = "right"
     table.columns[1].no_wrap = True
     for name, values in _trends(nights):
-        known = [value for value in values if value is not None]
-        figures = (values[-1], min(known), max(known))
+        measured = [value for value in values if value is not None]
+        figures = (values[-1], min(measured), max(measured))
         table.add_row(text(name), sparkline(values), *map(_figure, figures))
     return table
 
@@ -188,9 +188,9 @@ def _flat(record: RunRecord | ReportRecord) -> dict[str, object]:
 def _readable(value: object) -> object:
     """The same with times as ISO 8601."""
     if isinstance(value, Mapping):
-        return {name: _readable(each) for name, each in value.items()}
+        return {name: _readable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_readable(each) for each in value]
+        return [_readable(item) for item in value]
     return _plain(value)
 
 

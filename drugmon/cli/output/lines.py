@@ -42,7 +42,7 @@ def print_json(value: Mapping[str, object], *, to_stderr: bool = False) -> None:
     """One line of JSON: `value` with the version of its schema."""
     whole = {"schema_version": SCHEMA_VERSION, **value}
     line = json.dumps(whole, ensure_ascii=False, default=str)
-    line = _NOT_FOR_TERMINALS.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    line = _NOT_FOR_TERMINALS.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
     print(line, file=sys.stderr if to_stderr else sys.stdout, flush=True)
 
 

@@ -74,22 +74,22 @@ def print_night(result: NightResult, *, as_json: bool, quiet: bool) -> None:
         say(f"drugmon nightly: {result.line}")
 
 
-def print_checked(found: Sequence[Checked], *, as_json: bool, quiet: bool) -> None:
+def print_checked(checks: Sequence[Checked], *, as_json: bool, quiet: bool) -> None:
     """What a night needs and whether it is there; what is missing also where `quiet`."""
-    wrong = sum(not each.ok for each in found)
+    wrong = sum(not check.ok for check in checks)
     if as_json:
-        print_json({"ok": not wrong, "checked": [asdict(each) for each in found]})
+        print_json({"ok": not wrong, "checked": [asdict(check) for check in checks]})
         return
     table = Table("", "source", "what", "found", header_style="bold", box=SIMPLE_HEAD)
-    for each in found:
-        mark = text("ok", "green") if each.ok else text("WRONG", "bold red")
-        if not (quiet and each.ok):
-            table.add_row(mark, text(each.source), text(each.what), text(each.says))
+    for check in checks:
+        mark = text("ok", "green") if check.ok else text("WRONG", "bold red")
+        if not (quiet and check.ok):
+            table.add_row(mark, text(check.source), text(check.what), text(check.says))
     if table.row_count:
         console().print_table(table)
     if not quiet:
         outcome = (
-            f"failed {wrong} of {len(found)} are wrong" if wrong else f"ok {len(found)} looked at"
+            f"failed {wrong} of {len(checks)} are wrong" if wrong else f"ok {len(checks)} looked at"
         )
         say(f"drugmon nightly --check: {outcome}")
 

@@ -82,5 +82,7 @@ def _of_other_types(kind: type) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    for each in TYPES:
-        Path("docs", "schemas", file_name(each)).write_text(schema_text(each), encoding="utf-8")
+    for printed_type in TYPES:
+        Path("docs", "schemas", file_name(printed_type)).write_text(
+            schema_text(printed_type), encoding="utf-8"
+        )

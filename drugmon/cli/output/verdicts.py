@@ -210,8 +210,8 @@ def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -
     """The adapters there are; below the table, those that cannot be read."""
     from drugmon.models.adapters.adapter import Unreadable
 
-    broken = [each for each in adapters if isinstance(each, Unreadable)]
-    whole = [each for each in adapters if not isinstance(each, Unreadable)]
+    broken = [adapter for adapter in adapters if isinstance(adapter, Unreadable)]
+    whole = [adapter for adapter in adapters if not isinstance(adapter, Unreadable)]
     if as_json:
         named = [{"name": a.manifest.identity, "folder": str(a.folder)} for a in whole]
         wrong = [
@@ -231,8 +231,8 @@ def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -
             str(adapter.folder),
         )
     console().print_table(table)
-    for each in broken:
-        warn(f"adapter {each.folder.name}: {each.reason}")
+    for unreadable in broken:
+        warn(f"adapter {unreadable.folder.name}: {unreadable.reason}")
     return None
 
 
@@ -258,9 +258,11 @@ def _quality_table(qualities: Mapping[str, Quality]) -> Table:
 def _class_table(target: str, quality: Quality) -> Table:
     columns = ("precision", "recall", "F1", "reviews", *(f"as {label}" for label in LABELS))
     table = Table(target, *columns, header_style="bold")
-    for own, row in zip(quality.classes, quality.confusion, strict=True):
-        figures = [_interval(each) for each in (own.precision, own.recall, own.f1)]
-        table.add_row(own.label, *figures, f"{own.support:,}", *(f"{n:,}" for n in row))
+    for of_class, row in zip(quality.classes, quality.confusion, strict=True):
+        figures = [
+            _interval(interval) for interval in (of_class.precision, of_class.recall, of_class.f1)
+        ]
+        table.add_row(of_class.label, *figures, f"{of_class.support:,}", *(f"{n:,}" for n in row))
     return table
 
 
