@@ -137,13 +137,13 @@ def checked_options(
     """
     options = keys_of(kind)
     values = check_keys(table, options, where, error)
-    found = {}
+    settings = {}
     for name, value in values.items():
         option = options[name]
         value = _value(_key_of_option(option), value, where, error)
         if option.default is not None or value not in _UNSET:
-            found[option.name] = value
-    return found
+            settings[option.name] = value
+    return settings
 
 
 def keys_of(kind: type) -> dict[str, Option]:

@@ -70,8 +70,8 @@ def parse_scale(text: str) -> RatingScale:
     Raises:
         UsageError: it names none.
     """
-    found = _SCALE.fullmatch(text)
-    low, high = map(int, found.groups()) if found else (0, 0)
+    match = _SCALE.fullmatch(text)
+    low, high = map(int, match.groups()) if match else (0, 0)
     if not 0 < high - low < MOST_LEVELS:
         raise UsageError(
             f"rating scale {text!r} will not do: give its worst and its best rating, such as 1-5 "
@@ -147,7 +147,7 @@ class Grading:
 
     def to_dict(self) -> dict[str, dict[str, str]]:
         """Return what `from_dict` reads; whether the scale was declared is not kept."""
-        return {name: dict(own) for name, own in asdict(self).items() if name != "declared"}
+        return {name: dict(labels) for name, labels in asdict(self).items() if name != "declared"}
 
     @classmethod
     def from_dict(cls, labels: Mapping[str, Mapping[str, str]]) -> Grading:

@@ -75,8 +75,8 @@ def is_name(text: str) -> bool:
     """Tell whether `text` looks like the name of a column, and not like words of a review."""
     words = text.casefold().split()
     short = len(text) <= _LONGEST_NAME and len(words) <= _MOST_WORDS
-    known = _PROSE.isdisjoint(words) and _CELLS.isdisjoint(words)
-    return short and known and _NAME.fullmatch(text) is not None
+    plain = _PROSE.isdisjoint(words) and _CELLS.isdisjoint(words)
+    return short and plain and _NAME.fullmatch(text) is not None
 
 
 def is_value(text: str) -> bool:
@@ -145,7 +145,7 @@ def one_line(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Return `text`, its lines as they are, in which control characters are written out."""
-    return _ACTING.sub(lambda found: _written_out(found[0]), text)
+    return _ACTING.sub(lambda match: _written_out(match[0]), text)
 
 
 def _written_out(character: str) -> str:
