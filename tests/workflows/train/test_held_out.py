@@ -202,8 +202,10 @@ def test_what_an_adapter_keeps_is_what_the_packed_engine_says(
     """It was trained without a refit: the model in the folder is the one that was measured."""
     kept = HeldOutEvidence.load(adapter)
     with labelled.open(encoding="utf-8", newline="") as stream:
-        fields = ("benefitsReview", "sideEffectsReview", "commentsReview")
-        reviews = [Texts(*map(row.get, fields), None) for row in csv.DictReader(stream)]
+        reviews = [
+            Texts(row["benefitsReview"], row["sideEffectsReview"], row["commentsReview"])
+            for row in csv.DictReader(stream)
+        ]
     rows = kept.rows_of(review_hashes(reviews))
     places = np.flatnonzero(rows >= 0)
     assert len(places) == len(kept) == 72
