@@ -9,10 +9,10 @@ import sys
 from typing import Any, Final
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markdown import Markdown
 from rich.measure import Measurement
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from drugmon.wording import escaped, one_line
@@ -31,21 +31,35 @@ class Screen(Console):
     def print_table(self, table: Table) -> None:
         """Print a table, with less room between its columns where the terminal is narrow.
 
-        Where it is too narrow all the same, that is said.
+        Where it is too narrow all the same, each row is a block of its own, a line a column.
         """
+        for column in table.columns:
+            if column.no_wrap:  # rich would cut what it may not fold
+                column.min_width = max(column.min_width or 0, self._widest(column))
         if self._measured(table).maximum > self.width:
             table.collapse_padding, table.pad_edge, table.show_edge = True, False, False
-        self.print(table)
-        needed = self._measured(table).minimum
-        if needed > self.width:
-            self.print(
-                f"... {self.width} columns are too narrow for this table, which needs {needed}: "
-                "some of it is cut off; widen the terminal, or pipe it: | less -S"
-            )
+        if self._measured(table).minimum > self.width:
+            self._print_rows(table)
+        else:
+            self.print(table)
 
-    def _measured(self, table: Table) -> Measurement:
-        """How wide the table has to be at least, and is where there is room."""
-        return Measurement.get(self, self.options.update(width=10_000), table)
+    def _print_rows(self, table: Table) -> None:
+        if table.title:
+            self.print(table.title, style="italic")
+        for row in zip(*(column.cells for column in table.columns), strict=True):
+            block = Table.grid(Column(no_wrap=True, style="dim"), Column(overflow="fold"))
+            block.padding = (0, 2, 0, 0)
+            for column, cell in zip(table.columns, row, strict=True):
+                block.add_row(column.header, cell)
+            self.print(block, "")
+
+    def _measured(self, content: RenderableType) -> Measurement:
+        """How wide it has to be at least, and is where there is room."""
+        return Measurement.get(self, self.options.update(width=10_000), content)
+
+    def _widest(self, column: Column) -> int:
+        widest = max(self._measured(cell).maximum for cell in (column.header, *column.cells))
+        return min(widest, column.max_width or widest)
 
 
 def console() -> Screen:
