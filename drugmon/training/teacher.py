@@ -12,9 +12,10 @@ class TeacherSection:
     """Adapters, by name or path, whose probabilities are learned beside the labels; none without.
 
     Of several, the mean is taken. `weight` is their share in the loss of a review that has a label
-    as well, the label has the rest. `temperature` softens both sides: `teacher_loss`.
+    as well, the label has the rest. `temperature` softens both sides: `teacher_loss`. What they are
+    without a word is what taught best (docs/experiments.md).
     """
 
     adapters: tuple[str, ...] = optional_texts()
-    weight: float = within(0.5, 0, 1)
-    temperature: float = within(2.0, 0.1, 100)
+    weight: float = within(0.7, 0, 1)
+    temperature: float = within(1.0, 0.1, 100)

@@ -185,10 +185,10 @@ def test_what_a_teacher_is_called_here_does_not_matter_but_how_it_is_heeded() ->
     assert taught().teacher.adapters == ("/one/place/large",)
     assert taught().to_dict()["teacher"] == {
         "adapters": ["large"],  # no path of this machine
-        "weight": 0.5,
-        "temperature": 2.0,
+        "weight": 0.7,
+        "temperature": 1.0,
     }
-    assert taught().decides_weights()["teacher"] == {"weight": 0.5, "temperature": 2.0}
+    assert taught().decides_weights()["teacher"] == {"weight": 0.7, "temperature": 1.0}
     assert taught("teacher.temperature=3").decides_weights() != taught().decides_weights()
     assert recorded_recipe(taught().to_dict(), "it").teacher.adapters == ("large",)
     two = load_recipe("minilm", ["teacher.adapters=a,b"])

@@ -151,13 +151,13 @@ def test_card_manifest_and_command_name_the_teacher(
     target, *others = sources(labelled, tmp_path)
     setting = f"teacher.adapters={teacher.folder}"
     made = fit(
-        tmp_path / "small", target.path, setting, "teacher.weight=0.7", sources=tuple(others)
+        tmp_path / "small", target.path, setting, "teacher.weight=0.6", sources=tuple(others)
     ).adapter
     training = made.manifest.training
     assert training is not None
     assert training.rows_help == 60
     (record,) = training.teachers
-    assert (record.weight, record.temperature) == (0.7, 2.0)
+    assert (record.weight, record.temperature) == (0.6, 1.0)
     assert (record.out_of_fold, record.live, record.labels_alone) == (78, 72, 30)
     assert made.manifest.recipe["teacher"]["adapters"] == ["large"]
     card = (made.folder / CARD).read_text(encoding="utf-8")
