@@ -203,7 +203,7 @@ def test_what_an_adapter_keeps_is_what_the_packed_engine_says(
     kept = HeldOutEvidence.load(adapter)
     with labelled.open(encoding="utf-8", newline="") as stream:
         reviews = [
-            Texts(row["benefitsReview"], row["sideEffectsReview"], row["commentsReview"])
+            Texts(row["benefitsReview"], row["sideEffectsReview"], row["commentsReview"], None)
             for row in csv.DictReader(stream)
         ]
     rows = kept.rows_of(review_hashes(reviews))
