@@ -90,7 +90,9 @@ def _other_tensor(tensor: torch.Tensor, number: int) -> torch.Tensor:
         torch.zeros(0),
         tensor.to(torch.float16) if tensor.is_floating_point() else tensor.to(torch.float32),
         tensor.unsqueeze(0).clone(),
-        torch.full_like(tensor, 1e38) if tensor.is_floating_point() else tensor + 10**6,
+        torch.full_like(tensor, torch.finfo(tensor.dtype).max)
+        if tensor.is_floating_point()
+        else tensor + 10**6,
     ]
     return kinds[number % len(kinds)]
 

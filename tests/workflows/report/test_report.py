@@ -524,6 +524,10 @@ def stars_of(table: pa.Table) -> pa.Table:
     return table.set_column(table.column_names.index("rating"), "rating", pa.array(stars))
 
 
+def _rounded(quality: object) -> str:
+    return re.sub(r"\d\.\d{10,}", lambda figure: f"{float(figure[0]):.9f}", repr(quality))
+
+
 def test_stars_of_five_are_doubted_and_measured_as_declared(
     tmp_path: Path, scored_reviews: Make, run: Run, reference: Path
 ) -> None:
@@ -539,7 +543,8 @@ def test_stars_of_five_are_doubted_and_measured_as_declared(
     choice = GradingChoice("1-5")
     declared = run(source, reference=str(other), grading=choice)
     assert not [note for note in declared.summary.left_out if "scale" in note]
-    assert declared.summary.quality == ten.summary.quality
+    # Sums of the same numbers differ in the last digits by where they lie in memory.
+    assert _rounded(declared.summary.quality) == _rounded(ten.summary.quality)
     assert check(declared, "drift.ratings").says == check(ten, "drift.ratings").says
 
 
