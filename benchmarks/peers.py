@@ -30,7 +30,7 @@ from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.classifiers.lexical import LexicalModel
 from drugmon.models.files import HEADS
 from drugmon.models.tokens.inputs import collate, token_batches
-from drugmon.scoring.scores import Evidence, judge
+from drugmon.scoring.scores import Evidence, Scores, judge
 
 Labels = npt.NDArray[np.int8]
 PEOPLES_BATCH: Final = 32
@@ -166,7 +166,11 @@ class Runtime(Peer):
         """Label log-probabilities (b, targets, 3) of one batch."""
 
     def score(self, reviews: Sequence[Texts]) -> Labels:
-        """Texts in, labels out, as `Engine.score` does it."""
+        """Texts in, labels out."""
+        return self.judge(reviews).labels
+
+    def judge(self, reviews: Sequence[Texts]) -> Scores:
+        """Texts in, verdicts out, as `Engine.score` does it."""
         prepared = self._classifier.prepare(reviews)
         found = np.zeros((len(reviews), len(self._targets), len(LABELS)), np.float32)
         for rows in token_batches(prepared.lengths, self._tokens):
@@ -174,7 +178,7 @@ class Runtime(Peer):
             found[rows] = self.run({name: getattr(batch, name).numpy() for name in _INPUTS})
         model = {target: found[:, k] for k, target in enumerate(self._targets)}
         evidence = Evidence(model, self._lexical.log_probs(prepared.tokens))
-        return judge(reviews, evidence, self._calibrations).labels
+        return judge(reviews, evidence, self._calibrations)
 
 
 class Torch(Runtime):
