@@ -195,7 +195,7 @@ class Torch(Runtime):
         with torch.inference_mode():
             found: npt.NDArray[np.float32] = self._model(
                 *(torch.from_numpy(inputs[name]) for name in _INPUTS)
-            ).numpy()
+            ).float().numpy()
         return found
 
 
