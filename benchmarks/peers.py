@@ -193,9 +193,9 @@ class Torch(Runtime):
     def run(self, inputs: dict[str, npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:
         """One forward pass."""
         with torch.inference_mode():
-            found: npt.NDArray[np.float32] = self._model(
-                *(torch.from_numpy(inputs[name]) for name in _INPUTS)
-            ).float().numpy()
+            found: npt.NDArray[np.float32] = (
+                self._model(*(torch.from_numpy(inputs[name]) for name in _INPUTS)).float().numpy()
+            )
         return found
 
 
