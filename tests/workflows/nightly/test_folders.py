@@ -1,4 +1,4 @@
-"""Nights over folders of parts, read as one source: only new rows are scored."""
+"""Nights over folders of parts, which workers write and anybody reads: only new rows are scored."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ reference = "previous:7"
 evidently = false
 fail_on = []
 """
+WORKERS = 'kind = "ray"\nworkers = 1\npart_rows = 100'
 
 
 @pytest.fixture(name="job")
 def _job(tmp_path: Path, adapter: Path) -> Callable[..., Path]:
-    """Writes the settings of a job: `job("parts", "")`."""
+    """Writes the settings of a job: `job("inbox", "scored", WORKERS)`."""
 
     def write(source: str, out: str, engine: str = "") -> Path:
         path = tmp_path / "job.toml"
@@ -50,6 +51,31 @@ def _job(tmp_path: Path, adapter: Path) -> Callable[..., Path]:
 def deliver(folder: Path, name: str, rows: list[dict[str, str]]) -> None:
     folder.mkdir(exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+
+
+def rows_of(folder: Path) -> int:
+    return sum(pq.read_metadata(path).num_rows for path in folder.glob("*.parquet"))
+
+
+def test_two_nights_of_workers(drugmon: Any, job: Any, reviews: Any, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra drugmon[ray] is not installed")
+    settings, scored = job("inbox", "scored", WORKERS), tmp_path / "scored"
+    deliver(tmp_path / "inbox", "a", reviews(130, "a"))
+    checked = drugmon("nightly", settings, "--check")
+    assert checked.code == 0 and "130 of 130 rows would be scored" in checked.out, checked
+    assert not scored.exists()
+    first = drugmon("nightly", settings)
+    assert first.code == 0, first.err
+    assert "total=130 scored=130 reused=0" in first.err + first.out
+    names = {path.name for path in scored.glob("*.parquet")}
+    deliver(tmp_path / "inbox", "b", reviews(7, "b"))
+    second = drugmon("nightly", settings)
+    assert second.code == 0, second.err
+    assert "total=137 scored=7 reused=130" in second.err + second.out
+    assert rows_of(scored) == 137 and names < {path.name for path in scored.glob("*.parquet")}
+    past = json.loads(drugmon("history", scored, "--json").out)
+    assert [run["scored"] for run in past["runs"]] == [130, 7]
+    assert [night["rows"] for night in past["nights"]] == [130, 7]
 
 
 def publish(folder: Path, parts: dict[str, list[dict[str, str]]]) -> None:

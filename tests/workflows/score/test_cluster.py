@@ -5,12 +5,14 @@ One cluster of two small workers serves the whole module: starting one takes lon
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +26,8 @@ import pytest
 from drugmon.config import ClusterConfig
 from drugmon.data.folder import parts_in, read_folder
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
-from drugmon.errors import DrugmonError, SinkError, SourceError, UsageError
+from drugmon.errors import AdapterError, DrugmonError, SinkError, SourceError, UsageError
+from drugmon.scoring.cluster.worker import AdapterToSee
 from drugmon.workflows.configs import HistoryConfig, ShowConfig
 from drugmon.workflows.history import history
 from drugmon.workflows.report.config import report_config
@@ -38,7 +41,6 @@ ray = pytest.importorskip("ray", reason="the extra drugmon[ray] is not installed
 
 PART_ROWS = 200
 CLUSTER = ClusterConfig("ray", workers=2, part_rows=PART_ROWS)
-KILLS = 3
 
 
 @pytest.fixture(scope="module", name="address")
@@ -195,30 +197,149 @@ def test_folders_that_are_columns_come_into_the_parts(
     assert score(lake, out=str(tmp_path / "some"), **some).total == 3
 
 
+def test_workers_score_what_is_in_a_store(
+    address: str, bucket: Any, tmp_path: Path, reviews: Any, score: Any
+) -> None:
+    assert address
+    place, out = f"{bucket.uri}/in/", tmp_path / "scored"
+    path = write(tmp_path / "r.parquet", reviews, 230, "a")
+    bucket.put("in/a.parquet", path.read_bytes())
+    first = score(place, out=str(out), cluster=CLUSTER)
+    assert (first.total, first.scored) == (230, 230)
+    score(path, out=str(tmp_path / "one.parquet"))
+    check_equal(read(out), pq.read_table(tmp_path / "one.parquet"))
+    kept = {path.name for path in parts_in(out)}
+    lines = [json.dumps(review).encode() for review in reviews(7, "b")]
+    bucket.put("in/b.jsonl", b"\n".join(lines))
+    second = score(place, out=str(out), cluster=CLUSTER)
+    assert (second.total, second.scored) == (237, 7)
+    assert kept < {path.name for path in parts_in(out)}, "an unchanged object's parts stay"
+    assert not (out / "_unfinished").exists()
+
+
+def test_workers_score_a_version_of_a_delta_table(
+    address: str, tmp_path: Path, reviews: Any, score: Any
+) -> None:
+    deltalake = pytest.importorskip("deltalake", reason="needs the extra delta")
+    assert address
+    table, out = tmp_path / "lake", tmp_path / "scored"
+    deltalake.write_deltalake(str(table), pa.Table.from_pylist(reviews(230)))
+    assert score(table, out=str(out), cluster=CLUSTER).scored == 230
+    more = [{**review, "id": f"new {review['id']}"} for review in reviews(4, "new")]
+    deltalake.write_deltalake(str(table), pa.Table.from_pylist(more), mode="append")
+    second = score(table, out=str(out), cluster=CLUSTER)
+    assert (second.total, second.scored) == (234, 4)
+    assert score(table, out=str(out), cluster=CLUSTER, delta_version=0).total == 230
+    with pytest.raises(UsageError, match=r"writes a folder of parts, no Delta table"):
+        score(tmp_path / "r.parquet", out=str(table), cluster=CLUSTER)
+
+
+def test_copies_of_rows_are_neither_lost_nor_doubled(
+    address: str, tmp_path: Path, reviews: Any, score: Any
+) -> None:
+    """Rows with one id or one text, within a part and in several, and when they move."""
+    assert address
+    path, out = tmp_path / "r.parquet", tmp_path / "scored"
+    rows = pa.Table.from_pylist(reviews(150))
+    twice = pa.concat_tables([rows, rows.slice(0, 120), rows.slice(0, 10)])
+    pq.write_table(twice, path)
+    first = score(path, out=str(out), cluster=CLUSTER)
+    assert first.total == 280
+    table = read(out)
+    assert table.select(twice.column_names).equals(twice)
+    assert table["overall_sentiment"].null_count == 0
+    other_id = rows.slice(3, 1).set_column(0, "id", pa.array(["another"]))
+    moved = pa.concat_tables([other_id, twice.slice(5), rows.slice(0, 1)])
+    pq.write_table(moved, path)
+    second = score(path, out=str(out), cluster=CLUSTER)
+    assert (second.total, second.scored, second.reused) == (277, 0, 277)
+    assert read(out).select(moved.column_names).equals(moved)
+    score(path, out=str(tmp_path / "one.parquet"))
+    check_equal(read(out), pq.read_table(tmp_path / "one.parquet"))
+
+
 @pytest.mark.slow
-def test_kills_lose_nothing_and_double_nothing(
-    address: str, tmp_path: Path, reviews: Any, score: Any, forker: Any, adapter: Path
+@pytest.mark.parametrize("own", [False, True], ids=["a cluster", "its own cluster"])
+def test_interrupted_it_ends_in_order_and_goes_on(
+    address: str, tmp_path: Path, reviews: Any, score: Any, forker: Any, adapter: Path, own: bool
 ) -> None:
     path, out = write(tmp_path / "reviews.parquet", reviews, 20 * PART_ROWS), tmp_path / "scored"
+    options = ["--engine", "ray", "--workers", 2, "--part-rows", PART_ROWS, "--json"]
+    where = [] if own else ["--ray-address", address]
+    sessions = set(Path("/tmp").glob(".ray.*"))
+    pid = forker.start("score", path, *options, *where, "--adapter", adapter, "--out", out)
+    wait_until(lambda: finished(out) > 1)
+    os.kill(pid, signal.SIGINT)
+    assert forker.end() == 130
+    said = forker.log.read_text()
+    assert said == "drugmon: interrupted; the same command goes on where this one was\n"
+    wait_until(lambda: not workers())
+    assert set(Path("/tmp").glob(".ray.*")) == sessions
+    assert read_folder(out) is None
+    kept = finished(out)
+    result = score(path, out=str(out), cluster=CLUSTER)
+    assert 0 < kept * PART_ROWS <= result.reused and result.total == 20 * PART_ROWS
+    score(path, out=str(tmp_path / "one.parquet"))
+    check_equal(read(out), pq.read_table(tmp_path / "one.parquet"))
+    assert not (out / "_unfinished").exists()
+
+
+def test_an_adapter_that_a_worker_cannot_see_is_one_line(
+    address: str, tmp_path: Path, reviews: Any, score: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert address
+    path = write(tmp_path / "reviews.parquet", reviews, 5)
+    seen = AdapterToSee.of
+
+    def elsewhere(adapter: Any, base: str | None = None) -> AdapterToSee:
+        return replace(seen(adapter, base), folder="/on/this/machine/alone", name="nobody")
+
+    monkeypatch.setattr(AdapterToSee, "of", elsewhere)
+    says = r"does not see the adapter tiny@\w+: put it at /on/this/machine/alone on all machines"
+    with pytest.raises(AdapterError, match=says) as raised:
+        score(path, out=str(tmp_path / "scored"), cluster=CLUSTER)
+    assert "\n" not in str(raised.value)
+    assert read_folder(tmp_path / "scored") is None
+
+
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(3, marks=pytest.mark.slow),
+        pytest.param(10, marks=pytest.mark.fuzz),
+    ],
+)
+def test_kills_lose_nothing_and_double_nothing(
+    kills: int,
+    address: str,
+    tmp_path: Path,
+    reviews: Any,
+    score: Any,
+    forker: Any,
+    adapter: Path,
+) -> None:
+    """So many kills of the driver, and then of workers."""
+    parts = 7 * kills
+    path, out = write(tmp_path / "reviews.parquet", reviews, parts * PART_ROWS), tmp_path / "scored"
     moments = random.Random(5)
     options = ["--engine", "ray", "--workers", 2, "--part-rows", PART_ROWS, "--json"]
     where = ["--ray-address", address, "--adapter", adapter, "--out", out]
     kept = 0
-    for _ in range(KILLS):  # of the driver
+    for _ in range(kills):  # of the driver
         pid = forker.start("score", path, *options, *where)
         wait_until(lambda before=kept: finished(out) > before)  # type: ignore[misc]
         time.sleep(moments.uniform(0, 0.3))
         assert forker.kill(pid), forker.log.read_text()
         assert read_folder(out) is None
         kept = finished(out)
-    assert 0 < kept < 20
+    assert 0 < kept < parts
 
     killed: list[int] = []
 
     def kill_workers() -> None:
-        for _ in range(KILLS):
+        for _ in range(kills):
             before = finished(out)
-            wait_until(lambda before=before: finished(out) > before or finished(out) == 20)  # type: ignore[misc]
+            wait_until(lambda before=before: finished(out) > before or not finished(out))  # type: ignore[misc]
             time.sleep(moments.uniform(0, 0.2))
             for pid in workers()[:1]:
                 os.kill(pid, signal.SIGKILL)
@@ -228,14 +349,14 @@ def test_kills_lose_nothing_and_double_nothing(
     killer.start()
     result = score(path, out=str(out), cluster=CLUSTER)
     killer.join()
-    assert len(killed) >= KILLS - 1
-    assert result.scored + result.reused == result.total == 20 * PART_ROWS
+    assert len(killed) >= kills - 1
+    assert result.scored + result.reused == result.total == parts * PART_ROWS
     assert result.reused >= kept * PART_ROWS
     score(path, out=str(tmp_path / "one.parquet"))
     check_equal(read(out), pq.read_table(tmp_path / "one.parquet"))
     assert not (out / "_unfinished").exists()
     runs = history(HistoryConfig(out)).runs
-    assert [(run.run_id, run.scored) for run in runs] == [(result.run_id, 20 * PART_ROWS)]
+    assert [(run.run_id, run.scored) for run in runs] == [(result.run_id, parts * PART_ROWS)]
 
 
 def test_a_worker_of_another_version_is_told(
@@ -342,10 +463,9 @@ def test_workers_send_on_what_the_first_adapter_doubts(
     assert few.scored == 250
     rows = read(out)
     sent = pc.sum(pc.equal(rows["drugmon_adapter"], few.adapter)).as_py()
-    assert few.sent_on == sent > 0
     assert score(source, out=str(out), cluster=CLUSTER, share=0.5, **given).scored == 0
     all_of_them = score(source, out=str(out), cluster=CLUSTER, below=1.0, **given)
-    assert all_of_them.scored == all_of_them.sent_on == 250 - sent, "what both have judged stays"
+    assert all_of_them.scored == 250 - sent, "what both have judged stays"
     assert set(read(out)["drugmon_adapter"].to_pylist()) == {few.adapter}
     one = tmp_path / "one.parquet"
     score(source, out=str(one), below=1.0, **given)
