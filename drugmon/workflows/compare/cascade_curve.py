@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -26,6 +26,7 @@ FEWEST: Final = 450
 """Labelled reviews that both held out: four fifths of them are enough to fit on."""
 
 _SEED: Final = 0
+_STEPS: Final = FOLDS + len(SHARES)
 _NOTHING: Final = Evidence({}, None)
 
 
@@ -43,7 +44,11 @@ def open_pair(first: Adapter, second: Adapter) -> HeldOutPair:
 
 
 def draw_curve(
-    pair: HeldOutPair, first: Adapter, second: Adapter, speeds: Mapping[str, float]
+    pair: HeldOutPair,
+    first: Adapter,
+    second: Adapter,
+    speeds: Mapping[str, float],
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> CascadeCurve:
     """Measure every share on the common held-out reviews, fitted and measured in turns over folds.
 
@@ -54,9 +59,13 @@ def draw_curve(
         first: the adapter that judges all; its rule decides.
         second: the one behind it.
         speeds: reviews per second that were measured of each, by identity.
+        on_progress: told how many folds are fitted and shares measured, and of how many.
     """
     fold, likeliest = folds_of(pair), first.manifest.rule == "likeliest"
-    parts = [_judged(pair.take(fold != k), pair.take(fold == k), likeliest) for k in range(FOLDS)]
+    parts = []
+    for k in range(FOLDS):
+        parts.append(_judged(pair.take(fold != k), pair.take(fold == k), likeliest))
+        on_progress(len(parts), _STEPS)
     order = np.concatenate([np.flatnonzero(fold == k) for k in range(FOLDS)])
     labels = {
         target: target_labels[order].astype(np.int64)
@@ -69,6 +78,7 @@ def draw_curve(
         sent = float(np.mean(np.concatenate([part[number].both for part in parts])))
         speed = 1 / (1 / one + sent / other)
         points.append(CascadePoint(share, sent, speed, measure_labels(scores, labels)))
+        on_progress(FOLDS + len(points), _STEPS)
     identities = (first.manifest.identity, second.manifest.identity)
     return CascadeCurve(*identities, len(pair), FOLDS, tuple(points))
 

@@ -35,7 +35,7 @@ from drugmon.workflows.compare.judged import adjusted, differences, judge
 from drugmon.workflows.compare.trained_on import trained_on
 
 OnProgress: TypeAlias = Callable[[str, int, int, str], None]
-"""Told the stage's title, how many reviews it has scored, of how many, and a note."""
+"""Told the stage's title, how many reviews or steps are done, of how many, and a note."""
 
 
 def compare_sources(
@@ -78,7 +78,12 @@ def compare_sources(
     )
     if cascade and pair:
         speeds = {stage.identity: stage.speed for stage in comparison.stages}
-        curve = draw_curve(pair, *cascade, speeds)
+        curve = draw_curve(
+            pair,
+            *cascade,
+            speeds,
+            lambda done, total: on_progress("the cascade", done, total, "measuring"),
+        )
         comparison = replace(comparison, cascade=curve)
         if config.card:
             keep_in_card(cascade[0], curve, comparison.compute)
