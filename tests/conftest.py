@@ -20,6 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.cascades import Pair, fit_coarsely
+
 SETTINGS = (
     "base.name=tiny-base",
     "lora.r=4",
@@ -100,6 +102,18 @@ def adapter(labelled: Path, models: Path, tmp_path_factory: pytest.TempPathFacto
     out = tmp_path_factory.mktemp("adapters") / "tiny"
     train(TrainConfig(str(labelled), out, settings=SETTINGS))
     return out
+
+
+@pytest.fixture(scope="module")
+def pair(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Two adapters that held the same reviews out."""
+    return Pair.of(adapter, tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decision rules of few trials, in a fraction of the time."""
+    fit_coarsely(monkeypatch)
 
 
 def _make_base(folder: Path) -> None:

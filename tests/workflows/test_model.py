@@ -26,19 +26,11 @@ from drugmon.scoring.engine import Engine
 from drugmon.workflows.model import Model
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.score import score
-from tests.cascades import Pair, fit_coarsely
+from tests.cascades import Pair
+
+pytestmark = pytest.mark.usefixtures("coarse")
 
 ROWS = 60
-
-
-@pytest.fixture(name="pair", scope="module")
-def _pair(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return Pair.of(adapter, tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit_coarsely(monkeypatch)
 
 
 @pytest.fixture(name="source")

@@ -10,14 +10,11 @@ from drugmon.labels import TARGETS
 from drugmon.models.adapters.calibration import Form
 from drugmon.scoring.cascade.pair import HeldOutPair, fit_pair
 from drugmon.statistics.reliability import calibration_error, top_label
-from tests.cascades import LONE, fit_coarsely, held_out
+from tests.cascades import LONE, held_out
+
+pytestmark = pytest.mark.usefixtures("coarse")
 
 OVERALL = TARGETS.index("overall")
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit_coarsely(monkeypatch)
 
 
 @pytest.fixture(name="pair", scope="module")

@@ -15,20 +15,12 @@ from drugmon.options import build
 from drugmon.serving.page.config import PageConfig
 from drugmon.serving.page.models import LoadedModels
 from drugmon.serving.page.uploads import Uploads
-from tests.cascades import Pair, fit_coarsely
+from tests.cascades import Pair
+
+pytestmark = pytest.mark.usefixtures("coarse")
 
 ENGINE = EngineConfig(device="cpu", dtype="fp32", threads=1)
 ROWS = 30
-
-
-@pytest.fixture(name="pair", scope="module")
-def _pair(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return Pair.of(adapter, tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit_coarsely(monkeypatch)
 
 
 @pytest.fixture(name="offered")

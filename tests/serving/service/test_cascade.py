@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,20 +13,16 @@ from drugmon.serving.service.app import make_app
 from drugmon.serving.service.config import ServiceConfig
 from drugmon.serving.service.service import Service
 from drugmon.workflows.model import Model
-from tests.cascades import Pair, fit_coarsely
+from tests.cascades import Pair
+
+pytestmark = pytest.mark.usefixtures("coarse")
 
 TEXTS = [f"{word} in number {n}" for n, word in enumerate(["useless", "so so", "wonderful"] * 10)]
 
 
-@pytest.fixture(name="pair", scope="module")
-def _pair(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return Pair.of(adapter, tmp_path_factory.mktemp("pair"))
-
-
 @pytest.fixture(name="client")
-def _client(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+def _client(pair: Pair) -> Iterator[TestClient]:
     """Of a service whose second adapter judges about half of `TEXTS`."""
-    fit_coarsely(monkeypatch)
     engine = EngineConfig(device="cpu", dtype="fp32", threads=1)
     with Model(str(pair.first), engine=engine) as alone:
         sure = sorted(alone.predict_proba(TEXTS).max(axis=1).tolist())

@@ -30,15 +30,12 @@ from drugmon.workflows.compare.cascade_curve import (
     open_pair,
 )
 from drugmon.workflows.compare.config import CompareConfig
-from tests.cascades import fit_coarsely, held_out, with_held_out
+from tests.cascades import held_out, with_held_out
+
+pytestmark = pytest.mark.usefixtures("coarse")
 
 ROWS = 500
 SPEEDS = {"one@1": 100.0, "other@2": 10.0}
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit_coarsely(monkeypatch)
 
 
 def named(identity: str, rule: str = "balanced") -> Adapter:
@@ -53,6 +50,14 @@ def make_pair(skill: float, other: float) -> HeldOutPair:
     """What an adapter of some skill and another one said of the same reviews."""
     one, two = (held_out(seed, own, parts=ROWS, lone=0) for seed, own in ((1, skill), (2, other)))
     return HeldOutPair.of(one, two)
+
+
+def test_progress_is_told_to_the_end() -> None:
+    steps: list[tuple[int, int]] = []
+    pair = make_pair(0.7, 3.0)
+    draw_curve(pair, named("one@1"), named("other@2"), SPEEDS, lambda *step: steps.append(step))
+    total = FOLDS + len(SHARES)
+    assert steps == [(done, total) for done in range(1, total + 1)]
 
 
 def test_a_better_second_adapter_gains_by_the_share() -> None:

@@ -13,7 +13,7 @@ from drugmon.errors import SettingsError
 from drugmon.workflows.nightly.check import check_night
 from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.score.score import score
-from tests.cascades import fit_coarsely, held_out, with_held_out
+from tests.cascades import held_out, with_held_out
 
 
 @pytest.fixture(name="settings")
@@ -28,10 +28,8 @@ def _settings(tmp_path: Path, adapter: Path, reviews: Any, to_csv: Any) -> Path:
     return path
 
 
-def test_a_night_sends_on_what_the_first_doubts(
-    settings: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit_coarsely(monkeypatch)
+@pytest.mark.usefixtures("coarse")
+def test_a_night_sends_on_what_the_first_doubts(settings: Path) -> None:
     settings.write_text(settings.read_text() + 'below = 1.0\nout = "r.parquet"\n')
     config = load_nightly(settings)
     (task,) = config.tasks

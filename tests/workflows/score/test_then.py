@@ -26,19 +26,11 @@ from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import report
 from drugmon.workflows.score.config import ScoreConfig
 from drugmon.workflows.score.score import ScoreResult, score
-from tests.cascades import Pair, fit_coarsely, held_out, with_held_out
+from tests.cascades import Pair, held_out, with_held_out
+
+pytestmark = pytest.mark.usefixtures("coarse")
 
 ROWS = 60
-
-
-@pytest.fixture(name="pair", scope="module")
-def _pair(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    return Pair.of(adapter, tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit_coarsely(monkeypatch)
 
 
 @pytest.fixture(name="source")
