@@ -204,7 +204,7 @@ def ended(bodies: Sequence[bytes], sent: signal.Signals) -> str:
             code = server.wait(60)
             taken = time.perf_counter() - start
         with duckdb.connect(database) as connection:
-            found = connection.sql("SELECT count(*) FROM served").fetchone()
+            found = connection.execute("SELECT count(*) FROM served").fetchone()
         start = time.perf_counter()
         with served([*SERVICE, str(port), "--record", str(database)]):
             again = time.perf_counter() - start
