@@ -9,8 +9,10 @@ from typing import Final
 
 from drugmon.labels import TARGETS
 from drugmon.monitoring.checks.summary import (
+    Check,
     Estimate,
     Side,
+    Slice,
     Status,
     Summary,
     TargetQuality,
@@ -129,8 +131,8 @@ def warned() -> Summary:
     )
 
 
-def failed() -> Summary:
-    """A night of other drugs, on which the side effects of one turned negative."""
+def _failed_checks() -> tuple[Check, ...]:
+    """What the night of `failed` is warned of, and fails by."""
     drugs = check(
         "drift.drugs",
         "Which drugs are reviewed",
@@ -168,6 +170,22 @@ def failed() -> Summary:
         0.004,
         "drop of macro-F1",
     )
+    return drugs, side, texts, worse
+
+
+def _failed_slices() -> tuple[Slice, ...]:
+    """The drugs and conditions of that night."""
+    return (
+        slice_of("drug", "Chantix", "side_effects", (61, 171), (2, 12), Status.FAIL),
+        slice_of("drug", "Accutane", "side_effects", (45, 96), (11, 44), Status.WARN),
+        slice_of("condition", "quitting smoking", "side_effects", (62, 174), (2, 14), Status.WARN),
+        slice_of("drug", "Zyban", "overall", (12, 33), None, Status.UNJUDGED),
+        slice_of("condition", "acne", "overall", (30, 120), (34, 131), Status.PASS),
+    )
+
+
+def failed() -> Summary:
+    """A night of other drugs, on which the side effects of one turned negative."""
     counts = {
         "benefits": (150, 112, 570, 31),
         "side_effects": (293, 214, 331, 25),
@@ -183,17 +201,17 @@ def failed() -> Summary:
         ("confidence.side_effects", "Side effects: confidence", 0.8, -0.14, True),
         ("length.side_effects", "Side effects: characters", 0.44, 0.1, True),
     )
-    own = tuple(histogram(*each) for each in shifted)
-    names = {each.name for each in own}
+    histograms = tuple(histogram(*shift) for shift in shifted)
+    names = {drawn.name for drawn in histograms}
     return calm(
         run_id="20261125T053100-91f0",
         created_at=CREATED + timedelta(days=1),
         status=Status.FAIL,
         current=Side("reviews.scored.parquet", 863, ADAPTER, CREATED, CREATED + timedelta(days=1)),
         volume=Volume(863, 9, 851, 12, 13.9, Interval(205, 160, 260)),
-        checks=changed(CALM, drugs, side, texts, worse),
+        checks=changed(CALM, *_failed_checks()),
         balance=tuple(balance(t, counts[t], REFERENCE[t]) for t in TARGETS),
-        distributions=own + tuple(d for d in calm().distributions if d.name not in names),
+        distributions=histograms + tuple(d for d in calm().distributions if d.name not in names),
         movers=movers(moved, 863),
         quality=(
             TargetQuality("overall", quality(860, 1.5), None, quality(1007, seed=5), None),
@@ -205,15 +223,7 @@ def failed() -> Summary:
                 "The texts have drifted (AUC 0.67), so that the estimate's assumption is shaky.",
             ),
         ),
-        slices=(
-            slice_of("drug", "Chantix", "side_effects", (61, 171), (2, 12), Status.FAIL),
-            slice_of("drug", "Accutane", "side_effects", (45, 96), (11, 44), Status.WARN),
-            slice_of(
-                "condition", "quitting smoking", "side_effects", (62, 174), (2, 14), Status.WARN
-            ),
-            slice_of("drug", "Zyban", "overall", (12, 33), None, Status.UNJUDGED),
-            slice_of("condition", "acne", "overall", (30, 120), (34, 131), Status.PASS),
-        ),
+        slices=_failed_slices(),
         left_out=("3 reviews have a date that could not be read: they are in no window.",),
     )
 
