@@ -168,8 +168,10 @@ def test_workers_follow_the_cores(
 
 
 RUN = """
+import signal
 import sys
 from multiprocessing import active_children
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest runs behind &
 from drugmon.cli import main as cli
 from drugmon.cli import errors as cli_errors
 from drugmon.scoring import engine, feed
