@@ -195,5 +195,6 @@ def _end_of_whole_batches(file: BinaryIO) -> int:
             if told is None or told.get(_CHECKSUM) != _checksum(batch):
                 return end
             end = file.tell()
-    except (pa.ArrowInvalid, StopIteration, OSError):
+    # A changed bit may be one of a length: Arrow then asks for more memory than there is.
+    except (pa.ArrowException, StopIteration, OSError, MemoryError, OverflowError):
         return end

@@ -77,6 +77,27 @@ def test_a_batch_that_is_not_what_was_written_is_cut_off(
             assert list(journal.read()) == [first]
 
 
+def test_a_bit_that_has_changed_anywhere_ends_no_run(
+    tmp_path: Path, make_some_verdicts: Make
+) -> None:
+    """Of a length too: Arrow then wants more memory than any machine has."""
+    target, first, second = tmp_path / "a", make_some_verdicts(3), make_some_verdicts(3, 10)
+    with Journal(target) as journal:
+        journal.append(first)
+        start = journal_file(target).stat().st_size
+        journal.append(second)
+    whole = journal_file(target).read_bytes()
+    length = int.from_bytes(whole[start + 4 : start + 8], "little")
+    assert 1_000 < length < 10_000, "of what describes the batch"
+    for place in range(start, start + 8 + length, 3):
+        for bit in (0x20, 0x80):
+            changed = bytearray(whole)
+            changed[place] ^= bit
+            journal_file(target).write_bytes(changed)
+            with Journal(target) as journal:
+                assert list(journal.read())[:1] == [first]
+
+
 @pytest.mark.parametrize("rubbish", [b"", b"\0" * 5000, b"rubbish " * 500])
 def test_rubbish_is_started_afresh(
     tmp_path: Path, rubbish: bytes, make_some_verdicts: Make
