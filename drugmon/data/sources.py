@@ -85,8 +85,8 @@ class FileSource:
             is_database = location.name.endswith(_DATABASES) and not isinstance(location, StoreUri)
             hint = "; name a table in it with --table" if is_database else ""
             raise SourceError(f"{location}: not a file type of reviews{hint}; known: {_KNOWN}")
-        known = EXTENSIONS[extension], COMPRESSIONS.get(compression)
-        return cls(state_of(location), *known, origin=origin)
+        format_and_compression = EXTENSIONS[extension], COMPRESSIONS.get(compression)
+        return cls(state_of(location), *format_and_compression, origin=origin)
 
     @property
     def name(self) -> str:
@@ -158,16 +158,16 @@ def resolve_source(
         return StandardInput()
     try:
         if is_uri(source):
-            found = _find_stored(parse_uri(source), partitions=partitions)
+            files = _find_stored(parse_uri(source), partitions=partitions)
         else:
-            found = _find(source, partitions)
+            files = _find(source, partitions)
     except PermissionError as error:
         raise SourceError(f"{source}: permission denied; let this user read it") from error
     if version is None:
-        return _partitioned(found) if partitions else found
-    if [file.format for file in found] != [DELTA]:
+        return _partitioned(files) if partitions else files
+    if [file.format for file in files] != [DELTA]:
         raise UsageError(f"--delta-version {version}: {source} is no Delta table; leave it out")
-    return [replace(found[0], version=version)]
+    return [replace(files[0], version=version)]
 
 
 def resolve_scored(source: str, *, partitions: bool = False) -> list[FileSource]:
@@ -186,14 +186,14 @@ def resolve_scored(source: str, *, partitions: bool = False) -> list[FileSource]
     """
     if source == "-":
         raise SourceError("a report needs files or a table, not standard input")
-    found = _find_scored(source, partitions)
-    return _partitioned(found) if partitions else found
+    files = _find_scored(source, partitions)
+    return _partitioned(files) if partitions else files
 
 
 def _find_scored(source: str, partitions: bool) -> list[FileSource]:
     if is_uri(source):
-        stored = _find_stored(parse_uri(source), own=True, partitions=partitions)
-        return _scored_among(stored, source)
+        files = _find_stored(parse_uri(source), with_outputs=True, partitions=partitions)
+        return _scored_among(files, source)
     path = Path(source)
     if is_delta(path):
         return [FileSource.of(path)]
@@ -203,12 +203,12 @@ def _find_scored(source: str, partitions: bool) -> list[FileSource]:
         if not path.is_dir() and not is_pattern(source):
             return [_single(path)]
         inside = inside_of(path, partitions) if path.is_dir() else _matches(source)
-        found = _reviews_among(inside, own=True)
+        files = _reviews_among(inside, with_outputs=True)
     except PermissionError as error:
         raise SourceError(f"{source}: permission denied; let this user read it") from error
-    if not found:
+    if not files:
         raise SourceError(f"{source}: no scored file there; known: {_KNOWN}")
-    return _scored_among(found, source) if path.is_dir() else found
+    return _scored_among(files, source) if path.is_dir() else files
 
 
 def as_one(sources: Sequence[FileSource]) -> Sequence[FileSource]:
@@ -253,18 +253,18 @@ def _find(source: str, partitions: bool) -> list[FileSource]:
     if is_output_folder(path):
         return _parts(path)
     if path.is_dir():
-        found = _reviews_among(inside_of(path, partitions))
+        files = _reviews_among(inside_of(path, partitions))
         missing = f"{source}: the folder holds no file of reviews; known: {_KNOWN}"
         if not partitions and has_partitions(path):
             missing = f"{source}: has folders such as year=2026; add --partitions to look into them"
     elif not is_pattern(source):
         return [_single(path)]
     else:
-        found = _reviews_among(_matches(source))
+        files = _reviews_among(_matches(source))
         missing = f"{source}: no file of reviews matches; known: {_KNOWN}"
-    if not found:
+    if not files:
         raise SourceError(missing)
-    return found
+    return files
 
 
 def _parts(folder: Path) -> list[FileSource]:
@@ -275,15 +275,15 @@ def _parts(folder: Path) -> list[FileSource]:
 
 def _partitioned(files: list[FileSource]) -> list[FileSource]:
     """The files with the columns that their folders are: those of all have the same names."""
-    found = [replace(file, partition=partition_of(file.location)) for file in files]
-    for file in found:
-        names, first = names_in(file.partition), names_in(found[0].partition)
+    files = [replace(file, partition=partition_of(file.location)) for file in files]
+    for file in files:
+        names, first = names_in(file.partition), names_in(files[0].partition)
         if sorted(names) != sorted(first):
             raise SourceError(
-                f"{file.name}: lies in folders of {names_told(names)}, and {found[0].name} in "
+                f"{file.name}: lies in folders of {names_told(names)}, and {files[0].name} in "
                 f"those of {names_told(first)}; name files of one kind, or leave out --partitions"
             )
-    return found
+    return files
 
 
 def _matches(pattern: str) -> Iterable[Path]:
@@ -298,42 +298,44 @@ def _single(path: Path) -> FileSource:
     return FileSource.of(path)
 
 
-def _reviews_among(paths: Iterable[Path], own: bool = False) -> list[FileSource]:
-    visible = parts_among(sorted(paths), own)
-    return [file for file in _known_among(visible, own) if file.path.is_file()]
+def _reviews_among(paths: Iterable[Path], with_outputs: bool = False) -> list[FileSource]:
+    visible = parts_among(sorted(paths), with_outputs)
+    return [file for file in _known_among(visible, with_outputs) if file.path.is_file()]
 
 
-def _known_among(locations: Iterable[Location], own: bool) -> list[FileSource]:
-    """The files of known types; drugmon's own outputs only where `own` says so."""
-    found = []
+def _known_among(locations: Iterable[Location], with_outputs: bool) -> list[FileSource]:
+    """The files of known types; drugmon's own outputs only where `with_outputs` says so."""
+    files = []
     for location in locations:
         stem, extension, compression = split_name(location.name)
-        known = extension in EXTENSIONS and not (compression and extension == ".parquet")
-        hidden = stem.startswith(".") or (stem.endswith(SCORED) and not own)
-        if known and not hidden:
-            found.append(FileSource.of(location))
-    return found
+        is_of_reviews = extension in EXTENSIONS and not (compression and extension == ".parquet")
+        hidden = stem.startswith(".") or (stem.endswith(SCORED) and not with_outputs)
+        if is_of_reviews and not hidden:
+            files.append(FileSource.of(location))
+    return files
 
 
-def _find_stored(uri: StoreUri, own: bool = False, *, partitions: bool = False) -> list[FileSource]:
-    """What a URI names; drugmon's own outputs in a folder only where `own` says so."""
+def _find_stored(
+    uri: StoreUri, with_outputs: bool = False, *, partitions: bool = False
+) -> list[FileSource]:
+    """What a URI names; drugmon's own outputs in a folder only where `with_outputs` says so."""
     if not uri.endswith("/") and uri.key and look(uri) is not None:
         return [FileSource.of(uri)]
     if is_glob(uri):
-        found = _known_among(matching(uri), own)
+        files = _known_among(matching(uri), with_outputs)
     elif is_delta(uri):
         return [FileSource.of(uri.as_folder)]
     elif is_folder(uri):
         inside = objects_inside(uri) if partitions else listed(uri)
-        found = _known_among(inside, own)
+        files = _known_among(inside, with_outputs)
     else:
         raise SourceError(f"{uri}: no such object; check the key, and quote a glob")
-    if not found:
+    if not files:
         raise SourceError(f"{uri}: no file of reviews is there; known: {_KNOWN}")
-    return found
+    return files
 
 
-def _scored_among(found: list[FileSource], source: str) -> list[FileSource]:
+def _scored_among(files: list[FileSource], source: str) -> list[FileSource]:
     """Drugmon's own outputs where there are any and SOURCE does not choose by itself, else all."""
-    outputs = [file for file in found if split_name(file.location.name)[0].endswith(SCORED)]
-    return outputs if outputs and not is_pattern(source) else found
+    outputs = [file for file in files if split_name(file.location.name)[0].endswith(SCORED)]
+    return outputs if outputs and not is_pattern(source) else files

@@ -112,7 +112,7 @@ def _trim(path: Path) -> None:
         by_source.setdefault(attempt.source, []).append(attempt)
     if lines <= _SPARE * KEPT * max(1, len(by_source)):
         return
-    kept = [attempt for own in by_source.values() for attempt in own[-KEPT:]]
+    kept = [attempt for of_source in by_source.values() for attempt in of_source[-KEPT:]]
     with replacing(path) as temporary:
         text = "".join(f"{json.dumps(_plain(attempt))}\n" for attempt in kept)
         temporary.write_text(text, encoding="utf-8")
@@ -140,7 +140,9 @@ def _attempt(line: str) -> Attempt | None:
             status=None if values["status"] is None else Status(values["status"]),
             page=None if page is None or Path(page).name != page else page,
             rows=None if values["rows"] is None else _of_type(int, values["rows"]),
-            failures=tuple(_of_type(str, each) for each in _of_type(list, values["failures"])),
+            failures=tuple(
+                _of_type(str, failure) for failure in _of_type(list, values["failures"])
+            ),
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

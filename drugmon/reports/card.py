@@ -112,15 +112,17 @@ def card_with_cascade(card: str, curve: CascadeCurve, compute: str) -> str:
         curve: of both.
         compute: what both were timed on.
     """
-    own, name = (identity.partition("@")[0] for identity in (curve.first, curve.second))
+    first_name, second_name = (
+        identity.partition("@")[0] for identity in (curve.first, curve.second)
+    )
     first = curve.points[0].qualities
     targets = [target for target in PAGE_ORDER if target in first]
     told = (
         _templates()
         .get_template("card_cascade.md")
         .render(
-            own=own,
-            name=name,
+            first_name=first_name,
+            second_name=second_name,
             rule=rule_of(curve.first),
             curve=curve,
             compute=compute,
@@ -165,17 +167,17 @@ def _licence(name: str) -> Licence:
 
 
 def _base_model(base: Mapping[str, Any]) -> str:
-    found = HUB_ID.fullmatch(base["source"])
-    return found.group(1) if found else base["name"]
+    hub_id = HUB_ID.fullmatch(base["source"])
+    return hub_id.group(1) if hub_id else base["name"]
 
 
 def _weakest(target: str, quality: Quality) -> WeakLabel | None:
-    known = [
-        WeakLabel(target, each.label, each.f1.value, each.support)
-        for each in quality.classes
-        if each.f1.value is not None and each.support
+    labels = [
+        WeakLabel(target, of_label.label, of_label.f1.value, of_label.support)
+        for of_label in quality.classes
+        if of_label.f1.value is not None and of_label.support
     ]
-    return min(known, key=lambda weak: weak.f1, default=None)
+    return min(labels, key=lambda weak: weak.f1, default=None)
 
 
 def _interval(interval: Interval) -> str:

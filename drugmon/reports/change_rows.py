@@ -54,31 +54,30 @@ def mover_lists(movers: Sequence[Mover]) -> tuple[MoverList, ...]:
     """The `MOST` movers of each kind that changed most, drawn on one scale from 0 a list."""
     kinds = dict.fromkeys([*KINDS, *(mover.kind for mover in movers)])
     return tuple(
-        _mover_list(KINDS.get(kind, kind), own)
+        _mover_list(KINDS.get(kind, kind), of_kind)
         for kind in kinds
-        if (own := [mover for mover in movers if mover.kind == kind])
+        if (of_kind := [mover for mover in movers if mover.kind == kind])
     )
 
 
 def slice_rows(slices: Sequence[Slice]) -> tuple[SliceRow, ...]:
     """The slices in the order in which the summary ranks them."""
     return tuple(
-        SliceRow(each, mark(each.reference, WHOLE), mark(each.current, WHOLE)) for each in slices
+        SliceRow(slice_, mark(slice_.reference, WHOLE), mark(slice_.current, WHOLE))
+        for slice_ in slices
     )
 
 
 def _mover_list(title: str, movers: Sequence[Mover]) -> MoverList:
-    movers = sorted(movers, key=lambda each: -abs(each.change.value or 0.0))[:MOST]
-    ends = [end for each in movers for end in (each.current.high, each.reference.high) if end]
+    movers = sorted(movers, key=lambda mover: -abs(mover.change.value or 0.0))[:MOST]
+    ends = [end for mover in movers for end in (mover.current.high, mover.reference.high) if end]
     marks = ticks(0.0, max([*ends, 0.01]), 3)
     scale = Scale(0.0, marks[-1])
     return MoverList(
         title=title,
         rows=tuple(
-            MoverRow(each, mark(each.reference, scale), mark(each.current, scale))
-            for each in movers
+            MoverRow(mover, mark(mover.reference, scale), mark(mover.current, scale))
+            for mover in movers
         ),
-        ticks=tuple(
-            Tick(scale.at(each), percent(each, 0 if marks[1] >= 0.01 else 1)) for each in marks
-        ),
+        ticks=tuple(Tick(scale.at(at), percent(at, 0 if marks[1] >= 0.01 else 1)) for at in marks),
     )

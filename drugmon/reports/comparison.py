@@ -136,12 +136,12 @@ class ModelComparison:
         """
         if self.warnings:
             return None
-        known = [
+        measured = [
             (quality.macro_f1.value, stage)
             for stage in self.stages
             if (quality := stage.qualities.get(target)) and quality.macro_f1.value is not None
         ]
-        return max(known, key=lambda each: each[0])[1] if known else None
+        return max(measured, key=lambda pair: pair[0])[1] if measured else None
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,10 @@ def _cascades(curve: CascadeCurve | None) -> list[CascadeSection]:
 
 def _ends(intervals: Sequence[Interval]) -> list[float]:
     return [
-        end for each in intervals for end in (each.value, each.low, each.high) if end is not None
+        end
+        for interval in intervals
+        for end in (interval.value, interval.low, interval.high)
+        if end is not None
     ]
 
 
@@ -235,25 +238,34 @@ def _curves(stages: Sequence[Stage]) -> list[tuple[Stage, Training, Curve]]:
     trained = [
         (stage, stage.training) for stage in stages if stage.training and stage.training.epochs
     ]
-    top = max((epoch.loss for _, own in trained for epoch in own.epochs), default=1.0)
+    top = max((epoch.loss for _, training in trained for epoch in training.epochs), default=1.0)
     return [
-        (stage, own, plot_curve([epoch.loss for epoch in own.epochs], own.best_epoch, top))
-        for stage, own in trained
+        (
+            stage,
+            training,
+            plot_curve([epoch.loss for epoch in training.epochs], training.best_epoch, top),
+        )
+        for stage, training in trained
     ]
 
 
 def _balance(stages: Sequence[Stage]) -> list[BalanceRow]:
     """Before balancing once where it was the same for all, and after it for every stage."""
-    known = [(s.title, s.training) for s in stages if s.training and s.training.before]
-    targets = [name for name in PAGE_ORDER if all(name in own.before for _, own in known)]
-    if not known or not targets:
+    counted = [(s.title, s.training) for s in stages if s.training and s.training.before]
+    targets = [
+        name for name in PAGE_ORDER if all(name in training.before for _, training in counted)
+    ]
+    if not counted or not targets:
         return []
     target = targets[0]
-    if len({tuple(own.before[target]) for _, own in known}) == 1:
-        before = BalanceRow("Before, all stages", target, known[0][1].before[target])
-        return [before, *(BalanceRow(title, target, own.after[target]) for title, own in known)]
+    if len({tuple(training.before[target]) for _, training in counted}) == 1:
+        before = BalanceRow("Before, all stages", target, counted[0][1].before[target])
+        return [
+            before,
+            *(BalanceRow(title, target, training.after[target]) for title, training in counted),
+        ]
     return [
         BalanceRow(f"{title}, {when}", target, counts[target])
-        for title, own in known
-        for when, counts in (("before", own.before), ("after", own.after))
+        for title, training in counted
+        for when, counts in (("before", training.before), ("after", training.after))
     ]

@@ -51,14 +51,14 @@ class Evaluation:
 
 def render_evaluation(evaluation: Evaluation) -> str:
     """The page as an HTML document, to be written as UTF-8."""
-    known = [name for name in TARGETS if name in evaluation.qualities]
+    judged = [name for name in TARGETS if name in evaluation.qualities]
     return (
         environment()
         .get_template("evaluation.html")
         .render(
             evaluation=evaluation,
             when=evaluation.evaluated_at.astimezone(UTC),
-            sections=[quality_view(name, evaluation.qualities[name]) for name in known],
+            sections=[quality_view(name, evaluation.qualities[name]) for name in judged],
             metrics=METRICS,
             labels=LABELS,
             version=__version__,

@@ -31,9 +31,9 @@ class Keep:
         Raises:
             ValueError: it is neither; the message says what will do.
         """
-        found = _SIZE.fullmatch(text.strip())
-        if found and int(found[1]):
-            return cls(size=int(found[1]) * _BYTES[found[2]])
+        size = _SIZE.fullmatch(text.strip())
+        if size and int(size[1]):
+            return cls(size=int(size[1]) * _BYTES[size[2]])
         if _NUMBER.fullmatch(text) and 1 <= int(text) <= _MOST_REPORTS:
             return cls(reports=int(text))
         raise ValueError(

@@ -126,9 +126,9 @@ def _commands(summary: Summary) -> Mapping[object, str | None]:
     commands: dict[object, str | None] = defaultdict(lambda: None)
     if summary.place is None or not summary.current.n:
         return commands
-    for own in summary.slices:
-        if own.status in OFF:
-            key = (own.column, own.value, own.target)
+    for slice_ in summary.slices:
+        if slice_.status in OFF:
+            key = (slice_.column, slice_.value, slice_.target)
             commands[key] = summary.place.of_slice(*key)
     for check in summary.checks:
         if check.status in OFF:

@@ -129,11 +129,11 @@ def prose(sentence: str) -> str:
 def file_names(sentence: str) -> Markup:
     """Show of each whole path in a sentence its last name; the path is told on pointing at it."""
     said, end = Markup(), 0
-    for found in _PATH.finditer(sentence):
-        name = re.sub("^.*/(?=.)", "", found[0])
-        shown = Markup('<span title="{}">{}</span>').format(found[0], name)
-        said += Markup("{}").format(sentence[end : found.start()]) + shown
-        end = found.end()
+    for path in _PATH.finditer(sentence):
+        name = re.sub("^.*/(?=.)", "", path[0])
+        shown = Markup('<span title="{}">{}</span>').format(path[0], name)
+        said += Markup("{}").format(sentence[end : path.start()]) + shown
+        end = path.end()
     return said + Markup("{}").format(sentence[end:])
 
 

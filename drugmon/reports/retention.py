@@ -66,24 +66,24 @@ def _size(folder: Path) -> int:
 
 def _reports(out: Path, source: str, output: Output | None) -> dict[Path, str]:
     """The folders of reports of a source, and when each was made."""
-    found = {}
+    made_at = {}
     for folder in out.iterdir() if out.is_dir() else ():
         if _NAME.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
             created = _created(folder, source)
             if created is not None and _output_of(folder, out) in (output, None):
-                found[folder] = created
-    return found
+                made_at[folder] = created
+    return made_at
 
 
 def _created(folder: Path, source: str) -> str | None:
     """When the report in `folder` was made, ISO 8601 in UTC; None where it is none of `source`."""
     try:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        run, created, own = summary["run_id"], summary["created_at"], summary["source"]
+        run, created, of_source = summary["run_id"], summary["created_at"], summary["source"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    known = isinstance(created, str) and own == source and folder.name.endswith(f"-{run}")
-    return created if known else None
+    is_report = isinstance(created, str) and of_source == source and folder.name.endswith(f"-{run}")
+    return created if is_report else None
 
 
 def _output_of(folder: Path, out: Path) -> Output | None:

@@ -95,12 +95,12 @@ def timeline(
     entries = {report.page: _of_report(report) for report in reports}
     others = []
     for attempt in attempts:
-        known = entries.get(attempt.page) if attempt.page is not None else None
-        if known is not None and attempt.page is not None:
-            entries[attempt.page] = _with_attempt(known, attempt)
+        entry = entries.get(attempt.page) if attempt.page is not None else None
+        if entry is not None and attempt.page is not None:
+            entries[attempt.page] = _with_attempt(entry, attempt)
         else:
             others.append(_of_attempt(attempt))
-    return _with_missing(sorted([*entries.values(), *others], key=lambda each: each.when), now)
+    return _with_missing(sorted([*entries.values(), *others], key=lambda entry: entry.when), now)
 
 
 def interval(entries: Sequence[Entry]) -> timedelta | None:
@@ -134,7 +134,7 @@ def _of_report(report: ReportRecord) -> Entry:
 
 
 def _with_attempt(entry: Entry, attempt: Attempt) -> Entry:
-    failures = tuple(each for each in attempt.failures if each not in entry.reasons)
+    failures = tuple(failure for failure in attempt.failures if failure not in entry.reasons)
     every = timedelta(hours=attempt.every_hours)
     # A night that was cut off and gone on with has one report: its first start counts.
     began = min(entry.began, attempt.began) if entry.every else attempt.began
@@ -163,14 +163,14 @@ def _of_attempt(attempt: Attempt) -> Entry:
 
 def _with_missing(entries: Sequence[Entry], now: datetime) -> list[Entry]:
     usual = interval(entries)
-    found: list[Entry] = []
+    complete: list[Entry] = []
     for number, entry in enumerate(entries):
-        found.append(entry)
+        complete.append(entry)
         later = entries[number + 1] if number + 1 < len(entries) else None
         every = (later.every if later else None) or entry.every or usual
         if every is not None:
-            found += _missing(entry, later.began if later else now, every)
-    return found
+            complete += _missing(entry, later.began if later else now, every)
+    return complete
 
 
 def _missing(entry: Entry, until: datetime, every: timedelta) -> list[Entry]:

@@ -119,7 +119,7 @@ def render_index(
     template = environment().get_template("trends.html")
     return template.render(
         sources=sources,
-        worst=_worst([own.latest.outcome for own in sources]),
+        worst=_worst([source.latest.outcome for source in sources]),
         recent=RECENT,
         shown=SHOWN,
         now=now,
@@ -207,9 +207,9 @@ def _due(began: datetime, every: timedelta, now: datetime) -> datetime:
 
 def _strip(entries: Sequence[Entry]) -> list[tuple[datetime, NightOutcome]]:
     """One item a night: those that did not run one by one."""
-    found = []
+    strip = []
     for entry in entries:
         step = ((entry.until or entry.when) - entry.when) / max(entry.nights - 1, 1)
         nights = min(entry.nights, RECENT)
-        found += [(entry.when + number * step, entry.outcome) for number in range(nights)]
-    return found
+        strip += [(entry.when + number * step, entry.outcome) for number in range(nights)]
+    return strip

@@ -64,7 +64,7 @@ class DelimitedReader(Closing):
         line, self._header = next(self._records, ("", []))
         self.names: Sequence[str] = self._header
         earlier = verdicts.among(self._header)
-        self._own = [i for i, name in enumerate(self._header) if name not in earlier]
+        self._review_places = [i for i, name in enumerate(self._header) if name not in earlier]
         self.header_line, cells = self._own_part((line, self._header))
         self.columns = _unique(cells)
 
@@ -94,7 +94,7 @@ class DelimitedReader(Closing):
     def scored(self, size: int) -> Iterator[pa.Table]:
         """Yield all columns of an earlier output: its own as text, and the verdicts."""
         for columns in self._scored(size):
-            review_columns = [pa.array(columns[i], pa.string()) for i in self._own]
+            review_columns = [pa.array(columns[i], pa.string()) for i in self._review_places]
             verdicts = self.verdict_columns.rename(self._verdicts_of(columns))
             yield beside(pa.table(review_columns, self.columns), verdicts)
 
@@ -120,14 +120,14 @@ class DelimitedReader(Closing):
     def _own_part(self, record: Record) -> Record:
         """Return the record without earlier verdicts, which as a rule stand at its end, bare."""
         line, cells = record
-        surplus = len(cells) - len(self._own)
+        surplus = len(cells) - len(self._review_places)
         if not surplus:
             return record
-        review_cells = [cells[i] for i in self._own]
+        review_cells = [cells[i] for i in self._review_places]
         head, *tail = line.rsplit(self.delimiter, surplus)
         if self.quoting == NONE:
             head = self.delimiter.join(review_cells)
-        elif self._own[-1:] != [len(review_cells) - 1] or '"' in "".join(tail):
+        elif self._review_places[-1:] != [len(review_cells) - 1] or '"' in "".join(tail):
             head = delimited_line(review_cells, self.delimiter)
         return head + _line_end(line), review_cells
 

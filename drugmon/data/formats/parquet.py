@@ -104,12 +104,14 @@ class ParquetReader(Closing):
         refuse_twice(added, whole.names, self.where)
         self.names: Sequence[str] = [*whole.names, *added]
         earlier = self.verdict_columns.among(whole.names)
-        self._own = [i for i, name in enumerate(whole.names) if name not in earlier]
+        self._review_places = [i for i, name in enumerate(whole.names) if name not in earlier]
         # Where a file has Arrow's copy of the schema, Arrow tells the metadata that stand in there.
         metadata = {**(whole.metadata or {}), **(self._file.metadata.metadata or {})}
         metadata.pop(ARROW, None)
-        own = pa.schema([whole.field(i) for i in self._own], metadata=metadata or None)
-        self.schema = beside_partition(own, self._partition)
+        review_schema = pa.schema(
+            [whole.field(i) for i in self._review_places], metadata=metadata or None
+        )
+        self.schema = beside_partition(review_schema, self._partition)
         self.columns: list[str] = self.schema.names
         self.total: int | None = self._file.metadata.num_rows
 
@@ -165,8 +167,8 @@ class ParquetReader(Closing):
         whole = storable(
             self._file.schema_arrow, [column.physical_type == INT96 for column in columns]
         )
-        own = pa.schema([whole.field(i) for i in self._own])
-        return beside_partition(own, self._partition)
+        review_schema = pa.schema([whole.field(i) for i in self._review_places])
+        return beside_partition(review_schema, self._partition)
 
     def _opened(self, unit: str) -> pq.ParquetFile:
         return pq.ParquetFile(
@@ -184,7 +186,7 @@ class ParquetReader(Closing):
         for batch in self._batches(size, None):
             check_utf8(batch, start, self.where)
             start += batch.num_rows
-            waiting.append(self._whole(batch.select(self._own)))
+            waiting.append(self._whole(batch.select(self._review_places)))
             rows += batch.num_rows
             if rows >= size:  # batches end where row groups end, so they can be small
                 table = pa.Table.from_batches(waiting, self.schema)
@@ -194,12 +196,12 @@ class ParquetReader(Closing):
         if rows:
             yield ArrowRows(pa.Table.from_batches(waiting, self.schema))
 
-    def _whole(self, own: pa.RecordBatch) -> pa.RecordBatch:
+    def _whole(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of the file with the columns that its folders are."""
         if not self._partition:
-            return own
-        cells = partition_cells(self._partition, own.num_rows)
-        return pa.RecordBatch.from_arrays([*own.columns, *cells], schema=self.schema)
+            return batch
+        cells = partition_cells(self._partition, batch.num_rows)
+        return pa.RecordBatch.from_arrays([*batch.columns, *cells], schema=self.schema)
 
     def verdicts(self, size: int, id_column: str | None = None) -> Iterator[pa.Table]:
         """Yield the verdicts of an earlier output, with ids where it has that column."""
@@ -238,7 +240,7 @@ class ParquetWriter(Closing):
 
     def __init__(self, path: Path, like: Reader) -> None:
         source = like if isinstance(like, ParquetReader) else None
-        self._own = like.schema
+        self._source_schema = like.schema
         self._where = like.where
         self._waiting: list[pa.Table] = []
         self._annotations = source.annotations() if source else {}
@@ -274,7 +276,7 @@ class ParquetWriter(Closing):
     def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
         """Append rows and their verdicts."""
         table = rows.to_arrow()
-        if not table.schema.equals(self._own):
+        if not table.schema.equals(self._source_schema):
             raise SinkError(
                 f"{self._where}: rows further on have other columns or types than the first "
                 "ones; write JSONL instead"

@@ -197,7 +197,7 @@ def scored_files(
     first, one = sources[0], len({source.output for source in sources}) == 1
     folder = home_of(first.location) if first.partition else first.location.parent
     where = first.name if one else f"{folder} and its files"
-    found = files_relation(
+    relation = files_relation(
         connection,
         sources,
         reading.text_format,
@@ -207,7 +207,7 @@ def scored_files(
     )
     # The same every night, however many files there are by then.
     name = path_told(first.output.name if one else f"files in {folder.name}")
-    return _scored(connection, found, reading, view=view, name=name, where=where)
+    return _scored(connection, relation, reading, view=view, name=name, where=where)
 
 
 def scored_table(
@@ -268,12 +268,12 @@ def _scored(
     keep: bool = False,
 ) -> Scored:
     columns, verdicts = source.columns, source.verdicts
-    own = verdicts.beside(columns)
-    found = resolve_columns(own, reading.columns, where, need_text=False)
-    date = _date_column(reading.date_column, found, own, where)
-    by = _by_columns(reading.by, found, own, where)
+    names = verdicts.beside(columns)
+    fields = resolve_columns(names, reading.columns, where, need_text=False)
+    date = _date_column(reading.date_column, fields, names, where)
+    by = _by_columns(reading.by, fields, names, where)
     selected = [_verdict(verdicts, field.name, str(field.type)) for field in VERDICT_SCHEMA]
-    selected += [_field(found, field) for field in CONTEXT]
+    selected += [_field(fields, field) for field in CONTEXT]
     selected += [_optional(column, f"by_{number}") for number, column in enumerate(by.values())]
     dated_by = date or verdicts.of("drugmon_scored_at")
     is_time = columns[dated_by].upper().startswith(("TIMESTAMP", "DATE"))
@@ -284,7 +284,7 @@ def _scored(
         view,
         name,
         where,
-        frozenset(field for field in CONTEXT if getattr(found, field) is not None),
+        frozenset(field for field in CONTEXT if getattr(fields, field) is not None),
         {name: f"by_{number}" for number, name in enumerate(by)},
         date is not None,
         prefix=verdicts.prefix,
@@ -302,12 +302,12 @@ def _verdict(verdicts: VerdictColumns, name: str, kind: str) -> Sql:
     return Sql(statement("cast_column", column=verdicts.of(name), type=into, as_name=name))
 
 
-def _field(found: ColumnMap, field: str) -> Sql:
-    aspects = [name for name in ASPECTS if getattr(found, name) is not None]
-    if field != "text" or found.text is None or not aspects:
-        return _optional(getattr(found, field), field)
-    columns = [getattr(found, name) for name in aspects]
-    return Sql(statement("lone_text", text=found.text, aspects=columns, as_name=field))
+def _field(fields: ColumnMap, field: str) -> Sql:
+    aspects = [name for name in ASPECTS if getattr(fields, name) is not None]
+    if field != "text" or fields.text is None or not aspects:
+        return _optional(getattr(fields, field), field)
+    columns = [getattr(fields, name) for name in aspects]
+    return Sql(statement("lone_text", text=fields.text, aspects=columns, as_name=field))
 
 
 def _optional(column: str | None, as_name: str) -> Sql:
@@ -316,31 +316,35 @@ def _optional(column: str | None, as_name: str) -> Sql:
     return Sql(statement("cast_column", column=column, type=Sql("VARCHAR"), as_name=as_name))
 
 
-def _date_column(asked: str | None, found: ColumnMap, own: Sequence[str], where: str) -> str | None:
+def _date_column(
+    asked: str | None, fields: ColumnMap, names: Sequence[str], where: str
+) -> str | None:
     if asked is None:
         return None
-    if asked in own:
+    if asked in names:
         return asked
-    alike = [name for name in own if name.lower() == asked.lower()]
+    alike = [name for name in names if name.lower() == asked.lower()]
     if len(alike) == 1:
         return alike[0]
-    if asked == "date" and found.date is not None:
-        return found.date
-    raise UsageError(f"--date-column {asked}: {where} has no such column; it has {names_told(own)}")
+    if asked == "date" and fields.date is not None:
+        return fields.date
+    raise UsageError(
+        f"--date-column {asked}: {where} has no such column; it has {names_told(names)}"
+    )
 
 
 def _by_columns(
-    asked: Sequence[str], found: ColumnMap, own: Sequence[str], where: str
+    asked: Sequence[str], fields: ColumnMap, names: Sequence[str], where: str
 ) -> dict[str, str]:
     """The source's column of every name; `drug` and `condition` may be missing."""
     chosen = {}
     for name in asked:
         if name in ("drug", "condition"):
-            column = getattr(found, name) or (name if name in own else None)
+            column = getattr(fields, name) or (name if name in names else None)
             if column is not None:
                 chosen[name] = column
-        elif name in own:
+        elif name in names:
             chosen[name] = name
         else:
-            raise UsageError(f"--by {name}: {where} has no such column; it has {names_told(own)}")
+            raise UsageError(f"--by {name}: {where} has no such column; it has {names_told(names)}")
     return chosen

@@ -176,8 +176,8 @@ def harmless(data: EvidentlyInput) -> EvidentlyInput:
         numerical=tuple(map(_without_brackets, data.numerical)),
         categorical=tuple(map(_without_brackets, data.categorical)),
         tasks=tuple(
-            ClassTask(*map(_without_brackets, (each.target, each.true, each.predicted)))
-            for each in data.tasks
+            ClassTask(*map(_without_brackets, (task.target, task.true, task.predicted)))
+            for task in data.tasks
         ),
     )
 

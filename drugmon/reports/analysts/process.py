@@ -54,13 +54,13 @@ class AnalystProcess(Closing):
         """
         try:
             self._pipe.send((data, folder, heading))
-            found: tuple[AnalystPage, ...] | DrugmonError = self._pipe.recv()
+            answer: tuple[AnalystPage, ...] | DrugmonError = self._pipe.recv()
         except (EOFError, OSError):
             problem = "evidently's process was stopped, maybe for want of memory."
             return tuple(replace(page, problem=problem) for page, _ in MAKERS)
-        if isinstance(found, DrugmonError):
-            raise found
-        return found
+        if isinstance(answer, DrugmonError):
+            raise answer
+        return answer
 
 
 def _serve(pipe: Connection) -> None:

@@ -34,9 +34,9 @@ def rebuilt_sides(current: pd.DataFrame, profile: Profile) -> tuple[pd.DataFrame
     import pandas as pd
 
     n = min(profile.n, MOST_ROWS)
-    known = {name: each for name, each in _columns(profile) if name in current}
-    before = {name: _expand(counts, n) for name, (_, counts) in known.items()}
-    now = {name: _placed(current[name], place) for name, (place, _) in known.items()}
+    common = {name: column for name, column in _columns(profile) if name in current}
+    before = {name: _expand(counts, n) for name, (_, counts) in common.items()}
+    now = {name: _placed(current[name], place) for name, (place, _) in common.items()}
     return pd.DataFrame(now), pd.DataFrame(before)
 
 
@@ -46,9 +46,9 @@ Column = tuple[Histogram | frozenset[str], Counts]
 
 
 def _columns(profile: Profile) -> Iterator[tuple[str, Column]]:
-    for target, own in profile.targets.items():
-        yield f"{target}_sentiment", (frozenset(LABELS), dict(own.counts.items()))
-        yield f"{target}_confidence", (own.confidence, _by_middle(own.confidence))
+    for target, of_target in profile.targets.items():
+        yield f"{target}_sentiment", (frozenset(LABELS), dict(of_target.counts.items()))
+        yield f"{target}_confidence", (of_target.confidence, _by_middle(of_target.confidence))
     for aspect, text in profile.texts.items():
         yield f"{aspect}_characters", (text.length, _by_middle(text.length))
     for name, mix in (("drug", profile.drugs), ("condition", profile.conditions)):
@@ -75,9 +75,9 @@ def _expand(counts: Counts, n: int) -> list[object]:
     total = sizes.sum()
     ends = np.rint(np.cumsum(sizes) / total * n).astype(int) if total else np.zeros(len(sizes), int)
     rows = np.diff(ends, prepend=0)
-    found = [value for value, count in zip(values, rows, strict=True) for _ in range(count)]
-    found += [None] * (n - len(found))
-    return [None if value == NONE else value for value in found]
+    rebuilt = [value for value, count in zip(values, rows, strict=True) for _ in range(count)]
+    rebuilt += [None] * (n - len(rebuilt))
+    return [None if value == NONE else value for value in rebuilt]
 
 
 def _placed(column: Iterable[object], place: Histogram | frozenset[str]) -> list[object]:

@@ -54,8 +54,8 @@ def _row(check: Check) -> ForestRow:
     warn = check.reached(check.warn_at)
     if effect is None or at is None:
         return ForestRow(check, None, SCALE.at(0), None, None)
-    known = (check.reached(end) for end in (effect.low, effect.high))
-    ends = sorted(end for end in known if end is not None) or [at]
+    reached = (check.reached(end) for end in (effect.low, effect.high))
+    ends = sorted(end for end in reached if end is not None) or [at]
     return ForestRow(
         check=check,
         mark=mark(Interval(at, ends[0], ends[-1]), SCALE),

@@ -43,7 +43,7 @@ class HistogramPlot:
 def histogram_plots(distributions: Sequence[Distribution]) -> tuple[HistogramPlot, ...]:
     """Lay out the distributions, those that differ most from the reference first."""
     ranked = sorted(distributions, key=_largest_gap, reverse=True)
-    return tuple(histogram_plot(each) for each in ranked)
+    return tuple(histogram_plot(distribution) for distribution in ranked)
 
 
 def histogram_plot(distribution: Distribution) -> HistogramPlot:

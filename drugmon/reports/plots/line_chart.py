@@ -118,18 +118,20 @@ def line_chart(
     values = [*_figures(series), *(limit.value for limit in limits)]
     ends = [*values, *(end for end in (floor, ceiling) if end is not None)] or [0.0, 1.0]
     marks = ticks(min(ends), max(ends))
-    marks = tuple(each for each in marks if ceiling is None or each <= ceiling + 1e-9)
+    marks = tuple(mark for mark in marks if ceiling is None or mark <= ceiling + 1e-9)
     places = _decimals(marks)
-    xs = [x for each in series for x in each.xs] or [0.0]
+    xs = [x for curve in series for x in curve.xs] or [0.0]
     x_scale = Scale(min(xs), max(xs)) if max(xs) > min(xs) else Scale(min(xs) - 1, max(xs) + 1)
     y_scale = Scale(marks[0], max(marks[-1], *values, marks[0] + 1e-9), flipped=True)
-    lines = tuple(_line(each, x_scale, y_scale) for each in series)
+    lines = tuple(_line(curve, x_scale, y_scale) for curve in series)
     return LineChart(
         x_ticks=tuple(Tick(x_scale.at(x), label) for x, label in x_ticks),
         y_ticks=tuple(Tick(y_scale.at(y), write(y) if write else figure(y, places)) for y in marks),
         lines=lines,
-        limits=tuple(DrawnLimit(y_scale.at(each.value), each.kind, each.name) for each in limits),
-        has_dots=max((len(each.xs) for each in series), default=0) <= most_dots,
+        limits=tuple(
+            DrawnLimit(y_scale.at(limit.value), limit.kind, limit.name) for limit in limits
+        ),
+        has_dots=max((len(curve.xs) for curve in series), default=0) <= most_dots,
         names=_names(lines) if len(lines) > 1 else (),
     )
 
@@ -144,7 +146,7 @@ def _names(lines: Sequence[Line]) -> tuple[Tick, ...]:
 
 
 def _figures(series: Sequence[Series]) -> list[float]:
-    columns = (column for each in series for column in (each.ys, each.lows, each.highs))
+    columns = (column for curve in series for column in (curve.ys, curve.lows, curve.highs))
     return [value for column in columns for value in column if value is not None]
 
 
@@ -155,7 +157,7 @@ def _decimals(marks: Sequence[float]) -> int:
 
 def _line(series: Series, x_scale: Scale, y_scale: Scale) -> Line:
     xs = [x_scale.at(x) for x in series.xs]
-    titles, marked = (each or [""] * len(xs) for each in (series.titles, series.marked))
+    titles, marked = (texts or [""] * len(xs) for texts in (series.titles, series.marked))
     points = [
         (x, y_scale.at(y)) if y is not None else None for x, y in zip(xs, series.ys, strict=True)
     ]
@@ -187,7 +189,9 @@ def _pieces(points: Sequence[Place | None], kinds: Sequence[str | None]) -> list
     runs = groupby(
         zip(points, kinds, strict=False), key=lambda entry: (entry[0] is not None, entry[1])
     )
-    return [[point for point, _ in run if point is not None] for (known, _), run in runs if known]
+    return [
+        [point for point, _ in run if point is not None] for (is_there, _), run in runs if is_there
+    ]
 
 
 def _joined(points: Sequence[tuple[float, float]]) -> str:

@@ -41,12 +41,12 @@ def quality_sections(qualities: Sequence[TargetQuality]) -> tuple[QualitySection
     """Lay out each target's quality; figures that are undefined are left out."""
     return tuple(
         QualitySection(
-            quality=each,
-            scores=tuple((title, tuple(_scores(each, name))) for name, title in FIGURES),
-            view=quality_view(each.target, each.measured) if each.measured else None,
+            quality=quality,
+            scores=tuple((title, tuple(_scores(quality, name))) for name, title in FIGURES),
+            view=quality_view(quality.target, quality.measured) if quality.measured else None,
             ticks=tuple(Tick(SCALE.at(at), percent(at)) for at in (0.0, 0.5, 1.0)),
         )
-        for each in qualities
+        for quality in qualities
     )
 
 

@@ -51,7 +51,7 @@ class ReliabilityPlot:
 
 def plot_reliability(bins: Sequence[ReliabilityBin]) -> ReliabilityPlot:
     """Lay out share of hits (with its interval) over mean confidence, both axes from 0 to 1."""
-    points = tuple(_point(each) for each in bins)
+    points = tuple(_point(bin_) for bin_ in bins)
     ticks = tuple(DiagonalTick(_x(step / 5), _y(step / 5), f"{step / 5:.1f}") for step in range(6))
     return ReliabilityPlot(
         width=LEFT + SIZE + RIGHT,
@@ -66,16 +66,16 @@ def plot_reliability(bins: Sequence[ReliabilityBin]) -> ReliabilityPlot:
     )
 
 
-def _point(each: ReliabilityBin) -> ReliabilityPoint:
-    hits = each.accuracy.value or 0.0
-    low = hits if each.accuracy.low is None else each.accuracy.low
-    high = hits if each.accuracy.high is None else each.accuracy.high
+def _point(bin_: ReliabilityBin) -> ReliabilityPoint:
+    hits = bin_.accuracy.value or 0.0
+    low = hits if bin_.accuracy.low is None else bin_.accuracy.low
+    high = hits if bin_.accuracy.high is None else bin_.accuracy.high
     return ReliabilityPoint(
-        x=_x(each.confidence),
+        x=_x(bin_.confidence),
         y=_y(hits),
         low=_y(low),
         high=_y(high),
-        title=f"confidence {each.confidence:.3f}, right {hits:.3f} of {each.count:,} rows",
+        title=f"confidence {bin_.confidence:.3f}, right {hits:.3f} of {bin_.count:,} rows",
     )
 
 

@@ -35,9 +35,9 @@ class ShareBars:
 
 def share_bars(balances: Sequence[ClassBalance]) -> tuple[ShareBars, ...]:
     """Lay out the balances; all changes are on one scale, so that targets can be compared."""
-    reach = max((_reach(share) for each in balances for share in each.shares), default=0.0)
+    reach = max((_reach(share) for balance in balances for share in balance.shares), default=0.0)
     reach = max(0.05, math.ceil(reach * 20) / 20)
-    return tuple(_bars(each, Scale(-reach, reach), reach) for each in balances)
+    return tuple(_bars(balance, Scale(-reach, reach), reach) for balance in balances)
 
 
 def _reach(share: LabelShare) -> float:

@@ -82,7 +82,7 @@ class AbsentNight:
 def trend_sections(nights: Sequence[NightNumbers]) -> tuple[TrendSection, ...]:
     """Lay out the charts of one source; `nights` are oldest first, and at least one."""
     checks = {area: _check_trends(area, nights) for area in AREAS}
-    own = {
+    trends = {
         "shares": list(_shares(nights)),
         "confidence": list(_confidences(nights)),
         "volume": [_volume(nights)],
@@ -92,11 +92,11 @@ def trend_sections(nights: Sequence[NightNumbers]) -> tuple[TrendSection, ...]:
         TrendSection(
             key=key,
             title=title,
-            trends=(*own.get(key, ()), *checks.get(key, ())[:OPEN]),
+            trends=(*trends.get(key, ()), *checks.get(key, ())[:OPEN]),
             folded=tuple(checks.get(key, ())[OPEN:]),
         )
         for key, title in TITLES.items()
-        if own.get(key) or checks.get(key)
+        if trends.get(key) or checks.get(key)
     )
 
 
@@ -105,7 +105,7 @@ def _shares(nights: Sequence[NightNumbers]) -> Iterator[Trend]:
         counts = [night.targets.get(target) for night in nights]
         series = [_share_series(label, counts, nights) for label in LABELS]
         latest = ", ".join(
-            f"{each.name} {percent(each.ys[-1])}" for each in series if each.ys[-1] is not None
+            f"{line.name} {percent(line.ys[-1])}" for line in series if line.ys[-1] is not None
         )
         yield _trend(target_title(target), latest, series, nights, write=percent, ceiling=1.0)
 
@@ -154,7 +154,7 @@ def _qualities(nights: Sequence[NightNumbers]) -> Iterator[Trend]:
             if any(y is not None for y in ys)
         ]
         if series:
-            latest = ", ".join(f"{each.name} {_last(each.ys)}" for each in series)
+            latest = ", ".join(f"{line.name} {_last(line.ys)}" for line in series)
             yield _trend(f"{target_title(target)}: macro-F1", latest, series, nights)
 
 
@@ -234,13 +234,13 @@ def _trend(
 
 def _targets(nights: Sequence[NightNumbers]) -> tuple[str, ...]:
     """Those that got a label on any night: of aspects that a source lacks there are no charts."""
-    known = {
+    labelled = {
         name
         for night in nights
         for name, target in night.targets.items()
         if any(getattr(target, label) for label in LABELS)
     }
-    return tuple(target for target in reversed(TARGETS) if target in known)
+    return tuple(target for target in reversed(TARGETS) if target in labelled)
 
 
 def _figures(nights: Sequence[NightNumbers], target: str, name: str) -> list[float | None]:
@@ -270,8 +270,8 @@ def _dates(nights: Sequence[NightNumbers], most: int = 3) -> list[tuple[float, s
 
 def _titles(nights: Sequence[NightNumbers], says: Iterable[str]) -> list[str]:
     return [
-        f"{night.created_at.astimezone(UTC):%Y-%m-%d}: {each}"
-        for night, each in zip(nights, says, strict=True)
+        f"{night.created_at.astimezone(UTC):%Y-%m-%d}: {said}"
+        for night, said in zip(nights, says, strict=True)
     ]
 
 

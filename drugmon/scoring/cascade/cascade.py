@@ -45,7 +45,9 @@ class Cascade:
         Raises:
             AdapterError: they were not trained such that one can be weighed against the other.
         """
-        pair = HeldOutPair.of(*(HeldOutEvidence.load(each.folder) for each in (first, second)))
+        pair = HeldOutPair.of(
+            *(HeldOutEvidence.load(adapter.folder) for adapter in (first, second))
+        )
         pair.check(first.manifest.identity, second.manifest.identity)
         return cls(first, second, doubt, pair)
 
@@ -59,7 +61,7 @@ class Cascade:
         """All that decides the verdicts of both: adapters, rule, and what joins their evidence."""
         both = (self.first.manifest, self.second.manifest)
         fitted_on = (manifest.files[HELD_OUT] for manifest in both)
-        return ":".join((*(each.digest for each in both), both[0].rule, *fitted_on))
+        return ":".join((*(manifest.digest for manifest in both), both[0].rule, *fitted_on))
 
     @cached_property
     def calibration(self) -> PairCalibration:

@@ -51,8 +51,8 @@ class Doubt:
         judged = np.isfinite(sure)
         below = {}
         for form, rows in Form.rows(there).items():
-            own = sure[rows & judged]
-            taken = own if len(own) >= ENOUGH else sure[judged]
+            of_form = sure[rows & judged]
+            taken = of_form if len(of_form) >= ENOUGH else sure[judged]
             below[form] = float(np.quantile(taken, share))
         return cls(below)
 

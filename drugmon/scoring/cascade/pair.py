@@ -57,8 +57,10 @@ class HeldOutPair:
         unknown = np.full(len(shared), -1, np.int8)
         labels = {}
         for target in {*one.labels, *other.labels}:
-            own = one.labels.get(target, unknown)
-            labels[target] = np.where(own < 0, other.labels.get(target, unknown), own)
+            first_labels = one.labels.get(target, unknown)
+            labels[target] = np.where(
+                first_labels < 0, other.labels.get(target, unknown), first_labels
+            )
         return cls(one.hashes, one.texts, one.evidence, other.evidence, labels)
 
     def take(self, rows: Rows) -> HeldOutPair:
@@ -68,7 +70,7 @@ class HeldOutPair:
             self.texts[rows],
             self.first.take(rows),
             self.second.take(rows),
-            {target: own[rows] for target, own in self.labels.items()},
+            {target: labels[rows] for target, labels in self.labels.items()},
         )
 
     @property
@@ -93,7 +95,9 @@ class HeldOutPair:
             AdapterError: they judge different targets, or held too few of the same reviews out.
         """
         if set(self.first.model) != set(self.second.model):
-            one, other = (", ".join(sorted(each.model)) for each in (self.first, self.second))
+            one, other = (
+                ", ".join(sorted(evidence.model)) for evidence in (self.first, self.second)
+            )
             raise AdapterError(
                 f"a cascade needs adapters of the same targets: {first} judges {one}, {second} "
                 f"{other}; train one of them again"
@@ -127,17 +131,17 @@ class PairCalibration:
             column = TARGETS.index(target)
             for form, of_form in Form.rows(there).items():
                 rows = np.flatnonzero(of_form & there[:, column])
-                found = mixtures[form].probabilities(_experts(first, second, rows))
-                scores.probabilities[rows, column] = found
-                scores.labels[rows, column] = mixtures[form].decide(found)
+                probabilities = mixtures[form].probabilities(_experts(first, second, rows))
+                scores.probabilities[rows, column] = probabilities
+                scores.labels[rows, column] = mixtures[form].decide(probabilities)
         return scores
 
     def likeliest(self) -> PairCalibration:
         """The same probabilities; the largest gives the label."""
         return PairCalibration(
             {
-                target: {form: mixture.likeliest() for form, mixture in own.items()}
-                for target, own in self.mixtures.items()
+                target: {form: mixture.likeliest() for form, mixture in by_form.items()}
+                for target, by_form in self.mixtures.items()
             }
         )
 
@@ -150,17 +154,17 @@ def fit_pair(pair: HeldOutPair) -> PairCalibration:
 def _fit_target(pair: HeldOutPair, target: str) -> dict[Form, Combination]:
     labelled, forms = pair.labelled(target), Form.rows(pair.texts)
     in_parts = labelled & ~forms[Form.LONE]
-    own = _fit(pair, target, [target], in_parts if in_parts.sum() >= FEWEST else labelled)
-    if own is None:
+    from_itself = _fit(pair, target, [target], in_parts if in_parts.sum() >= FEWEST else labelled)
+    if from_itself is None:
         raise ValueError(f"{labelled.sum()} reviews are too few to fit {target} on")
-    found = dict.fromkeys(Form, own)
+    by_form = dict.fromkeys(Form, from_itself)
     if target == "overall":
         every = pair.targets if set(pair.targets) == set(TARGETS) else ()
-        lone = [each for each in LONE_TARGETS if each in pair.targets]
+        lone = [source for source in LONE_TARGETS if source in pair.targets]
         for form, sources in ((Form.EVERY_ASPECT, every), (Form.LONE, lone)):
             if special := _fit(pair, target, sources, labelled & forms[form]):
-                found[form] = special
-    return found
+                by_form[form] = special
+    return by_form
 
 
 def _fit(
@@ -169,7 +173,10 @@ def _fit(
     """`target` from what both say of `sources`; None where the reviews are too few, or nothing."""
     experts = _experts(pair.first, pair.second, rows)
     of_sources = {
-        key: own for source in sources for key, own in experts.items() if key in _keys(source)
+        key: evidence
+        for source in sources
+        for key, evidence in experts.items()
+        if key in _keys(source)
     }
     if not of_sources:
         return None
@@ -178,11 +185,11 @@ def _fit(
 
 def _experts(first: Evidence, second: Evidence, rows: Rows) -> Experts:
     """Every target's evidence of both adapters, as a combination weighs it."""
-    found: Experts = {}
+    experts: Experts = {}
     for number, evidence in enumerate((first, second)):
-        for target, own in evidence.experts(rows).items():
-            found[_keys(target)[number]] = own
-    return found
+        for target, of_target in evidence.experts(rows).items():
+            experts[_keys(target)[number]] = of_target
+    return experts
 
 
 def _keys(target: str) -> tuple[str, str]:

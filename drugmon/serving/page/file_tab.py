@@ -82,10 +82,10 @@ def _look(path: str | None, session: Session, config: PageConfig) -> tuple[str, 
         return "", gr.update(interactive=False)
     session.uploaded.add(Path(path))
     try:
-        found = recognise(Path(path), config.max_rows)
+        upload = recognise(Path(path), config.max_rows)
     except DrugmonError as error:
         return html.problem(_without_paths(str(error), path)), gr.update(interactive=False)
-    return html.recognised(found), gr.update(interactive=found.rows > 0)
+    return html.recognised(upload), gr.update(interactive=upload.rows > 0)
 
 
 def _run(

@@ -29,31 +29,31 @@ _STRONG: Final = 0.1
 _EXCERPT: Final = 160
 
 
-def verdicts(found: Mapping[str, Verdict], rule: str, calibrated: bool) -> str:
+def verdicts(by_target: Mapping[str, Verdict], rule: str, calibrated: bool) -> str:
     """Each target's verdict with bars, overall first, and which adapter judged.
 
     Args:
-        found: by target, at least one.
+        by_target: the verdicts, at least one.
         rule: the decision rule that made the labels.
         calibrated: whether the probabilities are.
     """
-    judge = next(iter(found.values())).adapter
-    order = sorted(found, key=lambda target: target != "overall")
-    cards = "".join(_card(found[target], rule) for target in order)
+    judge = next(iter(by_target.values())).adapter
+    order = sorted(by_target, key=lambda target: target != "overall")
+    cards = "".join(_card(by_target[target], rule) for target in order)
     tolerated = "Positive side effects are ones that were borne well. "
     return (
         f'<div class="dm-cards">{cards}</div>'
         f'<p class="dm-small">Judged by <code>{escape(judge)}</code>; probabilities are '
         f"{'' if calibrated else 'not '}calibrated. "
-        f"{tolerated if 'side_effects' in found else ''}</p>"
+        f"{tolerated if 'side_effects' in by_target else ''}</p>"
     )
 
 
-def spoken(found: Mapping[str, Verdict]) -> str:
+def spoken(by_target: Mapping[str, Verdict]) -> str:
     """The verdicts as one sentence."""
-    order = sorted(found, key=lambda target: target != "overall")
+    order = sorted(by_target, key=lambda target: target != "overall")
     return "; ".join(
-        f"{TITLES[target]} {found[target].label}, {found[target].confidence:.0%}"
+        f"{TITLES[target]} {by_target[target].label}, {by_target[target].confidence:.0%}"
         for target in order
     )
 
@@ -79,29 +79,27 @@ def _card(verdict: Verdict, rule: str) -> str:
     )
 
 
-def explanation(found: Explanation) -> str:
+def explanation(why: Explanation) -> str:
     """The review with the words marked that moved a verdict, and those that moved it most."""
-    texts = "".join(
-        f"<p><b>{TITLES[field]}.</b> {_marked(found, field)}</p>" for field in found.texts
-    )
-    ranked = found.strongest
+    texts = "".join(f"<p><b>{TITLES[field]}.</b> {_marked(why, field)}</p>" for field in why.texts)
+    ranked = why.strongest
     told = [word for word in (*ranked[:5], *ranked[5:][-3:]) if abs(word.push) >= _TOLD]
     words = ", ".join(f"{escape(word.text)}&nbsp;{100 * word.push:+.0f}" for word in told)
     return (
-        f'<section class="dm-card dm-words"><h3>Why {TITLES[found.target].lower()} is '
-        f"{found.label}</h3>{texts}<p>Points of probability: "
+        f'<section class="dm-card dm-words"><h3>Why {TITLES[why.target].lower()} is '
+        f"{why.label}</h3>{texts}<p>Points of probability: "
         f"{words or 'no word moves it by much'}.</p>"
-        f'<p class="dm-small">{found.label} has {found.baseline:.0%} where nothing is said and '
-        f"{found.probability:.0%} here; what all words add is the difference. Marked words speak "
+        f'<p class="dm-small">{why.label} has {why.baseline:.0%} where nothing is said and '
+        f"{why.probability:.0%} here; what all words add is the difference. Marked words speak "
         "for the label, underlined ones against it.</p></section>"
     )
 
 
-def _marked(found: Explanation, field: str) -> str:
-    whole, parts, end = found.texts[field], [], 0
-    for word in found.words:
+def _marked(why: Explanation, field: str) -> str:
+    whole, parts, end = why.texts[field], [], 0
+    for word in why.words:
         if word.field == field:
-            parts += [escape(whole[end : word.start]), _word(word, found.label)]
+            parts += [escape(whole[end : word.start]), _word(word, why.label)]
             end = word.end
     return "".join(parts)
 
@@ -135,14 +133,14 @@ def progress(done: int, total: int) -> str:
     )
 
 
-def recognised(found: Recognised) -> str:
+def recognised(upload: Recognised) -> str:
     """Rows, and which column was read as what."""
     rows = "".join(
         f"<tr><th scope='row'>{escape(field.replace('_', ' '))}</th><td>{escape(name)}</td></tr>"
-        for field, name in found.columns.items()
+        for field, name in upload.columns.items()
     )
     return (
-        f'<section class="dm-card"><h3>{found.rows:,} row{"s" * (found.rows != 1)}</h3><table>'
+        f'<section class="dm-card"><h3>{upload.rows:,} row{"s" * (upload.rows != 1)}</h3><table>'
         f"<caption>Which column is read as what</caption>{rows}</table></section>"
     )
 

@@ -42,7 +42,7 @@ class LoadedModels:
         self._engine = engine
         self._loaded: OrderedDict[tuple[str, str], Model] = OrderedDict()
         self._turn = threading.Lock()
-        there = [each.folder.name for each in list_adapters() if isinstance(each, Adapter)]
+        there = [adapter.folder.name for adapter in list_adapters() if isinstance(adapter, Adapter)]
         self._bases = [ZERO_SHOT] if _is_there(ZERO_SHOT) else []
         names = dict.fromkeys([self._adapter, *there, *self._bases])
         # A folder is shown by its name.

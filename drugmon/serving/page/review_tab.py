@@ -67,11 +67,11 @@ def _judge(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -
     if not review:
         return html.hint(_EMPTY), ""
     try:
-        found = models.get(name, rule).predict(**review)
+        by_target = models.get(name, rule).predict(**review)
     except DrugmonError as error:
         return html.problem(str(error)), ""
     calibrated = not models.is_base(name)
-    return html.verdicts(found, rule, calibrated), html.spoken(found)
+    return html.verdicts(by_target, rule, calibrated), html.spoken(by_target)
 
 
 def _explain(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> str:
@@ -79,13 +79,13 @@ def _explain(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...])
     if not review:
         return ""
     try:
-        found = models.get(name, rule).explain(**review)
+        by_target = models.get(name, rule).explain(**review)
     except UsageError as error:
         return html.hint(str(error))  # both adapters of a cascade judged it
     except DrugmonError:
         return ""  # the verdicts' place tells it
-    order = sorted(found, key=lambda target: target != "overall")
-    first, *others = (html.explanation(found[target]) for target in order)
+    order = sorted(by_target, key=lambda target: target != "overall")
+    first, *others = (html.explanation(by_target[target]) for target in order)
     more = "".join(others)
     return first + (f"<details><summary>Why each aspect</summary>{more}</details>" if more else "")
 

@@ -112,10 +112,10 @@ async def explain(request: Request, review: Review) -> Explanations:
     service.check_texts([review])
     if not any(map(clean, review.texts)):
         raise Problem(422, "invalid-review", "all texts are empty: there is nothing to explain")
-    found = await service.explain(review.texts)
+    by_target = await service.explain(review.texts)
     return Explanations(
         adapter=first_identity(service.model.identity),  # what both judged is not explained
-        explanations={target: Why(**asdict(why)) for target, why in found.items()},
+        explanations={target: Why(**asdict(why)) for target, why in by_target.items()},
     )
 
 
@@ -123,7 +123,7 @@ async def explain(request: Request, review: Review) -> Explanations:
 async def adapters(request: Request) -> Adapters:
     """What scores here, and which adapters are installed."""
     model = _service(request).model
-    installed = await asyncio.to_thread(lambda: [_info(found) for found in list_adapters()])
+    installed = await asyncio.to_thread(lambda: [_info(adapter) for adapter in list_adapters()])
     return Adapters(serving=model.identity, targets=list(model.targets), installed=installed)
 
 
@@ -195,11 +195,11 @@ def _service(request: Request) -> Service:
     return cast(Service, request.app.state.service)
 
 
-def _info(found: Adapter | Unreadable) -> AdapterInfo:
-    if isinstance(found, Adapter):
-        manifest = found.manifest
+def _info(adapter: Adapter | Unreadable) -> AdapterInfo:
+    if isinstance(adapter, Adapter):
+        manifest = adapter.manifest
         return AdapterInfo(
-            name=found.folder.name,
+            name=adapter.folder.name,
             identity=manifest.identity,
             base=manifest.base.name,
             targets=list(manifest.targets),
@@ -207,7 +207,7 @@ def _info(found: Adapter | Unreadable) -> AdapterInfo:
         )
     # The whole error has the machine's paths.
     return AdapterInfo(
-        name=found.folder.name, identity=None, base=None, targets=[], problem="cannot be read"
+        name=adapter.folder.name, identity=None, base=None, targets=[], problem="cannot be read"
     )
 
 

@@ -147,8 +147,8 @@ class Batcher:
             await self._gathered()
             if parts := self._take():
                 start = time.perf_counter()
-                found = await loop.run_in_executor(self._thread, self._compute, parts)
-                self._hand_out(parts, found, time.perf_counter() - start)
+                outcomes = await loop.run_in_executor(self._thread, self._compute, parts)
+                self._hand_out(parts, outcomes, time.perf_counter() - start)
 
     async def _gathered(self) -> None:
         """Wait for a first review, and then a moment for others."""
@@ -199,7 +199,7 @@ class Batcher:
         except Exception as error:
             if len(parts) == 1:
                 return [error]
-            return [found for part in parts for found in self._compute([part])]
+            return [outcome for part in parts for outcome in self._compute([part])]
         self._on_batch(verdicts, seconds)
         rows = iter(rows_of(verdicts))
         return [[next(rows) for _ in part.reviews] for part in parts]
@@ -209,11 +209,14 @@ class Batcher:
         return self._judge(reviews), time.perf_counter() - start
 
     def _hand_out(
-        self, parts: Sequence[RequestPart], found: Sequence[list[Row] | Exception], seconds: float
+        self,
+        parts: Sequence[RequestPart],
+        outcomes: Sequence[list[Row] | Exception],
+        seconds: float,
     ) -> None:
         size = sum(len(part.reviews) for part in parts)
         self._seconds_per_review += 0.2 * (seconds / size - self._seconds_per_review)
-        for part, rows in zip(parts, found, strict=True):
+        for part, rows in zip(parts, outcomes, strict=True):
             done = part.waiting.done
             if done.done():
                 continue

@@ -73,21 +73,21 @@ def score_file(
             record could not be written, the message names the history.
     """
     began = datetime.now(UTC)
-    own = replace(source, partition=not_told_by(target.file.location, source.partition))
-    with fetched(own) as file, open_reader(file, reading.text_format, run.verdicts) as reader:
+    to_read = replace(source, partition=not_told_by(target.file.location, source.partition))
+    with fetched(to_read) as file, open_reader(file, reading.text_format, run.verdicts) as reader:
         total = run.selection.size_of(reader.total)
-        columns = _columns(reader, reading.columns, source.partition, own.partition)
+        columns = _columns(reader, reading.columns, source.partition, to_read.partition)
         windows = _selected(reader, columns, run.selection, source.partition)
         earlier, to = reading.text_format.of_output(source, target.file), target.file
         if run.dry_run:
-            reuse = _known(run, target, earlier, columns)
+            reuse = _reuse(run, target, earlier, columns)
             return run.count(windows, run.scorer(source.name, total, reuse))
         output = Output.of_file(to.location, run.verdicts.prefix)
         database = history or history_of(to.location)
         with Journal(target.state, to.name) as journal:
             past = run.past(database, lock_timeout, needed=journal.recovered)
             span = RunSpan.of(began, journal, output, past or [])
-            reuse = _known(run, target, earlier, columns, journal, span.since)
+            reuse = _reuse(run, target, earlier, columns, journal, span.since)
             scorer = run.scorer(source.name, total, reuse, journal.append)
             with (
                 folder_aside(journal) as aside,
@@ -203,7 +203,7 @@ def _writing(writer: Writer, fresh: FreshRows) -> Callable[[Window, pa.RecordBat
     return write
 
 
-def _known(
+def _reuse(
     run: ScoreRun,
     target: Target,
     text_format: TextFormat,
@@ -229,8 +229,8 @@ def _earlier(
     with target.earlier() as earlier:
         try:
             if earlier is not None:
-                found = read_verdicts(earlier, text_format, run.verdicts, arrivals.id_column)
-                yield from arrivals.noting(found)
+                verdicts = read_verdicts(earlier, text_format, run.verdicts, arrivals.id_column)
+                yield from arrivals.noting(verdicts)
         except SourceError as error:
             raise SinkError(
                 f"the earlier output cannot be reused: {error}; --rescore replaces it"

@@ -98,13 +98,13 @@ def _parts(
     if run.rescore:
         folder.forget()
     finished = {} if run.rescore else folder.finished()
-    known = ({} if run.rescore else folder.kept()) | finished
-    wanted = {piece.key: known[piece.key] for piece in pieces if piece.key in known}
+    earlier_parts = ({} if run.rescore else folder.kept()) | finished
+    wanted = {piece.key: earlier_parts[piece.key] for piece in pieces if piece.key in earlier_parts}
     progress = PiecesProgress(run, named, None if run.selection.where else opened.rows)
     for part in wanted.values():
-        progress.known(part)
+        progress.kept(part)
     todo = [piece for piece in pieces if piece.key not in wanted]
-    reuse = _known(run, folder, finished, wanted, opened) if todo else Reuse()
+    reuse = _reuse(run, folder, finished, wanted, opened) if todo else Reuse()
     _check_room(folder, todo)
     made = {key: part for key, part in finished.items() if key in wanted}
     aside = folder.unfinished
@@ -115,7 +115,7 @@ def _parts(
     return in_order(pieces, wanted | made), list(made.values()), progress.tally
 
 
-def _known(
+def _reuse(
     run: ScoreRun,
     folder: PartsFolder,
     finished: Mapping[str, FolderPart],
@@ -132,8 +132,8 @@ def _known(
     arrivals = ArrivalsByCount(opened.columns.named_id)
     parts = [*(folder.earlier.parts if folder.earlier else ()), *finished.values()]
     replaced = [part for part in parts if part.key not in wanted]
-    found = arrivals.noting(_earlier(run, folder, replaced, arrivals.id_column))
-    return Reuse(found, arrivals=arrivals)
+    verdicts = arrivals.noting(_earlier(run, folder, replaced, arrivals.id_column))
+    return Reuse(verdicts, arrivals=arrivals)
 
 
 def _earlier(
@@ -203,12 +203,12 @@ def _count(
 ) -> Tally:
     """What a dry run tells; it is counted here, without workers."""
     finished = {} if run.rescore else folder.finished()
-    known = ({} if run.rescore else folder.kept()) | finished
-    wanted = {piece.key: known[piece.key] for piece in pieces if piece.key in known}
+    earlier_parts = ({} if run.rescore else folder.kept()) | finished
+    wanted = {piece.key: earlier_parts[piece.key] for piece in pieces if piece.key in earlier_parts}
     progress = PiecesProgress(run, named, None if run.selection.where else opened.rows)
     for part in wanted.values():
-        progress.known(part)
-    scorer = run.scorer(named, None, _known(run, folder, finished, wanted, opened))
+        progress.kept(part)
+    scorer = run.scorer(named, None, _reuse(run, folder, finished, wanted, opened))
     scorer.tally = progress.tally
     for piece in pieces:
         if piece.key not in wanted:

@@ -101,12 +101,12 @@ def _check_same(reader: Reader, where: str, schema: pa.Schema) -> None:
     """One output has one schema: names and types of all files are those of the first one."""
     if reader.schema.equals(schema):
         return
-    own, others = _types(reader.schema), _types(schema)
-    named = [name for name in [*others, *own] if own.get(name) != others.get(name)]
-    name = named[0] if named else next(iter(own), "")
+    types, others = _types(reader.schema), _types(schema)
+    named = [name for name in [*others, *types] if types.get(name) != others.get(name)]
+    name = named[0] if named else next(iter(types), "")
     raise SourceError(
-        f"{reader.where}: its column {name} is {own.get(name, 'not there')}, and in {where} it is "
-        f"{others.get(name, 'not there')}; write the files with the same columns, in one order"
+        f"{reader.where}: its column {name} is {types.get(name, 'not there')}, and in {where} it "
+        f"is {others.get(name, 'not there')}; write the files with the same columns, in one order"
     )
 
 

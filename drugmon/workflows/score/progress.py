@@ -21,7 +21,7 @@ class PiecesProgress:
         self._run, self._source, self._total = run, source, total
         self.tally = Tally()
 
-    def known(self, part: FolderPart) -> None:
+    def kept(self, part: FolderPart) -> None:
         """Count a part that was there already."""
         self.tally.reused += part.rows - part.empty
         self.tally.empty += part.empty

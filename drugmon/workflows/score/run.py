@@ -92,9 +92,9 @@ class OverallProgress:
         """Take the progress of the current file, and tell that of all."""
         self._current = progress
         totals = [self._done, progress.total, *self._to_come]
-        known = [rows for rows in totals if rows is not None]
+        told = [rows for rows in totals if rows is not None]
         done, scored = self._done + progress.done, self._scored + progress.scored
-        total = sum(known) if len(known) == len(totals) else None
+        total = sum(told) if len(told) == len(totals) else None
         self._on_progress(ScoreProgress(progress.source, done, total, scored))
 
     def end(self, tally: Tally | None) -> None:

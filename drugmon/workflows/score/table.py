@@ -53,7 +53,7 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
         span = RunSpan(began, began)
         if journal is not None:
             span = RunSpan.of(began, journal, table.output, past)
-        reuse = _known(run, table, journal, span.since)
+        reuse = _reuse(run, table, journal, span.since)
         with open_reader(FileSource.of(snapshot)) as reader:
             columns = resolve_columns(reader.columns, {}, table.where)
             windows = read_windows(reader, columns, WINDOW_ROWS)
@@ -149,7 +149,7 @@ def _stage(scored: Iterator[tuple[Window, pa.RecordBatch]], staged: Path, fresh:
                 later(window, verdicts)
 
 
-def _known(run: ScoreRun, table: Table, journal: Journal | None, since: datetime) -> Reuse:
+def _reuse(run: ScoreRun, table: Table, journal: Journal | None, since: datetime) -> Reuse:
     """The verdicts of earlier runs and of an unfinished one; none with `--rescore`."""
     if run.rescore:
         return Reuse()
