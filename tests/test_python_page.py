@@ -29,7 +29,6 @@ def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         drawn = "sklearn.calibration.CalibrationDisplay.from_predictions"
         monkeypatch.setattr(drawn, calibration_curve)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
     (tmp_path / "reviews").mkdir()
     for name in ("reviews.parquet", "reviews/one.parquet"):
         REVIEWS.write_parquet(tmp_path / name)

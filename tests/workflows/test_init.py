@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +79,13 @@ def test_settings_that_are_there_are_left_alone(drugmon: Command, here: Path) ->
 
 
 def test_the_night_it_prepares_takes_a_baseline(
-    drugmon: Command, here: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch
+    drugmon: Command, here: Path, adapter: Path
 ) -> None:
-    monkeypatch.setattr("drugmon.workflows.report.report.AnalystProcess", nullcontext)
-    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
     write(here / "~odd [1] 'name\".csv", [row(number) for number in range(60)])
     assert drugmon("init", "./~odd [1] 'name\".csv", "--adapter", adapter).code == 0
+    settings = here / "nightly.toml"
+    settings.write_text(settings.read_text().replace("# evidently = true ", "evidently = false "))
+    assert load_nightly(settings).tasks[0].report.pages.evidently is False
     assert all(each.ok for each in check_night(load_nightly(here / "nightly.toml")))
     done = drugmon("nightly", "nightly.toml")
     assert done.code == 0, done.err

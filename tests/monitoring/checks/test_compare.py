@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,12 +15,6 @@ from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import report
 
 Make = Callable[..., pa.Table]
-
-
-@pytest.fixture(autouse=True)
-def _no_drill_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drugmon.workflows.report.report.AnalystProcess", nullcontext)
-    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
 
 
 def of_one_text(table: pa.Table) -> pa.Table:
@@ -40,7 +33,10 @@ def summary(folder: Path, now: pa.Table, then: pa.Table) -> tuple[Summary, str]:
     for name, table in (("now", now), ("then", then)):
         pq.write_table(table, folder / f"{name}.parquet")
     config = report_config(
-        str(folder / "now.parquet"), reference=str(folder / "then.parquet"), out=folder / "out"
+        str(folder / "now.parquet"),
+        reference=str(folder / "then.parquet"),
+        out=folder / "out",
+        evidently=False,
     )
     result = report(config)
     return result.summary, result.page.read_text()

@@ -5,19 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 Command = Callable[..., Any]
-
-
-@pytest.fixture(autouse=True)
-def _no_drill_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drugmon.workflows.report.report.AnalystProcess", nullcontext)
-    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
 
 
 class FirstContact:
@@ -29,7 +22,7 @@ class FirstContact:
         self._rows: list[list[object]] = []
         self.settings.write_text(
             '[[source]]\nsource = "posts.csv"\n'
-            f'adapter = "{adapter}"\n[report]\nreference = "previous:7"\n'
+            f'adapter = "{adapter}"\n[report]\nevidently = false\nreference = "previous:7"\n'
         )
 
     def deliver(self, count: int) -> None:

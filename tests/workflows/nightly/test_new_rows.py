@@ -121,11 +121,6 @@ class Delivery:
         return told
 
 
-@pytest.fixture(autouse=True)
-def _no_drill_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
-
-
 @pytest.fixture(name="delivery")
 def _delivery(tmp_path: Path, adapter: Path) -> Delivery:
     return Delivery(tmp_path, adapter)

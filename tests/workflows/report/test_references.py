@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,12 +28,6 @@ Make = Callable[..., pa.Table]
 FIRST = datetime(2026, 1, 1, 2, 0, tzinfo=UTC)
 NIGHT_ROWS = 130
 """Rows of a night; its run is at work from `started` on for ten minutes, in two batches."""
-
-
-@pytest.fixture(autouse=True)
-def _no_drill_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drugmon.workflows.report.report.AnalystProcess", nullcontext)
-    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
 
 
 @dataclass(frozen=True)

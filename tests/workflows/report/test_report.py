@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,19 +37,12 @@ Make = Callable[..., pa.Table]
 Run = Callable[..., ReportResult]
 
 
-@pytest.fixture(autouse=True)
-def _no_drill_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pages are made, but for evidently's, which take seconds and are tested elsewhere."""
-    monkeypatch.setattr("drugmon.workflows.report.report.AnalystProcess", nullcontext)
-    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
-
-
 @pytest.fixture(name="run")
 def _run(tmp_path: Path) -> Run:
-    """Reports on a source: `run(path, reference=...)`."""
+    """Reports on a source, without evidently's pages: `run(path, reference=...)`."""
 
     def run(source: object, **options: Any) -> ReportResult:
-        given = {"out": tmp_path / "reports", "now": NOW, **options}
+        given = {"out": tmp_path / "reports", "now": NOW, "evidently": False, **options}
         return report(report_config(str(source), **given))
 
     return run
@@ -130,7 +122,8 @@ def test_reports_that_cannot_be_removed_are_a_warning(
     source = write(tmp_path / "n.parquet", scored_reviews(40))
     warnings: list[str] = []
     result = report(
-        report_config(str(source), out=tmp_path / "reports", now=NOW, keep=1), warn=warnings.append
+        report_config(str(source), out=tmp_path / "reports", now=NOW, keep=1, evidently=False),
+        warn=warnings.append,
     )
     assert result.index.is_file()
     assert "old reports cannot be removed: /srv/old: Permission denied" in warnings
@@ -427,7 +420,7 @@ def test_a_damaged_history_leaves_the_report_and_makes_room_for_a_new_one(
     history_of(source).parent.mkdir()
     history_of(source).write_bytes(b"rubbish" * 3000)
     warned: list[str] = []
-    config = report_config(str(source), out=tmp_path / "reports", now=NOW)
+    config = report_config(str(source), out=tmp_path / "reports", now=NOW, evidently=False)
     result = report(config, warn=warned.append)
     assert result.page.exists()
     assert "history could not be read" in (result.summary.history_note or "")

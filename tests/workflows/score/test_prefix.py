@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,6 @@ from drugmon.workflows.show import Shown, show
 
 Any_ = Callable[..., Any]
 OWN = ["id", "benefits", "side_effects", "comments", "rating", "overall_sentiment"]
-
-
-@pytest.fixture(autouse=True)
-def _no_drill_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drugmon.workflows.report.report.AnalystProcess", nullcontext)
-    monkeypatch.setattr("drugmon.workflows.report.report.write_analyst_pages", lambda *_given: ())
 
 
 @pytest.fixture(name="kind")
@@ -111,7 +104,7 @@ def test_show_and_report_find_the_prefix(judged: Path, score: Any_, tmp_path: Pa
     found = shown(scored, where=condition, sort=("-dm_overall_p_negative",))
     assert (found.total, len(found.adapters)) == (10, 1)
     assert sum(found.counts["overall"].values()) == 10
-    result = report(report_config(scored, out=tmp_path / "reports"))
+    result = report(report_config(scored, out=tmp_path / "reports", evidently=False))
     assert result.summary.volume.rows == 10
     (recorded,) = read_history(history_of(Path(scored))).reports
     assert recorded.output is not None
@@ -124,6 +117,7 @@ def test_runs_before_are_those_of_the_same_prefix(
     for prefix in ("a_", "b_"):
         score(judged, in_place=True, prefix=prefix)
     options: dict[str, Any] = {"reference": "previous:7", "out": tmp_path / "reports"}
+    options["evidently"] = False
     first = report(report_config(str(judged), prefix="b_", **options))
     assert first.summary.status.value == "baseline-taken"
     score(judged, in_place=True, prefix="b_", rescore=True)
@@ -205,7 +199,9 @@ def test_a_table_is_filled_in_place_under_a_prefix(
     sql(database, "UPDATE reviews SET benefits = 'other words' WHERE id = 3")
     assert score(database, table="reviews", in_place=True, prefix="dm_").scored == 1
     assert sql(database, "SELECT DISTINCT overall_sentiment FROM reviews") == [("mine",)]
-    result = report(report_config(str(database), table="reviews", out=tmp_path / "reports"))
+    result = report(
+        report_config(str(database), table="reviews", out=tmp_path / "reports", evidently=False)
+    )
     assert result.summary.volume.rows == 10
 
 
