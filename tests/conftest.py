@@ -11,7 +11,7 @@ import string
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -190,6 +190,14 @@ def _make_t5(folder: Path) -> None:
     model.lm_head.weight = torch.nn.Parameter(torch.randn(600, 32))
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@pytest.fixture(name="nothing_shipped")
+def _nothing_shipped(monkeypatch: pytest.MonkeyPatch) -> Sequence[Path]:
+    """The places of shipped adapters: none, so that those of the working directory stand alone."""
+    places: tuple[Path, ...] = ()
+    monkeypatch.setattr("drugmon.models.adapters.adapter._SHIPPED", places)
+    return places
 
 
 class Run(NamedTuple):

@@ -39,22 +39,59 @@ class Compute:
         return f"{self.device} {'int8' if self.int8 else wide}"
 
 
-def choose_compute(device: str = "auto", dtype: str = "auto", quantises: bool = False) -> Compute:
+@dataclass(frozen=True)
+class Units:
+    """What a device has units for: `bf16` faster than float32, `int8` without loss, `amx` for both.
+
+    Args:
+        bf16: as `gains_by_bf16`.
+        int8: as `has_int8`.
+        amx: as `cpu_has_amx`, of a CPU.
+    """
+
+    bf16: bool
+    int8: bool = False
+    amx: bool = False
+
+    @classmethod
+    def of(cls, device: torch.device) -> Units:
+        """Ask a device of this machine."""
+        return cls(gains_by_bf16(device), has_int8(device), device.type == "cpu" and cpu_has_amx())
+
+    @property
+    def gains_by_int8(self) -> bool:
+        """Whether products in int8 save more than it takes to bring numbers to 8 bits.
+
+        They do not beside AMX in bf16, where products are a third of the time.
+        """
+        return self.int8 and not (self.amx and self.bf16)
+
+
+def choose_compute(
+    device: str = "auto", dtype: str = "auto", quantises: bool = False, units: Units | None = None
+) -> Compute:
     """Resolve `auto|cpu|cuda|cuda:N` and `auto|fp32|bf16|int8` to what this machine has.
 
-    `quantises` says that the model has what int8 needs. auto is the fastest that the hardware
-    multiplies: emulated, bf16 is tens of times slower, and int8 is less exact.
+    auto is the fastest that the hardware multiplies: emulated, bf16 is tens of times slower, and
+    int8 is less exact.
+
+    Args:
+        device: where to compute.
+        dtype: in which format.
+        quantises: whether the model has what int8 needs.
+        units: what the device has units for; None to ask it.
 
     Raises:
         DeviceError: the device is unknown or not there, or int8 is asked for and cannot be had.
     """
     where = _device(device)
+    units = units or Units.of(where)
     formats = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    fastest = formats["bf16" if gains_by_bf16(where) else "fp32"]
+    fastest = formats["bf16" if units.bf16 else "fp32"]
     if dtype == "auto":
-        return Compute(where, fastest, quantises and gains_by_int8(where))
+        return Compute(where, fastest, quantises and units.gains_by_int8)
     if dtype == "int8":
-        if not has_int8(where):
+        if not units.int8:
             raise DeviceError(
                 f"{where} does not multiply int8 (that takes a CPU with AVX-512 VNNI): "
                 "use --dtype auto"
@@ -92,14 +129,6 @@ def gains_by_bf16(device: torch.device) -> bool:
 def has_int8(device: torch.device) -> bool:
     """Whether `device` multiplies int8 without loss; older CPUs saturate the sums of two."""
     return device.type == "cpu" and internals.multiplies_int8() and internals.quantised_products()
-
-
-def gains_by_int8(device: torch.device) -> bool:
-    """Whether products in int8 save more than it takes to bring numbers to 8 bits.
-
-    They do not beside AMX in bf16, where products are a third of the time.
-    """
-    return has_int8(device) and not (cpu_has_amx() and gains_by_bf16(device))
 
 
 def cpu_has_amx() -> bool:

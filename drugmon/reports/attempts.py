@@ -62,8 +62,10 @@ class Attempt:
     failures: tuple[str, ...] = ()
 
 
-def write_attempts(folder: Path, attempts: Iterable[Attempt]) -> None:
+def write_attempts(folder: Path, attempts: Iterable[Attempt], keep: int = KEPT) -> None:
     """Add `attempts` to those in `folder`, which is made where it is missing.
+
+    The newest `keep` of every source stay.
 
     Raises:
         SinkError: they cannot be written.
@@ -82,7 +84,7 @@ def write_attempts(folder: Path, attempts: Iterable[Attempt]) -> None:
             os.fsync(file.fileno())
         if is_new:
             flush(folder)
-        _trim(path)
+        _trim(path, keep)
 
 
 def read_attempts(folder: Path) -> list[Attempt]:
@@ -102,17 +104,17 @@ def read_attempts(folder: Path) -> list[Attempt]:
     return sorted(newest.values(), key=lambda attempt: attempt.began)
 
 
-def _trim(path: Path) -> None:
-    """Keep the newest attempts of every source, once there are many more."""
+def _trim(path: Path, keep: int) -> None:
+    """Keep the newest `keep` attempts of every source, once there are many more."""
     with path.open("rb") as file:
         lines = sum(1 for _ in file)
     attempts = read_attempts(path.parent)
     by_source: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         by_source.setdefault(attempt.source, []).append(attempt)
-    if lines <= _SPARE * KEPT * max(1, len(by_source)):
+    if lines <= _SPARE * keep * max(1, len(by_source)):
         return
-    kept = [attempt for of_source in by_source.values() for attempt in of_source[-KEPT:]]
+    kept = [attempt for of_source in by_source.values() for attempt in of_source[-keep:]]
     with replacing(path) as temporary:
         text = "".join(f"{json.dumps(_plain(attempt))}\n" for attempt in kept)
         temporary.write_text(text, encoding="utf-8")

@@ -94,19 +94,19 @@ def _check(subject: str, look: Callable[[], str]) -> Diagnosis:
 def _devices() -> str:
     import torch
 
-    from drugmon.models.device import cpu_has_amx, gains_by_bf16, has_int8
+    from drugmon.models.device import Units
     from drugmon.models.kernels.amx import is_built
 
     def formats(name: str) -> str:
-        device = torch.device(name)
-        wide = "bf16" if gains_by_bf16(device) else "fp32: faster than bf16"
-        return f"int8, {wide}" if has_int8(device) else wide
+        units = Units.of(torch.device(name))
+        wide = "bf16" if units.bf16 else "fp32: faster than bf16"
+        return f"int8, {wide}" if units.int8 else wide
 
     cards = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     names = {f"cuda:{number}": f"{card}" for number, card in enumerate(cards)}
     capability = torch.backends.cpu.get_cpu_capability()
     names["cpu"] = f"{os.cpu_count()} cores, {capability}"
-    if cpu_has_amx():
+    if Units.of(torch.device("cpu")).amx:
         missing = (
             "" if is_built() else " without its kernels (pip needs a C compiler to build them)"
         )

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from drugmon.cli import main as cli
 from drugmon.cli.output.verdicts import print_verdicts
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.labels import TARGETS
-from drugmon.models.adapters import adapter as adapters
 from drugmon.models.files import HEADS, MANIFEST, SEEN
 from drugmon.signals import Terminated
 from drugmon.workflows.predict import Verdict
@@ -47,10 +46,12 @@ QUICK = tuple(word for setting in SETTINGS for word in ("--set", setting))
 
 
 @pytest.fixture(name="place")
-def _place(monkeypatch: pytest.MonkeyPatch, adapter: Path, tmp_path: Path) -> Path:
+def _place(
+    monkeypatch: pytest.MonkeyPatch, adapter: Path, tmp_path: Path, nothing_shipped: Sequence[Path]
+) -> Path:
     """A working directory whose adapters/ holds the default; none are shipped."""
+    assert not nothing_shipped
     shutil.copytree(adapter, tmp_path / "adapters" / DEFAULT_ADAPTER)
-    monkeypatch.setattr(adapters, "_SHIPPED", ())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

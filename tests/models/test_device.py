@@ -12,6 +12,7 @@ import torch
 from drugmon.errors import DeviceError
 from drugmon.models import internals
 from drugmon.models.device import (
+    Units,
     choose_compute,
     cpu_has_amx,
     gains_by_bf16,
@@ -22,12 +23,9 @@ from drugmon.models.device import (
 )
 
 
-def test_format_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_format_follows_the_hardware() -> None:
     for there, dtype in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(
-            "drugmon.models.device.gains_by_bf16", lambda _device, there=there: there
-        )
-        assert choose_compute("cpu", "auto").dtype == dtype
+        assert choose_compute("cpu", "auto", units=Units(bf16=there)).dtype == dtype
 
 
 @pytest.mark.parametrize(
@@ -57,34 +55,28 @@ def test_unknown_names_list_the_known() -> None:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_int8_is_chosen_where_model_and_hardware_have_it(
-    monkeypatch: pytest.MonkeyPatch, there: bool
-) -> None:
-    monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: there)
-    monkeypatch.setattr("drugmon.models.device.cpu_has_amx", lambda: False)
-    assert choose_compute("cpu", "auto", quantises=True).int8 is there
-    assert not choose_compute("cpu", "auto").int8
-    assert not choose_compute("cpu", "bf16", quantises=True).int8
+@pytest.mark.parametrize("bf16", [True, False])
+def test_int8_is_chosen_where_model_and_hardware_have_it(there: bool, bf16: bool) -> None:
+    units = Units(bf16=bf16, int8=there)
+    assert choose_compute("cpu", "auto", True, units).int8 is there
+    assert not choose_compute("cpu", "auto", False, units).int8
+    assert not choose_compute("cpu", "bf16", True, units).int8
     if there:
-        assert str(choose_compute("cpu", "int8", quantises=True)) == "cpu int8"
+        assert str(choose_compute("cpu", "int8", True, units)) == "cpu int8"
 
 
 @pytest.mark.parametrize("gains", [True, False])
-def test_int8_is_left_where_amx_gains_by_bf16(monkeypatch: pytest.MonkeyPatch, gains: bool) -> None:
-    monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: True)
-    monkeypatch.setattr("drugmon.models.device.gains_by_bf16", lambda _device: gains)
-    monkeypatch.setattr("drugmon.models.device.cpu_has_amx", lambda: True)
-    assert choose_compute("cpu", "auto", quantises=True).int8 is not gains
-    assert choose_compute("cpu", "int8", quantises=True).int8
+def test_int8_is_left_where_amx_gains_by_bf16(gains: bool) -> None:
+    units = Units(bf16=gains, int8=True, amx=True)
+    assert choose_compute("cpu", "auto", True, units).int8 is not gains
+    assert choose_compute("cpu", "int8", True, units).int8
 
 
-def test_int8_that_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: True)
+def test_int8_that_cannot_be_had_is_told() -> None:
     with pytest.raises(DeviceError, match=r"needs the ranges .* or train the adapter again"):
-        choose_compute("cpu", "int8")
-    monkeypatch.setattr("drugmon.models.device.has_int8", lambda _device: False)
+        choose_compute("cpu", "int8", units=Units(bf16=True, int8=True))
     with pytest.raises(DeviceError, match=r"cpu does not multiply int8 .* use --dtype auto"):
-        choose_compute("cpu", "int8", quantises=True)
+        choose_compute("cpu", "int8", quantises=True, units=Units(bf16=True))
 
 
 def test_missing_card_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +92,8 @@ def test_cpu_can_be_asked() -> None:
     assert has_int8(torch.device("cpu")) in (True, False)
     assert cpu_has_amx() in (True, False)
     assert not has_int8(torch.device("cuda"))
+    cpu = torch.device("cpu")
+    assert Units.of(cpu) == Units(gains_by_bf16(cpu), has_int8(cpu), cpu_has_amx())
 
 
 def resident() -> int:

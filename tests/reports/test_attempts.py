@@ -10,7 +10,6 @@ import pytest
 
 from drugmon.errors import SinkError
 from drugmon.monitoring.checks.summary import Status
-from drugmon.reports import attempts as module
 from drugmon.reports.attempts import ATTEMPTS, Attempt, read_attempts, write_attempts
 
 # A night that follows within the second comes after the one before, too.
@@ -86,11 +85,10 @@ def test_a_page_elsewhere_is_no_page(tmp_path: Path) -> None:
     assert attempt.page is None
 
 
-def test_old_attempts_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT", 3)
+def test_old_attempts_go(tmp_path: Path) -> None:
     for night in range(13):
         began = BEGAN + timedelta(days=night)
-        write_attempts(tmp_path, [replace(OPEN, attempt=f"{night:012x}", began=began)])
+        write_attempts(tmp_path, [replace(OPEN, attempt=f"{night:012x}", began=began)], keep=3)
     kept = read_attempts(tmp_path)
     assert [attempt.attempt for attempt in kept] == [f"{night:012x}" for night in range(10, 13)]
 

@@ -13,7 +13,7 @@ from drugmon.data.reviews import Texts
 from drugmon.data.sample import sample_reviews
 from drugmon.errors import DeviceError, DrugmonError
 from drugmon.models.adapters.adapter import open_adapter
-from drugmon.models.device import gains_by_int8, has_int8
+from drugmon.models.device import Units, has_int8
 from drugmon.models.tokens.inputs import TokenBatch
 from drugmon.scoring.budget import TRIAL_TOKENS, TokenBudget
 from drugmon.scoring.engine import CHUNK, Engine
@@ -189,7 +189,7 @@ def test_smaller_formats_mostly_agree(
 
 
 def test_int8_is_taken_where_adapter_and_hardware_gain_by_it(adapter: Path) -> None:
-    there = gains_by_int8(torch.device("cpu"))
+    there = Units.of(torch.device("cpu")).gains_by_int8
     engine = Engine(open_adapter(str(adapter)), EngineConfig(device="cpu"), pytest.fail)
     assert engine.compute.int8 is there
 

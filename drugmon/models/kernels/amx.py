@@ -108,9 +108,9 @@ def _loaded() -> ctypes.CDLL:
 
 
 @cache
-def _library() -> ctypes.CDLL | None:
+def _library(path: Path = LIBRARY) -> ctypes.CDLL | None:
     try:
-        library = ctypes.CDLL(str(LIBRARY))  # OpenMP's symbols are those of torch, which is loaded
+        library = ctypes.CDLL(str(path))  # OpenMP's symbols are those of torch, which is loaded
     except OSError:
         return None
     if not hasattr(library, "attend_biased"):  # compiled from an older source

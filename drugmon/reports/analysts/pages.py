@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -48,16 +48,25 @@ MAKERS: Final[tuple[tuple[AnalystPage, Maker], ...]] = (
 
 
 def write_analyst_pages(
-    data: EvidentlyInput | None, folder: Path, heading: str
+    data: EvidentlyInput | None,
+    folder: Path,
+    heading: str,
+    makers: Sequence[tuple[AnalystPage, Maker]] = MAKERS,
 ) -> tuple[AnalystPage, ...]:
     """Write `drift.html` and `quality.html` into `folder` where evidently can make them.
 
-    A page that cannot be made is removed where it lies from before. `heading` says on both pages
-    which report they belong to.
+    A page that cannot be made is removed where it lies from before.
 
-    Raises SinkError where a page cannot be written.
+    Args:
+        data: rows of both sides; None for none.
+        folder: of the report.
+        heading: says on both pages which report they belong to.
+        makers: the pages, and what makes each.
+
+    Raises:
+        SinkError: a page cannot be written.
     """
-    return tuple(_write(page, maker, data, folder, heading) for page, maker in MAKERS)
+    return tuple(_write(page, maker, data, folder, heading) for page, maker in makers)
 
 
 def import_evidently() -> None:

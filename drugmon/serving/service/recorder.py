@@ -50,17 +50,18 @@ class Recorder:
         database: the DuckDB file; it is made where there is none.
         texts: whether the texts are kept too.
         every: seconds between two writes.
+        most: rows that wait in memory while another process has the database open.
 
     Raises:
         SinkError: the database cannot be written, or its table `served` is somebody else's.
         BusyError: another process has it open.
     """
 
-    def __init__(self, database: Path, texts: bool, every: float = EVERY) -> None:
-        self._database, self._every = database, every
+    def __init__(self, database: Path, texts: bool, every: float = EVERY, most: int = MOST) -> None:
+        self._database, self._every, self._most = database, every, most
         kept = [(name, pa.string()) for name in (_TEXTS if texts else ())]
         self._schema = pa.schema([*_FIELDS, *kept, *VERDICT_SCHEMA])
-        self._rows: deque[Row] = deque(maxlen=MOST)
+        self._rows: deque[Row] = deque(maxlen=most)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drugmon-record", daemon=True)
         self.dropped = 0
@@ -73,7 +74,7 @@ class Recorder:
 
     def add(self, review: Review, row: Row) -> None:
         """Keep a review's verdict; the oldest one is lost where too many wait to be written."""
-        self.dropped += len(self._rows) == MOST
+        self.dropped += len(self._rows) == self._most
         kept = review.model_dump()
         kept["id"] = None if review.id is None else str(review.id)
         self._rows.append({**kept, **row})
@@ -99,7 +100,7 @@ class Recorder:
             self._insert(_table(rows, self._schema))
         except DrugmonError as error:
             _log.warning("not recorded yet, and tried again: %s", error)
-            room = MOST - len(self._rows)
+            room = self._most - len(self._rows)
             self.dropped += max(0, len(rows) - room)
             self._rows.extendleft(reversed(rows[-room:] if room else []))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -23,18 +23,39 @@ MAX_TOKENS: Final = 512
 """What is longer is cut before it is paraphrased."""
 
 
+class Rewriter(Protocol):
+    """What rewords texts."""
+
+    def write(self, texts: Sequence[str], temperature: float, seed: int) -> list[str]:
+        """One paraphrase of each text."""
+
+
 class Paraphraser:
     """Rewords each text of a review by sampling from `base` at `temperature`.
 
     The same seed gives the same paraphrases. Finished batches are kept in `cache`, a file that only
     its owner reads and that goes with the folder of the training, so that a killed run goes on.
 
+    Args:
+        base: what writes.
+        device: where.
+        temperature: of the sampling.
+        seed: what is drawn.
+        cache: keeps what is written.
+        open_writer: gives what writes, when there is something to write.
+
     Raises:
         RecipeError: the base cannot write.
     """
 
     def __init__(
-        self, base: Base, device: torch.device, temperature: float, seed: int, cache: Path
+        self,
+        base: Base,
+        device: torch.device,
+        temperature: float,
+        seed: int,
+        cache: Path,
+        open_writer: Callable[[Base, torch.device], Rewriter] | None = None,
     ) -> None:
         if not base.config.get("is_encoder_decoder"):
             raise RecipeError(
@@ -43,7 +64,8 @@ class Paraphraser:
             )
         self._base, self._device, self._cache = base, device, cache
         self._temperature, self._seed = temperature, seed
-        self._writer: _Writer | None = None
+        self._open_writer = open_writer or BaseWriter
+        self._writer: Rewriter | None = None
 
     def __call__(self, reviews: Sequence[Texts]) -> list[Texts | None]:
         """Return each review reworded, None where nothing of it came out otherwise."""
@@ -76,7 +98,7 @@ class Paraphraser:
 
     def _generate(self, number: int, batch: Sequence[str]) -> list[str]:
         if self._writer is None:
-            self._writer = _Writer(self._base, self._device)
+            self._writer = self._open_writer(self._base, self._device)
         # The batch's own seed: a run that goes on from the cache draws what a whole one does.
         return self._writer.write(batch, self._temperature, self._seed + 1_000_003 * number)
 
@@ -85,7 +107,7 @@ class Paraphraser:
         return blake2b(json.dumps(settings).encode(), digest_size=16).hexdigest()
 
 
-class _Writer:
+class BaseWriter:
     """The base with its language-model head."""
 
     def __init__(self, base: Base, device: torch.device) -> None:

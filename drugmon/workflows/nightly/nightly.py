@@ -6,7 +6,9 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from drugmon import signals
 from drugmon.data.lock import lock_file
@@ -17,13 +19,29 @@ from drugmon.workflows.nightly.log import LAST, NAME, log_file
 from drugmon.workflows.nightly.night_report import night_report_config
 from drugmon.workflows.nightly.notify import News, notify
 from drugmon.workflows.nightly.result import NightResult, SourceNight
+from drugmon.workflows.nightly.settings import Notify
 from drugmon.workflows.nightly.state import NightState, Watched
 from drugmon.workflows.report.folder import record_pages
-from drugmon.workflows.report.report import report
+from drugmon.workflows.report.report import ReportResult, report
 from drugmon.workflows.score.run import ScoreProgress
-from drugmon.workflows.score.score import score
+from drugmon.workflows.score.score import ScoreResult, score
 
 _log = logging.getLogger(NAME)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What a night does with a source and at its ends.
+
+    Args:
+        score: scores a source, as `workflows.score.score.score` does.
+        report: judges a source, as `workflows.report.report.report` does.
+        notify: tells others how the night goes, as `workflows.nightly.notify.notify` does.
+    """
+
+    score: Callable[..., ScoreResult] = score
+    report: Callable[..., ReportResult] = report
+    notify: Callable[[Notify, Path, News], None] = notify
 
 
 def nightly(
@@ -31,6 +49,7 @@ def nightly(
     *,
     log_bug: Callable[[], object],
     on_progress: Callable[[ScoreProgress], None] = lambda _progress: None,
+    steps: Steps | None = None,
 ) -> NightResult:
     """Run one night: each source is scored and reported, whatever becomes of the others.
 
@@ -40,11 +59,13 @@ def nightly(
         config: the job.
         log_bug: keeps the traceback of the exception at hand, and returns where.
         on_progress: called after every batch that is scored.
+        steps: what the night is made of; None for what it does by default.
 
     Raises:
         RunningError: another run of the job did not end within `job.lock_wait`.
         SettingsError, SinkError: the job's lock, state or log cannot be used.
     """
+    steps = steps or Steps()
     lock = config.state / f"{config.name}.lock"
     busy = f"the job {config.name} is running; wait for it, or let job.lock_wait be longer"
     log = config.path(config.log.file)
@@ -52,18 +73,19 @@ def nightly(
         attempts = NightAttempts(config)
         attempts.begin()
         try:
-            result = _Night(config, log_bug, on_progress).run()
+            result = _Night(config, log_bug, on_progress, steps).run()
         except BaseException as error:
             reason = _cause(error)
             attempts.cut_off(reason)
             _log.error("cut off, the next start goes on with this night: %s", reason)
-            _tell(config, News("failure", "failed", summary=f"cut off: {reason}"))
+            cut_off = News("failure", "failed", summary=f"cut off: {reason}")
+            steps.notify(config.notify, config.folder, cut_off)
             raise
         attempts.end(result.sources)
         _log.log(logging.ERROR if result.exit_code else logging.INFO, "%s", result.line, extra=LAST)
         event = "failure" if result.exit_code else "success"
         end = News(event, result.outcome, result.exit_code, result.line, str(result.pages))
-        _tell(config, end)
+        steps.notify(config.notify, config.folder, end)
     return result
 
 
@@ -75,8 +97,10 @@ class _Night:
         config: NightlyConfig,
         log_bug: Callable[[], object],
         on_progress: Callable[[ScoreProgress], None],
+        steps: Steps,
     ) -> None:
         self._config, self._log_bug, self._on_progress = config, log_bug, on_progress
+        self._steps = steps
 
     def run(self) -> NightResult:
         """Score all, report all."""
@@ -95,7 +119,7 @@ class _Night:
         if state.unfinished:
             _log.warning("going on with the night of %s, which was cut off", state.unfinished)
         _log.info("night begins: %s", ", ".join(sources))
-        _tell(config, News("start"))
+        self._steps.notify(config.notify, config.folder, News("start"))
         nights = [SourceNight(name) for name in sources]
         for task, night in zip(config.tasks, nights, strict=True):
             with self._keeping(night, "scored"):
@@ -130,7 +154,7 @@ class _Night:
         _log.error("%s", night.failures[-1])
 
     def _score(self, task: Task, night: SourceNight) -> None:
-        night.score = score(
+        night.score = self._steps.score(
             task.score,
             on_progress=self._on_progress,
             warn=lambda warning: _log.warning("%s: %s", night.name, warning),
@@ -162,7 +186,8 @@ class _Night:
             )
             return
         since, report_id = state.since(night.name), state.begin_report(night.name)
-        result = report(night_report_config(task, night, since, report_id), warn=warn)
+        config = night_report_config(task, night, since, report_id)
+        result = self._steps.report(config, warn=warn)
         night.page, night.status = result.page, result.summary.status
         night.rows = result.summary.volume.rows
         state.report(night.name, night.page, night.status, night.rows)
@@ -177,7 +202,3 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return str(error) if isinstance(error, DrugmonError) else type(error).__name__
-
-
-def _tell(config: NightlyConfig, news: News) -> None:
-    notify(config.notify, config.folder, news)

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 OnProgress: TypeAlias = Callable[[int, int, Settings, Progress], None]
 """Told the trial's place (from 1), how many there are, its settings, and where its training is."""
 
+Measure: TypeAlias = Callable[
+    [Recipe, "Material", Path, Callable[[str, Progress], None]], TrialFigures
+]
+"""Trains with a recipe in a folder of its own, tells where it is, and measures what came of it."""
+
 _WITHOUT_LEXICAL: Final = "lexical.enabled=false"
 """Dev figures are those of the trained model by itself; the lexical model would only take time."""
 
@@ -77,6 +82,16 @@ class TuneResult:
         return self.highest[0] if len(self.highest) == 1 else None
 
 
+@dataclass(frozen=True)
+class Material:
+    """What all trials learn from, and are computed on."""
+
+    reviews: LabelledReviews
+    split: Split
+    engine: EngineConfig
+    teaching: Teaching | None
+
+
 class _PrunedError(Exception):
     """The trial is given up on after so many epochs."""
 
@@ -90,11 +105,18 @@ def tune(
     *,
     on_progress: OnProgress = lambda _number, _total, _settings, _progress: None,
     warn: Callable[[str], None] = lambda _warning: None,
+    measure: Measure | None = None,
 ) -> TuneResult:
     """Run every trial that is not finished yet; one that was interrupted goes on where it was.
 
     A trial that fails is recorded with its reason and the others go on. The same command tries it
     again.
+
+    Args:
+        config: what to try.
+        on_progress: told where a trial is.
+        warn: told of what the user should know although the search goes on.
+        measure: trains with a recipe and measures what came of it; None for `measure_trial`.
 
     Raises:
         DrugmonError: the recipe, source or search will not do, or no trial has finished.
@@ -120,9 +142,10 @@ def tune(
         total = finished + trials.left()
         room = Classroom(config.out, config.engine, partial(_judging, on_progress, total), warn)
         _, teaching = teach(teachers, recipe.teacher, Gathered(reviews, None, ()), room)
+        material = Material(reviews, split, config.engine, teaching)
         while (chosen := trials.next()) is not None:
             told = partial(on_progress, total - trials.left(), total)
-            _run(config, reviews, split, trials, chosen, told, warn, teaching)
+            _run(config, material, trials, chosen, told, warn, measure or measure_trial)
         results = tuple(trials.results())
     highest = _highest(results)
     # Which of several that tie is trained is for a person to say, not for their order.
@@ -190,13 +213,12 @@ def _recipe(config: TuneConfig, settings: Settings) -> Recipe:
 
 def _run(
     config: TuneConfig,
-    reviews: LabelledReviews,
-    split: Split,
+    material: Material,
     trials: Trials,
     chosen: tuple[Trial, Settings],
     on_progress: Callable[[Settings, Progress], None],
     warn: Callable[[str], None],
-    teaching: Teaching | None,
+    measure: Measure,
 ) -> None:
     """Run one trial, and record what came of it."""
     trial, settings = chosen
@@ -214,7 +236,7 @@ def _run(
 
     seen: set[int] = set()
     try:
-        trials.done(trial, _measure(recipe, config.engine, reviews, split, work, watch, teaching))
+        trials.done(trial, measure(recipe, material, work, watch))
     except _PrunedError as pruned:
         trials.pruned(trial, pruned.epoch)
     except Exception as error:  # whatever it is: the other trials are worth as much without it
@@ -224,17 +246,23 @@ def _run(
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _measure(
-    recipe: Recipe,
-    engine: EngineConfig,
-    reviews: LabelledReviews,
-    split: Split,
-    work: Path,
-    watch: Callable[[str, Progress], None],
-    teaching: Teaching | None,
+def measure_trial(
+    recipe: Recipe, material: Material, work: Path, watch: Callable[[str, Progress], None]
 ) -> TrialFigures:
-    base = resolve_base(recipe.base.name)
-    fit = Fit(recipe, base, reviews, work, engine, watch, teaching=teaching)
+    """Train with a recipe, and measure what came of it on the reviews of dev.
+
+    Args:
+        recipe: with the settings of the trial.
+        material: what is learned from, and measured on.
+        work: keeps checkpoints.
+        watch: told the stage and where its training is.
+
+    Raises:
+        DrugmonError: the recipe does not do for the base or the reviews.
+    """
+    base, split = resolve_base(recipe.base.name), material.split
+    teaching = material.teaching
+    fit = Fit(recipe, base, material.reviews, work, material.engine, watch, teaching=teaching)
     fitted = fit.run("trial", split.train, split.dev)
     figures, record = fit.validate(fitted.model, split.dev), fitted.record
     trained, whole = record.parameters

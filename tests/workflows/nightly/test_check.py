@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from drugmon.workflows.nightly import check as module
 from drugmon.workflows.nightly.check import check_night
 from drugmon.workflows.nightly.config import load_nightly
 
@@ -69,7 +70,7 @@ def test_a_changed_adapter_is_found(settings: Path, tmp_path: Path, adapter: Pat
 
 
 def test_a_disk_without_room_is_found(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_ROOM", 10**18)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=10**6))
     found = wrong(settings)
     assert found.keys() == {"output", "reports"}
     assert found["output"].endswith("GB are wanted; make room")

@@ -11,9 +11,10 @@ import os
 import re
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import duckdb
 import pytest
@@ -26,9 +27,8 @@ from drugmon.monitoring.checks.summary import AREAS, Check, Side, Status, Summar
 from drugmon.reports.attempts import ATTEMPTS, read_attempts
 from drugmon.reports.keep import Keep
 from drugmon.reports.retention import prune
-from drugmon.workflows.nightly import nightly as workflow
 from drugmon.workflows.nightly.config import load_nightly
-from drugmon.workflows.nightly.nightly import nightly
+from drugmon.workflows.nightly.nightly import Steps, nightly
 from drugmon.workflows.nightly.notify import News
 from drugmon.workflows.nightly.result import NightResult
 from drugmon.workflows.report.config import Previous, ReportConfig
@@ -73,8 +73,11 @@ class Reports:
 class Job:
     """A job with three sources: a file, a table, and a glob of two files."""
 
-    def __init__(self, folder: Path, adapter: Path, reviews: Any, to_csv: Any) -> None:
+    def __init__(
+        self, folder: Path, adapter: Path, reviews: Any, to_csv: Any, steps: Steps
+    ) -> None:
         self.folder, self._reviews, self._to_csv = folder, reviews, to_csv
+        self.steps = steps
         self.settings = folder / "job.toml"
         for name in ("file.csv", "inbox/one.csv", "inbox/two.csv", "table.csv"):
             self.deliver(name)
@@ -97,7 +100,7 @@ class Job:
         self.settings.write_text("".join([*named, more]))
 
     def run(self) -> NightResult:
-        return nightly(load_nightly(self.settings), log_bug=lambda: "bug.log")
+        return nightly(load_nightly(self.settings), log_bug=lambda: "bug.log", steps=self.steps)
 
     @property
     def log(self) -> str:
@@ -105,23 +108,26 @@ class Job:
 
 
 @pytest.fixture(name="reports")
-def _reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
-    stand_in = Reports()
-    monkeypatch.setattr(workflow, "report", stand_in)
-    return stand_in
+def _reports() -> Reports:
+    return Reports()
 
 
 @pytest.fixture(name="told")
-def _told(monkeypatch: pytest.MonkeyPatch) -> Sequence[News]:
-    told: list[News] = []
-    monkeypatch.setattr(workflow, "notify", lambda _config, _folder, news: told.append(news))
-    return told
+def _told() -> list[News]:
+    return []
 
 
 @pytest.fixture(name="job")
-def _job(tmp_path: Path, adapter: Path, reviews: Any, to_csv: Any, reports: Reports) -> Job:
-    assert not reports.asked
-    return Job(tmp_path, adapter, reviews, to_csv)
+def _job(
+    tmp_path: Path,
+    adapter: Path,
+    reviews: Any,
+    to_csv: Any,
+    reports: Reports,
+    told: list[News],
+) -> Job:
+    steps = Steps(report=reports, notify=lambda _config, _folder, news: told.append(news))
+    return Job(tmp_path, adapter, reviews, to_csv, steps)
 
 
 def test_every_source_is_scored_and_reported(
@@ -338,11 +344,14 @@ def test_a_night_that_is_cut_off_leaves_an_entry(job: Job, reports: Reports) -> 
     assert "the night was cut off: interrupted" in index_of(job)
 
 
-def test_a_night_that_never_comes_to_its_end_has_begun(
-    job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_night_that_never_comes_to_its_end_has_begun(job: Job) -> None:
     seen = []
-    monkeypatch.setattr(workflow, "score", lambda *_given, **_named: seen.append(index_of(job)))
+
+    def look(*_given: object, **_named: object) -> NoReturn:
+        seen.append(index_of(job))
+        raise SourceError("that is all")
+
+    job.steps = replace(job.steps, score=look)
     job.run()
     assert "It began, and has not ended: it is at work, or it was killed." in seen[0]
 

@@ -36,6 +36,7 @@ from drugmon.models.files import (
 )
 from drugmon.models.tokens.prompts import PROMPT
 from drugmon.scoring.engine import CHUNK, Engine
+from drugmon.training.loop.checkpoint import Checkpoint
 from drugmon.training.loop.progress import Progress
 from drugmon.training.recipe import list_recipes, load_recipe
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
@@ -197,9 +198,10 @@ def test_interrupted_training_ends_where_an_uninterrupted_one_does(
         str(labelled), tmp_path / "tiny-flan", "flan-t5-lora-all", settings, engine=CPU
     )
     with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("drugmon.training.loop.checkpoint.EVERY_SECONDS", 0.0)
+        patch.setattr(Checkpoint, "due", lambda _self: True)
         train(config, on_progress=interrupt)
-    resumed = train(config).adapter
+    resumed = train(config, on_progress=interrupt).adapter
+    assert seen[:4] == [1, 2, 3, 4], "it goes on where it was"
     assert resumed.manifest.digest == open_adapter(str(t5)).manifest.digest
 
 

@@ -17,14 +17,13 @@ from drugmon.cli.output.experiments import print_trials
 from drugmon.config import EngineConfig
 from drugmon.errors import BusyError, RecipeError, TrainingDataError, UsageError
 from drugmon.training.loop.progress import Progress
-from drugmon.training.recipe import load_recipe
+from drugmon.training.recipe import Recipe, load_recipe
 from drugmon.training.reviews.dataset import read_labelled
 from drugmon.training.reviews.split import split_rows
 from drugmon.training.trials.search import Search, Settings, parse_grid, parse_ranges, parse_trial
 from drugmon.training.trials.trials import TrialFigures
-from drugmon.workflows.train import tune as module
 from drugmon.workflows.train.fit import Fit
-from drugmon.workflows.train.tune import TuneConfig, TuneResult, to_rows, tune
+from drugmon.workflows.train.tune import TuneConfig, TuneResult, measure_trial, to_rows, tune
 
 SETTINGS = (
     "base.name=tiny-base",
@@ -50,7 +49,9 @@ def _run(labelled: Path, models: Path, tmp_path: Path) -> Callable[..., TuneResu
     assert models.is_dir()
 
     def run(search: Search, **options: Any) -> TuneResult:
-        told = {key: options.pop(key) for key in ("on_progress", "warn") if key in options}
+        told = {
+            key: options.pop(key) for key in ("on_progress", "warn", "measure") if key in options
+        }
         # More threads only get in each other's way with a model this small.
         engine = EngineConfig(device="cpu", threads=1)
         options = {"out": tmp_path / "trials", "settings": SETTINGS, "engine": engine, **options}
@@ -176,38 +177,29 @@ def test_a_failed_trial_is_recorded_and_the_rest_go_on(run: Callable[..., TuneRe
     assert to_rows(result)[1]["reason"] == reason
 
 
-def test_a_bug_in_one_trial_is_no_end_either(
-    run: Callable[..., TuneResult], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    measure = module._measure
-
-    def break_one(recipe: Any, *rest: Any) -> Any:
+def test_a_bug_in_one_trial_is_no_end_either(run: Callable[..., TuneResult]) -> None:
+    def break_one(recipe: Any, *rest: Any) -> TrialFigures:
         if recipe.lora.r == 2:
             raise RuntimeError("out of memory\nsomewhere")
-        return measure(recipe, *rest)
+        return measure_trial(recipe, *rest)
 
-    monkeypatch.setattr(module, "_measure", break_one)
-    result = run(Search(parse_grid(["lora.r=2,4"])))
+    result = run(Search(parse_grid(["lora.r=2,4"])), measure=break_one)
     assert result.trials[0].reason == "RuntimeError: out of memory somewhere"
     assert result.best is result.trials[1]
-    monkeypatch.setattr(module, "_measure", measure)
     mended = run(Search(parse_grid(["lora.r=2,4"])))
     assert {trial.state for trial in mended.trials} == {"done"}, "the same command tries it again"
 
 
 def test_a_tie_has_no_best(
-    run: Callable[..., TuneResult],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    run: Callable[..., TuneResult], capsys: pytest.CaptureFixture[str]
 ) -> None:
     measured = TrialFigures(0.5, 0.8, 0.625, {}, 1, 1, 10, 100, 1.0, 10**8)
     scores = {2: 0.5, 4: 0.625, 8: 0.625}
-    monkeypatch.setattr(
-        module,
-        "_measure",
-        lambda recipe, *_rest: replace(measured, dev_macro_f1=scores[recipe.lora.r]),
-    )
-    result = run(Search(parse_grid(["lora.r=2,4,8"])))
+
+    def measure(recipe: Recipe, *_rest: object) -> TrialFigures:
+        return replace(measured, dev_macro_f1=scores[recipe.lora.r])
+
+    result = run(Search(parse_grid(["lora.r=2,4,8"])), measure=measure)
     assert (result.best, result.command) == (None, None)
     assert [trial.number + 1 for trial in result.highest] == [2, 3]
     assert not any(row["best"] for row in to_rows(result))
