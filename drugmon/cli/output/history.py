@@ -18,7 +18,7 @@ from drugmon.cli.output.terminal import console, text
 from drugmon.labels import LABELS, TARGETS
 
 if TYPE_CHECKING:
-    from drugmon.data.history.records import ReportRecord, ReportTarget, RunRecord, RunTarget
+    from drugmon.data.history.records import ReportRecord, RunRecord, TargetVerdicts
     from drugmon.workflows.history import History
 
 BARS: Final = "▁▂▃▄▅▆▇█"
@@ -160,7 +160,7 @@ def _runs_table(runs: Sequence[RunRecord]) -> Table:
     return table
 
 
-def _share(counts: RunTarget | ReportTarget | None, label: str) -> float | None:
+def _share(counts: TargetVerdicts | None, label: str) -> float | None:
     total = sum(getattr(counts, name) for name in LABELS) if counts else 0
     return getattr(counts, label) / total if total else None
 

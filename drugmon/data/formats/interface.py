@@ -29,7 +29,23 @@ def with_ids(verdicts: pa.Table, cells: Iterable[object] | None) -> pa.Table:
     return verdicts.append_column(ROW_ID, pa.array(map(id_text, cells), pa.string()))
 
 
-class Reader(Protocol):
+class Closable(Protocol):
+    """What is open, and closes where a `with` block ends."""
+
+    def close(self) -> None:
+        """Give back what it holds; a writer writes what is left."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Reader(Closable, Protocol):
     """An open source of reviews. `windows` and `verdicts` each read it once, from its start."""
 
     where: str
@@ -61,36 +77,12 @@ class Reader(Protocol):
             id_column: one of `columns`, which then stands behind them as `ROW_ID`.
         """
 
-    def close(self) -> None:
-        """Close the source."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class Writer(Protocol):
+class Writer(Closable, Protocol):
     """An open output of reviews with their verdicts."""
 
     def write(self, rows: Rows, verdicts: pa.RecordBatch) -> None:
         """Append rows and, row for row, their verdicts (of VERDICT_SCHEMA)."""
-
-    def close(self) -> None:
-        """Write what is left and close the file."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 def in_chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

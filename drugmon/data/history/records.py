@@ -10,8 +10,8 @@ from drugmon.data.history.output import Output
 
 
 @dataclass(frozen=True)
-class RunTarget:
-    """The verdicts that a run gave for one target; means are None where there is none."""
+class TargetVerdicts:
+    """How many verdicts of one target have each label; the mean is None where there is none."""
 
     target: str
     negative: int
@@ -19,6 +19,12 @@ class RunTarget:
     positive: int
     none: int
     mean_confidence: float | None
+
+
+@dataclass(frozen=True)
+class RunTarget(TargetVerdicts):
+    """The verdicts that a run gave for one target; means are None where there is none."""
+
     mean_p_negative: float | None
     mean_p_neutral: float | None
     mean_p_positive: float | None
@@ -71,15 +77,9 @@ class RunProfile:
 
 
 @dataclass(frozen=True)
-class ReportTarget:
+class ReportTarget(TargetVerdicts):
     """One target in a report: verdicts, and quality as measured and as estimated."""
 
-    target: str
-    negative: int
-    neutral: int
-    positive: int
-    none: int
-    mean_confidence: float | None
     accuracy: float | None
     macro_f1: float | None
     estimated_accuracy: float | None

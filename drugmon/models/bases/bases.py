@@ -66,20 +66,14 @@ class BaseConfig(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Base:
+class Base(BaseIdentity):
     """A base on disk whose hashes are known.
 
     `source` is what a stranger can look up (a hub id with revision, or the folder's name), never a
     path of this machine.
     """
 
-    name: str
     folder: Path
-    source: str
-    sha256: str
-    tokenizer_sha256: str
-    model_type: str
-    licence: str
 
     @property
     def config(self) -> BaseConfig:
