@@ -11,6 +11,9 @@ from drugmon.options import option
 DEFAULT_ADAPTER: Final = "minilm-druglib"
 """The adapter that scores where none is named; drugmon brings it."""
 
+DEFAULT_RECIPE: Final = "minilm"
+"""The packaged recipe that trains where none is named."""
+
 RULES: Final = ("balanced", "likeliest")
 """How a label is decided: `balanced` weighs the rare label up, `likeliest` takes the largest
 probability. See `drugmon.models.adapters.decision`."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from drugmon.config import DEFAULT_RECIPE
 from drugmon.labels import ASPECTS
 from drugmon.options import NO_FLAG, Option, build, names_of, option, options_of
 
@@ -125,6 +126,25 @@ def output_options(command: Command) -> Command:
     ):
         command = added(command)
     return command
+
+
+def recipe_options(whose: str) -> Callable[[Command], Command]:
+    """Add the options that say how to train; `whose` recipe `--set` changes."""
+
+    def add(command: Command) -> Command:
+        change = click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help=f"Change one key of {whose}, such as lora.r=32; may be repeated.",
+        )
+        recipe = click.option(
+            "--recipe", default=DEFAULT_RECIPE, help="A packaged recipe, or a .toml file."
+        )
+        return recipe(change(command))
+
+    return add
 
 
 def _pairs(

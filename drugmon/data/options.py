@@ -25,6 +25,29 @@ class SourceOptions:
 
 
 @dataclass(frozen=True)
+class VerdictOptions:
+    """Which verdicts of a source are meant, where several models have judged it.
+
+    Raises:
+        UsageError: no names can begin so.
+    """
+
+    prefix: str | None = option(
+        None,
+        "What the names of the verdict columns begin with.",
+        kind=str,
+        metavar="NAME_",
+        unset="what is there",
+    )
+
+    def __post_init__(self) -> None:
+        from drugmon.data.verdicts.columns import VerdictChoice
+
+        if self.prefix:
+            VerdictChoice(self.prefix)
+
+
+@dataclass(frozen=True)
 class FolderOptions:
     """What the names of folders mean."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drugmon.config import DEFAULT_ADAPTER, DEMO_NIGHTS, EngineConfig
-from drugmon.data.options import DatabaseOptions, FolderOptions, SourceOptions
+from drugmon.data.options import DatabaseOptions, FolderOptions, SourceOptions, VerdictOptions
 from drugmon.data.stores.uri import Location
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
 from drugmon.errors import UsageError
@@ -37,13 +37,7 @@ class ShowConfig:
         metavar="COLUMNS",
         unset="id, drug, rating",
     )
-    prefix: str | None = option(
-        None,
-        "What the names of the verdict columns begin with.",
-        kind=str,
-        metavar="NAME_",
-        unset="what is there",
-    )
+    verdicts: VerdictOptions = group(VerdictOptions)
     texts: bool = option(False, "Show the words of the reviews too.")
     limit: int = option(20, "How many rows to show.", low=1)
     reading: SourceOptions = group(SourceOptions)
@@ -53,10 +47,6 @@ class ShowConfig:
         from drugmon.data.selection import Selection
 
         Selection(self.where, self.limit)
-        if self.prefix:
-            from drugmon.data.verdicts.columns import VerdictChoice
-
-            VerdictChoice(self.prefix)
 
 
 @dataclass(frozen=True)

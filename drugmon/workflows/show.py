@@ -101,7 +101,7 @@ def _opened(
     """The source's rows as a table of a connection that reaches nothing else."""
     with contextlib.ExitStack() as stack:
         aside = stack.enter_context(temporary_folder())
-        meant = VerdictChoice(config.prefix)
+        meant = VerdictChoice(config.verdicts.prefix)
         if config.database.table is not None:
             database = Path(config.source)
             opened = connect(database, read_only=True, lock_timeout=config.database.lock_timeout)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from drugmon.cli.options import output_options, takes
+from drugmon.cli.options import output_options, recipe_options, takes
 from drugmon.config import EngineConfig
 from drugmon.data.options import SourceOptions
 from drugmon.grading import GradingChoice
@@ -19,19 +19,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source")
-@click.option("--recipe", default="minilm", help="A packaged recipe, or a .toml file.")
+@recipe_options("the recipe of all trials")
 @click.option(
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder that keeps the trials; the same command goes on there.",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change one key of the recipe for all trials; may be repeated.",
 )
 @click.option(
     "--grid",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from drugmon.cli.options import output_options, takes
+from drugmon.cli.options import output_options, recipe_options, takes
 from drugmon.config import EngineConfig
 from drugmon.data.options import SourceOptions
 from drugmon.grading import GradingChoice
@@ -36,19 +36,12 @@ def _sources(
     help="One more source, such as more.csv,role=help,scale=1-5,weight=0.5,rating=stars; may be "
     "repeated.",
 )
-@click.option("--recipe", default="minilm", help="A packaged recipe, or a .toml file.")
+@recipe_options("the recipe")
 @click.option(
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder of the new adapter; its name is the adapter's.",
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change one key of the recipe, such as lora.r=32; may be repeated.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Short for --set train.seed=N.")
 @click.option("--eval", "eval_source", metavar="SOURCE", help="Measure on these reviews instead.")

@@ -6,6 +6,7 @@ import glob
 from dataclasses import replace
 from pathlib import Path
 
+from drugmon.data.options import VerdictOptions
 from drugmon.data.outputs import output_path
 from drugmon.data.sources import FileSource, is_pattern, names_folder
 from drugmon.data.stores.uri import is_uri, parse_location, parse_uri
@@ -36,7 +37,7 @@ def night_report_config(
     options = ReportOptions(
         source=scored_source(scored),
         database=scored.database,
-        prefix=scored.prefix,
+        verdicts=VerdictOptions(scored.prefix),
         adapter=scored.model.adapter,
         window=WindowOptions(since=since if settings.window == "new" else None, last=span),
         judgement=replace(judgement, date_column=judgement.date_column if span else None),

@@ -179,7 +179,7 @@ def read_options(
             judgement.by,
             options.history,
             options.grading,
-            options.prefix,
+            options.verdicts.prefix,
             options.folders.partitions,
         ),
         window=ask_window(asked.since, asked.until, asked.last, asked.run),

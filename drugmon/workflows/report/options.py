@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from drugmon.data.options import DatabaseOptions, FolderOptions, SourceOptions
+from drugmon.data.options import DatabaseOptions, FolderOptions, SourceOptions, VerdictOptions
 from drugmon.grading import GradingChoice
 from drugmon.options import NO_FLAG, group, option
 from drugmon.reports.keep import Keep
@@ -96,13 +96,7 @@ class ReportOptions:
 
     source: str
     database: DatabaseOptions = group(DatabaseOptions)
-    prefix: str | None = option(
-        None,
-        "What the names of the verdict columns begin with.",
-        kind=str,
-        metavar="NAME_",
-        unset="what is there",
-    )
+    verdicts: VerdictOptions = group(VerdictOptions)
     adapter: str | None = option(
         None, "The adapter that judged.", kind=str, unset="the one that the rows name"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drugmon.data.copies import copied
@@ -18,7 +18,7 @@ from drugmon.errors import UsageError
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.monitoring.checks.compare import ReferenceSide
 from drugmon.monitoring.checks.summary import HELD_OUT
-from drugmon.monitoring.profiles.aggregate import count_scored
+from drugmon.monitoring.profiles.aggregate import Counted, count_scored
 from drugmon.monitoring.profiles.merge import merge_profiles
 from drugmon.monitoring.profiles.profile import read_profile
 from drugmon.monitoring.profiles.reference import Profile
@@ -87,16 +87,19 @@ def _of_files(path: str, config: ScoredSource, source: OpenSource, current: Curr
     if not counted.profile.n:
         which = "no rows but those judged here" if shared else "no rows"
         raise UsageError(f"--reference {path}: has {which}; name scored reviews from another time")
-    reference = ReferenceSide(
-        rows.name,
+    return Found(replace(_of_rows(rows.name, counted, current), shared=shared), rows)
+
+
+def _of_rows(name: str, counted: Counted, current: CurrentSide) -> ReferenceSide:
+    """The reference that rows at hand are."""
+    return ReferenceSide(
+        name,
         counted.profile,
         counted.texts,
         current.held_out,
         since=counted.since,
         until=counted.until,
-        shared=shared,
     )
-    return Found(reference, rows)
 
 
 def _reference_rows(path: str, config: ScoredSource, source: OpenSource) -> Scored:
@@ -136,16 +139,7 @@ def _of_runs(
     rows = source.all_rows.window("drugmon_reference", spans=spans_of(runs), without=current.rows)
     counted = count_scored(rows, current.grading, current.vocabulary)
     if counted.profile.n and counted.profile.n >= sum(record.scored for record in runs) / 2:
-        reference = ReferenceSide(
-            name,
-            counted.profile,
-            counted.texts,
-            current.held_out,
-            since=counted.since,
-            until=counted.until,
-            runs=ids,
-        )
-        return Found(reference, rows)
+        return Found(replace(_of_rows(name, counted, current), runs=ids), rows)
     profiles = _kept_profiles(config.source.database.lock_timeout, source, ids)
     if not profiles:
         return Missing("the rows of the earlier runs are gone, and no profile was kept of them")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from drugmon.config import EngineConfig
+from drugmon.config import DEFAULT_RECIPE, EngineConfig
 from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import move_into_place
@@ -50,7 +50,7 @@ class TrainConfig:
 
     source: str | None
     out: Path
-    recipe: str = "minilm"
+    recipe: str = DEFAULT_RECIPE
     settings: tuple[str, ...] = ()
     eval_source: str | None = None
     data_card: Path | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
-from drugmon.config import EngineConfig
+from drugmon.config import DEFAULT_RECIPE, EngineConfig
 from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import DrugmonError, TrainingDataError
@@ -56,7 +56,7 @@ class TuneConfig:
     source: str
     out: Path
     search: Search
-    recipe: str = "minilm"
+    recipe: str = DEFAULT_RECIPE
     settings: tuple[str, ...] = ()
     prune: bool = True
     columns: Mapping[str, str] = field(default_factory=dict)
