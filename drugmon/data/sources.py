@@ -34,7 +34,7 @@ EXTENSIONS: Final = {
 """The format of each file extension."""
 
 COMPRESSIONS: Final = {".gz": "gzip", ".zst": "zstd"}
-"""The compression of each second extension; parquet compresses itself."""
+"""The compression of each second extension."""
 
 DELTA: Final = "delta"
 """The format of a Delta table, which is a folder."""
@@ -42,7 +42,12 @@ DELTA: Final = "delta"
 PARTS: Final = "parts"
 """The format of a folder of parts: they are Parquet, and read one after the other."""
 
-_KNOWN: Final = f"{', '.join(EXTENSIONS)} (all but .parquet also with {', '.join(COMPRESSIONS)})"
+_PACKED: Final = (".parquet",)
+"""Extensions of formats that compress themselves, and so have no second one."""
+
+_KNOWN: Final = (
+    f"{', '.join(EXTENSIONS)} (all but {', '.join(_PACKED)} also with {', '.join(COMPRESSIONS)})"
+)
 _DATABASES: Final = (".duckdb", ".db", ".ddb")
 SCORED: Final = ".scored"
 """What the name of an output has behind that of its source."""
@@ -81,7 +86,7 @@ class FileSource:
             return cls(state_of(location), DELTA, None, origin=origin)
         if isinstance(location, Path) and is_output_folder(location):
             return cls(location, PARTS, None, called=path_told(location))
-        if not stem or extension not in EXTENSIONS or (compression and extension == ".parquet"):
+        if not stem or not _is_of_reviews(extension, compression):
             is_database = location.name.endswith(_DATABASES) and not isinstance(location, StoreUri)
             hint = "; name a table in it with --table" if is_database else ""
             raise SourceError(f"{location}: not a file type of reviews{hint}; known: {_KNOWN}")
@@ -308,11 +313,14 @@ def _known_among(locations: Iterable[Location], with_outputs: bool) -> list[File
     files = []
     for location in locations:
         stem, extension, compression = split_name(location.name)
-        is_of_reviews = extension in EXTENSIONS and not (compression and extension == ".parquet")
         hidden = stem.startswith(".") or (stem.endswith(SCORED) and not with_outputs)
-        if is_of_reviews and not hidden:
+        if _is_of_reviews(extension, compression) and not hidden:
             files.append(FileSource.of(location))
     return files
+
+
+def _is_of_reviews(extension: str, compression: str) -> bool:
+    return extension in EXTENSIONS and not (compression and extension in _PACKED)
 
 
 def _find_stored(

@@ -11,7 +11,7 @@ import pyarrow as pa
 from drugmon.data.columns import ColumnMap, texts_of
 from drugmon.data.folder import read_folder
 from drugmon.data.formats.delimited import DelimitedReader, DelimitedWriter
-from drugmon.data.formats.interface import Reader, Writer
+from drugmon.data.formats.interface import LaidDownReader, Reader, Writer
 from drugmon.data.formats.jsonl import JsonlReader, JsonlWriter
 from drugmon.data.formats.parquet import ParquetReader, ParquetWriter, count_rows
 from drugmon.data.formats.parquet_parts import ParquetParts, ParquetSlice
@@ -39,7 +39,7 @@ __all__ = [
     "spooled",
 ]
 
-_TEXT: Final[Mapping[str, type[DelimitedReader | JsonlReader]]] = {
+_TEXT: Final[Mapping[str, Callable[[FileSource, TextFormat, VerdictColumns], LaidDownReader]]] = {
     "csv": DelimitedReader,
     "tsv": DelimitedReader,
     "jsonl": JsonlReader,
@@ -185,7 +185,7 @@ def read_scored(
         SourceError: the file cannot be read, holds no verdicts, or something else in their columns.
         UsageError: it holds verdicts under several prefixes.
     """
-    with _TEXT[source.format](source, text_format) as reader:
+    with _TEXT[source.format](source, text_format, PLAIN) as reader:
         reader.survey()
         verdicts = choice.among(reader.names, reader.where)
         if verdicts is None and reader.total:

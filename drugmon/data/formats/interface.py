@@ -78,6 +78,16 @@ class Reader(Closable, Protocol):
         """
 
 
+class LaidDownReader(Reader, Protocol):
+    """A reader of what DuckDB does not read itself: to be queried, it is laid down as Parquet."""
+
+    def scored(self, size: int) -> Iterator[pa.Table]:
+        """Yield all columns of an earlier output: its own, those of text as text, and the verdicts.
+
+        The verdicts keep their names. Raises SourceError on a bad row.
+        """
+
+
 class Writer(Closable, Protocol):
     """An open output of reviews with their verdicts."""
 
