@@ -76,7 +76,7 @@ def _spread(n: int, limit: int) -> Any:
 
 
 def _line(row: Row, rows: list[Row], truth: LabelledReviews) -> dict[str, Any]:
-    exact = next(each.labels for each in rows if each.name.startswith("torch"))
+    exact = next(other.labels for other in rows if other.name.startswith("torch"))
     line: dict[str, Any] = {
         "what": row.name,
         "reviews/s": f"{row.rate:.0f} ({min(row.rates):.0f}-{max(row.rates):.0f})",
@@ -87,9 +87,9 @@ def _line(row: Row, rows: list[Row], truth: LabelledReviews) -> dict[str, Any]:
         "macro-F1 to fp32": "-",
     }
     if row.labels is not None and exact is not None:
-        found = agreement(row.labels, exact, truth)
-        line["labels as in fp32"] = f"{found.same:.2%}"
-        line["macro-F1 to fp32"] = f"{found.macro_f1:+.4f}"
+        agreed = agreement(row.labels, exact, truth)
+        line["labels as in fp32"] = f"{agreed.same:.2%}"
+        line["macro-F1 to fp32"] = f"{agreed.macro_f1:+.4f}"
     return line
 
 

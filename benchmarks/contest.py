@@ -136,10 +136,10 @@ def contest(
         whole.ceilings.append(ceilings.get(entries[0][0].dtype, 0.0))
         for peer, row in entries:
             print(f"round {number + 1} of {rounds}: {peer.name}", file=sys.stderr, flush=True)
-            found: list[peers.Labels | None] = []
-            taken = seconds(lambda: found.append(peer.score(reviews)), computes["fp32"])  # noqa: B023
+            labels: list[peers.Labels | None] = []
+            taken = seconds(lambda: labels.append(peer.score(reviews)), computes["fp32"])  # noqa: B023
             row.rates.append(len(reviews) / taken)
-            row.labels = found[0]
+            row.labels = labels[0]
             if peer.dtype in ceilings:
                 row.ceilings.append(ceilings[peer.dtype])
     return [whole, *(row for _, row in entries)]
@@ -189,10 +189,10 @@ def agreement(labels: peers.Labels, fp32: peers.Labels, truth: LabelledReviews) 
     """Compare labels (n, 4) with those of fp32."""
     there = fp32 >= 0
     column, true = TARGETS.index("overall"), truth.labels["overall"]
-    known = (true >= 0) & there[:, column]
+    judged = (true >= 0) & there[:, column]
 
-    def f1(own: peers.Labels) -> float:
-        predicted = own[known, column]
-        return float(f1_score(true[known], predicted, labels=range(len(LABELS)), average="macro"))
+    def f1(predicted_labels: peers.Labels) -> float:
+        predicted = predicted_labels[judged, column]
+        return float(f1_score(true[judged], predicted, labels=range(len(LABELS)), average="macro"))
 
     return Agreement(float(np.mean(labels[there] == fp32[there])), f1(labels) - f1(fp32))

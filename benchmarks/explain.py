@@ -100,8 +100,8 @@ def _drawn(
 def _verdicts(engine: Engine, review: Texts) -> tuple[dict[str, int], dict[str, float]]:
     """Label and its probability by target."""
     scores = engine.score([review])
-    found = {t: int(scores.labels[0, k]) for k, t in enumerate(TARGETS)}
-    labels = {target: label for target, label in found.items() if label >= 0}
+    likeliest = {t: int(scores.labels[0, k]) for k, t in enumerate(TARGETS)}
+    labels = {target: label for target, label in likeliest.items() if label >= 0}
     return labels, {
         target: float(scores.probabilities[0, TARGETS.index(target), label])
         for target, label in labels.items()
@@ -115,15 +115,15 @@ def _methods(
 
     def along(line: Quadrature) -> Callable[[Texts, ReviewWords, dict[str, int]], Pushes]:
         def pushes(review: Texts, words: ReviewWords, labels: dict[str, int]) -> Pushes:
-            found = attributor.attribute(review, labels, line)
+            attributed = attributor.attribute(review, labels, line)
             n = len(words.spans)
-            return {t: np.bincount(words.owners, of.tokens, n) for t, of in found.items()}
+            return {t: np.bincount(words.owners, of.tokens, n) for t, of in attributed.items()}
 
         return pushes
 
     def occlusion(_review: Texts, words: ReviewWords, labels: dict[str, int]) -> Pushes:
-        each = [_without(words, {number}) for number in range(len(words.spans))]
-        scores = engine.score(each)
+        shortened = [_without(words, {number}) for number in range(len(words.spans))]
+        scores = engine.score(shortened)
         return {
             target: -np.nan_to_num(scores.probabilities[:, TARGETS.index(target), label])
             for target, label in labels.items()

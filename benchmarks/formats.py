@@ -29,28 +29,30 @@ def formats(adapter: Adapter, reviews: LabelledReviews, threads: int) -> list[di
         engine = Engine(adapter, EngineConfig("cpu", dtype, threads), print)
         engine.score(reviews.texts[:64])
         began = time.perf_counter()
-        found = engine.score(reviews.texts)
+        scores = engine.score(reviews.texts)
         taken = time.perf_counter() - began
-        exact = exact or found
-        table.append({"format": dtype, "seconds": f"{taken:.0f}", **_beside(found, exact, reviews)})
+        exact = exact or scores
+        table.append(
+            {"format": dtype, "seconds": f"{taken:.0f}", **_beside(scores, exact, reviews)}
+        )
     return table
 
 
-def _beside(found: Scores, exact: Scores, reviews: LabelledReviews) -> dict[str, str]:
+def _beside(scores: Scores, exact: Scores, reviews: LabelledReviews) -> dict[str, str]:
     there = exact.labels >= 0
-    change = np.abs(found.probabilities - exact.probabilities)[there]
+    change = np.abs(scores.probabilities - exact.probabilities)[there]
     line = {
-        "labels as in fp32": f"{np.mean((found.labels == exact.labels)[there]):.2%}",
+        "labels as in fp32": f"{np.mean((scores.labels == exact.labels)[there]):.2%}",
         "mean change of a probability": f"{change.mean():.4f}",
         "largest": f"{change.max():.3f}",
     }
     for column, target in enumerate(TARGETS):
         if target in reviews.labels:
             true = reviews.labels[target]
-            known = (true >= 0) & there[:, column]
+            judged = (true >= 0) & there[:, column]
             mine, theirs = (
-                f1_score(true[known], each.labels[known, column], labels=CLASSES, average="macro")
-                for each in (found, exact)
+                f1_score(true[judged], side.labels[judged, column], labels=CLASSES, average="macro")
+                for side in (scores, exact)
             )
             line[f"macro-F1, {target}"] = f"{mine - theirs:+.4f}"
     return line

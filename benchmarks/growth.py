@@ -135,16 +135,19 @@ def make_rows(
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for first in range(start, start + rows, _CHUNK):
             numbers = range(first, min(first + _CHUNK, start + rows))
-            own = [texts[number % len(texts)] for number in numbers]
+            chosen = [texts[number % len(texts)] for number in numbers]
             writer.write_batch(
                 pa.RecordBatch.from_arrays(
                     [
                         pa.array(numbers, pa.int64()),
                         pa.array(
-                            [f"{text[0] or ''} [{n}]" for n, text in zip(numbers, own, strict=True)]
+                            [
+                                f"{text[0] or ''} [{n}]"
+                                for n, text in zip(numbers, chosen, strict=True)
+                            ]
                         ),
-                        pa.array([text[1] for text in own], pa.string()),
-                        pa.array([text[2] for text in own], pa.string()),
+                        pa.array([text[1] for text in chosen], pa.string()),
+                        pa.array([text[2] for text in chosen], pa.string()),
                     ],
                     schema=schema,
                 )

@@ -51,13 +51,13 @@ class Module:
 
 def read(checkout: Path) -> dict[str, Module]:
     """Return the modules of the package in `checkout`, by name."""
-    found = {}
+    modules = {}
     for path in sorted((checkout / "drugmon").rglob("*.py")):
         parts = path.relative_to(checkout).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         text = path.read_text(encoding="utf-8")
-        found[name] = Module(name, ast.parse(text), text.count("\n"))
-    return found
+        modules[name] = Module(name, ast.parse(text), text.count("\n"))
+    return modules
 
 
 def imports_of(module: Module, modules: Mapping[str, Module]) -> set[str]:
@@ -91,7 +91,7 @@ def climbs(modules: Mapping[str, Module], imports: Mapping[str, set[str]]) -> tu
     for module in modules.values():
         for function, _ in module.functions():
             annotations = [arg.annotation for arg in _arguments(function) if arg.annotation]
-            if any("ReportConfig" in ast.unparse(each) for each in annotations):
+            if any("ReportConfig" in ast.unparse(annotation) for annotation in annotations):
                 takers[function.name] = (module.name, function)
     walk: list[tuple[str, int]] = []
 
@@ -114,9 +114,9 @@ def climbs(modules: Mapping[str, Module], imports: Mapping[str, set[str]]) -> tu
 
 def _arguments(function: Function) -> list[ast.arg]:
     spec = function.args
-    extra = [each for each in (spec.vararg, spec.kwarg) if each]
-    own = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, *extra]
-    return [arg for arg in own if arg.arg not in ("self", "cls")]
+    extra = [arg for arg in (spec.vararg, spec.kwarg) if arg]
+    named = [*spec.posonlyargs, *spec.args, *spec.kwonlyargs, *extra]
+    return [arg for arg in named if arg.arg not in ("self", "cls")]
 
 
 def said(modules: Mapping[str, Module]) -> dict[str, str]:
@@ -143,7 +143,7 @@ def lacking(modules: Mapping[str, Module], applies: Check, is_told: Check) -> li
 
 def has_many(function: Function) -> bool:
     """Whether it takes so much that its docstring has `Args`; a command's help has its options."""
-    is_command = any(".command" in ast.unparse(each) for each in function.decorator_list)
+    is_command = any(".command" in ast.unparse(decorator) for decorator in function.decorator_list)
     return len(_arguments(function)) >= ENOUGH and not is_command
 
 
@@ -217,9 +217,13 @@ def figures(checkout: Path) -> dict[str, str]:
 
 def main() -> None:
     """Print the figures of every checkout side by side."""
-    found = [figures(Path(name)) for name in sys.argv[1:] or ["."]]
-    for name in dict.fromkeys(name for each in found for name in each):
-        print("| " + " | ".join([name, *(each.get(name, "") for each in found)]) + " |")
+    of_checkouts = [figures(Path(name)) for name in sys.argv[1:] or ["."]]
+    for name in dict.fromkeys(name for of_checkout in of_checkouts for name in of_checkout):
+        print(
+            "| "
+            + " | ".join([name, *(of_checkout.get(name, "") for of_checkout in of_checkouts)])
+            + " |"
+        )
 
 
 if __name__ == "__main__":

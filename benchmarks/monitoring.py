@@ -193,24 +193,27 @@ def failed(compared: Comparison) -> list[str]:
 
 def estimates(compared: Comparison) -> dict[str, tuple[float, float]]:
     """Per target, the estimated macro-F1 and the measured one."""
-    found = {}
-    for each in compared.quality:
-        if each.estimate and each.measured and each.measured.macro_f1.value is not None:
-            found[each.target] = (each.estimate.macro_f1.value or 0.0, each.measured.macro_f1.value)
-    return found
+    pairs = {}
+    for quality in compared.quality:
+        if quality.estimate and quality.measured and quality.measured.macro_f1.value is not None:
+            pairs[quality.target] = (
+                quality.estimate.macro_f1.value or 0.0,
+                quality.measured.macro_f1.value,
+            )
+    return pairs
 
 
 def macro_f1_of_all(table: pa.Table) -> dict[str, float]:
     """Per target, the macro-F1 of all reviews: what that of a night is a sample of."""
-    found = {}
+    by_target = {}
     columns = resolve_columns(table.column_names, {}, "the reviews", need_text=False)
     for target, grade in GRADE_OF_TARGET.items():
         cells = table[getattr(columns, grade)].to_pylist()
         true = [label_of(Grading(), grade, cell) for cell in cells]
         given = table[f"{target}_sentiment"].to_pylist()
         pairs = [(a, b) for a, b in zip(true, given, strict=True) if a and b]
-        found[target] = float(f1_score(*zip(*pairs, strict=True), average="macro"))
-    return found
+        by_target[target] = float(f1_score(*zip(*pairs, strict=True), average="macro"))
+    return by_target
 
 
 def main() -> None:
@@ -262,7 +265,7 @@ def _measure(
     folder: Path,
 ) -> None:
     began = time.monotonic()
-    found = 0
+    alarms = 0
     by_check: dict[str, int] = {}
     theirs: list[tuple[bool, bool]] = []
     for number in range(nights):
@@ -272,17 +275,17 @@ def _measure(
             night, folder, gate, vocabulary, profile_only="profile" in kind
         )
         names = failed(compared)
-        found += bool(names)
+        alarms += bool(names)
         for name in names:
             by_check[name] = by_check.get(name, 0) + 1
         if number < options.evidently_nights and sample is not None:
             theirs.append(evidently_says(sample))
-    low, high = _wilson(found, nights)
+    low, high = _wilson(alarms, nights)
     any_column = np.mean([a for a, _ in theirs]) if theirs else float("nan")
     dataset = np.mean([b for _, b in theirs]) if theirs else float("nan")
     often = sorted(by_check.items(), key=lambda entry: -entry[1])[:5]
     print(
-        f"{kind:26} {n:5} {found / nights:5.1%} ({low:.0%}-{high:.0%}) {any_column:12.0%} "
+        f"{kind:26} {n:5} {alarms / nights:5.1%} ({low:.0%}-{high:.0%}) {any_column:12.0%} "
         f"{dataset:10.0%}   {', '.join(f'{a} {b / nights:.0%}' for a, b in often)}"
         f"  [{time.monotonic() - began:.0f} s]",
         flush=True,
@@ -293,14 +296,14 @@ def _estimates(
     reviews: Reviews, gate: Gate, vocabulary: Vocabulary, folder: Path, seed: int
 ) -> None:
     """How near the estimate without labels comes to the night's macro-F1, and to that of all."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    by_target: dict[str, list[tuple[float, float]]] = {}
     for number in range(100):
         random = np.random.default_rng([seed, 500, number])
         compared, *_ = judge(reviews.calm(500, random), folder, gate, vocabulary, False)
         for target, pair in estimates(compared).items():
-            found.setdefault(target, []).append(pair)
+            by_target.setdefault(target, []).append(pair)
     everything = macro_f1_of_all(reviews.table)
-    for target, pairs in found.items():
+    for target, pairs in by_target.items():
         estimated, measured = np.array(pairs).T
         for what, truth in (("the night's", measured), ("that of all", everything[target])):
             errors = estimated - truth

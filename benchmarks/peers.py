@@ -128,7 +128,13 @@ class OnePass(nn.Module):
         from drugmon.models.tokens.inputs import TokenBatch
 
         logits = self.model(TokenBatch(ids, mask, segments))
-        return torch.stack([self.model.label_log_probs(own, t) for t, own in logits.items()], dim=1)
+        return torch.stack(
+            [
+                self.model.label_log_probs(logits_of_target, t)
+                for t, logits_of_target in logits.items()
+            ],
+            dim=1,
+        )
 
     def example(self) -> tuple[torch.Tensor, ...]:
         """Two short reviews, for tracing."""
@@ -172,11 +178,11 @@ class Runtime(Peer):
     def judge(self, reviews: Sequence[Texts]) -> Scores:
         """Texts in, verdicts out, as `Engine.score` does it."""
         prepared = self._classifier.prepare(reviews)
-        found = np.zeros((len(reviews), len(self._targets), len(LABELS)), np.float32)
+        log_probs = np.zeros((len(reviews), len(self._targets), len(LABELS)), np.float32)
         for rows in token_batches(prepared.lengths, self._tokens):
             batch = collate([prepared.items[row] for row in rows], self._classifier.pad_id)
-            found[rows] = self.run({name: getattr(batch, name).numpy() for name in _INPUTS})
-        model = {target: found[:, k] for k, target in enumerate(self._targets)}
+            log_probs[rows] = self.run({name: getattr(batch, name).numpy() for name in _INPUTS})
+        model = {target: log_probs[:, k] for k, target in enumerate(self._targets)}
         evidence = Evidence(model, self._lexical.log_probs(prepared.tokens))
         return judge(reviews, evidence, self._calibrations)
 
@@ -193,10 +199,10 @@ class Torch(Runtime):
     def run(self, inputs: dict[str, npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:
         """One forward pass."""
         with torch.inference_mode():
-            found: npt.NDArray[np.float32] = (
+            log_probs: npt.NDArray[np.float32] = (
                 self._model(*(torch.from_numpy(inputs[name]) for name in _INPUTS)).float().numpy()
             )
-        return found
+        return log_probs
 
 
 class OnnxRuntime(Runtime):
@@ -225,8 +231,8 @@ class OnnxRuntime(Runtime):
 
     def run(self, inputs: dict[str, npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:
         """One call of the session."""
-        found: npt.NDArray[np.float32] = self._session.run(None, inputs)[0]
-        return found
+        log_probs: npt.NDArray[np.float32] = self._session.run(None, inputs)[0]
+        return log_probs
 
 
 class OpenVino(Runtime):
@@ -253,5 +259,5 @@ class OpenVino(Runtime):
 
     def run(self, inputs: dict[str, npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:
         """One inference."""
-        found: npt.NDArray[np.float32] = self._request(inputs)[0].copy()
-        return found
+        log_probs: npt.NDArray[np.float32] = self._request(inputs)[0].copy()
+        return log_probs

@@ -105,13 +105,13 @@ class Loop:
         prepared = self._classifier.prepare(reviews)
         places = np.stack([prepared.places[target] for target in TARGETS], axis=1)
         order = places[places >= 0]
-        found = np.full(places.shape, -1, np.int64)
+        labels = np.full(places.shape, -1, np.int64)
         answers = [
             self._batch([prepared.items[item] for item in order[start : start + LOOP_BATCH]])
             for start in range(0, len(order), LOOP_BATCH)
         ]
-        found[places >= 0] = np.concatenate(answers)
-        return found
+        labels[places >= 0] = np.concatenate(answers)
+        return labels
 
     @torch.inference_mode()
     def _batch(self, prompts: Sequence[Any]) -> Labels:
@@ -140,10 +140,10 @@ class Times:
 
     def add(self, taken: list[float], work: Callable[[], Labels]) -> Labels:
         """Do `work`, put its time to `taken`, and measure the matrix product behind it."""
-        found: list[Labels] = []
-        taken.append(seconds(lambda: found.append(work()), self.compute))
+        labels: list[Labels] = []
+        taken.append(seconds(lambda: labels.append(work()), self.compute))
         self.ceilings.append(matrix_product_rate(self.compute))
-        return found[0]
+        return labels[0]
 
 
 def measure(folder: Path, reviews: list[Texts], config: EngineConfig) -> None:
@@ -179,15 +179,15 @@ def measure(folder: Path, reviews: list[Texts], config: EngineConfig) -> None:
 
 def print_speed(times: Times, reviews: int, work: float) -> None:
     """Print rates, their ratio, and the share of the matrix product; `work` in operations."""
-    own, plain, loop = (fmean(part) for part in (times.drugmon, times.plain, times.loop))
+    ours, plain, loop = (fmean(part) for part in (times.drugmon, times.plain, times.loop))
     ceiling = fmean(times.ceilings)
     rates = " and ".join(f"{reviews / taken:.2f}" for taken in times.drugmon)
     span = f"{min(times.ceilings) / 1e12:.2f}-{max(times.ceilings) / 1e12:.2f}"
-    print(f"drugmon            {reviews / own:8.2f} reviews/s  (before and after: {rates})")
-    print(f"transformers' T5   {reviews / plain:8.2f} reviews/s  (ratio {plain / own:.2f})")
-    print(f"generate loop      {reviews / loop:8.2f} reviews/s  (ratio {loop / own:.2f}; fp32)")
+    print(f"drugmon            {reviews / ours:8.2f} reviews/s  (before and after: {rates})")
+    print(f"transformers' T5   {reviews / plain:8.2f} reviews/s  (ratio {plain / ours:.2f})")
+    print(f"generate loop      {reviews / loop:8.2f} reviews/s  (ratio {loop / ours:.2f}; fp32)")
     print(f"matrix product     {ceiling / 1e12:8.2f} TFLOP/s  ({span})")
-    print(f"share of it        {work / own / ceiling:8.0%}")
+    print(f"share of it        {work / ours / ceiling:8.0%}")
 
 
 def main() -> None:

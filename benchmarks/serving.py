@@ -117,8 +117,8 @@ def served(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], int]
     try:
         assert server.stderr is not None
         for line in server.stderr:
-            if found := _ADDRESS.search(line):
-                yield server, int(found[1])
+            if address := _ADDRESS.search(line):
+                yield server, int(address[1])
                 return
         raise SystemExit("the server did not start")
     finally:
@@ -204,11 +204,11 @@ def ended(bodies: Sequence[bytes], sent: signal.Signals) -> str:
             code = server.wait(60)
             taken = time.perf_counter() - start
         with duckdb.connect(database) as connection:
-            found = connection.execute("SELECT count(*) FROM served").fetchone()
+            counted = connection.execute("SELECT count(*) FROM served").fetchone()
         start = time.perf_counter()
         with served([*SERVICE, str(port), "--record", str(database)]):
             again = time.perf_counter() - start
-    given, (recorded,) = len(answers.seconds), found or (0,)
+    given, (recorded,) = len(answers.seconds), counted or (0,)
     return (
         f"exit code {code} after {taken:.1f} s; {given:,} answered, {given - before} of them after "
         f"the signal, {answers.broken} cut off, {answers.refused} refused; {recorded:,} recorded; "

@@ -57,8 +57,8 @@ def _watch(process: subprocess.Popen[bytes]) -> int:
     peak = 0
     while process.poll() is None:
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
-        peak = max(peak, int(found[1]) * 1024 if found else 0)
+        resident = re.search(r"VmRSS:\s+(\d+) kB", status)
+        peak = max(peak, int(resident[1]) * 1024 if resident else 0)
         time.sleep(_EVERY_SECONDS)
     return peak
 
