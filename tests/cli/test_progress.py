@@ -14,3 +14,12 @@ def test_the_bar_is_never_full_before_the_end() -> None:
     assert bar.tasks[0].percentage == 50
     tick.update(8192, None, "of one more that was not counted")
     assert (bar.tasks[0].completed, bar.tasks[0].total) == (8192, None)
+
+
+def test_the_bar_is_called_by_what_is_under_way() -> None:
+    bar = Progress()
+    tick = Ticker("tuning", bar)
+    for number in (1, 2):
+        tick.title = f"trial {number} of 2"
+        tick.update(5, 10, "lora.r=8")
+        assert bar.tasks[0].description == f"trial {number} of 2"

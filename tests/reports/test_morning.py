@@ -139,6 +139,22 @@ def test_a_pass_without_a_test_does_not_reassure(nights: Nights) -> None:
     assert untested in few and calm not in few
 
 
+def test_what_is_large_and_may_be_chance_is_no_pass(nights: Nights) -> None:
+    summary = nights["pass"]()
+    check = next(
+        check
+        for check in summary.checks
+        if check.area == "drift" and check.status is Status.PASS and check.effect
+    )
+    others = tuple(each for each in summary.checks if each is not check)
+    changed = replace(summary, checks=(replace(check, status=Status.UNCLEAR), *others))
+    before, after = render_page(summary), render_page(changed)
+    assert "large, but may be chance" not in before
+    assert 'class="icon unclear" viewBox="0 0 20 20" role="img" aria-label="large, but may' in after
+    marks = [html.count('class="icon pass"') for html in (before, after)]
+    assert marks[1] < marks[0], "its tick is gone"
+
+
 def test_the_gates_figures_are_told(nights: Nights) -> None:
     said = words(render_page(replace(nights["pass"](), alpha=0.01, min_reviews=50)))
     assert "(p below 0.01 after the Benjamini-Hochberg correction" in said

@@ -133,6 +133,25 @@ def test_a_gap_is_no_zero(history: History) -> None:
     assert "not judged" in told
 
 
+def test_the_largest_change_of_one_label_and_of_another_are_no_line(history: History) -> None:
+    def path(nights: Sequence[ReportRecord]) -> str:
+        sections = {section.key: section for section in trend_sections(nights)}
+        trends = (*sections["balance"].trends, *sections["balance"].folded)
+        return next(each for each in trends if each.chart.lines[0].name == name).chart.lines[0].path
+
+    nights = history(5)
+    name = next(check.name for check in nights[0].checks if check.area == "balance")
+    assert path(nights).count("M") == 1
+    nights[2] = replace(
+        nights[2],
+        checks=[
+            replace(check, statistic="change of another label") if check.name == name else check
+            for check in nights[2].checks
+        ],
+    )
+    assert path(nights).count("M") == 3
+
+
 def test_aspects_that_a_source_lacks_have_no_charts(history: History, tmp_path: Path) -> None:
     nights = history(5)
     for number, night in enumerate(nights):

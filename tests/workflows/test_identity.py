@@ -14,8 +14,9 @@ from drugmon.data.history.output import Output
 from drugmon.options import build
 from drugmon.workflows.configs import HistoryConfig
 from drugmon.workflows.history import history
-from drugmon.workflows.report.config import report_config
+from drugmon.workflows.report.config import ScoredSource, report_config
 from drugmon.workflows.report.report import ReportResult, report
+from drugmon.workflows.report.sides import open_source
 
 NIGHTS = {"a": (40, 50), "b": (70, 90)}
 """Rows of each of the two after each of two nights."""
@@ -122,3 +123,15 @@ def test_each_has_its_own_history(alike: Alike) -> None:
     found = history(config)
     assert [run.total for run in found.runs] == list(NIGHTS["a"])
     assert len(found.nights) == 1
+
+
+def test_files_of_several_folders_have_the_runs_of_all(
+    tmp_path: Path, score: Any, reviews: Any, to_csv: Any
+) -> None:
+    for name in NIGHTS:
+        (tmp_path / name).mkdir()
+        score(to_csv(tmp_path / name / "reviews.csv", reviews(3, name)))
+    with open_source(ScoredSource(f"{tmp_path}/*/reviews.scored.csv")) as source:
+        past = source.past
+    assert [database.parent.parent.name for database in past.databases] == ["a", "b"]
+    assert sorted(run.output.path.parent.name for run in past.runs) == ["a", "b"]

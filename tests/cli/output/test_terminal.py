@@ -70,6 +70,18 @@ def test_lines_json_and_cards_do_not_act(capsys: pytest.CaptureFixture[str]) -> 
     assert said.endswith("a = 1\n\\x1b\n")
 
 
+def test_a_card_is_read_page_by_page_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paged: list[str] = []
+    monkeypatch.setattr("click.echo_via_pager", paged.append)
+    print_markdown("# Card")
+    assert "Card" in capsys.readouterr().out and not paged, "in a pipe it is printed"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_markdown("# Card")
+    assert "Card" in paged[0] and not capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("value", "cell"),
     [

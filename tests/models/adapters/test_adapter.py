@@ -73,6 +73,8 @@ def test_folder_has_every_file_and_verifies(adapter: Path) -> None:
     opened.verify()
     assert {path.name for path in adapter.iterdir()} == FILES
     assert dict(opened.manifest.files) == folder_digests(adapter)
+    modes = {path.stat().st_mode & 0o777 for path in adapter.iterdir()}
+    assert modes == {0o644}, "the cron of another user can score with it"
     assert opened.manifest.targets == TARGETS
     assert opened.base().name == "tiny-base"
 

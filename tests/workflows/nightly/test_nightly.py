@@ -21,7 +21,7 @@ import pytest
 
 from drugmon import signals
 from drugmon.data.history.night_file import write_night
-from drugmon.errors import SourceError
+from drugmon.errors import SinkError, SourceError
 from drugmon.monitoring.checks.record import report_record
 from drugmon.monitoring.checks.summary import AREAS, Check, Side, Status, Summary, Volume
 from drugmon.reports.attempts import ATTEMPTS, read_attempts
@@ -300,6 +300,15 @@ def test_the_log_is_rotated(job: Job, adapter: Path) -> None:
     logs = sorted(path.name for path in job.folder.glob("nightly.log*"))
     assert logs == ["nightly.log", "nightly.log.1", "nightly.log.2"]
     assert all((job.folder / name).stat().st_size <= 1000 for name in logs)
+
+
+def test_nothing_is_logged_through_a_symbolic_link(job: Job, reports: Reports) -> None:
+    victim = job.folder / "victim"
+    victim.write_text("precious")
+    (job.folder / "nightly.log").symlink_to(victim)
+    with pytest.raises(SinkError, match="is a symbolic link, through which drugmon writes nothing"):
+        job.run()
+    assert victim.read_text() == "precious" and not reports.asked
 
 
 def test_a_full_disk_under_the_log_does_not_end_the_night(job: Job, adapter: Path) -> None:

@@ -19,6 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from drugmon.workflows.configs import ShowConfig
+from drugmon.workflows.show import show
+
 Any_ = Callable[..., Any]
 HEADER = "id,benefits\n"
 
@@ -278,12 +281,21 @@ def test_a_full_disk_under_a_database(fails: Any_, drugmon: Any_, adapter: Path,
     assert not Path(".drugmon").exists()
 
 
-def test_names_that_are_no_utf_8_are_scored_and_told(tmp_path: Path, score: Any_) -> None:
-    folder = tmp_path / "a:b"
+def test_names_that_are_no_utf_8_are_scored_and_told(
+    tmp_path: Path, score: Any_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a first folder with a colon, which Arrow would take for a scheme."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("a:b")
     folder.mkdir()
     source = folder / "r\udce9.csv"
     source.write_text("review,x\ngood,1\n")
+    (folder / ".drugmon").mkdir(0o700)
+    journal = folder / ".drugmon" / "r\udce9.scored.csv.journal"
+    journal.write_bytes(b"stale " * 300)
     result = score(source)
     assert result.outputs == (f"{folder}/r\ufffd.scored.csv",)
-    assert (folder / "r\udce9.scored.csv").exists()
+    assert (folder / "r\udce9.scored.csv").exists() and not journal.exists()
     assert score(source).reused == 1
+    score(source, out="a:b/flat.parquet")
+    assert show(ShowConfig("a:b/flat.parquet")).total == 1
