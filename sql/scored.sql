@@ -2,21 +2,19 @@
 
 -- name: describe_parquet
 -- The columns of some Parquet files together: name, type, null, key.
-DESCRIBE FROM read_parquet(
-    {paths},
-    union_by_name = true,
-    hive_partitioning = {partitions},
-    hive_types_autocast = false
-);
+DESCRIBE FROM read_parquet({paths}, union_by_name = true, hive_partitioning = false);
 
 -- name: from_parquet
--- Some Parquet files as one relation; with the columns that their folders are where that is asked for.
-read_parquet(
-    {paths},
-    union_by_name = true,
-    hive_partitioning = {partitions},
-    hive_types_autocast = false
-);
+-- Some Parquet files as one relation.
+read_parquet({paths}, union_by_name = true, hive_partitioning = false);
+
+-- name: with_partitions
+-- The same with the columns that the folders of the files are.
+(SELECT *, {columns} FROM {relation});
+
+-- name: partition_column
+-- One of them: each row has the value of its file, which is text.
+list_extract(CAST({values} AS VARCHAR[]), CAST(file_index AS BIGINT) + 1) AS {as_name};
 
 -- name: select_path
 -- A table or view by its full name.

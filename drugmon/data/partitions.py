@@ -7,17 +7,20 @@ likes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 import pyarrow as pa
 
+from drugmon.data.columns import ColumnMap
 from drugmon.data.stores.objects import below
 from drugmon.data.stores.uri import Location, StoreUri
 from drugmon.errors import SourceError
-from drugmon.wording import names_told
+from drugmon.labels import ASPECTS
+from drugmon.wording import encodable, names_told
 
 _FOLDER: Final = re.compile(r"([^=/]+)=([^/]*)")
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
@@ -60,11 +63,12 @@ def folders_of(location: Location) -> list[str]:
     return [part for part in parts if _is_column(part)]
 
 
-def home_of(location: Location) -> Location:
+def above_partitions(location: Location) -> Path | StoreUri:
     """The folder that a file is in; above the folders that are columns, where they end the way."""
     folder = location.parent
     while _is_column(folder.name):
         folder = folder.parent
+    assert isinstance(folder, Path | StoreUri)
     return folder
 
 
@@ -73,7 +77,8 @@ def partition_of(location: Location) -> Partition:
     columns: dict[str, str | None] = {}
     for folder in folders_of(location):
         name, _, value = folder.partition("=")
-        columns[unquote(name)] = None if value == _NULL else unquote(value)
+        told = None if value == _NULL else encodable(unquote(value))
+        columns[encodable(unquote(name))] = told
     return tuple(columns.items())
 
 
@@ -88,17 +93,46 @@ def names_in(partition: Partition) -> list[str]:
     return [name for name, _ in partition]
 
 
-def refuse_twice(added: Sequence[str], names: Sequence[str], where: str) -> None:
-    """See that no column is the file's own and its folders' too.
+def refuse_twice(added: Sequence[str], names: Iterable[str], where: str) -> None:
+    """See that no column is the file's own and its folders' too, or two folders', also in SQL.
 
     Raises:
         SourceError: one is.
     """
-    if twice := [name for name in added if name in names]:
+    often = Counter(name.lower() for name in (*added, *names))
+    if twice := [name for name in added if often[name.lower()] > 1]:
         raise SourceError(
             f"{where}: has columns that its folders are too ({names_told(twice)}); leave out "
             "--partitions"
         )
+
+
+def refuse_as_fields(
+    partition: Partition, columns: ColumnMap, verdicts: Iterable[str], where: str
+) -> None:
+    """See that no folder is taken for a text, an id or a verdict of all of its rows.
+
+    Args:
+        partition: the columns that the folders of a file are.
+        columns: what its columns hold, these among them.
+        verdicts: what the columns of verdicts are called.
+        where: the file, for the message.
+
+    Raises:
+        SourceError: one is.
+    """
+    called = {name.lower() for name in verdicts}
+    if named := [name for name in names_in(partition) if name.lower() in called]:
+        raise SourceError(
+            f"{where}: lies in a folder {named[0]}=..., which is what a verdict is called; choose "
+            "other names with --prefix dm_, or leave out --partitions"
+        )
+    for field in (*ASPECTS, "text", "id"):
+        if (name := getattr(columns, field)) in names_in(partition):
+            raise SourceError(
+                f"{where}: its {field} would be the name of a folder, {name}=...; name a column "
+                f"with --column {field}=NAME, or leave out --partitions"
+            )
 
 
 def beside_partition(schema: pa.Schema, partition: Partition) -> pa.Schema:

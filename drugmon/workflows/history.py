@@ -10,7 +10,7 @@ from drugmon.data.duckdb.relation import Relation, is_there
 from drugmon.data.folder import is_output_folder
 from drugmon.data.history.files import read_history
 from drugmon.data.history.output import MAIN, Output
-from drugmon.data.history.places import history_of
+from drugmon.data.history.places import histories_of, history_of
 from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.outputs import output_path
 from drugmon.data.sources import DELTA, FileSource
@@ -62,10 +62,10 @@ def history(config: HistoryConfig) -> History:
 
 def _database(path: Location) -> Path:
     if isinstance(path, StoreUri):
-        return history_of(path if _is_file_of_reviews(path) else path / "any")
+        return histories_of(path)[0] if _is_file_of_reviews(path) else history_of(path / "any")
     assert isinstance(path, Path)
     if is_output_folder(path) or _is_file_of_reviews(path):
-        return history_of(path)
+        return histories_of(path)[0]
     return history_of(path / "any") if path.is_dir() else path
 
 

@@ -40,7 +40,7 @@ def found(lake: Path, *, scored: bool = False) -> list[str]:
 def test_folders_are_looked_into_where_it_is_asked_for(lake: Path) -> None:
     assert found(lake) == ["year=2025/month=12/a.parquet", "year=2026/month=01/a.parquet"]
     assert found(lake, scored=True) == ["year=2026/month=01/a.scored.parquet"]
-    with pytest.raises(SourceError, match=r"has folders such as year=2026; add --partitions"):
+    with pytest.raises(SourceError, match=r"has folders such as year=2026; name the files"):
         resolve_source(str(lake))
 
 
@@ -52,6 +52,8 @@ def test_folders_are_looked_into_where_it_is_asked_for(lake: Path) -> None:
         ("/lake/drug=__HIVE_DEFAULT_PARTITION__/a.parquet", {"drug": None}),
         ("/lake/a=1/a=2/a.parquet", {"a": "2"}),
         ("/lake/=1/b=/c=3.parquet", {"b": ""}),
+        ("/lake/a%20b=c=d/a.parquet", {"a b": "c=d"}),
+        ("/lake/a=\udcff%FF/a.parquet", {"a": "?\ufffd"}),
         ("s3://bucket/lake/year=2026/a.csv", {"year": "2026"}),
     ],
 )
@@ -90,8 +92,9 @@ def test_columns_of_folders_stand_behind_those_of_the_file(lake: Path) -> None:
         assert reader.columns == ["id"]
 
 
-def test_a_column_that_is_a_folder_too_is_refused(lake: Path) -> None:
-    write(lake / "year=2025" / "month=12" / "a.parquet", year=[1999, 1999])
+@pytest.mark.parametrize("name", ["year", "YEAR"])
+def test_a_column_that_is_a_folder_too_is_refused(lake: Path, name: str) -> None:
+    write(lake / "year=2025" / "month=12" / "a.parquet", **{name: [1999, 1999]})
     sources = resolve_source(str(lake), partitions=True)
     assert isinstance(sources, list)
     with pytest.raises(SourceError, match=r"has columns that its folders are too \('year'\)"):

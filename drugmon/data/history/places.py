@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from drugmon.data.history.output import MAIN, Output
+from drugmon.data.partitions import above_partitions
 from drugmon.data.stores.shadow import state_of
 from drugmon.data.stores.uri import Location, StoreUri, is_uri, parse_location
 
@@ -29,6 +30,16 @@ def history_of_folder(folder: str) -> Path:
     location = parse_location(folder)
     assert isinstance(location, Path | StoreUri)
     return history_of(location / "any")
+
+
+def histories_of(output: Location) -> list[Path]:
+    """Return where runs that wrote the file `output` may be recorded, the likeliest place first.
+
+    That is beside it, or in the folder above those that are columns, where all files of a
+    partitioned folder were scored at once.
+    """
+    places = dict.fromkeys((history_of(output), history_of(above_partitions(output) / "any")))
+    return sorted(places, key=lambda database: not database.exists())
 
 
 def home_of(database: Path) -> Path:

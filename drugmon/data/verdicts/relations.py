@@ -17,7 +17,7 @@ from drugmon.data.duckdb.companion import VIEW, companions_of
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
 from drugmon.data.formats import no_verdicts, read_scored
-from drugmon.data.partitions import folders_of
+from drugmon.data.partitions import names_in, refuse_twice
 from drugmon.data.queries import Sql, path_for_duckdb, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import TextFormat
@@ -33,6 +33,8 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.wording import path_told
 
 _WINDOW: Final = 8192
+_FILE: Final = "file_index"
+"""What DuckDB calls the number of a row's file, unless a column is called so."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,25 @@ def files_relation(
         SourceError: a file cannot be read, or holds no verdicts.
         UsageError: there are verdicts under several prefixes.
     """
-    parts = [_as_parquet(source, text_format, aside, choice) for source in sources]
-    paths = [path for path in parts if path is not None] or [_without_rows(aside, choice)]
+    parts = [(_as_parquet(source, text_format, aside, choice), source) for source in sources]
+    laid = [(path, source) for path, source in parts if path is not None]
+    paths = [path for path, _ in laid] or [_without_rows(aside, choice)]
     listed = _list(map(path_for_duckdb, paths))
-    partitions = Sql("true" if any(source.partition for source in sources) else "false")
-    relation = Sql(statement("from_parquet", paths=listed, partitions=partitions))
-    sql = statement("describe_parquet", paths=listed, partitions=partitions)
+    relation = Sql(statement("from_parquet", paths=listed))
     try:
-        columns = {name: kind for name, kind, *_ in connection.execute(sql).fetchall()}
+        described = connection.execute(statement("describe_parquet", paths=listed)).fetchall()
     except duckdb.Error as error:
         raise SourceError(f"{where}: cannot be read: {first_line(error)}") from error
+    columns = {name: kind for name, kind, *_ in described}
+    if added := names_in(sources[0].partition):
+        refuse_twice(added, columns, where)
+        if _FILE in map(str.lower, columns):
+            raise SourceError(
+                f"{where}: has a column {_FILE}; rename it, or leave out --partitions"
+            )
+        partitions = [dict(source.partition) for _, source in laid] or [{}]
+        relation = _with_partitions(relation, added, partitions)
+        columns |= dict.fromkeys(added, "VARCHAR")
     verdicts = choice.among(columns, where)
     if verdicts is None:
         raise no_verdicts(where, choice)
@@ -143,12 +154,9 @@ def _as_parquet(
     source: FileSource, text_format: TextFormat, aside: Path, choice: VerdictChoice
 ) -> Path | None:
     """The file, one of text laid down as Parquet; None where it has no rows to lay down."""
-    path = aside / f"{len(list(aside.iterdir()))}.parquet"
-    if source.partition:  # DuckDB takes these from the path, which a copy does not have
-        path = Path(path.with_suffix(""), *folders_of(source.location), "rows.parquet")
-        path.parent.mkdir(parents=True)
-    elif source.format == "parquet" and path_told(source.path) == str(source.path):
+    if source.format == "parquet" and path_told(source.path) == str(source.path):
         return source.path
+    path = aside / f"{len(list(aside.iterdir()))}.parquet"
     if source.format == "parquet":  # DuckDB opens no name that is not UTF-8
         path.symlink_to(source.path.absolute())
         return path
@@ -161,6 +169,32 @@ def _as_parquet(
         if writer is not None:
             writer.close()
     return path if writer else None  # a header and no rows: a night without reviews
+
+
+def _with_partitions(
+    relation: Sql, names: Sequence[str], partitions: Sequence[Mapping[str, str | None]]
+) -> Sql:
+    """The rows of Parquet files with the columns that their folders are.
+
+    DuckDB reads such names itself, but not all of them as others do: of `a=1/a=2` it takes the
+    first, of `a=b=c` nothing, and what stands before the = as it is written.
+
+    Args:
+        relation: the files.
+        names: of the columns.
+        partitions: what each file's rows have in them.
+    """
+    columns = [
+        Sql(
+            statement(
+                "partition_column",
+                values=_list(partition.get(name) for partition in partitions),
+                as_name=name,
+            )
+        )
+        for name in names
+    ]
+    return Sql(statement("with_partitions", columns=columns, relation=relation))
 
 
 def _without_rows(aside: Path, choice: VerdictChoice) -> Path:
@@ -185,8 +219,8 @@ def label_counts(verdicts: VerdictColumns = PLAIN) -> list[Sql]:
     ]
 
 
-def _list(texts: Iterable[str]) -> Sql:
-    return Sql(f"[{', '.join(literal(text) for text in texts)}]")
+def _list(texts: Iterable[str | None]) -> Sql:
+    return Sql(f"[{', '.join('NULL' if text is None else literal(text) for text in texts)}]")
 
 
 def literal(text: str) -> Sql:

@@ -18,7 +18,7 @@ from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.duckdb.companion import VIEW
 from drugmon.data.duckdb.database import first_line
 from drugmon.data.duckdb.relation import Relation
-from drugmon.data.partitions import home_of
+from drugmon.data.partitions import above_partitions
 from drugmon.data.queries import Part, Sql, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
@@ -195,7 +195,7 @@ def scored_files(
         UsageError: a named column is not there.
     """
     first, one = sources[0], len({source.output for source in sources}) == 1
-    folder = home_of(first.location) if first.partition else first.location.parent
+    folder = above_partitions(first.location) if first.partition else first.location.parent
     where = first.name if one else f"{folder} and its files"
     relation = files_relation(
         connection,

@@ -18,15 +18,18 @@ from drugmon.data.history.files import read_history
 from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord
-from drugmon.data.stores.uri import parse_location
+from drugmon.data.sources import FileSource, resolve_scored
+from drugmon.data.stores.uri import is_uri, parse_location
 from drugmon.errors import DrugmonError, SettingsError
 from drugmon.reports.attempts import Attempt, read_attempts, write_attempts
 from drugmon.workflows.nightly.config import NightlyConfig, Task, path_in
 from drugmon.workflows.nightly.log import NAME
-from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.nightly.result import SourceNight
+from drugmon.workflows.nightly.written import scored_source
+from drugmon.workflows.report.config import ScoredSource
 from drugmon.workflows.report.folder import write_report_index
 from drugmon.workflows.report.options import PageOptions
+from drugmon.workflows.report.sides import databases_of
 
 _log = logging.getLogger(NAME)
 
@@ -155,10 +158,17 @@ def _nights_of(tasks: Sequence[Task]) -> list[ReportRecord]:
 
 
 def history_of_task(task: Task) -> Path:
-    """Where the reports of a source are recorded."""
-    if task.score.database.table:
-        return Path(task.score.source)
-    return task.score.history or history_of(parse_location(scored_source(task.score)))
+    """Where the reports of a source are recorded, or will be with its first one."""
+    scored = task.score
+    if scored.database.table:
+        return Path(scored.source)
+    source, partitions = scored_source(scored), scored.folders.partitions
+    files: Sequence[FileSource] = []
+    if not is_uri(source):  # a store is not asked for what lies on this machine
+        with contextlib.suppress(DrugmonError):  # nothing is scored yet
+            files = resolve_scored(source, partitions=partitions)
+    judged = ScoredSource(source, history=scored.history, partitions=partitions)
+    return next(iter(databases_of(files, judged)), history_of(parse_location(source)))
 
 
 def output_of(task: Task) -> str:

@@ -19,7 +19,7 @@ from drugmon.monitoring.checks.gate import read_gate
 from drugmon.scoring.cascade.cascade import open_cascade
 from drugmon.scoring.cluster.connection import import_ray
 from drugmon.workflows.nightly.config import NightlyConfig, Task
-from drugmon.workflows.nightly.night_report import scored_source
+from drugmon.workflows.nightly.written import scored_source
 from drugmon.workflows.report.config import Files, Previous, parse_reference
 from drugmon.workflows.score.score import score
 

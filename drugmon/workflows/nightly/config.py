@@ -32,6 +32,7 @@ from drugmon.workflows.nightly.settings import (
     ReportSettings,
     SourceSettings,
 )
+from drugmon.workflows.nightly.written import first_shared
 from drugmon.workflows.report.config import Files, parse_reference
 from drugmon.workflows.report.options import OF_ADAPTER, PageOptions
 from drugmon.workflows.report.window import parse_length
@@ -198,6 +199,12 @@ def _tasks(
         raise SettingsError(
             f"{path}: several sources are called {twice[0]!r}; "
             'give each a name of its own: name = "..."'
+        )
+    if shared := first_shared([task.score for task in tasks]):
+        names = " and ".join(repr(tasks[number].name) for number in shared)
+        raise SettingsError(
+            f"{path}: sources {names} write into one place, so that the report of one would tell "
+            "of the other; give one of them another out, table or prefix"
         )
     return tuple(tasks)
 

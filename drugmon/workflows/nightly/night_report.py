@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 from dataclasses import replace
-from pathlib import Path
 
 from drugmon.data.options import VerdictOptions
-from drugmon.data.outputs import output_path
-from drugmon.data.sources import FileSource, is_pattern, names_folder
-from drugmon.data.stores.uri import is_uri, parse_location, parse_uri
+from drugmon.data.sources import FileSource
+from drugmon.data.stores.uri import parse_location
 from drugmon.data.textformat import TextFormat
 from drugmon.workflows.nightly.config import Task
 from drugmon.workflows.nightly.result import SourceNight
+from drugmon.workflows.nightly.written import has_several, scored_source
 from drugmon.workflows.report.config import ReportConfig, Scoring, read_options
 from drugmon.workflows.report.options import ReportOptions, WindowOptions
 from drugmon.workflows.score.config import ScoreConfig
-
-_SCORED_FILES = "*.scored.*"
 
 
 def night_report_config(
@@ -52,37 +48,11 @@ def night_report_config(
     return read_options(options, scoring=scoring, report_id=report_id)
 
 
-def scored_source(config: ScoreConfig) -> str:
-    """Return what a score run writes, as the source of a report, whether it is there or not.
-
-    Where the run reads a folder or a glob, that is every scored file in the folder it writes to.
-    """
-    if config.database.table or config.in_place:
-        return config.source
-    if config.cluster.is_remote:
-        return str(Path(config.out or ""))
-    source = parse_location(config.source)
-    if not _has_several(config):
-        return str(output_path(FileSource.of(source), config.out, in_place=False))
-    is_folder = names_folder(config.source)
-    folder = config.out or (config.source if is_folder else str(source.parent))
-    if config.folders.partitions and (config.out or is_folder):
-        return folder
-    if is_uri(folder):
-        return str(parse_uri(folder) / _SCORED_FILES)
-    return str(Path(glob.escape(folder) if config.out or is_folder else folder) / _SCORED_FILES)
-
-
-def _has_several(config: ScoreConfig) -> bool:
-    """Whether the source is a folder or a glob, which several files may be."""
-    return names_folder(config.source) or is_pattern(config.source)
-
-
 def _text_format(scored: ScoreConfig) -> TextFormat:
     """How the output of a score run is read."""
     if scored.database.table or scored.cluster.is_remote:
         return TextFormat()
-    if _has_several(scored):  # each output has its source's format
+    if has_several(scored):  # each output has its source's format
         return replace(scored.reading.text_format, encoding=None)
     source, target = map(parse_location, (scored.source, scored_source(scored)))
     return scored.reading.text_format.of_output(FileSource.of(source), FileSource.of(target))

@@ -16,7 +16,7 @@ from drugmon.data.duckdb.database import connect, in_memory
 from drugmon.data.history.database import HistoryDatabase
 from drugmon.data.history.files import Recorded, read_history, update_history
 from drugmon.data.history.output import MAIN, Output
-from drugmon.data.history.places import history_of, history_of_folder
+from drugmon.data.history.places import histories_of, history_of_folder
 from drugmon.data.history.records import ReportRecord, RunRecord
 from drugmon.data.sources import FileSource, names_folder, resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
@@ -286,11 +286,7 @@ def _past_of_table(
 
 def _past_of_files(files: Sequence[FileSource], config: ScoredSource, prefix: str) -> Past:
     """The history that was named, or those beside the files; the first one's takes the report."""
-    databases = list(dict.fromkeys(history_of(file.output) for file in files))
-    if config.partitions and names_folder(config.path):
-        databases = [history_of_folder(config.path)]
-    if config.history:
-        databases = [config.history]
+    databases = databases_of(files, config)
     outputs = {Output.of_file(file.output, prefix) for file in files}
     runs: list[RunRecord] = []
     reports: list[ReportRecord] = []
@@ -309,6 +305,24 @@ def _past_of_files(files: Sequence[FileSource], config: ScoredSource, prefix: st
         notes.append("there is no history yet")
     runs.sort(key=lambda run: (run.finished_at, run.run_id))
     return Past(databases, runs, reports, "; ".join(notes) or None)
+
+
+def databases_of(files: Sequence[FileSource], config: ScoredSource) -> Sequence[Path]:
+    """The histories of scored files: the one that was named, else where scoring recorded its runs.
+
+    Args:
+        files: those that `config` names.
+        config: what is judged.
+    """
+    if config.history:
+        return [config.history]
+    places = [histories_of(file.output) for file in files]
+    if config.partitions and names_folder(config.path):
+        first = [history_of_folder(config.path)]
+    else:
+        first = [likeliest for likeliest, *_ in places]
+    others = [database for both in places for database in both if database.exists()]
+    return list(dict.fromkeys([*first, *others]))
 
 
 def _concerning(

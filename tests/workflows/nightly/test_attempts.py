@@ -9,7 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from drugmon.cli.main import cli
+from drugmon.data.history.files import read_history
 from drugmon.reports.attempts import Attempt, read_attempts, write_attempts
+from drugmon.workflows.nightly.attempts import history_of_task
+from drugmon.workflows.nightly.config import load_nightly
+from drugmon.workflows.score.score import score
 
 BEGAN = datetime(2026, 1, 1, 3, tzinfo=UTC)
 
@@ -63,3 +67,32 @@ def test_a_check_leaves_nothing(tmp_path: Path) -> None:
     earlier(folder)
     assert CliRunner().invoke(cli, ["nightly", str(settings), "--check"]).exit_code == 1
     assert len(read_attempts(folder)) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "more"),
+    [
+        ("a/r.csv", ""),
+        ("a", ""),
+        ("*/r.csv", ""),
+        ("a/r.csv", 'out = "o/"'),
+        ("lake", "partitions = true"),
+        ("lake", 'out = "o/"\npartitions = true'),
+        ("lake/*/r.csv", 'out = "o/"\npartitions = true'),
+        ("lake/*/r.csv", "partitions = true"),
+        ("lake/year=2026/r.csv", 'out = "o/"\npartitions = true'),
+    ],
+)
+def test_the_history_of_a_source_is_that_of_its_runs(
+    tmp_path: Path, adapter: Path, source: str, more: str
+) -> None:
+    """An index that knows of another one forgets the nights whose pages are gone."""
+    for folder in ("a", "b", "lake/year=2025", "lake/year=2026"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "r.csv").write_text("review\ngood\n")
+    settings = tmp_path / "job.toml"
+    settings.write_text(f'[[source]]\nsource = "{source}"\nadapter = "{adapter}"\n{more}\n')
+    (task,) = load_nightly(settings).tasks
+    assert not history_of_task(task).exists()
+    score(task.score)
+    assert read_history(history_of_task(task)).runs

@@ -18,7 +18,6 @@ from drugmon.errors import SettingsError
 from drugmon.options import build
 from drugmon.reports.keep import Keep
 from drugmon.workflows.nightly.config import load_nightly
-from drugmon.workflows.nightly.night_report import scored_source
 from drugmon.workflows.nightly.nightly import nightly
 from drugmon.workflows.nightly.settings import (
     EngineSettings,
@@ -28,6 +27,7 @@ from drugmon.workflows.nightly.settings import (
     ReportSettings,
     SourceSettings,
 )
+from drugmon.workflows.nightly.written import scored_source
 from drugmon.workflows.score.config import ScoreConfig
 
 SHIPPED = Path(__file__).resolve().parents[3] / "jobs" / "nightly.toml"
@@ -104,6 +104,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         [[source]]
         source = "/srv/r.duckdb"
         table = "main.reviews"
+        rule = "likeliest"
+        rating_scale = "1-5"
         id = "key"
         report = { by = ["country"], window = "7d" }
         [report]
@@ -126,6 +128,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         source="/srv/r.duckdb",
         adapter=DEFAULT_ADAPTER,
         table="main.reviews",
+        rule="likeliest",
+        rating_scale="1-5",
         id_column="key",
         engine=engine,
     )
@@ -226,6 +230,52 @@ def test_a_mistake_names_file_key_and_remedy(tmp_path: Path, text: str, message:
     assert str(caught.value).startswith(str(tmp_path / "job.toml"))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('source = "a.csv"\nout = "o.csv"', 'source = "b.csv"\nout = "o.csv"'),
+        ('source = "a.csv"\nout = "in/../o.csv"', 'source = "b.csv"\nout = "o.csv"'),
+        ('source = "in"\nout = "o/"', 'source = "in2"\nout = "o/"'),
+        ('source = "in/*.csv"\nout = "o/"', 'source = "in2/*.csv"\nout = "o/"'),
+        ('source = "in"\nout = "o/"', 'source = "b.csv"\nout = "o/"'),
+        (
+            'source = "in"\nout = "o/"\npartitions = true',
+            'source = "year=2026/b.csv"\nout = "o/"\npartitions = true',
+        ),
+        ('source = "a.csv"', 'source = "a.csv"\nadapter = "mpnet-druglib"'),
+        ('source = "a.csv"\nin_place = true', 'source = "a.csv"\nin_place = true'),
+        ('source = "d.duckdb"\ntable = "T"', 'source = "d.duckdb"\ntable = "main.t"\nwhere = "a"'),
+        ('source = "s3://b/in/"\nout = "s3://b/o/"', 'source = "s3://b/x/"\nout = "s3://b/o/"'),
+    ],
+)
+def test_sources_that_write_into_one_place_are_refused(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    for name in ("in", "in2"):
+        (tmp_path / name).mkdir()
+    text = f'[[source]]\nname = "one"\n{one}\n[[source]]\nname = "other"\n{other}\n'
+    with pytest.raises(SettingsError, match="sources 'one' and 'other' write into one place, so"):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('source = "a.csv"\nout = "o/"', 'source = "b.csv"\nout = "o/"'),
+        ('source = "a.csv"\nin_place = true', 'source = "a.csv"\nin_place = true\nprefix = "x_"'),
+        ('source = "d.duckdb"\ntable = "t"', 'source = "d.duckdb"\ntable = "t"\nprefix = "x_"'),
+        ('source = "d.duckdb"\ntable = "a.t"', 'source = "d.duckdb"\ntable = "b.t"'),
+        ('source = "in/a.csv"', 'source = "in/b.csv"'),
+        ('source = "in"', 'source = "in/b.csv"'),
+        ('source = "nothing/here"', 'source = "nothing/there"'),
+    ],
+)
+def test_sources_that_write_apart_are_taken(tmp_path: Path, one: str, other: str) -> None:
+    (tmp_path / "in").mkdir()
+    text = f'[[source]]\nname = "one"\n{one}\n[[source]]\nname = "other"\n{other}\n'
+    assert len(load(tmp_path, text).tasks) == 2
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""What the scoring of a source writes: where its report finds it, and what two sources share."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+from drugmon.data.history.output import MAIN, Output
+from drugmon.data.outputs import output_path
+from drugmon.data.partitions import above_partitions, partition_of
+from drugmon.data.sources import FileSource, is_pattern, names_folder
+from drugmon.data.stores.uri import Location, is_uri, parse_location, parse_uri
+from drugmon.errors import DrugmonError
+from drugmon.workflows.score.config import ScoreConfig
+
+_SCORED_FILES = "*.scored.*"
+
+
+def scored_source(config: ScoreConfig) -> str:
+    """Return what a score run writes, as the source of a report, whether it is there or not.
+
+    Where the run reads a folder or a glob, that is every scored file in the folder it writes to.
+    """
+    if config.database.table or config.in_place:
+        return config.source
+    if config.cluster.is_remote:
+        return str(Path(config.out or ""))
+    source = parse_location(config.source)
+    if not has_several(config):
+        file = FileSource.of(source)
+        if config.folders.partitions:
+            file = replace(file, partition=partition_of(source))
+        return str(output_path(file, config.out, in_place=False))
+    is_folder = names_folder(config.source)
+    folder = config.out or (config.source if is_folder else str(source.parent))
+    if config.folders.partitions and (config.out or is_folder):
+        return folder
+    if is_uri(folder):
+        return str(parse_uri(folder) / _SCORED_FILES)
+    return str(Path(glob.escape(folder) if config.out or is_folder else folder) / _SCORED_FILES)
+
+
+def has_several(config: ScoreConfig) -> bool:
+    """Whether the source is a folder or a glob, which several files may be."""
+    return names_folder(config.source) or is_pattern(config.source)
+
+
+def first_shared(configs: Sequence[ScoreConfig]) -> tuple[int, int] | None:
+    """The first two that write the same, or into what the report of the other is made of.
+
+    Each report would have the reviews of both, or of the one that came last. What cannot be told
+    before a source is there is not looked at.
+    """
+    written = [_written(config) for config in configs]
+    for first, second in combinations(range(len(configs)), 2):
+        one, other = written[first], written[second]
+        if one and other and (one.shares(other) or other.shares(one)):
+            return first, second
+    return None
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What one source writes.
+
+    Attributes:
+        place: the file, the database, or what names several files.
+        table: schema and table, in small letters; None for files.
+        prefix: of the verdict columns, where others stand beside them; None for a file of its own.
+        folder: the folder of which a report takes all scored files; None for one file.
+        out: the folder into which the settings have it written; None where they do not say.
+    """
+
+    place: Location
+    table: tuple[str, str] | None
+    prefix: str | None
+    folder: Location | None
+    out: Location | None
+
+    def shares(self, other: _Written) -> bool:
+        """Whether another source writes into what is of this one."""
+        if self.place == other.place:
+            both = None not in (self.prefix, other.prefix)
+            return self.table == other.table and not (both and self.prefix != other.prefix)
+        return self.folder is not None and self.folder in (other.folder, other.out)
+
+
+def _written(config: ScoreConfig) -> _Written | None:
+    try:
+        place = Output.of_file(scored_source(config)).path
+    except DrugmonError:
+        return None
+    table = None
+    if config.database.table:
+        schema, _, name = config.database.table.lower().rpartition(".")
+        table = (schema or MAIN, name)
+    elif config.in_place or config.cluster.is_remote:
+        return _Written(place, None, config.prefix if config.in_place else None, None, None)
+    several = table is None and has_several(config)
+    in_folder = several and config.folders.partitions and place.name != _SCORED_FILES
+    folder = (place if in_folder else place.parent) if several else None
+    out = above_partitions(place) if config.out and table is None and not several else None
+    return _Written(place, table, config.prefix if table else None, folder, out)
