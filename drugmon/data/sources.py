@@ -261,7 +261,10 @@ def _find(source: str, partitions: bool) -> list[FileSource]:
         files = _reviews_among(inside_of(path, partitions))
         missing = f"{source}: the folder holds no file of reviews; known: {_KNOWN}"
         if not partitions and has_partitions(path):
-            missing = f"{source}: has folders such as year=2026; add --partitions to look into them"
+            missing = (
+                f"{source}: has folders such as year=2026; name the files in them by a glob, or "
+                "let score, show, report or init look into them with --partitions"
+            )
     elif not is_pattern(source):
         return [_single(path)]
     else:

@@ -79,8 +79,11 @@ class InitConfig:
     adapter: str = option(DEFAULT_ADAPTER, "A shipped adapter, or a folder.")
     database: DatabaseOptions = group(DatabaseOptions)
     reading: SourceOptions = group(SourceOptions)
+    folders: FolderOptions = group(FolderOptions)
 
     def __post_init__(self) -> None:
+        if self.database.table and self.folders.partitions:
+            raise UsageError("--partitions is for folders of files; leave out --table")
         if self.source == "-":
             raise UsageError("a nightly job needs files or a table, not standard input")
         if self.database.table and self.reading.text_format != DEFAULT_TEXT_FORMAT:

@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -122,6 +122,8 @@ def _source_lines(config: InitConfig) -> list[str]:
             f"{name} = {_toml(column)}" for name, column in config.reading.columns.items()
         )
         lines.append(f"columns = {{ {pairs} }}")
+    if config.folders.partitions:
+        lines.append("partitions = true")
     return [*lines, *_format_lines(config.reading.text_format)]
 
 
@@ -137,12 +139,12 @@ def _survey(config: InitConfig, warn: Callable[[str], None]) -> tuple[Survey, in
                 config.database.lock_timeout,
             )
             return surveyor.survey(), 0
-        sources = resolve_source(config.source)
+        sources = resolve_source(config.source, partitions=config.folders.partitions)
         assert not isinstance(sources, StandardInput)
         failures = []
         for source in sources:
             try:
-                with fetched(source) as file:
+                with fetched(replace(source, partition=())) as file:
                     survey_file(surveyor, file, config.reading.columns, config.reading.text_format)
             except SourceError as error:
                 failures.append(error)

@@ -131,6 +131,17 @@ def test_a_folder_goes_by_the_files_that_can_be_read(drugmon: Command, here: Pat
     assert done.err.startswith("drugmon: warning: not counted: inbox/c.parquet: ")
 
 
+def test_folders_that_are_columns_are_looked_into(drugmon: Command, here: Path) -> None:
+    for place, count in (("year=2025", 3), ("year=2026", 4)):
+        (here / "lake" / place).mkdir(parents=True)
+        write(here / "lake" / place / "a.csv", [row(number) for number in range(count)])
+    done = drugmon("init", "lake")
+    assert done.code == 1 and "has folders such as year=2026; name the files" in done.err
+    assert drugmon("init", "lake", "--partitions").out.endswith("rows=7 settings=nightly.toml\n")
+    (task,) = load_nightly(here / "nightly.toml").tasks
+    assert task.score.folders.partitions
+
+
 def test_what_has_no_header_is_told_without_its_words(drugmon: Command, here: Path) -> None:
     write(here / "posts.csv", [[1, SECRET]], [SECRET, "I felt quetzal"])
     done = drugmon("init", "posts.csv")

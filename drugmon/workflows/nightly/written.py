@@ -12,7 +12,14 @@ from drugmon.data.history.output import MAIN, Output
 from drugmon.data.outputs import output_path
 from drugmon.data.partitions import above_partitions, partition_of
 from drugmon.data.sources import FileSource, is_pattern, names_folder
-from drugmon.data.stores.uri import Location, is_uri, parse_location, parse_uri
+from drugmon.data.stores.uri import (
+    Location,
+    StoreUri,
+    is_glob,
+    is_uri,
+    parse_location,
+    parse_uri,
+)
 from drugmon.errors import DrugmonError
 from drugmon.workflows.score.config import ScoreConfig
 
@@ -89,6 +96,8 @@ class _Written:
 
 
 def _written(config: ScoreConfig) -> _Written | None:
+    if is_uri(config.source) or (config.out and is_uri(config.out)):
+        return _stored(config)
     try:
         place = Output.of_file(scored_source(config)).path
     except DrugmonError:
@@ -104,3 +113,20 @@ def _written(config: ScoreConfig) -> _Written | None:
     folder = (place if in_folder else place.parent) if several else None
     out = above_partitions(place) if config.out and table is None and not several else None
     return _Written(place, table, config.prefix if table else None, folder, out)
+
+
+def _stored(config: ScoreConfig) -> _Written:
+    """What is written into a store or read from one, as far as names tell: no store is asked."""
+    prefix = config.prefix if config.in_place else None
+    place = Output.of_file(config.out or config.source).path
+    source = parse_location(config.source)
+    if isinstance(source, StoreUri):
+        several = is_glob(source) or source.names_folder
+    else:
+        several = has_several(config)
+    if several:
+        return _Written(place, None, prefix, place, None)
+    if config.out and config.out.endswith("/"):
+        assert isinstance(place, Path | StoreUri)
+        return _Written(place / source.name, None, prefix, None, place)
+    return _Written(place, None, prefix, None, None)

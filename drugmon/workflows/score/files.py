@@ -28,7 +28,13 @@ from drugmon.data.history.files import record_run
 from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
 from drugmon.data.options import SourceOptions
-from drugmon.data.partitions import Partition, names_in, not_told_by, refuse_twice
+from drugmon.data.partitions import (
+    Partition,
+    names_in,
+    not_told_by,
+    refuse_as_fields,
+    refuse_twice,
+)
 from drugmon.data.prefetch import written_behind
 from drugmon.data.reviews import Window
 from drugmon.data.selection import Selection, select
@@ -38,7 +44,6 @@ from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.arrivals import ArrivalsByCount
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.reuse import Reuse
-from drugmon.data.verdicts.scored import TEXTS
 from drugmon.errors import SinkError, SourceError
 from drugmon.scoring.scorer import Tally
 from drugmon.scoring.windows import WINDOW_ROWS, planned
@@ -174,12 +179,7 @@ def _columns(
     told = [name for name in names_in(partition) if name not in names_in(held)]
     refuse_twice(told, reader.columns, reader.where)
     columns = resolve_columns([*reader.columns, *told], overrides, reader.where)
-    for field in (*TEXTS, "id"):
-        if (name := getattr(columns, field)) in told:
-            raise SourceError(
-                f"{reader.where}: its {field} would be the name of a folder, {name}=...; name a "
-                f"column with --column {field}=NAME, or leave out --partitions"
-            )
+    refuse_as_fields(partition, columns, reader.verdict_columns.names, reader.where)
     return columns
 
 

@@ -269,6 +269,8 @@ def test_sources_that_write_into_one_place_are_refused(
         ('source = "d.duckdb"\ntable = "a.t"', 'source = "d.duckdb"\ntable = "b.t"'),
         ('source = "in/a.csv"', 'source = "in/b.csv"'),
         ('source = "in"', 'source = "in/b.csv"'),
+        ('source = "s3://b/a.csv"\nout = "s3://b/o/"', 'source = "b.csv"\nout = "s3://b/o/"'),
+        ('source = "s3://b/in/"', 'source = "s3://b/in2/"'),
         ('source = "nothing/here"', 'source = "nothing/there"'),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from drugmon.data.options import FolderOptions
 from drugmon.errors import SourceError
 from drugmon.workflows.configs import HistoryConfig, ShowConfig
 from drugmon.workflows.history import history
@@ -20,6 +22,7 @@ from drugmon.workflows.report.config import report_config
 from drugmon.workflows.report.report import report
 from drugmon.workflows.show import show
 
+PARTITIONS = FolderOptions(partitions=True)
 PLACES = ("drug=aspirin/year=2025", "drug=aspirin/year=2026", "drug=none%2F0/year=2026")
 Lake = Callable[..., None]
 
@@ -113,14 +116,69 @@ def test_a_flat_output_holds_the_columns(
     assert (tmp_path / "out" / PLACES[2] / "part-0.scored.csv").exists()
 
 
-def test_folders_tell_no_texts_and_no_ids(score: Any, tmp_path: Path) -> None:
-    path = tmp_path / "review_id=7" / "a.parquet"
+@pytest.mark.parametrize("way", ["folders", "a flat file", "workers"])
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("review_id=7", r"its id would be the name of a folder, review_id=\.\.\."),
+        ("comments=bad", r"its comments would be the name of a folder, comments=\.\.\."),
+        (
+            "Overall_Sentiment=x",
+            r"Overall_Sentiment(=\.\.\., which is what a verdict|, which in SQL is)",
+        ),
+    ],
+)
+def test_folders_tell_no_texts_no_ids_and_no_verdicts(
+    score: Any, tmp_path: Path, folder: str, message: str, way: str
+) -> None:
+    path = tmp_path / folder / "a.parquet"
     path.parent.mkdir()
     pq.write_table(pa.table({"benefits": ["good"]}), path)
-    with pytest.raises(
-        SourceError, match=r"its id would be the name of a folder, review_id=\.\.\."
-    ):
-        score(path, partitions=True)
+    options: dict[str, Any] = {
+        "folders": {},
+        "a flat file": {"out": str(tmp_path / "flat.parquet")},
+        "workers": {"out": str(tmp_path / "out"), "kind": "ray", "dry_run": True},
+    }[way]
+    with pytest.raises(SourceError, match=message):
+        score(path, partitions=True, **options)
+
+
+ODD = ("a%20b=1/year=2025/year=2026", "a%20b=x=y/year=2026", "a%20b=x%3Fy%5Cz/year=2027")
+SAID = ("1", "x=y", "x?y\\z")
+
+
+def test_odd_names_of_folders_mean_the_same_to_all(
+    score: Any, reviews: Any, tmp_path: Path
+) -> None:
+    """DuckDB reads folders too, and not all of them as others do."""
+    lake, out, pages = tmp_path / "lake", tmp_path / "x=1" / "out", tmp_path / "pages"
+    for count, place in enumerate(ODD, 1):
+        (lake / place).mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(reviews(count, place)), lake / place / "a.parquet")
+    score(lake, out=str(out), partitions=True, where="year <> '2025'")
+    for count, said in enumerate(SAID, 1):
+        chosen = show(ShowConfig(str(out), where=f"\"a b\" = '{said}'", folders=PARTITIONS))
+        assert chosen.total == count
+    assert show(ShowConfig(str(out), where="year = 2026 AND x = 1", folders=PARTITIONS)).total == 3
+    summary = report(
+        report_config(str(out), partitions=True, by=("a b", "year"), out=pages, evidently=False)
+    ).summary
+    assert summary.volume.rows == 6
+    assert summary.slices_withheld == {"a b": 3, "year": 2}
+
+
+def test_runs_over_one_file_of_a_lake_are_found_by_all(
+    score: Any, fill: Lake, tmp_path: Path
+) -> None:
+    fill(tmp_path / "lake", 2)
+    source = tmp_path / "lake" / PLACES[1] / "part-0.parquet"
+    (output,) = score(source, out=f"{tmp_path}/out/", partitions=True).outputs
+    score(tmp_path / "lake", out=f"{tmp_path}/out/", partitions=True)
+    assert [run.total for run in history(HistoryConfig(Path(output))).runs] == [2]
+    for path in (output, f"{tmp_path}/out"):
+        config = report_config(path, partitions=True, out=tmp_path / "pages", evidently=False)
+        summary = report(config).summary
+        assert len(summary.scored_runs) == 1 and summary.history_note is None
 
 
 def test_in_a_store(bucket: Any, score: Any, drugmon: Any, reviews: Any) -> None:
@@ -144,6 +202,7 @@ def test_two_nights(drugmon: Any, fill: Lake, reviews: Any, adapter: Path, tmp_p
     settings.write_text(
         f'[[source]]\nsource = "lake"\npartitions = true\nout = "out/"\nadapter = "{adapter}"\n'
         '[report]\nreference = "previous:7"\nevidently = false\nfail_on = []\nby = ["year"]\n'
+        "keep = 1\n"
     )
     fill(tmp_path / "lake", 4)
     checked = drugmon("nightly", settings, "--check")
@@ -160,3 +219,6 @@ def test_two_nights(drugmon: Any, fill: Lake, reviews: Any, adapter: Path, tmp_p
     assert [night["rows"] for night in past["nights"]] == [12, 5]
     assert [run["scored"] for run in past["runs"]][:3] == [4, 4, 4]
     assert sum(run["scored"] for run in past["runs"][3:]) == 5
+    index = (tmp_path / "reports" / "index.html").read_text()
+    volume = index[index.index(">Volume<") :]
+    assert re.findall(r"<title>[0-9-]+: ([0-9]+)</title>", volume)[:2] == ["12", "5"]
