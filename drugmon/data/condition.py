@@ -58,6 +58,14 @@ SECONDS: Final = 300
 """What a condition may take over a window of a file, or over what `drugmon show` shows."""
 
 _FUNCTIONS: Final = frozenset(_NAMES.split())
+_UNSETTLED: Final = frozenset(
+    [
+        *("age", "now", "random", "today", "current_date", "current_time", "current_timestamp"),
+        *("get_current_date", "get_current_time", "get_current_timestamp"),
+        *("localtime", "localtimestamp"),
+    ]
+)
+"""What says something else in the next night; SQL takes some of these for columns at first."""
 
 
 @lru_cache(maxsize=8)
@@ -71,13 +79,7 @@ def check_condition(text: str) -> None:
     Raises:
         UsageError: it is something else.
     """
-    if len(text) > _LONGEST:
-        raise UsageError(f"--where: has {len(text):,} characters; at most {_LONGEST:,} will do")
-    condition = Sql(text)
-    with duckdb.connect(config={"autoload_known_extensions": False}) as connection:
-        _parse(connection, statement("condition_alone", condition=condition), text)
-        within = _parse(connection, statement("condition_within", condition=condition), text)
-    for node in _expressions(within["where_clause"]):
+    for node in _parsed(text):
         kind = str(node["class"])
         if kind not in _ALLOWED:
             reason = _REFUSED.get(kind, "is more than a condition over the columns of a row")
@@ -90,12 +92,41 @@ def check_condition(text: str) -> None:
                 raise _error(text, f"{name}() is not among the functions that a condition may use")
 
 
+def is_settled(text: str) -> bool:
+    """Tell whether a condition takes the same of the same rows whenever it is asked.
+
+    Raises:
+        UsageError: it is no condition.
+    """
+    names = {
+        str(name).lower()
+        for node in _parsed(text)
+        for name in (node.get("function_name"), *_list_of(node.get("column_names"))[-1:])
+    }
+    return _UNSETTLED.isdisjoint(names)
+
+
 def took_too_long(text: str, where: str) -> UsageError:
     """The error for a condition that was broken off after `SECONDS`."""
     return UsageError(
         f"--where {text}: took more than {SECONDS:,} s over {where}; make it simpler, or make a "
         "view of the rows and take that with --table"
     )
+
+
+def _parsed(text: str) -> list[dict[str, object]]:
+    """Every expression of a condition, from the outermost on."""
+    if len(text) > _LONGEST:
+        raise UsageError(f"--where: has {len(text):,} characters; at most {_LONGEST:,} will do")
+    condition = Sql(text)
+    with duckdb.connect(config={"autoload_known_extensions": False}) as connection:
+        _parse(connection, statement("condition_alone", condition=condition), text)
+        within = _parse(connection, statement("condition_within", condition=condition), text)
+    return list(_expressions(within["where_clause"]))
+
+
+def _list_of(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _parse(connection: duckdb.DuckDBPyConnection, sql: str, text: str) -> dict[str, object]:

@@ -51,7 +51,8 @@ def pinned(source: FileSource, path: Path) -> tuple[FileSource, str]:
     """
     if source.is_here:
         now = source.path.stat()
-        return source, f"{now.st_size}:{now.st_mtime_ns}"
+        # A file may be replaced by one of the same size and time, as archives unpack them.
+        return source, f"{now.st_size}:{now.st_mtime_ns}:{now.st_ctime_ns}"
     if source.format == DELTA:
         version = snapshot(source.location, path, source.version)
         copy = replace(source, path=path, format="parquet", origin=source.location)

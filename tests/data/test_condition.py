@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drugmon.data.condition import check_condition
+from drugmon.data.condition import check_condition, is_settled
 from drugmon.errors import UsageError
 
 
@@ -60,3 +60,23 @@ def test_anything_else_is_refused_with_its_reason(condition: str, reason: str) -
         check_condition(condition)
     assert reason in str(refused.value)
     assert "\n" not in str(refused.value).removeprefix(f"--where {condition}")
+
+
+@pytest.mark.parametrize(
+    ("condition", "settled"),
+    [
+        ("date > DATE '2026-01-01' AND hash(now_or_never) % 10 = 1", True),
+        ("lower(drug) = 'now' AND current = 1", True),
+        ("date > current_date - 7", False),
+        ("date > CURRENT_TIMESTAMP", False),
+        ("moment > date_trunc('day', Now())", False),
+        ("date = today()", False),
+        ("random() < .1", False),
+        ("age(date) < INTERVAL 7 DAYS", False),
+        ("moment::TIME < localtime", False),
+    ],
+)
+def test_it_is_told_whether_a_condition_takes_the_same_every_night(
+    condition: str, settled: bool
+) -> None:
+    assert is_settled(condition) is settled

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drugmon.data.columns import ColumnMap, resolve_columns
+from drugmon.data.condition import is_settled
 from drugmon.data.copies import pinned
 from drugmon.data.formats import Reader, open_reader
 from drugmon.data.options import SourceOptions
+from drugmon.data.partitions import refuse_as_fields
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.atomic import sink_errors
 from drugmon.data.verdicts.fingerprint import SCORING_VERSION
@@ -42,6 +44,8 @@ class Sources:
         named = [asdict(self.columns), run.verdicts.prefix, run.verdicts.overwrite]
         if run.cascade:  # a part may hold verdicts of the first adapter that are doubted now
             named += [run.cascade.context, run.cascade.doubt.to_dict()]
+        if run.selection.where is not None and not is_settled(run.selection.where):
+            named.append(run.run_id)  # it may take other rows than it took the last time
         how = msgspec.json.encode([*what, *named]).decode()
         return [
             piece
@@ -86,6 +90,7 @@ def open_sources(
             if rows and first is None:
                 first = reader.where, reader.schema
                 columns = resolve_columns(reader.columns, reading.columns, reader.where)
+                refuse_as_fields(file.partition, columns, run.verdicts.names, reader.where)
             if rows and first is not None:
                 _check_same(reader, *first)
             taken = rows if left is None else min(rows, left)
