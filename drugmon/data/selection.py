@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import duckdb
@@ -42,6 +42,12 @@ class Selection:
         if total is None or self.where is not None:
             return None
         return total if self.limit is None else min(total, self.limit)
+
+    def after(self, taken: int) -> Selection | None:
+        """Return what is left to take once `taken` rows are; None where nothing is."""
+        if self.limit is None:
+            return self
+        return replace(self, limit=self.limit - taken) if taken < self.limit else None
 
     @property
     def everything(self) -> bool:

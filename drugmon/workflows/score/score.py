@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from drugmon.data.sources import (
     FileSource,
     StandardInput,
     as_one,
+    is_pattern,
     names_folder,
     resolve_source,
 )
@@ -187,17 +188,24 @@ def _score_files(
     )
     done: dict[str, Tally] = {}
     failures: list[str] = []
-    rows = [run.selection.size_of(known_rows(source)) for source in sources]
-    overall = OverallProgress(rows, run.on_progress)
+    overall = OverallProgress(_sizes(sources, run.selection), run.on_progress)
     run = replace(run, on_progress=overall.update)
     for source, location in zip(sources, locations, strict=True):
+        left = run.selection.after(sum(tally.total for tally in done.values()))
+        if left is None:
+            break
         overall.begin(source.name)
         try:
             if source.partition and not config.dry_run:
                 make_folder_of(location)
             target = open_target(location, merge)
             tally = score_file(
-                run, source, target, config.reading, history=history, lock_timeout=wait
+                replace(run, selection=left),
+                source,
+                target,
+                config.reading,
+                history=history,
+                lock_timeout=wait,
             )
             done[target.file.name] = tally
             overall.end(tally)
@@ -216,9 +224,19 @@ def _score_files(
     return done, failures
 
 
+def _sizes(sources: Sequence[FileSource], selection: Selection) -> Iterator[int | None]:
+    """How many rows of each file are taken; None where that takes reading it."""
+    left: Selection | None = selection
+    for source in sources:
+        size = left.size_of(known_rows(source)) if left else 0
+        left = left.after(size or 0) if left else None
+        yield size
+
+
 def _history(config: ScoreConfig) -> Path | None:
     """One history for all partitions of a folder; None for one beside each output."""
-    if not config.folders.partitions or (config.out and not means_folder(config.out)):
+    several = names_folder(config.source) or is_pattern(config.source)
+    if not (config.folders.partitions and several) or (config.out and not means_folder(config.out)):
         return None
     folder = config.out or (config.source if names_folder(config.source) else None)
     return history_of_folder(folder) if folder else None

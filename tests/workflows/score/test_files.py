@@ -138,6 +138,18 @@ def test_every_file_of_a_folder_gets_its_output(
     assert score(tmp_path / "*.csv").reused == 8  # outputs are no sources
 
 
+def test_a_limit_is_one_of_all_files(
+    tmp_path: Path, score: Any_, reviews: Any_, to_csv: Any_
+) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        to_csv(tmp_path / name, reviews(4, name))
+    result = score(tmp_path, out=f"{tmp_path}/out/", limit=6)
+    assert result.total == 6
+    assert [Path(name).name for name in result.outputs] == ["a.scored.csv", "b.scored.csv"]
+    assert len((tmp_path / "out" / "b.scored.csv").read_text().splitlines()) == 3
+    assert score(tmp_path, out=f"{tmp_path}/out/", limit=2, where="id = '00001'").total == 2
+
+
 def test_bad_and_empty_files_keep_no_other_from_its_verdicts(
     tmp_path: Path, score: Any_, reviews: Any_, to_csv: Any_
 ) -> None:
@@ -239,6 +251,18 @@ def test_a_history_that_is_locked_is_waited_for_no_longer_than_asked(
     monkeypatch.setattr(score_files, "record_run", lambda *given, **_: waits.append(given[-1]))
     score(ten, lock_timeout=0.5)
     assert waits == [0.5]
+
+
+def test_a_damaged_history_keeps_no_review_from_its_verdict(ten: Path, score: Any_) -> None:
+    history = history_of(ten)
+    history.parent.mkdir(mode=0o700)
+    history.write_bytes(b"rubbish" * 3000)
+    told: list[str] = []
+    assert score(ten, warn=told.append).scored == 10
+    assert [run.scored for run in read_history(history).runs] == [10]
+    (aside,) = history.parent.glob("history.duckdb.damaged-*")
+    assert aside.read_bytes() == b"rubbish" * 3000
+    assert [line for line in told if line.startswith("the history was damaged and is now")] == told
 
 
 def test_a_damaged_earlier_output_is_named_with_the_way_out(ten: Path, score: Any_) -> None:
