@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from drugmon.data.reviews import Texts, clean, with_text
 from drugmon.errors import AdapterError
+from drugmon.labels import LABELS, TARGETS
+from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.files import HELD_OUT
 from drugmon.scoring.scores import Evidence, Floats
 
@@ -102,6 +104,18 @@ class HeldOutEvidence:
         )
 
     @classmethod
+    def of_adapter(cls, adapter: Adapter) -> HeldOutEvidence:
+        """What is kept beside an adapter, which is verified.
+
+        Raises:
+            AdapterError: nothing is, or only what was put there later; or a file was changed.
+        """
+        if HELD_OUT not in adapter.manifest.files:
+            raise _lacking(adapter.folder)
+        adapter.verify()
+        return cls.load(adapter.folder)
+
+    @classmethod
     def load(cls, folder: Path) -> HeldOutEvidence:
         """Read what `save` wrote.
 
@@ -113,17 +127,48 @@ class HeldOutEvidence:
 
         path = folder / HELD_OUT
         if not path.is_file():
-            raise AdapterError(
-                f"adapter {folder.name} has no {HELD_OUT}: it was trained without hashes, or by "
-                "an earlier drugmon; train it again"
-            )
+            raise _lacking(folder)
         try:
             tensors = load_file(path)
             evidence = Evidence(_named(tensors, _MODEL), _named(tensors, _LEXICAL) or None)
             labels = _named(tensors, _LABELS)
-            return cls(tensors["hashes"], tensors["fold"], tensors["texts"], evidence, labels)
-        except (SafetensorError, KeyError) as error:
+            made = cls(tensors["hashes"], tensors["fold"], tensors["texts"], evidence, labels)
+            made._check()
+        except (SafetensorError, KeyError, ValueError) as error:
             raise AdapterError(f"{path} is damaged ({error}); restore it") from error
+        return made
+
+    def _check(self) -> None:
+        """See that every part is of the same reviews, and that its numbers are some."""
+        n, models = len(self), [self.evidence.model, self.evidence.lexical or {}]
+        if (
+            not models[0]
+            or not set(models[0]) <= set(TARGETS)
+            or models[1].keys() - models[0].keys()
+        ):
+            raise ValueError("its targets are none")
+        parts: list[tuple[npt.NDArray[Any], tuple[int, ...], str]] = [
+            (self.hashes, (n, _BYTES), "u"),
+            (self.fold, (n,), "i"),
+            (self.texts, (n, len(TARGETS)), "b"),
+            *((log_probs, (n, len(LABELS)), "f") for own in models for log_probs in own.values()),
+            *((own, (n,), "i") for own in self.labels.values()),
+        ]
+        for part, shape, kind in parts:
+            if part.shape != shape or part.dtype.kind != kind:
+                raise ValueError(f"{part.dtype} {part.shape} where {shape} is meant")
+            if kind == "f" and not np.isfinite(part).all():
+                raise ValueError("a number is none")
+        for own in self.labels.values():
+            if n and not -1 <= own.min() <= own.max() < len(LABELS):
+                raise ValueError("a label is none")
+
+
+def _lacking(folder: Path) -> AdapterError:
+    return AdapterError(
+        f"adapter {folder.name} has no {HELD_OUT}: it was trained without hashes, or by an "
+        "earlier drugmon; train it again"
+    )
 
 
 def review_hashes(reviews: Sequence[Texts]) -> npt.NDArray[np.uint8]:

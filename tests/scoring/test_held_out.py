@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from drugmon.data.reviews import Texts
 from drugmon.errors import AdapterError
@@ -67,5 +69,29 @@ def test_a_missing_and_a_damaged_file_are_told(tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match=r"has no held-out\.safetensors.*train it again"):
         HeldOutEvidence.load(tmp_path)
     (tmp_path / HELD_OUT).write_bytes(b"no such thing")
+    with pytest.raises(AdapterError, match=r"held-out\.safetensors is damaged .*restore it"):
+        HeldOutEvidence.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("hashes", lambda tensor: tensor[:1]),
+        ("hashes", lambda tensor: tensor.astype(np.float32)),
+        ("fold", lambda tensor: tensor[:, None]),
+        ("texts", lambda tensor: tensor[:, :3]),
+        ("model.overall", lambda tensor: tensor[:, :2]),
+        ("model.overall", lambda tensor: tensor * np.float32(np.nan)),
+        ("model.mood", lambda _tensor: np.zeros((2, 3), np.float32)),
+        ("lexical.benefits", lambda _tensor: np.zeros((2, 3), np.float32)),
+        ("labels.overall", lambda tensor: tensor + 3),
+        ("labels.overall", lambda tensor: tensor[:1]),
+    ],
+)
+def test_what_cannot_be_is_told_whoever_sealed_it(tmp_path: Path, name: str, spoil: Any) -> None:
+    part(slice(0, 2), 0).save(tmp_path)
+    tensors = load_file(tmp_path / HELD_OUT)
+    tensors[name] = np.ascontiguousarray(spoil(tensors.get(name)))
+    save_file(tensors, tmp_path / HELD_OUT)
     with pytest.raises(AdapterError, match=r"held-out\.safetensors is damaged .*restore it"):
         HeldOutEvidence.load(tmp_path)

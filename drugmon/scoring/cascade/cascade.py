@@ -45,9 +45,7 @@ class Cascade:
         Raises:
             AdapterError: they were not trained such that one can be weighed against the other.
         """
-        pair = HeldOutPair.of(
-            *(HeldOutEvidence.load(adapter.folder) for adapter in (first, second))
-        )
+        pair = HeldOutPair.of(*map(HeldOutEvidence.of_adapter, (first, second)))
         pair.check(first.manifest.identity, second.manifest.identity)
         return cls(first, second, doubt, pair)
 
@@ -99,7 +97,7 @@ def open_cascade(first: Adapter, options: CascadeOptions) -> Cascade | None:
 def _doubt(first: Adapter, options: CascadeOptions) -> Doubt:
     if options.below is not None:
         return Doubt.at(options.below)
-    held_out = HeldOutEvidence.load(first.folder)
+    held_out = HeldOutEvidence.of_adapter(first)
     there = held_out.texts
     scores = judge_texts(there, held_out.evidence, first.manifest.calibrations())
     share = DEFAULT_SHARE if options.share is None else options.share

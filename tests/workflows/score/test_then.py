@@ -15,9 +15,11 @@ import pytest
 
 from drugmon.cli.output.schemas import misfit
 from drugmon.config import CascadeOptions
+from drugmon.errors import AdapterError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.calibration import Form
-from drugmon.models.adapters.manifest import first_identity, rule_of
+from drugmon.models.adapters.manifest import first_identity, read_manifest, rule_of, with_files
+from drugmon.models.files import HELD_OUT
 from drugmon.options import build
 from drugmon.scoring import engine as engine_module
 from drugmon.scoring.cascade.cascade import open_cascade
@@ -330,3 +332,11 @@ def test_another_held_out_file_has_what_both_judged_judged_again(
     )
     result = run(then=other, below=1.0)
     assert (result.adapter, result.scored) == (pair.both, ROWS)
+
+
+def test_what_was_put_beside_an_adapter_is_not_taken(run: Any, pair: Pair) -> None:
+    manifest = read_manifest(pair.second)
+    files = {name: sha for name, sha in manifest.files.items() if name != HELD_OUT}
+    with_files(manifest, files).write(pair.second)
+    with pytest.raises(AdapterError, match=r"adapter large has no held-out\.safetensors: it was"):
+        run(then=True)

@@ -56,7 +56,7 @@ def lesson_of(adapter: Adapter, reviews: Sequence[Texts]) -> Lesson:
     words = np.full((len(reviews), len(TARGETS), len(LABELS)), np.nan, np.float32)
     held_out = np.zeros(len(reviews), dtype=bool)
     if HELD_OUT in adapter.manifest.files:
-        evidence = HeldOutEvidence.load(adapter.folder)
+        evidence = HeldOutEvidence.of_adapter(adapter)
         rows = _rows_of(evidence, reviews)
         held_out = rows >= 0
         words[held_out] = out_of_fold(evidence)[rows[held_out]]
