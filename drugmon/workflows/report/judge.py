@@ -201,6 +201,9 @@ def _left_out(
 def _judges(adapters: Mapping[str, int]) -> str:
     """A sentence on who judged how many rows, from several identities."""
     rows = ", ".join(f"{name}: {count:,}" for name, count in adapters.items())
-    if len({first_identity(name) for name in adapters}) == 1:
+    alone = {first_identity(name) for name in adapters}
+    if len(alone) == 1 and len(adapters.keys() - alone) == 1:
         return f"A cascade judged these rows ({rows})."
+    if len(alone) == 1:
+        return f"{len(adapters.keys() - alone)} cascades judged these rows ({rows})."
     return f"{len(adapters)} adapters judged these rows ({rows})."

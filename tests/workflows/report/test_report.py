@@ -298,3 +298,18 @@ def test_rows_of_the_likeliest_rule_meet_a_reference_of_that_rule(
         report_config(scored, adapter=str(older), out=tmp_path / "pages", evidently=False)
     ).summary
     assert without.reference is None
+
+
+def test_rows_of_several_cascades_are_told_apart(
+    tmp_path: Path, scored_reviews: Make, run: Run
+) -> None:
+    first, second, third = (f"{name}@{'0123456789ab'}" for name in "abc")
+    cascade = [(first, 40), (f"{first}+{second}", 20)]
+    other = [*cascade, (f"{first}+{third}", 10)]
+    for judges, start in ((cascade, "A cascade"), (other, "2 cascades")):
+        tables = [
+            scored_reviews(count, seed=count, identity=identity) for identity, count in judges
+        ]
+        notes = run(write(tmp_path / "night.parquet", pa.concat_tables(tables))).summary.left_out
+        told = ", ".join(f"{identity}: {count}" for identity, count in judges)
+        assert f"{start} judged these rows ({told})." in notes
