@@ -134,13 +134,13 @@ def test_folders_tell_no_texts_no_ids_and_no_verdicts(
     path = tmp_path / folder / "a.parquet"
     path.parent.mkdir()
     pq.write_table(pa.table({"benefits": ["good"]}), path)
-    options: dict[str, Any] = {
+    ways: dict[str, dict[str, Any]] = {
         "folders": {},
         "a flat file": {"out": str(tmp_path / "flat.parquet")},
         "workers": {"out": str(tmp_path / "out"), "kind": "ray", "dry_run": True},
-    }[way]
+    }
     with pytest.raises(SourceError, match=message):
-        score(path, partitions=True, **options)
+        score(path, partitions=True, **ways[way])
 
 
 ODD = ("a%20b=1/year=2025/year=2026", "a%20b=x=y/year=2026", "a%20b=x%3Fy%5Cz/year=2027")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -334,9 +335,10 @@ def test_another_held_out_file_has_what_both_judged_judged_again(
     assert (result.adapter, result.scored) == (pair.both, ROWS)
 
 
-def test_what_was_put_beside_an_adapter_is_not_taken(run: Any, pair: Pair) -> None:
-    manifest = read_manifest(pair.second)
+def test_what_was_put_beside_an_adapter_is_not_taken(run: Any, pair: Pair, tmp_path: Path) -> None:
+    second = shutil.copytree(pair.second, tmp_path / "other")
+    manifest = read_manifest(second)
     files = {name: sha for name, sha in manifest.files.items() if name != HELD_OUT}
-    with_files(manifest, files).write(pair.second)
-    with pytest.raises(AdapterError, match=r"adapter large has no held-out\.safetensors: it was"):
-        run(then=True)
+    with_files(manifest, files).write(second)
+    with pytest.raises(AdapterError, match=r"adapter other has no held-out\.safetensors: it was"):
+        run(then=second)
