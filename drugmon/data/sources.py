@@ -48,6 +48,7 @@ _PACKED: Final = (".parquet",)
 _KNOWN: Final = (
     f"{', '.join(EXTENSIONS)} (all but {', '.join(_PACKED)} also with {', '.join(COMPRESSIONS)})"
 )
+_HOW_INTO: Final = "add --partitions, or name the files in them by a glob"
 _DATABASES: Final = (".duckdb", ".db", ".ddb")
 SCORED: Final = ".scored"
 """What the name of an output has behind that of its source."""
@@ -261,10 +262,7 @@ def _find(source: str, partitions: bool) -> list[FileSource]:
         files = _reviews_among(inside_of(path, partitions))
         missing = f"{source}: the folder holds no file of reviews; known: {_KNOWN}"
         if not partitions and has_partitions(path):
-            missing = (
-                f"{source}: has folders such as year=2026; name the files in them by a glob, or "
-                "let score, show, report or init look into them with --partitions"
-            )
+            missing = f"{source}: has folders such as year=2026; {_HOW_INTO}"
     elif not is_pattern(source):
         return [_single(path)]
     else:

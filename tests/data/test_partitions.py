@@ -40,7 +40,7 @@ def found(lake: Path, *, scored: bool = False) -> list[str]:
 def test_folders_are_looked_into_where_it_is_asked_for(lake: Path) -> None:
     assert found(lake) == ["year=2025/month=12/a.parquet", "year=2026/month=01/a.parquet"]
     assert found(lake, scored=True) == ["year=2026/month=01/a.scored.parquet"]
-    with pytest.raises(SourceError, match=r"has folders such as year=2026; name the files"):
+    with pytest.raises(SourceError, match=r"has folders such as year=2026; add --partitions, or"):
         resolve_source(str(lake))
 
 

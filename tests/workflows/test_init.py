@@ -136,7 +136,7 @@ def test_folders_that_are_columns_are_looked_into(drugmon: Command, here: Path) 
         (here / "lake" / place).mkdir(parents=True)
         write(here / "lake" / place / "a.csv", [row(number) for number in range(count)])
     done = drugmon("init", "lake")
-    assert done.code == 1 and "has folders such as year=2026; name the files" in done.err
+    assert done.code == 1 and "has folders such as year=2026; add --partitions, or" in done.err
     assert drugmon("init", "lake", "--partitions").out.endswith("rows=7 settings=nightly.toml\n")
     (task,) = load_nightly(here / "nightly.toml").tasks
     assert task.score.folders.partitions

@@ -70,7 +70,7 @@ def first_shared(configs: Sequence[ScoreConfig]) -> tuple[int, int] | None:
 
 
 @dataclass(frozen=True)
-class _Written:
+class _WrittenPlace:
     """What one source writes.
 
     Attributes:
@@ -87,7 +87,7 @@ class _Written:
     folder: Location | None
     out: Location | None
 
-    def shares(self, other: _Written) -> bool:
+    def shares(self, other: _WrittenPlace) -> bool:
         """Whether another source writes into what is of this one."""
         if self.place == other.place:
             both = None not in (self.prefix, other.prefix)
@@ -95,7 +95,7 @@ class _Written:
         return self.folder is not None and self.folder in (other.folder, other.out)
 
 
-def _written(config: ScoreConfig) -> _Written | None:
+def _written(config: ScoreConfig) -> _WrittenPlace | None:
     if is_uri(config.source) or (config.out and is_uri(config.out)):
         return _stored(config)
     try:
@@ -107,15 +107,15 @@ def _written(config: ScoreConfig) -> _Written | None:
         schema, _, name = config.database.table.lower().rpartition(".")
         table = (schema or MAIN, name)
     elif config.in_place or config.cluster.is_remote:
-        return _Written(place, None, config.prefix if config.in_place else None, None, None)
+        return _WrittenPlace(place, None, config.prefix if config.in_place else None, None, None)
     several = table is None and has_several(config)
     in_folder = several and config.folders.partitions and place.name != _SCORED_FILES
     folder = (place if in_folder else place.parent) if several else None
     out = above_partitions(place) if config.out and table is None and not several else None
-    return _Written(place, table, config.prefix if table else None, folder, out)
+    return _WrittenPlace(place, table, config.prefix if table else None, folder, out)
 
 
-def _stored(config: ScoreConfig) -> _Written:
+def _stored(config: ScoreConfig) -> _WrittenPlace:
     """What is written into a store or read from one, as far as names tell: no store is asked."""
     prefix = config.prefix if config.in_place else None
     place = Output.of_file(config.out or config.source).path
@@ -125,8 +125,8 @@ def _stored(config: ScoreConfig) -> _Written:
     else:
         several = has_several(config)
     if several:
-        return _Written(place, None, prefix, place, None)
+        return _WrittenPlace(place, None, prefix, place, None)
     if config.out and config.out.endswith("/"):
         assert isinstance(place, Path | StoreUri)
-        return _Written(place / source.name, None, prefix, None, place)
-    return _Written(place, None, prefix, None, None)
+        return _WrittenPlace(place / source.name, None, prefix, None, place)
+    return _WrittenPlace(place, None, prefix, None, None)
