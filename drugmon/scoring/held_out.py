@@ -151,16 +151,20 @@ class HeldOutEvidence:
             (self.hashes, (n, _BYTES), "u"),
             (self.fold, (n,), "i"),
             (self.texts, (n, len(TARGETS)), "b"),
-            *((log_probs, (n, len(LABELS)), "f") for own in models for log_probs in own.values()),
-            *((own, (n,), "i") for own in self.labels.values()),
+            *(
+                (log_probs, (n, len(LABELS)), "f")
+                for of_model in models
+                for log_probs in of_model.values()
+            ),
+            *((labels, (n,), "i") for labels in self.labels.values()),
         ]
         for part, shape, kind in parts:
             if part.shape != shape or part.dtype.kind != kind:
                 raise ValueError(f"{part.dtype} {part.shape} where {shape} is meant")
             if kind == "f" and not np.isfinite(part).all():
                 raise ValueError("a number is none")
-        for own in self.labels.values():
-            if n and not -1 <= own.min() <= own.max() < len(LABELS):
+        for labels in self.labels.values():
+            if n and not -1 <= labels.min() <= labels.max() < len(LABELS):
                 raise ValueError("a label is none")
 
 
