@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from drugmon.config import EngineConfig
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.training.loop.progress import Progress
+from drugmon.training.reviews.examples import Words
 from drugmon.training.reviews.gathered import Gathered
 from drugmon.training.sources import Source
 from drugmon.training.teacher import TeacherSection
@@ -48,6 +51,11 @@ def sources(labelled: Path, tmp_path: Path) -> list[Source]:
         Source(path=str(helping), role="help"),
         Source(path=str(unlabelled), role="unlabelled"),
     ]
+
+
+def words_of(teaching: Teaching) -> tuple[Words, Words | None]:
+    """What a training hears that leaves no review out."""
+    return teaching.heard(np.array([], np.int64))
 
 
 def asked(

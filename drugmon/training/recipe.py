@@ -213,6 +213,14 @@ class Recipe:
     grading: Grading = field(default_factory=Grading)
     sources: tuple[Source, ...] = ()
 
+    def for_help(self) -> Recipe:
+        """The same for the first stage, on help reviews."""
+        of_stage = {
+            name: getattr(self.help, name)
+            for name in ("epochs", "learning_rate", "head_learning_rate")
+        }
+        return replace(self, train=replace(self.train, **of_stage))
+
     def graded_by(self, choice: GradingChoice) -> Recipe:
         """Return the recipe with what `choice` says of the graded columns."""
         scale = choice.rating_scale or self.rating.scale

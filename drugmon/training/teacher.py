@@ -12,8 +12,7 @@ class TeacherSection:
     """Adapters, by name or path, whose probabilities are learned beside the labels; none without.
 
     Of several, the mean is taken. `weight` is their share in the loss of a review that has a label
-    as well, the label has the rest. `temperature` softens both sides: `teacher_loss`. What they are
-    without a word is what taught best (docs/experiments.md).
+    as well, the label has the rest. `temperature` softens both sides: `teacher_loss`.
     """
 
     adapters: tuple[str, ...] = optional_texts()

@@ -112,6 +112,8 @@ class TrainingRecord:
         best_epoch: from 1.
         epochs: all of them.
         teachers: the adapters that taught it.
+        taught_measured: reviews of which a teacher spoke to the first of the measured models.
+        taught_kept: reviews of which one spoke to the model that is kept.
     """
 
     device: str
@@ -130,6 +132,8 @@ class TrainingRecord:
     best_epoch: int | None = None
     epochs: tuple[EpochRecord, ...] = ()
     teachers: tuple[TeacherRecord, ...] = ()
+    taught_measured: int = 0
+    taught_kept: int = 0
 
 
 def to_dict(record: DataRecord | TrainingRecord | None) -> dict[str, object]:

@@ -75,6 +75,11 @@ class Examples:
         labelled = self.labels[target] >= 0
         return labelled | has_word(self.words[target]) if self.words else labelled
 
+    def has_words(self) -> NDArray[np.bool_]:
+        """Tell of which examples a teacher says something on a target (n,)."""
+        said = [has_word(words) for words in (self.words or {}).values()]
+        return np.any(said, axis=0) if said else np.zeros(len(self), dtype=bool)
+
     def teaching(self) -> Array:
         """Return the rows that teach at least one target, ascending."""
         return np.flatnonzero(np.any([self.taught(target) for target in self.labels], axis=0))
@@ -154,6 +159,13 @@ def make_examples(
 def has_word(words: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell of which reviews a teacher's probabilities (n, 3) say something: bool (n,)."""
     return np.asarray(~np.isnan(words).any(axis=1), dtype=bool)
+
+
+def same_words(first: Words | None, second: Words | None) -> bool:
+    """Tell whether two say the same, and of the same reviews."""
+    if first is None or second is None:
+        return first is second
+    return all(np.array_equal(words, second[t], equal_nan=True) for t, words in first.items())
 
 
 def joined_words(

@@ -60,7 +60,11 @@ def split_rows(
 
 
 def fold_rows(
-    texts: Sequence[Texts], strata: NDArray[np.int64], folds: int, seed: int
+    texts: Sequence[Texts],
+    strata: NDArray[np.int64],
+    folds: int,
+    seed: int,
+    blocks: NDArray[np.int64] | None = None,
 ) -> list[Rows]:
     """Deal the rows into `folds` parts of about the same number of rows of every stratum.
 
@@ -71,24 +75,57 @@ def fold_rows(
         strata: of the same reviews (n,).
         folds: how many parts.
         seed: of the deal.
+        blocks: of the same reviews (n,): no part has rows of two of them, as far as there are folds
+            enough. Rows of block -1 may be in any.
 
     Raises:
         TrainingDataError: so few reviews that a fold would be empty.
     """
     rng = np.random.default_rng(seed)
-    dealt: list[list[int]] = [[] for _ in range(folds)]
-    for _, groups in sorted(_groups(texts, strata).items()):
-        sizes = [0] * folds
-        for index in rng.permutation(len(groups)):
-            # The fold that has the fewest, of those the one that has the fewest of all strata.
-            fold = min(range(folds), key=lambda place: (sizes[place], len(dealt[place]), place))
-            dealt[fold].extend(groups[index])
-            sizes[fold] += len(groups[index])
+    shares = _shares(blocks, len(texts), folds)
+    dealt = [fold for rows, parts in shares for fold in _dealt_out(texts, strata, rows, parts, rng)]
+    anywhere = np.setdiff1d(np.arange(len(texts)), np.concatenate([rows for rows, _ in shares]))
+    if len(anywhere):
+        more = _dealt_out(texts, strata, anywhere, folds, rng)
+        dealt = [[*fold, *others] for fold, others in zip(dealt, more, strict=True)]
     if not all(dealt):
         raise TrainingDataError(
             f"{len(texts)} reviews are too few for split.folds {folds}; give more or fewer folds"
         )
     return [np.sort(np.array(rows, np.int64)) for rows in dealt]
+
+
+def _shares(blocks: NDArray[np.int64] | None, count: int, folds: int) -> list[tuple[Rows, int]]:
+    """The rows of each block and how many of the folds are theirs: the larger have more of them."""
+    numbers = np.unique(blocks[blocks >= 0]) if blocks is not None else np.array([])
+    if blocks is None or not 1 < len(numbers) <= folds:
+        return [(np.arange(count), folds)]
+    rows = [np.flatnonzero(blocks == number) for number in numbers]
+    parts = [1] * len(rows)
+    for _ in range(folds - len(rows)):
+        widest = max(range(len(rows)), key=lambda place: len(rows[place]) / parts[place])
+        parts[widest] += 1
+    return list(zip(rows, parts, strict=True))
+
+
+def _dealt_out(
+    texts: Sequence[Texts],
+    strata: NDArray[np.int64],
+    rows: Rows,
+    folds: int,
+    rng: np.random.Generator,
+) -> list[list[int]]:
+    """Some of the rows in `folds` parts, any of which may be empty."""
+    dealt: list[list[int]] = [[] for _ in range(folds)]
+    part = [texts[row] for row in rows.tolist()]
+    for _, groups in sorted(_groups(part, strata[rows]).items()):
+        sizes = [0] * folds
+        for index in rng.permutation(len(groups)):
+            # The fold that has the fewest, of those the one that has the fewest of all strata.
+            fold = min(range(folds), key=lambda place: (sizes[place], len(dealt[place]), place))
+            dealt[fold].extend(rows[groups[index]].tolist())
+            sizes[fold] += len(groups[index])
+    return dealt
 
 
 def _groups(texts: Sequence[Texts], strata: NDArray[np.int64]) -> dict[int, list[list[int]]]:

@@ -193,4 +193,6 @@ def _training(fit: Fit, measured: Measured) -> TrainingRecord:
             for epoch in sibling.outcome.epochs
         ),
         teachers=fit.teaching.records if fit.teaching else (),
+        taught_measured=sibling.taught,
+        taught_kept=kept.taught,
     )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -37,7 +35,13 @@ from drugmon.training.loop.validation import accuracy, macro_f1, predict
 from drugmon.training.recipe import Recipe
 from drugmon.training.reviews.augment import Vary, augmented
 from drugmon.training.reviews.dataset import LabelledReviews
-from drugmon.training.reviews.examples import Examples, Words, joined_words, make_examples
+from drugmon.training.reviews.examples import (
+    Examples,
+    Words,
+    joined_words,
+    make_examples,
+    same_words,
+)
 from drugmon.training.reviews.masking import Masker, mask_of
 from drugmon.training.reviews.paraphrase import Paraphraser
 from drugmon.training.reviews.sampling import balanced_rows, class_weights, label_counts
@@ -45,6 +49,9 @@ from drugmon.training.reviews.split import Rows
 from drugmon.training.sources import HELP
 from drugmon.workflows.train.fitted import FitRecord, Fitted
 from drugmon.workflows.train.teaching.teach import Teaching
+
+_NONE: Final = np.array([], np.int64)
+"""No rows."""
 
 
 class Fit:
@@ -94,14 +101,17 @@ class Fit:
         """The layers that LoRA changes; known once a model was built."""
         self.help_seconds = 0.0
         """What the stage on help reviews took; known once a model was trained."""
-        of_targets, of_help = (teaching.targets, teaching.help) if teaching else (None, None)
-        self._prepared, self._examples = self._prepare(reviews, of_targets)
-        self._help = self._prepare(helping, of_help) if helping else None
+        self._starts: dict[str, dict[str, torch.Tensor]] = {}
+        self._prepared = self._classifier.prepare(reviews.texts)
+        self._prepared_help = self._classifier.prepare(helping.texts) if helping else None
+        self._examples, self._help = self._hearing(_NONE)
 
     def run(
         self, stage: str, train: Rows, dev: Rows | None, stop_after: int | None = None
     ) -> Fitted:
         """Train on some rows, going on from the stage's checkpoint where there is one.
+
+        Of teachers it hears those models alone that have learned from none of the other rows.
 
         Args:
             stage: names the checkpoint.
@@ -112,9 +122,11 @@ class Fit:
         recipe, reviews = self.recipe, self.reviews
         memory = PeakMemory(self.compute.device)
         keep_freed_memory()
-        examples = self._learn_from(train)
-        everything, replay = self._with_help(examples)
-        start = self._start
+        left_out = np.setdiff1d(np.arange(len(reviews)), train)
+        everybody, helping = self._hearing(left_out)
+        examples = self._learn_from(train, everybody)
+        everything, replay = self._with_help(examples, helping)
+        start = self._start(left_out)
         model = self.build()
         _load(model, start)
         outcome = Trainer(
@@ -125,7 +137,7 @@ class Fit:
             stop_after=stop_after,
             class_weights=class_weights(examples.labels, recipe.balance),
             replay=replay,
-            checkpoint=self._checkpoint(stage, self._key(train, dev, stop_after)),
+            checkpoint=self._checkpoint(stage, self._key(train, dev, stop_after, left_out)),
             progress=lambda progress: self._on_progress(stage, progress),
             warn=self._warn,
         ).run()
@@ -144,60 +156,68 @@ class Fit:
             peak_memory=memory.value,
             label_counts=counts,
             parameters=_count_parameters(model),
+            taught=int(everybody.take(train).has_words().sum()),
         )
         return Fitted(model, lexical, record)
 
-    @cached_property
-    def _start(self) -> dict[str, torch.Tensor]:
+    def _start(self, left_out: Rows) -> dict[str, torch.Tensor]:
         """What every training begins with: the weights that the stage on help reviews gave.
 
-        Empty where there is no such stage. It is run once, whatever is held out afterwards: no help
-        review is a copy of one that is measured.
+        Empty where there is no such stage. It is run once, whatever is left out afterwards: no help
+        review is a copy of one that is measured. Where teachers may not say all to those that leave
+        some out, these have a stage of their own, with what may be said to any of them.
         """
-        if self._help is None or not self.recipe.help.epochs:
+        if not self._help or not self.recipe.help.epochs:
             return {}
-        settings, model, examples = self.recipe.help, self.build(), self._help[1]
-        trained = replace(
-            self.recipe.train,
-            epochs=settings.epochs,
-            learning_rate=settings.learning_rate,
-            head_learning_rate=settings.head_learning_rate,
-        )
+        everything = np.arange(len(self.reviews))
+        _, apart = self._hearing(everything if len(left_out) else _NONE)
+        assert apart is not None
+        is_same = same_words(apart.words, self._help.words)
+        stage = HELP if is_same else f"{HELP}-apart"
+        if stage not in self._starts:
+            self._starts[stage] = self._learn_help(stage, apart, _NONE if is_same else everything)
+        return self._starts[stage]
+
+    def _learn_help(
+        self, stage: str, examples: Examples, left_out: Rows
+    ) -> dict[str, torch.Tensor]:
+        model = self.build()
+        key = self._key(np.array([], np.int64), None, None, left_out)
         outcome = Trainer(
             model,
             examples,
             None,
-            replace(self.recipe, train=trained),
+            self.recipe.for_help(),
             class_weights=class_weights(examples.labels, self.recipe.balance),
-            checkpoint=self._checkpoint(HELP, self._key(np.array([], np.int64), None, None)),
-            progress=lambda progress: self._on_progress(HELP, progress),
+            checkpoint=self._checkpoint(stage, key),
+            progress=lambda progress: self._on_progress(stage, progress),
             warn=self._warn,
         ).run()
-        self.help_seconds = outcome.seconds
+        self.help_seconds += outcome.seconds
         return {
             name: parameter.detach().clone()
             for name, parameter in model.named_parameters()
             if parameter.requires_grad
         }
 
-    def _with_help(self, examples: Examples) -> tuple[Examples, Replay | None]:
+    def _with_help(
+        self, examples: Examples, helping: Examples | None
+    ) -> tuple[Examples, Replay | None]:
         """The examples and, behind them, the help reviews that are replayed beside them."""
         settings = self.recipe.help
-        if self._help is None or not settings.replay or not settings.replay_weight:
+        if helping is None or not settings.replay or not settings.replay_weight:
             return examples, None
-        helping = self._help[1].weighing(settings.replay_weight)
-        return examples.joined(helping), Replay(len(examples), settings.replay)
+        joined = examples.joined(helping.weighing(settings.replay_weight))
+        return joined, Replay(len(examples), settings.replay)
 
     def _checkpoint(self, stage: str, key: str) -> Checkpoint:
         return Checkpoint(self._work / f"{stage}.safetensors", key)
 
-    def _key(self, train: Rows, dev: Rows | None, stop_after: int | None) -> str:
-        rows = [
-            rows_of_side.tolist() if rows_of_side is not None else None
-            for rows_of_side in (train, dev)
-        ]
+    def _key(self, train: Rows, dev: Rows | None, stop_after: int | None, left_out: Rows) -> str:
+        rows = [side.tolist() if side is not None else None for side in (train, dev)]
         data = [reviews.fingerprint() for reviews in (self.reviews, self.helping) if reviews]
-        data += [self.teaching.key] if self.teaching else []
+        if self.teaching:
+            data += [self.teaching.key, *(["apart"] if len(left_out) else [])]
         return run_key(self.recipe, *data, self.base.sha256, str([*rows, stop_after]))
 
     def validate(self, model: ClassifierModel, rows: Rows) -> dict[str, dict[str, float]]:
@@ -207,17 +227,18 @@ class Fit:
         right, macro = accuracy(predicted, examples.labels), macro_f1(predicted, examples.labels)
         return {target: {"accuracy": right[target], "macro_f1": macro[target]} for target in right}
 
-    def _learn_from(self, train: Rows) -> Examples:
-        """The training rows and varied copies of some of them, balanced."""
+    def _learn_from(self, train: Rows, everybody: Examples) -> Examples:
+        """The training rows of all examples and varied copies of some of them, balanced."""
         augment, balance, seed = self.recipe.augment, self.recipe.balance, self.recipe.train.seed
-        examples, strata = self._examples.take(train), self.reviews.strata[train]
+        examples, strata = everybody.take(train), self.reviews.strata[train]
         if augment.method != "none":
             learned = self.reviews.take(train)
             varied = augmented(learned, augment, seed, self._vary())
             # What a teacher says of a review is not of a varied copy: that keeps the label alone.
             words = joined_words(examples.words, len(learned), None, len(varied))
             learned = learned.joined(varied)
-            examples, strata = self._prepare(learned, words)[1], learned.strata
+            prepared = self._classifier.prepare(learned.texts)
+            examples, strata = self._examples_of(prepared, learned, words), learned.strata
         return examples.take(balanced_rows(strata, balance, seed))
 
     def _vary(self) -> Vary:
@@ -227,8 +248,18 @@ class Fit:
         cache = self._work / "paraphrases.jsonl"
         return Paraphraser(self.base, self.compute.device, augment.temperature, seed, cache)
 
-    def _prepare(self, reviews: LabelledReviews, words: Words | None) -> tuple[Prepared, Examples]:
-        """Reviews as the model reads them, and what the targets that the loss weighs teach."""
+    def _hearing(self, left_out: Rows) -> tuple[Examples, Examples | None]:
+        """Target and help reviews with what teachers say to a model that leaves some rows out."""
+        of_targets, of_help = self.teaching.heard(left_out) if self.teaching else (None, None)
+        helping = None
+        if self.helping and self._prepared_help:
+            helping = self._examples_of(self._prepared_help, self.helping, of_help)
+        return self._examples_of(self._prepared, self.reviews, of_targets), helping
+
+    def _examples_of(
+        self, prepared: Prepared, reviews: LabelledReviews, words: Words | None
+    ) -> Examples:
+        """Prepared reviews with what the targets that the loss weighs teach."""
         labels = {
             target: target_labels
             for target, target_labels in reviews.labels.items()
@@ -239,11 +270,10 @@ class Fit:
                 f"recipe {self.recipe.name}: the reviews teach {', '.join(reviews.targets)} "
                 "only, to which loss gives the weight 0; raise one"
             )
-        prepared = self._classifier.prepare(reviews.texts)
         taught = reviews.levels if self._classifier.graded else reviews.labels
         levels = {target: taught[target] for target in labels}
         collate = self._classifier.collate
-        return prepared, make_examples(prepared, collate, levels, labels, reviews.weights, words)
+        return make_examples(prepared, collate, levels, labels, reviews.weights, words)
 
     def build(self) -> ClassifierModel:
         """The model as training starts with it.
@@ -287,12 +317,12 @@ class Fit:
         tokens = [self._prepared.tokens[row] for row in rows]
         labels = {target: labels[rows] for target, labels in self.reviews.labels.items()}
         weights = self.reviews.weights_or_ones[rows]
-        if self._help and self.helping and self.recipe.help.lexical:
+        if self._prepared_help and self.helping and self.recipe.help.lexical:
             helping = self.helping.labels.values()
             labelled = np.flatnonzero(
                 np.any([target_labels >= 0 for target_labels in helping], axis=0)
             )
-            tokens += [self._help[0].tokens[row] for row in labelled.tolist()]
+            tokens += [self._prepared_help.tokens[row] for row in labelled.tolist()]
             weights = np.concatenate([weights, self.helping.weights_or_ones[labelled]])
             labels = {
                 target: np.concatenate([target_labels, self.helping.labels[target][labelled]])

@@ -30,6 +30,7 @@ class FitRecord:
         peak_memory: in bytes, see `PeakMemory`.
         label_counts: per target, `before` and `after` balancing and augmentation.
         parameters: how many were trained, and how many there are.
+        taught: how many of the learned reviews a teacher spoke of.
     """
 
     outcome: Outcome
@@ -39,6 +40,7 @@ class FitRecord:
     peak_memory: int
     label_counts: Mapping[str, Mapping[str, Sequence[int]]]
     parameters: tuple[int, int]
+    taught: int = 0
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     reviews = fit.reviews
     split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
     _check_labels(reviews, [(split.train, "train"), (split.dev, "dev")], "a larger split.dev")
+    _tell_of_silence(bench, [np.concatenate([split.dev, split.test])])
     measured = fit.run("measured", split.train, split.dev)
     dev, test = (
         bench.part("measured", measured, measured_reviews) if len(measured_reviews) else None
@@ -77,7 +78,9 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
     """
     fit, recipe = bench.fit, bench.fit.recipe
     reviews, seed = fit.reviews, recipe.train.seed
-    folds = fold_rows(reviews.texts, reviews.strata, recipe.split.folds, seed)
+    blocks = fit.teaching.blocks if fit.teaching else None
+    folds = fold_rows(reviews.texts, reviews.strata, recipe.split.folds, seed, blocks)
+    _tell_of_silence(bench, folds)
     everything = np.arange(len(reviews))
     siblings, parts = [], []
     for number, fold in enumerate(folds, start=1):
@@ -99,6 +102,11 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
             seed,
         )
     return Measured(kept, siblings, held, bench.lone("refit", kept))
+
+
+def _tell_of_silence(bench: Bench, left_out: Sequence[Rows]) -> None:
+    for doubt in bench.fit.teaching.doubts(left_out) if bench.fit.teaching else ():
+        bench.warn(doubt)
 
 
 def _check_labels(reviews: LabelledReviews, sides: Sequence[tuple[Rows, str]], remedy: str) -> None:

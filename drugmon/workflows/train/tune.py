@@ -142,6 +142,8 @@ def tune(
         total = finished + trials.left()
         room = Classroom(config.out, config.engine, partial(_judging, on_progress, total), warn)
         _, teaching = teach(teachers, recipe.teacher, Gathered(reviews, None, ()), room)
+        for doubt in teaching.doubts([np.concatenate([split.dev, split.test])]) if teaching else ():
+            warn(doubt)
         material = Material(reviews, split, config.engine, teaching)
         while (chosen := trials.next()) is not None:
             told = partial(on_progress, total - trials.left(), total)

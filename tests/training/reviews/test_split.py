@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from drugmon.data.reviews import Texts
 from drugmon.errors import TrainingDataError
 from drugmon.training import recipe
-from drugmon.training.reviews.split import split_rows
+from drugmon.training.reviews.split import fold_rows, split_rows
 
 SHARES = recipe.SplitSection(dev=0.2, test=0.1)
 
@@ -62,3 +62,40 @@ def test_no_test_share_gives_no_test_rows() -> None:
 def test_too_few_reviews_are_refused() -> None:
     with pytest.raises(TrainingDataError, match=r"2 reviews are too few to hold out dev 0\.2"):
         split_rows([review(0), review(1)], np.zeros(2, np.int64), SHARES, seed=0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(-1, 2)), min_size=60, max_size=120),
+    st.integers(3, 6),
+    st.integers(0, 5),
+)
+def test_a_fold_lies_in_one_block(numbered: list[tuple[int, int]], folds: int, seed: int) -> None:
+    block_of = dict(numbered)  # copies are in the same block
+    texts = [review(number) for number, _ in numbered]
+    blocks = np.array([block_of[number] for number, _ in numbered])
+    strata = np.arange(len(texts)) % 3
+    try:
+        dealt = fold_rows(texts, strata, folds, seed, blocks)
+    except TrainingDataError:
+        return  # a block of few reviews that has several of the folds
+    assert np.array_equal(np.sort(np.concatenate(dealt)), np.arange(len(texts)))
+    for rows in dealt:
+        assert len(set(blocks[rows]) - {-1}) <= 1
+        elsewhere = {texts[row] for row in set(range(len(texts))) - set(rows.tolist())}
+        assert not elsewhere & {texts[row] for row in rows.tolist()}, "copies are dealt together"
+
+
+def test_larger_blocks_have_more_folds_and_rows_of_none_are_dealt_to_all() -> None:
+    blocks = np.repeat([0, 1, -1], [300, 100, 40])
+    texts = [review(number) for number in range(len(blocks))]
+    dealt = fold_rows(texts, np.zeros(len(blocks), np.int64), 4, 0, blocks)
+    sizes = [[int(np.sum(blocks[rows] == block)) for block in (0, 1, -1)] for rows in dealt]
+    assert sizes == [[100, 0, 10], [100, 0, 10], [100, 0, 10], [0, 100, 10]]
+
+
+def test_folds_are_the_same_where_blocks_say_nothing() -> None:
+    texts, strata = [review(number) for number in range(90)], np.arange(90) % 3
+    plain = fold_rows(texts, strata, 3, 1)
+    for blocks in (np.full(90, -1), np.zeros(90, np.int64), np.arange(90)):
+        found = fold_rows(texts, strata, 3, 1, blocks)
+        assert all(map(np.array_equal, plain, found)), "more blocks than folds, or one"

@@ -36,6 +36,7 @@ class Lesson:
         learned: which (n,) it learned from, or from a copy; of these it says nothing unless they
             were held out.
         live: which (n,) it has never seen, and may judge.
+        fold: the number (n,) of the model that held each out, -1 where none did.
     """
 
     adapter: Adapter
@@ -43,6 +44,31 @@ class Lesson:
     held_out: Mask
     learned: Mask
     live: Mask
+    fold: NDArray[np.int64]
+
+    def apart_from(self, reviews: NDArray[np.int64]) -> Mask:
+        """Tell of which reviews (n,) it speaks by a model that learned from none of `reviews`.
+
+        A model of its folds learned from all that the kept one did, but for its own fold.
+        """
+        learned = reviews[self.learned[reviews]]
+        speakers = [
+            number
+            for number in np.unique(self.fold).tolist()
+            if (self.fold[learned] == number).all() and (number >= 0 or not len(learned))
+        ]
+        return np.isin(self.fold, speakers)
+
+    def take(self, rows: Mask) -> Lesson:
+        """What it may say of some of the reviews."""
+        return Lesson(
+            self.adapter,
+            self.words[rows],
+            self.held_out[rows],
+            self.learned[rows],
+            self.live[rows],
+            self.fold[rows],
+        )
 
 
 def lesson_of(adapter: Adapter, reviews: Sequence[Texts]) -> Lesson:
@@ -54,15 +80,17 @@ def lesson_of(adapter: Adapter, reviews: Sequence[Texts]) -> Lesson:
     data = adapter.manifest.data
     assert data is not None  # `open_teachers` looked
     words = np.full((len(reviews), len(TARGETS), len(LABELS)), np.nan, np.float32)
-    held_out = np.zeros(len(reviews), dtype=bool)
+    fold = np.full(len(reviews), -1, np.int64)
     if HELD_OUT in adapter.manifest.files:
         evidence = HeldOutEvidence.of_adapter(adapter)
         rows = _rows_of(evidence, reviews)
-        held_out = rows >= 0
-        words[held_out] = out_of_fold(evidence)[rows[held_out]]
+        known = rows >= 0
+        fold[known] = evidence.fold[rows[known]]
+        words[known] = out_of_fold(evidence)[rows[known]]
+    held_out = fold >= 0
     learned = _learned(adapter.folder, reviews, data.fingerprint)
     live = with_text(reviews)[:, -1] & ~learned & ~held_out
-    return Lesson(adapter, words, held_out, learned, live)
+    return Lesson(adapter, words, held_out, learned, live, fold)
 
 
 def _rows_of(evidence: HeldOutEvidence, reviews: Sequence[Texts]) -> NDArray[np.int64]:

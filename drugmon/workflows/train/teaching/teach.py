@@ -8,9 +8,11 @@ and its certainty there tells a student nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
+from itertools import starmap
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,7 @@ from drugmon.training.loop.progress import Progress
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.training.reviews.examples import Words, has_word
 from drugmon.training.reviews.gathered import Gathered
+from drugmon.training.reviews.split import Rows
 from drugmon.training.teacher import TeacherSection
 from drugmon.workflows.train.teaching.lessons import Lesson, lesson_of
 from drugmon.workflows.train.teaching.record import record_of, spoken_of
@@ -42,16 +45,74 @@ STAGE: Final = "teacher"
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """What one teacher says of all n reviews, those of the targets before those of the help.
+
+    `words` are probabilities float32 (n, 4, 3), NaN where it says nothing.
+    """
+
+    lesson: Lesson
+    words: Floats
+
+    def apart_from(self, rows: Rows) -> Floats:
+        """The words of those of its models alone that learned from none of the reviews `rows`."""
+        heard = self.lesson.apart_from(rows)[:, None, None]
+        return np.where(heard, self.words, np.float32(np.nan))
+
+
+@dataclass(frozen=True)
 class Teaching:
-    """What teachers say of `targets` and of `help` reviews (None: there are none).
+    """What teachers say of the reviews of `gathered`.
 
     `key` tells one teaching from another; `records` tell of each teacher.
     """
 
-    targets: Words
-    help: Words | None
+    gathered: Gathered
+    spoken: tuple[Spoken, ...]
     key: str
     records: tuple[TeacherRecord, ...]
+
+    def heard(self, left_out: Rows) -> tuple[Words, Words | None]:
+        """What a training hears of target and of help reviews (None: there are none).
+
+        A model that is to be measured on reviews must not hear of their labels in another's words:
+        a teacher that learned them is right about them by heart, and one that learns to speak like
+        it is as well (docs/decisions/0037).
+
+        Args:
+            left_out: the target reviews (k,) that the training leaves out.
+        """
+        return _by_target(_mean([said.apart_from(left_out) for said in self.spoken]), self.gathered)
+
+    def doubts(self, left_out: Sequence[Rows]) -> Iterator[str]:
+        """A sentence where nobody says anything to trainings that leave out one of these sides."""
+        for rows in left_out:
+            of_targets, of_help = self.heard(rows)
+            of_targets = {target: np.delete(words, rows, 0) for target, words in of_targets.items()}
+            if any(
+                has_word(words).any()
+                for heard in (of_targets, of_help)
+                if heard
+                for words in heard.values()
+            ):
+                return
+        yield (
+            "the teachers learned from reviews that the measured models leave out, and say nothing "
+            "to them: their figures are those of labels alone; with split.folds a multiple of the "
+            "teachers' own they may speak of a part"
+        )
+
+    @cached_property
+    def blocks(self) -> NDArray[np.int64]:
+        """Numbers (n,) of the target reviews that the same models held out, -1 for all others.
+
+        Of a fold inside one of these blocks, the teachers may speak of the rest of the block.
+        """
+        folds = np.stack([said.lesson.fold for said in self.spoken])[
+            :, : len(self.gathered.targets)
+        ]
+        _, numbers = np.unique(folds, axis=1, return_inverse=True)
+        return np.where((folds >= 0).any(axis=0), numbers.ravel(), -1)
 
 
 @dataclass(frozen=True)
@@ -98,13 +159,13 @@ def teach(
             "the teachers learned from all of these reviews, and held out none of them: they would "
             "teach nothing; name others, or more sources (role=unlabelled)"
         )
-    targets, of_help = _by_target(_mean(said), gathered)
     records = tuple(
         record_of(lesson, words, gathered, settings)
         for lesson, words in zip(lessons, said, strict=True)
     )
-    taught = Teaching(targets, of_help, teaching_key(teachers), records)
-    return _without_silence(gathered, taught, room.warn)
+    spoken = tuple(starmap(Spoken, zip(lessons, said, strict=True)))
+    taught = Teaching(gathered, spoken, teaching_key(teachers), records)
+    return _without_silence(taught, room.warn)
 
 
 def _check(lesson: Lesson, targets: LabelledReviews) -> None:
@@ -184,22 +245,23 @@ def _by_target(words: Floats, gathered: Gathered) -> tuple[Words, Words | None]:
     return targets, of_help
 
 
-def _without_silence(
-    gathered: Gathered, teaching: Teaching, warn: Callable[[str], None]
-) -> tuple[Gathered, Teaching]:
+def _without_silence(teaching: Teaching, warn: Callable[[str], None]) -> tuple[Gathered, Teaching]:
     """Leave out unlabelled reviews of which no teacher said anything."""
-    if teaching.help is None:
+    gathered = teaching.gathered
+    _, of_help = teaching.heard(np.array([], np.int64))
+    if of_help is None:
         return gathered, teaching
-    spoken = np.any([has_word(words) for words in teaching.help.values()], axis=0)
+    spoken = np.any([has_word(words) for words in of_help.values()], axis=0)
     silent = gathered.unlabelled & ~spoken
     if silent.any():
         warn(
             f"{int(silent.sum()):,} unlabelled reviews are left out: the teachers learned from "
             "them, so nobody says anything of them"
         )
-    kept = {target: words[~silent] for target, words in teaching.help.items()}
+    kept = np.concatenate([np.ones(len(gathered.targets), dtype=bool), ~silent])
     gathered = gathered.without_help(silent)
-    return gathered, replace(teaching, help=kept if gathered.help else None)
+    said = tuple(Spoken(said.lesson.take(kept), said.words[kept]) for said in teaching.spoken)
+    return gathered, replace(teaching, gathered=gathered, spoken=said)
 
 
 def teaching_key(teachers: Sequence[Adapter]) -> str:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from drugmon.config import EngineConfig
+from drugmon.labels import TARGETS
+from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.bases.bases import resolve_base
 from drugmon.training.recipe import load_recipe
 from drugmon.training.reviews.gathered import Gathered, gather
 from drugmon.training.sources import Source
 from drugmon.workflows.train.fit import Fit
-from drugmon.workflows.train.teaching.teach import Teaching
+from drugmon.workflows.train.teaching.lessons import Lesson
+from drugmon.workflows.train.teaching.teach import Spoken, Teaching
 
 SETTINGS = (
     "base.name=tiny-base",
@@ -84,8 +88,14 @@ def taught(gathered: Gathered) -> Teaching:
     wrong = rng.random(len(labels)) < 0.1
     labels = np.where(wrong, (labels + 1) % 3, labels)
     said = np.where(np.eye(3)[labels] == 1, 0.9, 0.05).astype(np.float32)
-    silent = np.full((len(gathered.targets), 3), np.nan, np.float32)
-    return Teaching({"overall": silent}, {"overall": said}, "somebody", ())
+    targets, count = len(gathered.targets), len(gathered.targets) + len(gathered.help)
+    words = np.full((count, len(TARGETS), 3), np.nan, np.float32)
+    words[targets:, TARGETS.index("overall")] = said
+    nothing, everything = np.zeros(count, dtype=bool), np.ones(count, dtype=bool)
+    unseen = Lesson(
+        cast(Adapter, None), words, nothing, nothing, everything, np.full(count, -1, np.int64)
+    )
+    return Teaching(gathered, (Spoken(unseen, words),), "somebody", ())
 
 
 def test_what_a_teacher_knows_beyond_the_labels_is_learned(

@@ -23,7 +23,7 @@ from drugmon.workflows.train.teaching.lessons import lesson_of
 from drugmon.workflows.train.teaching.out_of_fold import out_of_fold
 from drugmon.workflows.train.train import TrainConfig, train
 from drugmon.workflows.train.tune import TuneConfig, tune
-from tests.teaching import CPU, SETTINGS, WORDS, asked, fit, lone, sources
+from tests.teaching import CPU, SETTINGS, WORDS, asked, fit, lone, sources, words_of
 
 
 def test_a_teacher_never_judges_what_it_learned_from(
@@ -39,7 +39,8 @@ def test_a_teacher_never_judges_what_it_learned_from(
         lambda _stage, progress: judged.append(progress.steps),
         told.append,
     )
-    overall = teaching.targets["overall"]
+    targets, helping = words_of(teaching)
+    overall = targets["overall"]
     evidence = HeldOutEvidence.load(teacher.folder)
     rows = evidence.rows_of(review_hashes(gathered.targets.texts))
     assert (rows[:78] >= 0).all()
@@ -49,11 +50,11 @@ def test_a_teacher_never_judges_what_it_learned_from(
     assert not np.isclose(overall[:78], live[:78, -1]).all(axis=1).any(), "none from memory"
     # Of the lone texts: 30 it learned from, 10 not; of those without labels 20 were copies of help
     # and the last 20 are new.
-    assert teaching.help is not None
-    of_help = teaching.help["overall"]
+    assert helping is not None
+    of_help = helping["overall"]
     assert np.isnan(of_help).all(axis=1).tolist() == [True] * 30 + [False] * 30
-    assert np.array_equal(teaching.help["comments"], of_help, equal_nan=True)
-    assert np.isnan(teaching.help["benefits"]).all()
+    assert np.array_equal(helping["comments"], of_help, equal_nan=True)
+    assert np.isnan(helping["benefits"]).all()
     assert judged == [42 + 10 + 20]
     (record,) = teaching.records
     assert (record.out_of_fold, record.live, record.labels_alone) == (78, 72, 30)
@@ -77,10 +78,11 @@ def test_unlabelled_reviews_that_a_teacher_learned_from_are_left_out(
         "anything of them"
     ]
     assert less.help is not None
-    assert teaching.help is not None
-    assert len(less.help) == len(teaching.help["overall"]) == 30
+    _, helping = words_of(teaching)
+    assert helping is not None
+    assert len(less.help) == len(helping["overall"]) == 30
     assert (less.records[1].rows, less.records[1].left_out) == (30, 10)
-    assert not np.isnan(teaching.help["overall"]).any()
+    assert not np.isnan(helping["overall"]).any()
 
 
 def test_copies_in_another_form_are_known_too(teacher: Adapter) -> None:
@@ -107,13 +109,13 @@ def test_several_teachers_say_their_mean(
 ) -> None:
     other = open_adapter(str(adapter))  # it learned from a part of the reviews, and held out 72
     gathered = gather([Source(path=str(labelled))], None)
-    first = asked([teacher], gathered, tmp_path / "a")[1].targets["overall"]
-    second = asked([other], gathered, tmp_path / "b")[1].targets["overall"]
+    first = words_of(asked([teacher], gathered, tmp_path / "a")[1])[0]["overall"]
+    second = words_of(asked([other], gathered, tmp_path / "b")[1])[0]["overall"]
     both = asked([teacher, other], gathered, tmp_path / "c")[1]
     silent = ~has_word(second)
     assert silent.sum() == 48
     mean = np.where(silent[:, None], first, (first + second) / 2)
-    assert np.allclose(both.targets["overall"], mean, atol=1e-6)
+    assert np.allclose(words_of(both)[0]["overall"], mean, atol=1e-6)
     assert [record.labels_alone for record in both.records] == [0, 48]
     assert both.key != asked([teacher], gathered, tmp_path / "a")[1].key
 
@@ -139,10 +141,11 @@ def test_judging_goes_on_where_it_was_killed(
     resumed = asked([teacher], gathered, tmp_path / "work", stop)[1]
     assert steps == [16, 32, 42]
     whole = asked([teacher], gathered, tmp_path / "other")[1]
-    assert np.array_equal(resumed.targets["overall"], whole.targets["overall"])
+    expected = words_of(whole)[0]["overall"]
+    assert np.array_equal(words_of(resumed)[0]["overall"], expected)
     again = asked([teacher], gathered, tmp_path / "work", stop)[1]
     assert steps == [16, 32, 42], "what was judged is not judged again"
-    assert np.array_equal(again.targets["overall"], whole.targets["overall"])
+    assert np.array_equal(words_of(again)[0]["overall"], expected)
 
 
 def test_card_manifest_and_command_name_the_teacher(
@@ -207,12 +210,32 @@ def test_a_run_goes_on_with_the_same_teacher_alone(
 
 
 def test_trials_have_a_teacher(teacher: Adapter, labelled: Path, tmp_path: Path) -> None:
+    """One that has never seen their reviews; one that learned dev says nothing, which is told."""
+    new = tmp_path / "new.csv"
+    header, *rows = labelled.read_text(encoding="utf-8").splitlines(keepends=True)
+    new.write_text(header + "".join(rows[78:]), encoding="utf-8")
+    told: list[str] = []
     settings = (*SETTINGS, "split.folds=0", "split.dev=0.3", f"teacher.adapters={teacher.folder}")
     search = Search(parse_grid(["teacher.weight=0,1"]))
-    result = tune(TuneConfig(str(labelled), tmp_path / "trials", search, settings=settings))
+    result = tune(
+        TuneConfig(str(new), tmp_path / "trials", search, settings=settings), warn=told.append
+    )
     losses = [own.measured.average_loss for own in result.trials if own.measured]
     assert len(losses) == 2
     assert losses[0] != losses[1]
+    assert told == []
+    known = TuneConfig(str(labelled), tmp_path / "known", search, settings=settings)
+    losses = [
+        trial.measured.average_loss
+        for trial in tune(known, warn=told.append).trials
+        if trial.measured
+    ]
+    assert losses[0] == losses[1]
+    assert [doubt for doubt in told if "teachers" in doubt] == [
+        "the teachers learned from reviews that the measured models leave out, and say nothing to "
+        "them: their figures are those of labels alone; with split.folds a multiple of the "
+        "teachers' own they may speak of a part"
+    ]
     with pytest.raises(UsageError, match=r"teacher.adapters cannot be searched: .* same teachers"):
         Search(parse_grid(["teacher.adapters=a,b"]))
 
