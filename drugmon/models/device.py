@@ -19,6 +19,10 @@ from drugmon.models import internals
 CPU_TOKENS: Final = 4_096
 """The activations of so many tokens, padding included, still fit a CPU's caches."""
 
+BEGIN_TOKENS: Final = {"cpu": 32, "cuda": None}
+"""In how many tokens' time one more batch is begun. A GPU is not filled by what a batch could be
+parted into, so there it is not."""
+
 _TRIED: Final = 512
 """Rows and columns of the matrices by which a CPU's formats are compared."""
 

@@ -19,6 +19,7 @@ from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.bases.bases import Base
 from drugmon.models.classifiers.classifier import ClassifierModel
 from drugmon.models.device import (
+    BEGIN_TOKENS,
     Compute,
     choose_compute,
     keep_freed_memory,
@@ -145,12 +146,13 @@ class Engine(Closing):
     def _launched(self, jobs: Iterable[Job]) -> Iterator[_Launched]:
         """Launch batch by batch; behind a job's last one comes an entry without a flight."""
         targets = tuple(self.model.levels)  # loaded while workers tokenise
+        begin = BEGIN_TOKENS[self.compute.device.type] if self.model.pads else None
         for job in jobs:
             ready = job.ready()
             items, results = ready.prepared.items, _Results(ready, targets)
             # The plan is lazy: a budget lowered by one batch holds for those after it.
             budget = partial(self.budget.tokens, partial(self._try, items))
-            for rows in token_batches(ready.prepared.lengths, budget):
+            for rows in token_batches(ready.prepared.lengths, budget, begin):
                 for part, flight in self._launch(items, rows):
                     yield _Launched(job, results, part, flight)
             yield _Launched(job, results)

@@ -61,6 +61,11 @@ class ClassifierModel(nn.Module):
         for target, labels in self.levels.items():
             self.register_buffer(f"fold_{target}", _fold_matrix(labels), persistent=False)
 
+    @property
+    def pads(self) -> bool:
+        """Whether padding takes as long as tokens do."""
+        return bool(getattr(self.backbone, "pads", True))
+
     def forward(self, batch: Any) -> dict[str, torch.Tensor]:
         """Level logits float (b, levels) of every item for every trained target."""
         raise NotImplementedError

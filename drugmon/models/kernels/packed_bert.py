@@ -182,6 +182,11 @@ class PackedBert(nn.Module):
             x = layer(x, plan)
         return States(plan.unpack(x).float())
 
+    @property
+    def pads(self) -> bool:
+        """Whether padding takes as long as tokens do."""
+        return not self._has_kernels
+
     def watch(self) -> dict[str, WatchedLayer]:
         """From now on, record the ranges that products in int8 need, by the layers' names."""
         watched: dict[str, WatchedLayer] = {}

@@ -30,6 +30,9 @@ PAD_STEP: Final = 8
 libraries below keep for a shape (plans, freed memory), which with every length would grow without
 end; and GPUs multiply by eights."""
 
+LITTLE: Final = 1 / 16
+"""Of a batch's tokens, the padding that no other batch is begun for."""
+
 LONE_TEXT_ASPECT: Final = ASPECTS.index("comments")
 """A lone review text stands where comments stand: both are taught by the overall rating."""
 
@@ -225,18 +228,42 @@ def collate(reviews: Sequence[Encoded], pad_id: int, most: int | None = None) ->
 
 
 def token_batches(
-    lengths: Sequence[int], max_tokens: int | Callable[[], int]
+    lengths: Sequence[int], max_tokens: int | Callable[[], int], begin: int | None = None
 ) -> Iterator[npt.NDArray[np.int64]]:
     """Plan batches of similar length, each of at most `max_tokens` tokens, padding included.
 
     Yields the row numbers (b,) of one batch after the other. A single review longer than
     `max_tokens` is a batch of its own. Longest first, so that a device that is too small says so at
-    once; where `max_tokens` is callable, it is asked before each batch.
+    once.
+
+    Args:
+        lengths: tokens of each row (n,).
+        max_tokens: where it is callable, it is asked before each batch.
+        begin: in how many tokens' time one more batch is begun; a batch is parted where that saves
+            more padding than it costs. None for as few batches as can be.
     """
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    widths = np.array([padded(max(1, lengths[row])) for row in order], np.int64)
     start = 0
     while start < len(order):
         budget = max_tokens if isinstance(max_tokens, int) else max_tokens()
-        size = max(1, budget // padded(max(1, lengths[order[start]])))
+        size = min(max(1, budget // int(widths[start])), len(order) - start)
+        if begin is not None:
+            size = _worth_padding(widths[start : start + size], begin)
         yield order[start : start + size]
         start += size
+
+
+def _worth_padding(widths: npt.NDArray[np.int64], begin: int) -> int:
+    """How many of rows, `widths` (b,) the widest first, are better padded together than parted.
+
+    Large batches are kept whole for a little padding, so that their shapes come again.
+    """
+    size = len(widths)
+    while size > 1:
+        saved = np.arange(size - 1, 0, -1) * (widths[0] - widths[1:size])
+        cut = int(saved.argmax())
+        if saved[cut] <= begin + LITTLE * size * widths[0]:
+            break
+        size = cut + 1
+    return size

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,9 +40,15 @@ def test_budget_is_shared_fairly(needs: list[int], budget: int) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(1, 90), max_size=60), st.integers(1, 400))
-def test_batches_hold_every_row_once_within_the_budget(sizes: list[int], budget: int) -> None:
-    batches = list(token_batches(sizes, budget))
+@given(
+    st.lists(st.integers(1, 90), max_size=60),
+    st.integers(1, 400),
+    st.none() | st.integers(0, 64),
+)
+def test_batches_hold_every_row_once_within_the_budget(
+    sizes: list[int], budget: int, begin: int | None
+) -> None:
+    batches = list(token_batches(sizes, budget, begin))
     assert sorted(row for batch in batches for row in batch) == list(range(len(sizes)))
     for batch in batches:
         longest = padded(max(sizes[row] for row in batch))
@@ -52,6 +60,30 @@ def test_batches_hold_every_row_once_within_the_budget(sizes: list[int], budget:
 def test_a_lowered_budget_holds_for_the_batches_after_it() -> None:
     budgets = iter([64, 32, 32, 32])
     assert [len(batch) for batch in token_batches([10] * 10, lambda: next(budgets))] == [4, 2, 2, 2]
+
+
+def padding(sizes: Sequence[int], batches: Iterable[npt.NDArray[np.int64]]) -> float:
+    """The share of padding among the tokens of batches."""
+    rows = [[sizes[row] for row in batch] for batch in batches]
+    return 1 - sum(map(sum, rows)) / sum(len(row) * padded(max(row)) for row in rows)
+
+
+def test_a_few_rows_are_parted_where_padding_would_cost_more() -> None:
+    few = [40, 400, 130, 250, 60, 180, 150, 100]
+    (together,) = token_batches(few, 4_096)
+    assert padding(few, [together]) > 0.5
+    parted = list(token_batches(few, 4_096, 32))
+    assert padding(few, parted) < 0.15
+    assert len(parted) < len(few)
+    (alike,) = token_batches([120, 130, 125, 128], 4_096, 32)
+    assert len(alike) == 4
+
+
+def test_many_rows_are_parted_as_before() -> None:
+    many = np.random.default_rng(0).lognormal(5, 0.7, 1_024).clip(8, 512).astype(int).tolist()
+    before, after = (list(token_batches(many, 4_096, begin)) for begin in (None, 32))
+    assert len(after) <= 1.1 * len(before)
+    assert padding(many, after) <= padding(many, before) < 0.05
 
 
 @pytest.mark.parametrize(
