@@ -87,6 +87,7 @@ class Batcher:
         self._task: asyncio.Task[None] | None = None
         self._arrived, self._room = asyncio.Event(), asyncio.Event()
         self._seconds_per_review = 0.01
+        self._requests = 1  # in the batch before
         self.waiting = 0
 
     def warm(self) -> None:
@@ -146,19 +147,27 @@ class Batcher:
         while True:
             await self._gathered()
             if parts := self._take():
+                self._requests = len(parts)
                 start = time.perf_counter()
                 outcomes = await loop.run_in_executor(self._thread, self._compute, parts)
                 self._hand_out(parts, outcomes, time.perf_counter() - start)
 
     async def _gathered(self) -> None:
-        """Wait for a first review, and then a moment for others."""
+        """Wait for a first review, and then a moment for as many requests as came last time.
+
+        Clients that were answered together ask again together; one that is alone is not kept.
+        """
         while not self.waiting:
             self._arrived.clear()
             await self._arrived.wait()
         if any(waiting.taken for waiting in self._queue):
             return  # the rest of a request has waited already
         deadline = time.monotonic() + self._max_wait
-        while (left := deadline - time.monotonic()) > 0 and not self._is_full():
+        while (
+            len(self._queue) < self._requests
+            and (left := deadline - time.monotonic()) > 0
+            and not self._is_full()
+        ):
             self._arrived.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), left)

@@ -63,18 +63,66 @@ def run(judge: Judge, body: Any, **settings: Any) -> None:
     asyncio.run(main())
 
 
-def test_what_comes_within_the_wait_is_one_batch() -> None:
+def test_one_that_is_alone_does_not_wait() -> None:
     judge = Judge()
 
     async def body(batcher: Batcher) -> None:
-        futures = [batcher.submit([review(f"r{n}")]) for n in range(5)]
-        await asyncio.sleep(0.01)
-        futures += [batcher.submit([review(f"r{n}")]) for n in range(5, 8)]
-        answers = await asyncio.gather(*futures)
-        assert [told(rows) for rows in answers] == [[f"r{n}"] for n in range(8)]
+        for name in ("first", "second", "third"):
+            assert told(await batcher.submit([review(name)])) == [name]
+
+    run(judge, body, max_wait=60.0)
+    assert judge.batches == [["first"], ["second"], ["third"]]
+
+
+def test_as_many_as_last_time_are_waited_for() -> None:
+    judge = Judge()
+
+    async def body(batcher: Batcher) -> None:
+        await asyncio.gather(*[batcher.submit([review(f"a{n}")]) for n in range(3)])
+        early = [batcher.submit([review(f"b{n}")]) for n in range(2)]
+        await asyncio.sleep(0.1)
+        assert len(judge.batches) == 1, "two have come, and three may"
+        late = batcher.submit([review("b2")])
+        answers = await asyncio.gather(*early, late)
+        assert [told(rows) for rows in answers] == [["b0"], ["b1"], ["b2"]]
+
+    run(judge, body, max_wait=60.0)
+    assert judge.batches == [["a0", "a1", "a2"], ["b0", "b1", "b2"]]
+
+
+def test_nobody_waits_longer_than_the_wait() -> None:
+    judge = Judge()
+
+    async def body(batcher: Batcher) -> None:
+        await asyncio.gather(*[batcher.submit([review(f"a{n}")]) for n in range(3)])
+        assert told(await batcher.submit([review("b")])) == ["b"]
+        assert told(await batcher.submit([review("c")])) == ["c"]
+
+    run(judge, body, max_wait=0.05)
+    assert judge.batches == [["a0", "a1", "a2"], ["b"], ["c"]]
+
+
+def test_who_takes_turns_comes_together() -> None:
+    """One that came first is computed alone, and then not again without the others."""
+    judge = Judge()
+
+    async def body(batcher: Batcher) -> None:
+        async def client(name: str) -> None:
+            for _ in range(4):
+                assert told(await batcher.submit([review(name)])) == [name]
+
+        judge.open.clear()
+        first = asyncio.create_task(client("r0"))
+        while not judge.batches:
+            await asyncio.sleep(0.01)
+        others = [asyncio.create_task(client(f"r{n}")) for n in range(1, 8)]
+        await asyncio.sleep(0.05)
+        judge.open.set()
+        await asyncio.gather(first, *others)
 
     run(judge, body, max_wait=0.5)
-    assert judge.batches == [[f"r{n}" for n in range(8)]]
+    sizes = [len(batch) for batch in judge.batches]
+    assert sizes[:5] == [1, 7, 8, 8, 8]
 
 
 def test_a_full_batch_does_not_wait() -> None:
