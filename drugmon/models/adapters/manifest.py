@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +75,7 @@ class Manifest:
         """The trained targets, in output order."""
         return tuple(self.levels)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """12 hex digits over all that decides the verdicts.
 
