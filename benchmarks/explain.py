@@ -91,7 +91,7 @@ def _drawn(
 ) -> Iterator[tuple[Texts, ReviewWords]]:
     """Reviews drawn at random, with their words."""
     for row in np.random.default_rng(0).permutation(len(texts)):
-        words = words_of(texts[row], attributor.classifier.tokenizer)
+        words = words_of(texts[row], attributor.tokenizers()[0])
         if reviews and FEWEST <= len(words.spans) <= most:
             reviews -= 1
             yield texts[row], words
@@ -117,7 +117,7 @@ def _methods(
         def pushes(review: Texts, words: ReviewWords, labels: dict[str, int]) -> Pushes:
             attributed = attributor.attribute(review, labels, line)
             n = len(words.spans)
-            return {t: np.bincount(words.owners, of.tokens, n) for t, of in attributed.items()}
+            return {t: np.bincount(words.owners, of.tokens[0], n) for t, of in attributed.items()}
 
         return pushes
 

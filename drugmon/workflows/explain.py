@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +45,7 @@ class Explanation:
             of all words add up to.
         words: all words of the review, in reading order.
         texts: the cleaned text by field, which the words' places are of.
+        adapter: what judged, as in the verdict; of a cascade both, or the first alone.
     """
 
     target: str
@@ -53,6 +54,7 @@ class Explanation:
     baseline: float
     words: tuple[Word, ...]
     texts: Mapping[str, str]
+    adapter: str = ""
 
     @property
     def strongest(self) -> list[Word]:
@@ -61,24 +63,31 @@ class Explanation:
 
 
 def explain(
-    review: Texts, verdicts: Mapping[str, Verdict], attributor: Attributor
+    review: Texts, verdicts: Mapping[str, Verdict], attributor: Attributor, both: bool = False
 ) -> dict[str, Explanation]:
-    """Explain the verdicts of one review, by target."""
-    words = words_of(review, attributor.classifier.tokenizer)
+    """Explain the verdicts of one review, by target.
+
+    Args:
+        review: what was judged.
+        verdicts: of it, by target.
+        attributor: of what judged it.
+        both: both adapters of a cascade did.
+    """
+    readings = [words_of(review, tokenizer) for tokenizer in attributor.tokenizers(both)]
     labels = {target: LABELS.index(verdict.label) for target, verdict in verdicts.items()}
     return {
-        target: _explanation(words, target, LABELS[labels[target]], attribution)
-        for target, attribution in _attributions(attributor, review, labels).items()
+        target: _explanation(readings, verdicts[target], attribution)
+        for target, attribution in _attributions(attributor, review, labels, both).items()
     }
 
 
 def _attributions(
-    attributor: Attributor, review: Texts, labels: Mapping[str, int]
+    attributor: Attributor, review: Texts, labels: Mapping[str, int], both: bool
 ) -> dict[str, Attribution]:
     attributions: dict[str, Attribution] = {}
     left = dict(labels)
     for points in POINTS:
-        attributions |= attributor.attribute(review, left, Quadrature.gauss(points))
+        attributions |= attributor.attribute(review, left, Quadrature.gauss(points), both)
         left = {
             target: label
             for target, label in left.items()
@@ -90,15 +99,19 @@ def _attributions(
 
 
 def _explanation(
-    words: ReviewWords, target: str, label: str, attribution: Attribution
+    readings: Sequence[ReviewWords], verdict: Verdict, attribution: Attribution
 ) -> Explanation:
-    pushes = np.bincount(words.owners, attribution.tokens, len(words.spans)).astype(np.float64)
+    """From tokens to words, which are the same to every adapter that cuts them into its own."""
+    words = readings[0]
+    pushes = np.zeros(len(words.spans))
+    for reading, tokens in zip(readings, attribution.tokens, strict=True):
+        pushes += np.bincount(reading.owners, tokens, len(words.spans))
     # What the integral leaves, a hundredth or two, goes to the words by what they move.
     size = np.abs(pushes)
     pushes += attribution.rest * size / max(float(size.sum()), 1e-12)
     return Explanation(
-        target=target,
-        label=label,
+        target=verdict.target,
+        label=verdict.label,
         probability=attribution.end,
         baseline=attribution.start,
         words=tuple(
@@ -106,4 +119,5 @@ def _explanation(
             for span, push in zip(words.spans, pushes, strict=True)
         ),
         texts=words.texts,
+        adapter=verdict.adapter,
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drugmon.config import EngineConfig, ModelOptions
+from drugmon.config import CascadeOptions, EngineConfig, ModelOptions
 from drugmon.data.reviews import Texts, clean
 from drugmon.errors import UsageError
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.zero_shot import open_model
-from drugmon.scoring.engine import Engine
+from drugmon.scoring.cascade.cascade import open_cascade
+from drugmon.scoring.lazy_engine import open_engine
 from drugmon.scoring.scores import Scores
 
 
@@ -43,6 +44,7 @@ class Verdict:
 def predict(
     texts: Texts,
     model: ModelOptions,
+    behind: CascadeOptions,
     config: EngineConfig,
     *,
     warn: Callable[[str], None] = lambda _warning: None,
@@ -52,17 +54,21 @@ def predict(
     Args:
         texts: the review.
         model: what scores, and how it decides.
+        behind: a second adapter for what the first one is not sure of, if any.
         config: how to compute.
         warn: told where the batches had to shrink.
 
     Raises:
-        UsageError: there is no text at all.
-        DrugmonError: the adapter cannot be used.
+        UsageError: there is no text at all, or options do not fit together.
+        DrugmonError: an adapter cannot be used.
     """
+    behind.check(model)
     check_has_text(texts)
     adapter = open_model(model)
-    with Engine(adapter, config, warn) as engine:
-        return verdicts_of(engine.score([texts]), adapter.manifest.identity)
+    cascade = open_cascade(adapter, behind)
+    with open_engine(adapter, config, warn, cascade) as engine:
+        both = cascade.identity if cascade else None
+        return verdicts_of(engine.score([texts]), adapter.manifest.identity, both)
 
 
 def check_has_text(texts: Texts) -> None:
@@ -77,13 +83,21 @@ def check_has_text(texts: Texts) -> None:
         )
 
 
-def verdicts_of(scores: Scores, adapter: str) -> list[Verdict]:
-    """The verdicts of the first review, which `adapter` judged, in output order."""
+def verdicts_of(scores: Scores, alone: str, both: str | None = None) -> list[Verdict]:
+    """The verdicts of the first review in output order.
+
+    Args:
+        scores: of that review, at least.
+        alone: what judged, or
+        both: the pair that did, where `scores` says so.
+    """
+    sent_on = scores.both is not None and bool(scores.both[0])
+    judge = both if both and sent_on else alone
     verdicts = []
     for column, target in enumerate(TARGETS):
         label = int(scores.labels[0, column])
         if label >= 0:
             shares = [float(share) for share in scores.probabilities[0, column]]
             by_label = dict(zip(LABELS, shares, strict=True))
-            verdicts.append(Verdict(target, LABELS[label], shares[label], by_label, adapter))
+            verdicts.append(Verdict(target, LABELS[label], shares[label], by_label, judge))
     return verdicts

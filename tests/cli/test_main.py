@@ -85,11 +85,14 @@ def test_predict_says_where_the_label_is_not_the_likeliest(
 ) -> None:
     shares = {"negative": 0.40, "neutral": 0.14, "positive": 0.46}
     verdict = Verdict("overall", "negative", 0.40, shares)
-    print_verdicts([verdict], as_json=False)
+    print_verdicts([verdict], as_json=False, with_judge=False)
     said = " ".join(capsys.readouterr().out.split())
     assert "overall: the balanced rule says negative; positive has the largest probability" in said
-    print_verdicts([replace(verdict, label="positive", confidence=0.46)], as_json=False)
-    assert "balanced rule" not in capsys.readouterr().out
+    certain = replace(verdict, label="positive", confidence=0.46, adapter="a@1")
+    print_verdicts([certain], as_json=False, with_judge=True)
+    said = capsys.readouterr().out
+    assert "balanced rule" not in said
+    assert said.endswith("judged by a@1\n")
 
 
 def test_predict_without_text_is_wrong_usage(drugmon: Command, place: Path) -> None:

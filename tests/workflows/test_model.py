@@ -15,12 +15,15 @@ import polars as pl
 import pytest
 
 import drugmon
+from drugmon.config import CascadeOptions
+from drugmon.data.reviews import Texts
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import AdapterError, UsageError
-from drugmon.labels import ASPECTS, LABELS
+from drugmon.labels import ASPECTS, LABELS, TARGETS
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.calibration import Form
 from drugmon.options import build
+from drugmon.scoring.attribution import Attributor, Quadrature
 from drugmon.scoring.cascade.cascade import open_cascade
 from drugmon.scoring.engine import Engine
 from drugmon.workflows.model import Model
@@ -140,19 +143,40 @@ def test_probabilities_are_those_of_the_verdicts(frame: pl.DataFrame, pair: Pair
     assert {verdict.adapter for verdict in judged} == {pair.alone, pair.both}
 
 
-def test_what_the_first_judged_alone_is_explained_and_what_both_did_is_refused(
-    frame: pl.DataFrame, pair: Pair, below: float
-) -> None:
+def test_each_is_explained_by_what_judged_it(frame: pl.DataFrame, pair: Pair, below: float) -> None:
     with load_both(pair, below=below) as both, load(pair) as alone:
         scored = both.score(frame)
         review = one_of(scored, pair.alone)
         assert both.explain(**review) == alone.explain(**review)
-        with pytest.raises(UsageError) as refused:
-            both.explain(**one_of(scored, pair.both))
-    assert str(refused.value) == (
-        f"both adapters of {pair.both} judged this review, and the words of one do not explain the "
-        "verdict of both; ask one of them alone, which explains its own"
-    )
+        review = one_of(scored, pair.both)
+        verdicts, explanations = both.predict(**review), both.explain(**review)
+        of_the_first = alone.explain(**review)
+    assert set(explanations) == set(verdicts)
+    for target, explanation in explanations.items():
+        assert explanation.adapter == pair.both
+        assert explanation.label == verdicts[target].label
+        assert explanation.probability == pytest.approx(verdicts[target].confidence, abs=1e-4)
+        pushes = [word.push for word in explanation.words]
+        added = explanation.probability - explanation.baseline
+        assert sum(pushes) == pytest.approx(added, abs=1e-6)
+        assert [word.text for word in explanation.words] == " ".join(review.values()).split()
+        assert pushes != pytest.approx([word.push for word in of_the_first[target].words], abs=1e-3)
+
+
+def test_the_line_through_both_adapters_is_complete(frame: pl.DataFrame, pair: Pair) -> None:
+    first = open_adapter(str(pair.first))
+    cascade = open_cascade(first, CascadeOptions(then=str(pair.second), share=1))
+    attributor = Attributor(first, cascade)
+    row = frame.row(1, named=True)
+    review = Texts(**{aspect: row[aspect] for aspect in ASPECTS}, text=None)
+    labels = dict.fromkeys(TARGETS, 2)
+    of_both = attributor.attribute(review, labels, Quadrature.gauss(32), both=True)
+    of_first = attributor.attribute(review, labels, Quadrature.gauss(32))
+    for target in TARGETS:
+        assert abs(of_both[target].rest) < 1e-3
+        assert len(of_both[target].tokens) == 2
+        assert all(np.abs(tokens).max() > 0 for tokens in of_both[target].tokens)
+        assert of_both[target].end != pytest.approx(of_first[target].end, abs=1e-4)
 
 
 def test_it_tells_what_it_is(pair: Pair) -> None:

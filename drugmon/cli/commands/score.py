@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from drugmon.cli.options import ReviewOptions, output_options, takes
-from drugmon.config import EngineConfig, ModelOptions
+from drugmon.config import CascadeOptions, EngineConfig, ModelOptions
 from drugmon.errors import DrugmonError
 from drugmon.workflows.configs import ShowConfig
 from drugmon.workflows.score.config import ScoreConfig
@@ -55,16 +55,21 @@ def score(config: ScoreConfig, as_json: bool, quiet: bool) -> int:
 
 
 @click.command()
-@takes(review=ReviewOptions, model=ModelOptions, engine=EngineConfig)
+@takes(review=ReviewOptions, model=ModelOptions, cascade=CascadeOptions, engine=EngineConfig)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 def predict(
-    review: ReviewOptions, model: ModelOptions, engine: EngineConfig, as_json: bool
+    review: ReviewOptions,
+    model: ModelOptions,
+    cascade: CascadeOptions,
+    engine: EngineConfig,
+    as_json: bool,
 ) -> None:
     """Give the verdicts of one review, from options or from a prompt.
 
     \b
     Example:
       drugmon predict --benefits "No more headaches." --side-effects "Slept badly for a week."
+      drugmon predict --then mpnet-druglib --text "Better than nothing, I suppose."
       drugmon predict --base flan-t5-base --benefits "No more headaches."
     """
     from drugmon.cli.output import verdicts as output
@@ -73,15 +78,19 @@ def predict(
     from drugmon.workflows.predict import predict as run
 
     texts = Texts(**asdict(review.asked()))
-    verdicts = run(texts, model, engine, warn=warn)
-    output.print_verdicts(verdicts, as_json=as_json)
+    verdicts = run(texts, model, cascade, engine, warn=warn)
+    output.print_verdicts(verdicts, as_json=as_json, with_judge=bool(cascade.then))
 
 
 @click.command()
-@takes(review=ReviewOptions, model=ModelOptions, engine=EngineConfig)
+@takes(review=ReviewOptions, model=ModelOptions, cascade=CascadeOptions, engine=EngineConfig)
 @click.option("--json", "as_json", is_flag=True, help="Print every word's part as JSON.")
 def explain(
-    review: ReviewOptions, model: ModelOptions, engine: EngineConfig, as_json: bool
+    review: ReviewOptions,
+    model: ModelOptions,
+    cascade: CascadeOptions,
+    engine: EngineConfig,
+    as_json: bool,
 ) -> None:
     """Show which words of one review moved each verdict to its label, and by how much.
 
@@ -91,13 +100,15 @@ def explain(
     \b
     Example:
       drugmon explain --benefits "No more headaches." --side-effects "Slept badly for a week."
+      drugmon explain --then mpnet-druglib --text "Better than nothing, I suppose."
     """
     from drugmon.cli.output.explanations import print_explanations
     from drugmon.workflows.model import Model
 
     texts = asdict(review.asked())
-    with Model(**asdict(model), engine=engine) as opened:
-        print_explanations(opened.explain(**texts), as_json=as_json)
+    with Model(**asdict(model), **asdict(cascade), engine=engine) as opened:
+        explanations = opened.explain(**texts)
+    print_explanations(explanations, as_json=as_json, with_judge=bool(cascade.then))
 
 
 @click.command()

@@ -19,8 +19,16 @@ TOLD: Final = 0.02
 _STRONG: Final = 0.1
 
 
-def print_explanations(explanations: Mapping[str, Explanation], *, as_json: bool) -> None:
-    """Each target's verdict, its review with marked words, and the words that tell most."""
+def print_explanations(
+    explanations: Mapping[str, Explanation], *, as_json: bool, with_judge: bool
+) -> None:
+    """Each target's verdict, its review with marked words, and the words that tell most.
+
+    Args:
+        explanations: by target.
+        as_json: as JSON instead.
+        with_judge: say who judged, as there are two adapters.
+    """
     if as_json:
         return print_json(
             {target: asdict(explanation) for target, explanation in explanations.items()}
@@ -36,6 +44,9 @@ def print_explanations(explanations: Mapping[str, Explanation], *, as_json: bool
         screen.print(_strongest(explanation))
         screen.print()
     screen.print("bold: towards the label; underlined: against it; points of its probability")
+    if with_judge:
+        (judge,) = {explanation.adapter for explanation in explanations.values()}
+        screen.print(f"judged by {judge}")
     return None
 
 

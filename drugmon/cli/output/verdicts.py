@@ -118,8 +118,14 @@ def print_evaluation(evaluation: Evaluation, *, as_json: bool, quiet: bool) -> N
     return None
 
 
-def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
-    """One review's verdicts with confidence bars."""
+def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool, with_judge: bool) -> None:
+    """One review's verdicts with confidence bars.
+
+    Args:
+        verdicts: those of the targets that have a text.
+        as_json: as JSON instead.
+        with_judge: say who judged, as there are two adapters.
+    """
     if as_json:
         told = [asdict(verdict) | {"likeliest": verdict.likeliest} for verdict in verdicts]
         return print_json({"verdicts": told})
@@ -142,6 +148,8 @@ def print_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
                 f"{verdict.target}: the balanced rule says {verdict.label}; {verdict.likeliest} "
                 "has the largest probability, and --rule likeliest goes by it"
             )
+    if with_judge:
+        screen.print(f"judged by {verdicts[0].adapter}")
     return None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from drugmon.scoring.scores import Evidence, Floats, Scores, no_verdicts
 SEED: Final = 0
 """Of the resamples that steady decision offsets: the same pair is fitted alike everywhere."""
 
+T = TypeVar("T")
 Rows = npt.NDArray[Any]
 Experts = dict[str, list[Floats]]
 
@@ -185,11 +186,16 @@ def _fit(
 
 def _experts(first: Evidence, second: Evidence, rows: Rows) -> Experts:
     """Every target's evidence of both adapters, as a combination weighs it."""
-    experts: Experts = {}
-    for number, evidence in enumerate((first, second)):
-        for target, of_target in evidence.experts(rows).items():
-            experts[_keys(target)[number]] = of_target
-    return experts
+    return joined_experts(first.experts(rows), second.experts(rows))
+
+
+def joined_experts(first: Mapping[str, T], second: Mapping[str, T]) -> dict[str, T]:
+    """What both adapters say, by target, under the names that a pair's combinations weigh it by."""
+    return {
+        _keys(target)[number]: said
+        for number, experts in enumerate((first, second))
+        for target, said in experts.items()
+    }
 
 
 def _keys(target: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from drugmon.errors import DrugmonError, UsageError
+from drugmon.errors import DrugmonError
 from drugmon.serving.page import html
 from drugmon.serving.page.models import LoadedModels
 from drugmon.serving.page.parts import aloud, choosers
@@ -18,6 +18,10 @@ EXAMPLES: Final = (
     ("A good one", "No more headaches since the first week.", "None at all.", "I recommend it."),
     ("A bad one", "It did nothing for me.", "Awful nausea, I could not sleep.", "Never again."),
     ("A mixed one", "The pain is a bit better.", "Dry mouth and some dizziness.", "Not sure yet."),
+)
+_BOTH: Final = (
+    "Both adapters judged this review. Which words moved their verdicts takes as long as a few "
+    "hundred verdicts to compute, so it is not done as you type."
 )
 _EMPTY: Final = "Type into a box, or take an example; verdicts come as you type."
 
@@ -43,19 +47,27 @@ def review_tab(models: LoadedModels) -> None:
     said = aloud("dm-said", seen=False)
     told = gr.HTML(html.hint(_EMPTY), elem_id="dm-verdicts")
     why = gr.HTML("", elem_id="dm-why")
+    ask = gr.Button("Show the words", size="sm", visible=False, elem_id="dm-ask")
     inputs: list[Any] = [chosen, rule, *boxes]
 
     def judge(name: str, rule: str, *texts: str) -> tuple[str, str]:
         return _judge(models, name, rule, texts)
 
-    def explain(name: str, rule: str, *texts: str) -> str:
-        return _explain(models, name, rule, texts)
+    def explain(name: str, rule: str, *texts: str) -> tuple[str, Any]:
+        review = _named(texts)
+        if review and _both_judge(models, name, rule, review):
+            return html.hint(_BOTH), gr.update(visible=True)
+        return _explain(models, name, rule, review), gr.update(visible=False)
+
+    def explain_both(name: str, rule: str, *texts: str) -> tuple[str, Any]:
+        return _explain(models, name, rule, _named(texts)), gr.update(visible=False)
 
     changed = [component.change for component in inputs]
     # Of what is typed while one is computed, only the last is computed next.
     last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
     gr.on(changed, judge, inputs, [told, said], concurrency_id="judge", **last)
-    gr.on(changed, explain, inputs, why, concurrency_id="explain", **last)
+    gr.on(changed, explain, inputs, [why, ask], concurrency_id="explain", **last)
+    ask.click(explain_both, inputs, [why, ask], concurrency_id="explain")
     for button, (_, *texts) in zip(buttons, EXAMPLES, strict=True):
         button.click(lambda texts=texts: texts, None, boxes, show_progress="hidden")
     clear.click(lambda: [""] * len(boxes), None, boxes, show_progress="hidden")
@@ -74,14 +86,24 @@ def _judge(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -
     return html.verdicts(by_target, rule, calibrated), html.spoken(by_target)
 
 
-def _explain(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> str:
-    review = _named(texts)
+def _both_judge(models: LoadedModels, name: str, rule: str, review: dict[str, str]) -> bool:
+    """Whether both adapters of a cascade judge this review."""
+    if not models.cascade(name).then:
+        return False
+    try:
+        model = models.get(name, rule)
+        return any(
+            verdict.adapter == model.identity for verdict in model.predict(**review).values()
+        )
+    except DrugmonError:
+        return False  # the verdicts' place tells it
+
+
+def _explain(models: LoadedModels, name: str, rule: str, review: dict[str, str]) -> str:
     if not review:
         return ""
     try:
         by_target = models.get(name, rule).explain(**review)
-    except UsageError as error:
-        return html.hint(str(error))  # both adapters of a cascade judged it
     except DrugmonError:
         return ""  # the verdicts' place tells it
     order = sorted(by_target, key=lambda target: target != "overall")

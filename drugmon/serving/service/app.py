@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from drugmon.data.reviews import clean
 from drugmon.models.adapters.adapter import Adapter, Unreadable, list_adapters
-from drugmon.models.adapters.manifest import first_identity
 from drugmon.serving.service import metrics, problems
 from drugmon.serving.service.door import STREAM, Door
 from drugmon.serving.service.problems import Problem, invalid, problem_of
@@ -114,7 +113,7 @@ async def explain(request: Request, review: Review) -> Explanations:
         raise Problem(422, "invalid-review", "all texts are empty: there is nothing to explain")
     by_target = await service.explain(review.texts)
     return Explanations(
-        adapter=first_identity(service.model.identity),  # what both judged is not explained
+        adapter=next(iter(by_target.values())).adapter,
         explanations={target: Why(**asdict(why)) for target, why in by_target.items()},
     )
 

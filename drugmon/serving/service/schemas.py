@@ -124,7 +124,7 @@ class Why(BaseModel):
 class Explanations(BaseModel):
     """The words of one review that moved its verdicts, by target."""
 
-    adapter: str = Field(description="name@digest of what is explained")
+    adapter: str = Field(description="name@digest of what judged the review")
     explanations: dict[str, Why]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.cascades import Pair
+
 
 def test_words_are_shown_with_their_points(drugmon: Callable[..., Any], adapter: Path) -> None:
     run = drugmon(
@@ -31,3 +33,23 @@ def test_no_text_is_told(drugmon: Callable[..., Any], adapter: Path) -> None:
     run = drugmon("explain", "--adapter", adapter, "--text", " ")
     assert (run.code, run.out) == (2, "")
     assert "the review has no text: give --benefits, --side-effects" in run.err
+
+
+@pytest.mark.usefixtures("coarse")
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_two_adapters_are_told(drugmon: Callable[..., Any], pair: Pair, command: str) -> None:
+    options = ("--adapter", pair.first, "--then", pair.second, "--text", "so so", "--device", "cpu")
+    for below, judge in (("1", pair.both), (".001", pair.alone)):
+        drawn = drugmon(command, *options, "--below", below)
+        assert drawn.code == 0
+        assert f"judged by {judge}" in " ".join(drawn.out.split())
+    told = json.loads(drugmon(command, *options, "--below", "1", "--json").out)
+    verdicts = told["verdicts"] if command == "predict" else [told["overall"]]
+    assert [verdict["adapter"] for verdict in verdicts] == [pair.both]
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_a_share_of_nothing_is_told(drugmon: Callable[..., Any], command: str) -> None:
+    run = drugmon(command, "--share", ".3", "--text", "so so")
+    assert (run.code, run.out) == (2, "")
+    assert "--share is for a cascade; add --then and its second adapter" in run.err

@@ -43,11 +43,9 @@ def test_both_together_are_the_first_choice_and_each_is_there(
     assert offered.get(offered.first, "likeliest").identity == f"{pair.both}+likeliest"
 
 
-def test_a_review_is_told_by_whom_it_was_judged_and_why_or_why_not(
-    offered: LoadedModels, pair: Pair
-) -> None:
+def test_a_review_is_told_by_whom_it_was_judged_and_why(offered: LoadedModels, pair: Pair) -> None:
     pytest.importorskip("gradio", reason="the extra `ui` is not installed")
-    from drugmon.serving.page.review_tab import _explain, _judge
+    from drugmon.serving.page.review_tab import _both_judge, _explain, _judge, _named
 
     model, seen = offered.get(offered.first, "balanced"), Counter[str]()
     for number in range(ROWS):
@@ -58,9 +56,11 @@ def test_a_review_is_told_by_whom_it_was_judged_and_why_or_why_not(
         if seen[judge] == 1:
             told, _ = _judge(offered, offered.first, "balanced", texts)
             assert f"Judged by <code>{judge}</code>" in told
-            why = _explain(offered, offered.first, "balanced", texts)
-            assert ("Why overall is" in why) == (judge == pair.alone)
-            assert ("both adapters of" in why) == (judge == pair.both)
+            review = _named(texts)
+            both = _both_judge(offered, offered.first, "balanced", review)
+            assert both == (judge == pair.both)
+            assert not _both_judge(offered, str(pair.first), "balanced", review)
+            assert "Why overall is" in _explain(offered, offered.first, "balanced", review)
     assert set(seen) == {pair.alone, pair.both}
 
 

@@ -46,12 +46,9 @@ def test_answers_and_numbers_tell_who_judged(client: TestClient, pair: Pair) -> 
     assert f'drugmon_adapter{{adapter="{pair.both}"}} 1.0\n' in numbers
     assert client.get("/v1/adapters").json()["serving"] == pair.both
 
-    (sent, stayed) = (TEXTS[judges.index(judge)] for judge in (pair.both, pair.alone))
-    told = client.post("/v1/explain", json={"text": stayed}).json()
-    assert (told["adapter"], set(told["explanations"])) == (pair.alone, {"overall"})
-    refused = client.post("/v1/explain", json={"text": sent})
-    assert refused.status_code == 422
-    assert refused.json()["detail"].startswith(f"both adapters of {pair.both} judged this review")
+    for judge in (pair.both, pair.alone):
+        told = client.post("/v1/explain", json={"text": TEXTS[judges.index(judge)]}).json()
+        assert (told["adapter"], set(told["explanations"])) == (judge, {"overall"})
 
 
 @pytest.mark.slow
