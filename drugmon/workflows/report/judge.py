@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -195,6 +195,8 @@ def _left_out(
         )
     if len(counted.adapters) > 1:
         yield _judges(counted.adapters)
+    if isinstance(reference, Found) and (others := counted.adapters.keys() - reference.judges):
+        yield from _not_alike(others, reference.judges)
     yield from compared.left_out
 
 
@@ -207,3 +209,13 @@ def _judges(adapters: Mapping[str, int]) -> str:
     if len(alone) == 1:
         return f"{len(adapters.keys() - alone)} cascades judged these rows ({rows})."
     return f"{len(adapters)} adapters judged these rows ({rows})."
+
+
+def _not_alike(judges: Set[str], of_reference: Set[str]) -> Iterator[str]:
+    """A sentence where what judged these rows, or some of them, judged none of the reference."""
+    if of_reference:
+        yield (
+            f"The reference was judged by {', '.join(sorted(of_reference))}, and rows of these by "
+            f"{', '.join(sorted(judges))}: what differs may be the adapter's doing, and not the "
+            "reviews'."
+        )

@@ -16,6 +16,7 @@ from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.errors import UsageError
 from drugmon.models.adapters.adapter import Adapter
+from drugmon.models.adapters.manifest import first_identity
 from drugmon.monitoring.checks.compare import ReferenceSide
 from drugmon.monitoring.checks.summary import HELD_OUT
 from drugmon.monitoring.profiles.aggregate import Counted, count_scored
@@ -29,10 +30,14 @@ from drugmon.workflows.report.window import runs_before, runs_of_window, spans_o
 
 @dataclass(frozen=True)
 class Found:
-    """A reference, and its rows where it is not a profile alone."""
+    """A reference, and its rows where it is not a profile alone.
+
+    `judges` are the identities of what judged them, as far as they are known.
+    """
 
     reference: ReferenceSide
     rows: Scored | None
+    judges: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ def _of_files(path: str, config: ScoredSource, source: OpenSource, current: Curr
     if not counted.profile.n:
         which = "no rows but those judged here" if shared else "no rows"
         raise UsageError(f"--reference {path}: has {which}; name scored reviews from another time")
-    return Found(replace(_of_rows(rows.name, counted, current), shared=shared), rows)
+    side = replace(_of_rows(rows.name, counted, current), shared=shared)
+    return Found(side, rows, frozenset(counted.adapters))
 
 
 def _of_rows(name: str, counted: Counted, current: CurrentSide) -> ReferenceSide:
@@ -139,7 +145,8 @@ def _of_runs(
     rows = source.all_rows.window("drugmon_reference", spans=spans_of(runs), without=current.rows)
     counted = count_scored(rows, current.grading, current.vocabulary)
     if counted.profile.n and counted.profile.n >= sum(record.scored for record in runs) / 2:
-        return Found(replace(_of_rows(name, counted, current), runs=ids), rows)
+        side = replace(_of_rows(name, counted, current), runs=ids)
+        return Found(side, rows, frozenset(counted.adapters))
     profiles = _kept_profiles(config.source.database.lock_timeout, source, ids)
     if not profiles:
         return Missing("the rows of the earlier runs are gone, and no profile was kept of them")
@@ -152,7 +159,8 @@ def _of_runs(
         until=max(record.finished_at for record in runs),
         runs=ids,
     )
-    return Found(reference, None)
+    judges = frozenset(record.adapter for record in runs)
+    return Found(reference, None, judges | frozenset(map(first_identity, judges)))
 
 
 def _kept_profiles(lock_timeout: float, source: OpenSource, ids: Sequence[str]) -> list[Profile]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -232,3 +233,29 @@ def test_a_reference_without_rows_of_its_own_is_refused(
     which = "no rows but those judged here" if rows else "no rows"
     with pytest.raises(UsageError, match=rf"--reference .*r\.parquet: has {which}; name scored"):
         summary("file", reference=str(path))
+
+
+def test_a_reference_that_another_adapter_judged_is_told(
+    tmp_path: Path, score: Any, reviews: Any, to_csv: Any
+) -> None:
+    """Its rows are scored anew by the second: of the first run only a profile is left."""
+    source, file = to_csv(tmp_path / "r.csv", reviews(40)), tmp_path / "r.scored.csv"
+    first = score(source)
+    shutil.copy(file, tmp_path / "before.csv")
+    second = score(source, rule="likeliest")
+    to_csv(source, [*reviews(40), *reviews(10, "later")])
+    third = score(source, rule="likeliest")
+    told = (
+        f"The reference was judged by {first.adapter}, and rows of these by {second.adapter}: what "
+        "differs may be the adapter's doing, and not the reviews'."
+    )
+    for run, reference, is_told in (
+        (second, "previous:1", True),
+        (second, str(tmp_path / "before.csv"), True),
+        (third, "previous:1", False),
+        (third, "adapter", False),
+    ):
+        config = report_config(
+            str(file), reference=reference, run=run.run_id, out=tmp_path / "pages", evidently=False
+        )
+        assert (told in report(config).summary.left_out) is is_told
