@@ -77,7 +77,7 @@ class Teaching:
 
         A model that is to be measured on reviews must not hear of their labels in another's words:
         a teacher that learned them is right about them by heart, and one that learns to speak like
-        it is as well (docs/decisions/0037).
+        it is as well (docs/decisions/0038).
 
         Args:
             left_out: the target reviews (k,) that the training leaves out.
