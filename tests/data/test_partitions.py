@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from drugmon.data.stores.uri import parse_uri
 from drugmon.errors import SourceError
 
 
-def write(path: Path, **columns: list[object]) -> Path:
+def write(path: Path, **columns: Sequence[object]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({"id": [1, 2], **columns}), path)
     return path
