@@ -55,7 +55,10 @@ class Spoken:
     words: Floats
 
     def apart_from(self, rows: Rows) -> Floats:
-        """The words of those of its models alone that learned from none of the reviews `rows`."""
+        """The words (n, 4, 3) of those of its models alone that learned from none of `rows` (k,).
+
+        All other words are NaN.
+        """
         heard = self.lesson.apart_from(rows)[:, None, None]
         return np.where(heard, self.words, np.float32(np.nan))
 
