@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def test_changed_base_is_wrong(
     shutil.copytree(tiny_base, package / "model")
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.delitem(sys.modules, package.name, raising=False)  # the real one, where it was used
     found = find("base minilm")
     assert found.ok is False
     assert "but the original's is" in found.says

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def test_embedded_base_that_was_changed_is_refused(
     shutil.copytree(copied, package / "model")
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.delitem(sys.modules, package.name, raising=False)  # the real one, where it was used
     with pytest.raises(BaseModelError, match=r"weights of base minilm in .* but the original's is"):
         resolve_base("minilm")
 
