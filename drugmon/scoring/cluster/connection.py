@@ -130,6 +130,11 @@ def _join(ray: ModuleType, address: str) -> None:
             f"--ray-address {address}: no Ray cluster answers there; start one (ray start --head), "
             "or leave the address out to use this machine"
         ) from error
+    except ImportError:  # it was installed without its client
+        raise UsageError(
+            f"--ray-address {address}: Ray needs a library of its own for such an address: pip "
+            "install 'drugmon[ray]'"
+        ) from None
     except RuntimeError as error:  # of another version of Ray or Python
         raise DrugmonError(f"--ray-address {address}: {' '.join(str(error).split())}") from error
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from drugmon.config import ClusterConfig, EngineConfig
-from drugmon.errors import DrugmonError
+from drugmon.errors import DrugmonError, UsageError
 from drugmon.scoring.cluster import connection
 from drugmon.scoring.cluster.connection import connected
 
@@ -40,3 +41,19 @@ def test_processes_that_do_not_come_up_are_told_in_a_line(
         pass
     assert str(raised.value).endswith("(The current node timed out during startup)")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ray_without_its_client_is_told_with_the_remedy(
+    ray: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(**_options: object) -> None:
+        raise ImportError("Ray Client requires pip package `ray[client]`")
+
+    monkeypatch.setattr(ray, "init", init)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"ray://127.0.0.1:{server.getsockname()[1]}"
+        with (
+            pytest.raises(UsageError, match=r"library of its own for such an address: pip install"),
+            connected(ClusterConfig("ray", ray_address=address), EngineConfig(), 0),
+        ):
+            pass
