@@ -180,7 +180,11 @@ def _gathered(
     """The reviews of the recipe's sources and those of `--eval`, with what speaks against them."""
     evaluated = _evaluated(config, recipe, warn)
     gathered = gather(recipe.sources, evaluated, warn)
-    for doubt in (*lacking_labels(gathered.targets), *_known_to(teachers, evaluated)):
+    for doubt in (
+        *lacking_labels(gathered.targets),
+        *_known_to(teachers, evaluated, "reviews of --eval"),
+        *_known_to(teachers, gathered.lone, "lone texts that are held out"),
+    ):
         warn(doubt)
     return gathered, evaluated
 
@@ -210,14 +214,16 @@ def lacking_labels(reviews: LabelledReviews) -> list[str]:
     ]
 
 
-def _known_to(teachers: Sequence[Adapter], evaluated: LabelledReviews | None) -> Iterator[str]:
+def _known_to(
+    teachers: Sequence[Adapter], evaluated: LabelledReviews | None, name_of_these: str
+) -> Iterator[str]:
     """Sentences on the teachers that learned from reviews that the student is measured on."""
     for adapter in teachers if evaluated else ():
         assert evaluated is not None
         data, name = adapter.manifest.data, adapter.manifest.name
         if data and (learned := count_seen(adapter.folder, evaluated, data.fingerprint)):
             yield (
-                f"teacher {name} learned from {learned:,} of the reviews of --eval: figures of "
+                f"teacher {name} learned from {learned:,} of the {name_of_these}: figures of "
                 "what it teaches may be better than on new reviews"
             )
 

@@ -101,8 +101,8 @@ class Teaching:
                 return
         yield (
             "the teachers learned from reviews that the measured models leave out, and say nothing "
-            "to them: their figures are those of labels alone; with split.folds a multiple of the "
-            "teachers' own they may speak of a part"
+            "to them: their figures are those of labels alone; with twice as many split.folds as "
+            "the teachers have, or more, they may speak of a part"
         )
 
     @cached_property

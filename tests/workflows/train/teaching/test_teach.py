@@ -233,11 +233,27 @@ def test_trials_have_a_teacher(teacher: Adapter, labelled: Path, tmp_path: Path)
     assert losses[0] == losses[1]
     assert [doubt for doubt in told if "teachers" in doubt] == [
         "the teachers learned from reviews that the measured models leave out, and say nothing to "
-        "them: their figures are those of labels alone; with split.folds a multiple of the "
-        "teachers' own they may speak of a part"
+        "them: their figures are those of labels alone; with twice as many split.folds as the "
+        "teachers have, or more, they may speak of a part"
     ]
     with pytest.raises(UsageError, match=r"teacher.adapters cannot be searched: .* same teachers"):
         Search(parse_grid(["teacher.adapters=a,b"]))
+
+
+def test_held_out_lone_texts_that_a_teacher_learned_are_told(
+    teacher: Adapter, labelled: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    helping = Source(path=str(lone(tmp_path / "help.csv", 0, 30)), role="help", held_out=0.5)
+    setting = f"teacher.adapters={teacher.folder}"
+    made = fit(tmp_path / "small", labelled, setting, sources=(helping,), warn=told.append).adapter
+    assert made.manifest.data is not None
+    held_out = made.manifest.data.sources[1].held_out
+    assert held_out
+    assert (
+        f"teacher large learned from {held_out} of the lone texts that are held out: figures of "
+        "what it teaches may be better than on new reviews"
+    ) in told
 
 
 def test_figures_on_reviews_that_a_teacher_knows_are_doubted(
