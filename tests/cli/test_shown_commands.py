@@ -23,7 +23,9 @@ def shown() -> list[tuple[str, str]]:
     for page in PAGES:
         for block in re.findall(r"(?s)```sh\n(.*?)```", page.read_text(encoding="utf-8")):
             joined = block.replace("\\\n", " ")
-            lines += [(page.name, line) for line in joined.splitlines() if line[:8] == "drugmon "]
+            # Also behind a pipe, and from an environment that is not entered.
+            commands = re.split(r"\n| \| |(?<=/)(?=drugmon )", joined)
+            lines += [(page.name, line) for line in commands if line[:8] == "drugmon "]
     return lines
 
 
