@@ -130,29 +130,30 @@ def _trends(nights: Sequence[ReportRecord]) -> Iterator[tuple[str, list[float | 
 
 
 def _runs_table(runs: Sequence[RunRecord]) -> Table:
-    total = sparkline([float(run.total) for run in runs])
+    counts = ["reviews", "scored", "reused", "empty"]
+    if any(run.sent_on is not None for run in runs):
+        counts.insert(2, "sent on")
     table = Table(
-        "run",
-        "finished, UTC",
-        "reviews",
-        "scored",
-        "reused",
-        "empty",
-        "seconds",
-        "negative",
-        "adapter",
+        *("run", "finished, UTC", *counts, "seconds", "negative", "adapter"),
         header_style="bold",
         box=SIMPLE_HEAD,
-        title=text(f"Score runs, reviews: {total}"),
+        title=text(f"Score runs, reviews: {sparkline([float(run.total) for run in runs])}"),
     )
-    for column in table.columns[2:8]:
+    for column in table.columns[2:-1]:
         column.justify = "right"
     for run in reversed(runs):
         share = _share(run.targets.get("overall"), "negative")
+        figures = {
+            "reviews": run.total,
+            "scored": run.scored,
+            "sent on": run.sent_on,
+            "reused": run.reused,
+            "empty": run.empty,
+        }
         table.add_row(
             text(run.run_id),
             f"{run.finished_at:%Y-%m-%d %H:%M}",
-            *(f"{count:,}" for count in (run.total, run.scored, run.reused, run.empty)),
+            *(_figure(figures[name]) for name in counts),
             f"{run.seconds:.1f}",
             "-" if share is None else f"{share:.0%}",
             text(run.adapter),

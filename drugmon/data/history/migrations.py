@@ -22,7 +22,7 @@ from drugmon.errors import DamagedError, SinkError, SourceError
 from drugmon.version import __version__
 
 SCHEMA: Final = "drugmon"
-LATEST: Final = 3
+LATEST: Final = 4
 
 _TABLES_OF_RUNS: Final = ("runs", "run_targets", "run_profiles")
 _TABLES_OF_OUTPUTS: Final = (*_TABLES_OF_RUNS, "reports")
@@ -158,6 +158,12 @@ def _prefixes(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
         connection.execute(statement("history_3_prefix", table=name_of(connection, table)))
 
 
+def _sent_on(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
+    """Version 4: runs of two adapters keep how many reviews both judged."""
+    del database
+    connection.execute(statement("history_4_sent_on", table=name_of(connection, "runs")))
+
+
 def _meant(sentence: str, database: Path, tables: Sequence[tuple[str, str, bool]]) -> Output:
     """What version 1 told as "FILE" or "DATABASE, table NAME"."""
     _, is_table, name = sentence.rpartition(", table ")
@@ -201,4 +207,5 @@ _MIGRATIONS: Final[dict[int, Callable[[duckdb.DuckDBPyConnection, Path], None]]]
     1: _tables,
     2: _outputs,
     3: _prefixes,
+    4: _sent_on,
 }

@@ -49,6 +49,8 @@ class RunRecord:
         seconds: the wall time of the run itself.
         drugmon_version: what ran.
         targets: what was scored, by target; empty where nothing was, or no numbers were kept.
+        sent_on: those of `scored` that both adapters of a cascade judged; None without a second
+            adapter, or where an earlier version of drugmon did not keep it.
     """
 
     run_id: str
@@ -65,6 +67,7 @@ class RunRecord:
     seconds: float
     drugmon_version: str
     targets: Mapping[str, RunTarget] = field(default_factory=dict)
+    sent_on: int | None = None
 
 
 @dataclass(frozen=True)

@@ -163,9 +163,10 @@ class _Night:
         for failure in done.failures:
             night.failures.append(f"{night.name} was not scored whole: {' '.join(failure.split())}")
             _log.error("%s", night.failures[-1])
+        sent_on = "" if done.sent_on is None else f" sent_on={done.sent_on}"
         _log.info(
             f"{night.name}: run={done.run_id} adapter={done.adapter} total={done.total} "
-            f"scored={done.scored} reused={done.reused} empty={done.empty} "
+            f"scored={done.scored}{sent_on} reused={done.reused} empty={done.empty} "
             f"seconds={done.seconds:.1f}"
         )
 

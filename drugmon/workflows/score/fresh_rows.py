@@ -37,14 +37,16 @@ class RunNumbers:
         scored: how many they are, without those that have no text.
         targets: their verdicts, by target; empty where there are no rows.
         profile: of them, as JSON; None where there are no rows.
+        judged: how many rows each adapter or cascade judged, by its name as rows have it.
     """
 
     scored: int
     targets: Mapping[str, RunTarget]
     profile: str | None
+    judged: Mapping[str, int]
 
 
-NO_NUMBERS: Final = RunNumbers(0, {}, None)
+NO_NUMBERS: Final = RunNumbers(0, {}, None, {})
 
 
 class FreshRows(Closing):
@@ -122,11 +124,12 @@ def numbers_of(scored: Scored, grading: Grading) -> RunNumbers:
     from drugmon.monitoring.profiles.aggregate import count_scored
     from drugmon.monitoring.profiles.merge import kept_profile
 
-    profile = kept_profile(count_scored(scored, grading, None).profile)
+    counted = count_scored(scored, grading, None)
+    profile = kept_profile(counted.profile)
     if not profile.n:
         return NO_NUMBERS
     with_verdict = profile.n - profile.targets["overall"].counts[NONE]
-    return RunNumbers(with_verdict, _targets(profile), profile.to_json())
+    return RunNumbers(with_verdict, _targets(profile), profile.to_json(), counted.adapters)
 
 
 def _targets(profile: Profile) -> dict[str, RunTarget]:

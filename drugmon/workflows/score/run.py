@@ -219,6 +219,7 @@ class ScoreRun:
             seconds=(now - span.began).total_seconds(),
             drugmon_version=__version__,
             targets=numbers.targets,
+            sent_on=numbers.judged.get(self.identity, 0) if self.cascade else None,
         )
 
 

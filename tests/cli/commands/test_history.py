@@ -90,6 +90,19 @@ def test_nights_trends_and_runs_are_shown(drugmon: Drugmon, output: Path) -> Non
     assert "run2 2026-01-02 03:04 1,002 2 0 1 0.5 - a@1" in lines
 
 
+def test_runs_of_two_adapters_tell_what_was_sent_on(drugmon: Drugmon, output: Path) -> None:
+    assert "sent on" not in drugmon("history", output, "--runs").out
+    of = Output.of_file(output)
+    run = RunRecord("both", "score", AT, AT, "r.csv", of, "a@1+b@2", 3, 2, 0, 1, 0.5, "1")
+    record_run(replace(run, sent_on=1), history_of(output))
+    done = drugmon("history", output, "--runs")
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert "both 2026-01-02 03:04 3 2 1 0 1 0.5 - a@1+b@2" in lines
+    assert "run2 2026-01-02 03:04 1,002 2 - 0 1 0.5 - a@1" in lines
+    found = json.loads(drugmon("history", output, "--json").out)
+    assert [run["sent_on"] for run in found["runs"]] == [1, None, None, None]
+
+
 def test_the_limit_keeps_the_newest(drugmon: Drugmon, output: Path) -> None:
     out = drugmon("history", output, "--limit", "1").out
     assert "2026-01-04" in out

@@ -82,6 +82,7 @@ def test_a_copy_of_a_history_file_is_made_first(tmp_path: Path) -> None:
         (1,),
         (2,),
         (3,),
+        (4,),
     ]
 
 

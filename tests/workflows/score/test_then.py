@@ -16,6 +16,8 @@ import pytest
 
 from drugmon.cli.output.schemas import misfit
 from drugmon.config import CascadeOptions
+from drugmon.data.history.files import read_history
+from drugmon.data.history.places import history_of
 from drugmon.errors import AdapterError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.models.adapters.calibration import Form
@@ -114,6 +116,8 @@ def test_nothing_that_is_settled_is_scored_again_when_the_share_changes(
     assert (again.scored, again.sent_on) == (0, 0)
     more = run(then=True, below=many)
     assert more.scored == more.sent_on == sent[many] - sent[few]
+    recorded = read_history(history_of(out_of(source))).runs
+    assert [run.sent_on for run in recorded] == [None, sent[few], 0, sent[many] - sent[few]]
     second = read(source)
     for name, row in first.items():
         if row["drugmon_adapter"] == pair.both:
