@@ -20,6 +20,15 @@ def journal_file(target: Path) -> Path:
     return target.parent / ".drugmon" / f"{target.name}.journal"
 
 
+def write_two(target: Path, first: pa.RecordBatch, second: pa.RecordBatch) -> tuple[int, bytes]:
+    """Write a journal of two batches: where the second one begins, and all of its bytes."""
+    with Journal(target) as journal:
+        journal.append(first)
+        start = journal_file(target).stat().st_size
+        journal.append(second)
+    return start, journal_file(target).read_bytes()
+
+
 def test_a_run_that_ends_early_leaves_its_verdicts_to_the_next(
     tmp_path: Path, make_some_verdicts: Make
 ) -> None:
@@ -41,11 +50,7 @@ def test_a_tail_torn_anywhere_costs_only_its_batch(
     tmp_path: Path, make_some_verdicts: Make
 ) -> None:
     target, first, second = tmp_path / "a", make_some_verdicts(3), make_some_verdicts(3, 10)
-    with Journal(target) as journal:
-        journal.append(first)
-        start = journal_file(target).stat().st_size
-        journal.append(second)
-    whole = journal_file(target).read_bytes()
+    start, whole = write_two(target, first, second)
     for end in [*range(0, start, 97), *range(start, len(whole), 61), len(whole) - 1]:
         journal_file(target).write_bytes(whole[:end])
         with Journal(target) as journal:
@@ -61,11 +66,7 @@ def test_a_batch_that_is_not_what_was_written_is_cut_off(
 ) -> None:
     """After a loss of power, a file may have zeros where its last blocks were to be."""
     target, first, second = tmp_path / "a", make_some_verdicts(3), make_some_verdicts(3, 10)
-    with Journal(target) as journal:
-        journal.append(first)
-        start = journal_file(target).stat().st_size
-        journal.append(second.slice(1))
-    whole = journal_file(target).read_bytes()
+    start, whole = write_two(target, first, second.slice(1))
     with Journal(target) as journal:
         assert list(journal.read()) == [first, second.slice(1)]
     for hole in range(start, len(whole), 64):
@@ -82,11 +83,7 @@ def test_a_bit_that_has_changed_anywhere_ends_no_run(
 ) -> None:
     """Of a length too: Arrow then wants more memory than any machine has."""
     target, first, second = tmp_path / "a", make_some_verdicts(3), make_some_verdicts(3, 10)
-    with Journal(target) as journal:
-        journal.append(first)
-        start = journal_file(target).stat().st_size
-        journal.append(second)
-    whole = journal_file(target).read_bytes()
+    start, whole = write_two(target, first, second)
     length = int.from_bytes(whole[start + 4 : start + 8], "little")
     assert 1_000 < length < 10_000, "of what describes the batch"
     for place in range(start, start + 8 + length, 3):
