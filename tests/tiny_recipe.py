@@ -11,3 +11,5 @@ TINY: Final = (
     "train.epochs=1",
     "train.batch_size=16",
 )
+TINY_SPLIT: Final = (*TINY, "split.dev=0.3", "split.test=0.3", "split.folds=0")
+"""With a dev and a test split beside what is learned from, and no folds."""

@@ -19,19 +19,16 @@ from drugmon.workflows.compare.compare import compare_sources, to_json
 from drugmon.workflows.compare.config import CompareConfig, EvaluateConfig
 from drugmon.workflows.compare.evaluate import evaluate
 from drugmon.workflows.train.train import TrainConfig, train
-from tests.tiny_recipe import TINY
+from tests.tiny_recipe import TINY_SPLIT
 
 CPU = EngineConfig(device="cpu", dtype="fp32", threads=1)
 SETTINGS = (
-    *TINY,
+    *TINY_SPLIT,
     "lexical.enabled=false",
     "balance.strategy=oversample",
     "augment.method=mask",
     "augment.per_class=30",
-    "split.dev=0.3",
-    "split.test=0.3",
     "split.refit=false",
-    "split.folds=0",
 )
 
 

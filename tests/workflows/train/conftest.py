@@ -10,19 +10,9 @@ from typing import Any
 import pytest
 
 from drugmon.workflows.train.train import TrainConfig, TrainResult, train
+from tests.tiny_recipe import TINY_SPLIT
 
-SETTINGS = (
-    "base.name=tiny-base",
-    "lora.r=2",
-    "model.max_length=32",
-    "train.epochs=2",
-    "train.batch_size=16",
-    "lexical.min_df=1",
-    "split.dev=0.3",
-    "split.test=0.3",
-    "split.refit=false",
-    "split.folds=0",
-)
+SETTINGS = (*TINY_SPLIT, "train.epochs=2", "lexical.min_df=1", "split.refit=false")
 
 
 @pytest.fixture(name="fit")

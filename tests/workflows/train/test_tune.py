@@ -24,17 +24,9 @@ from drugmon.training.trials.search import Search, Settings, parse_grid, parse_r
 from drugmon.training.trials.trials import TrialFigures
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.tune import TuneConfig, TuneResult, measure_trial, to_rows, tune
+from tests.tiny_recipe import TINY_SPLIT
 
-SETTINGS = (
-    "base.name=tiny-base",
-    "lora.r=2",
-    "model.max_length=32",
-    "train.epochs=2",
-    "train.batch_size=16",
-    "split.dev=0.3",
-    "split.test=0.3",
-    "split.folds=0",
-)
+SETTINGS = (*TINY_SPLIT, "train.epochs=2")
 REPORTED = (
     "lora.r=8,lora.alpha=16,lora.dropout=.05",
     "lora.r=8,lora.alpha=32,lora.dropout=.1",
