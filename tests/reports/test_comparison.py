@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -20,42 +19,9 @@ from drugmon.reports.pages import figure
 from drugmon.reports.plots.comparison_plots import plot_curve, scale_over, share_scale
 from drugmon.statistics.quality import Quality, measure
 from drugmon.statistics.significance import Difference, compare
+from tests.reports.parsed import Page
 
-VOID = {"meta", "link", "br", "img", "input", "hr", "line", "circle", "polyline", "rect"}
 TRUTH = np.random.default_rng(0).integers(0, 3, 200)
-
-
-class Page(HTMLParser):
-    """Collects ids, references, addresses and text; checks that elements are closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.references: set[str] = set()
-        self.addresses: list[str] = []
-        self.open: list[str] = []
-        self.drawings: list[str | None] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.ids += [given["id"] or ""] if "id" in given else []
-        self.references.update((given.get("aria-labelledby") or "").split())
-        self.addresses += [given[name] or "" for name in ("src", "href") if name in given]
-        if tag == "svg":
-            hidden = given.get("aria-hidden") == "true"
-            self.drawings.append("hidden" if hidden else given.get("aria-label"))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def make_judged(seed: int, right: float) -> tuple[np.ndarray, Quality]:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -10,40 +9,7 @@ import pytest
 from drugmon.reports.evaluation import Evaluation, LeftOut, render_evaluation
 from drugmon.reports.pages import count, figure, percent, target_title
 from drugmon.statistics.quality import Quality, measure
-
-VOID = {"meta", "link", "br", "img", "input", "hr", "line", "circle", "polyline"}
-
-
-class Page(HTMLParser):
-    """Collects ids, references, addresses and text, checks that elements are closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.references: set[str] = set()
-        self.addresses: list[str] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(value or "")
-            elif name == "aria-labelledby":
-                self.references.update((value or "").split())
-            elif name in ("src", "href", "action", "data", "srcset"):
-                self.addresses.append(value or "")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+from tests.reports.parsed import Page
 
 
 def make_quality(n: int = 300, seed: int = 0) -> Quality:
