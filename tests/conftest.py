@@ -105,6 +105,17 @@ def adapter(labelled: Path, models: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """More threads only get in each other's way with tensors as small as those of tests."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
 def pair(adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     """Two adapters that held the same reviews out."""
     return Pair.of(adapter, tmp_path_factory.mktemp("pair"))

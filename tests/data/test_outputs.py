@@ -9,14 +9,7 @@ import pytest
 from drugmon.data.outputs import output_path, output_paths
 from drugmon.data.sources import FileSource
 from drugmon.errors import UsageError
-
-
-def touch(folder: Path, *names: str) -> list[Path]:
-    paths = [folder / name for name in names]
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
-    return paths
+from tests.data.files import touch
 
 
 @pytest.mark.parametrize(

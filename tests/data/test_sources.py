@@ -7,14 +7,7 @@ import pytest
 
 from drugmon.data.sources import FileSource, StandardInput, resolve_source
 from drugmon.errors import SourceError
-
-
-def touch(folder: Path, *names: str) -> list[Path]:
-    paths = [folder / name for name in names]
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
-    return paths
+from tests.data.files import touch
 
 
 def names(found: list[FileSource] | StandardInput) -> list[str]:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from drugmon.config import EngineConfig
 from drugmon.data.reviews import Texts
@@ -29,6 +28,8 @@ from drugmon.scoring import feed as module
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.feed import Feed, workers_for_gpu
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = EngineConfig(device="cpu", dtype="fp32")
 REVIEWS = [
     *(
@@ -40,15 +41,6 @@ REVIEWS = [
     Texts("\ud800 torn", None, "", None),
 ]
 PARTS = [REVIEWS[:20], [Texts(None, None, None, None)], [], REVIEWS[20:]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way with tensors this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(name="opened", params=["encoder", "seq2seq"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,13 @@ from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.device import Compute
 from drugmon.models.kernels.one_step_t5 import OneStepT5, takes
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LENGTHS = (33, 17, 9, 2)
 WORDS = [7, 300, 41]
 START = 0
 FP32, BF16 = (Compute(torch.device("cpu"), dtype) for dtype in (torch.float32, torch.bfloat16))
 GATED = "gated-gelu"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way with tensors this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def make(feed_forward: str = GATED, tied: bool = False, mt5: bool = False, **more: Any) -> Any:

@@ -7,11 +7,12 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.workflows.waiting import wait_for
 
 ROWS, KILLS = 2000, 4
 
@@ -63,14 +64,6 @@ class Nights:
 @pytest.fixture(name="nights")
 def _nights(tmp_path: Path, forker: Any, adapter: Path, reviews: Any, to_csv: Any) -> Nights:
     return Nights(tmp_path, forker, adapter, reviews, to_csv)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise TimeoutError
 
 
 def test_a_kill_at_any_moment_leaves_no_half_of_a_night(nights: Nights) -> None:

@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 
 from drugmon.data.reviews import Texts
 from drugmon.data.verdicts.fingerprint import Fingerprinter
+from tests.workflows.waiting import wait_for
 
 ROWS = 3000
 KILLS = 10
@@ -100,15 +100,6 @@ def _target(
     request: pytest.FixtureRequest, tmp_path: Path, reviews: Any, to_csv: Any, from_csv: Any
 ) -> Any:
     return request.param(tmp_path, reviews, to_csv, from_csv)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    for _ in range(6000):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise TimeoutError
 
 
 def size(path: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.fitted import Fitted
 from drugmon.workflows.train.train import TrainConfig, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RECIPES = [name for name in list_recipes() if name.startswith("flan-t5")]
 CPU = EngineConfig(device="cpu", dtype="fp32")
 TINY = ("base.name=tiny-t5", "model.max_length=64", "lexical.min_df=1", "balance.per_class=8")
@@ -71,15 +73,6 @@ def fit(work: Path, reviews: LabelledReviews, recipe: str, *settings: str) -> tu
 
 def scores_of(adapter: Adapter, reviews: list[Texts] = REVIEWS) -> Any:
     return Engine(adapter, CPU, pytest.fail).score(reviews)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """More threads only get in each other's way with tensors this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(name="t5", scope="module")
