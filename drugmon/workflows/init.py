@@ -14,7 +14,8 @@ from typing import Final
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.data.copies import fetched
 from drugmon.data.language import ENGLISH
-from drugmon.data.sources import StandardInput, resolve_source
+from drugmon.data.resolve import resolve_source
+from drugmon.data.sources import StandardInput
 from drugmon.data.stores.uri import is_uri
 from drugmon.data.survey import Survey, Surveyor, survey_file, survey_table
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat

@@ -15,7 +15,7 @@ from drugmon.data.condition import SECONDS, took_too_long
 from drugmon.data.copies import copied
 from drugmon.data.duckdb.database import at_most, close_off, connect, first_line, in_memory
 from drugmon.data.queries import Sql, query, statement
-from drugmon.data.sources import resolve_scored
+from drugmon.data.resolve import resolve_scored
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VerdictChoice, VerdictColumns
 from drugmon.data.verdicts.relations import (

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from drugmon.data.folder import MANIFEST, FolderManifest, FolderPart, parts_in, read_folder
-from drugmon.data.sources import FileSource, resolve_scored, resolve_source
+from drugmon.data.resolve import resolve_scored, resolve_source
+from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.parts import (
     UNFINISHED,
     PartsFolder,

@@ -12,7 +12,8 @@ import pytest
 from drugmon.data.formats import open_reader, open_slice
 from drugmon.data.outputs import output_path
 from drugmon.data.partitions import not_told_by, partition_of
-from drugmon.data.sources import FileSource, resolve_scored, resolve_source
+from drugmon.data.resolve import resolve_scored, resolve_source
+from drugmon.data.sources import FileSource
 from drugmon.data.stores.uri import parse_uri
 from drugmon.errors import SourceError
 

@@ -8,8 +8,9 @@ from typing import Final, TypeVar
 from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.copies import fetched
 from drugmon.data.formats import open_reader, read_windows
+from drugmon.data.resolve import resolve_source
 from drugmon.data.reviews import Window
-from drugmon.data.sources import StandardInput, resolve_source
+from drugmon.data.sources import StandardInput
 from drugmon.data.textformat import TextFormat
 from drugmon.errors import DrugmonError, SourceError, TrainingDataError, UsageError
 

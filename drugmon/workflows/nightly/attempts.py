@@ -18,7 +18,8 @@ from drugmon.data.history.files import read_history
 from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
 from drugmon.data.history.records import ReportRecord
-from drugmon.data.sources import FileSource, resolve_scored
+from drugmon.data.resolve import resolve_scored
+from drugmon.data.sources import FileSource
 from drugmon.data.stores.uri import is_uri, parse_location
 from drugmon.errors import DrugmonError, SettingsError
 from drugmon.reports.attempts import Attempt, read_attempts, write_attempts

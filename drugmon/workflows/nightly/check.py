@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from drugmon.config import ClusterConfig
-from drugmon.data.sources import StandardInput, resolve_scored, resolve_source
+from drugmon.data.resolve import resolve_scored, resolve_source
+from drugmon.data.sources import StandardInput
 from drugmon.data.stores.shadow import state_of
 from drugmon.data.stores.uri import parse_location
 from drugmon.errors import DrugmonError, SinkError, SourceError

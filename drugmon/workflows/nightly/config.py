@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from drugmon.checked import check_keys, checked, checked_options, keys_of, parse_toml, shown
 from drugmon.config import DEFAULT_ADAPTER
-from drugmon.data.sources import is_pattern
+from drugmon.data.resolve import is_pattern
 from drugmon.data.stores.uri import is_uri
 from drugmon.errors import SettingsError, UsageError
 from drugmon.monitoring.checks.gate import read_gate

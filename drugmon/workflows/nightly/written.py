@@ -11,7 +11,8 @@ from pathlib import Path
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.outputs import output_path
 from drugmon.data.partitions import above_partitions, partition_of
-from drugmon.data.sources import FileSource, is_pattern, names_folder
+from drugmon.data.resolve import is_pattern, names_folder
+from drugmon.data.sources import FileSource
 from drugmon.data.stores.uri import (
     Location,
     StoreUri,

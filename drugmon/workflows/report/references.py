@@ -11,7 +11,7 @@ from pathlib import Path
 from drugmon.data.copies import copied
 from drugmon.data.duckdb.database import connect
 from drugmon.data.history.database import HistoryDatabase
-from drugmon.data.sources import resolve_scored
+from drugmon.data.resolve import resolve_scored
 from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files
 from drugmon.errors import UsageError

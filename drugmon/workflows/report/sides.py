@@ -18,7 +18,8 @@ from drugmon.data.history.files import Recorded, read_history, update_history
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.history.places import histories_of, history_of_folder
 from drugmon.data.history.records import ReportRecord, RunRecord
-from drugmon.data.sources import FileSource, names_folder, resolve_scored
+from drugmon.data.resolve import names_folder, resolve_scored
+from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table

@@ -12,16 +12,9 @@ from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import known_rows
 from drugmon.data.history.places import history_of_folder
 from drugmon.data.outputs import means_folder, output_paths
+from drugmon.data.resolve import as_one, is_pattern, names_folder, resolve_source
 from drugmon.data.selection import Selection
-from drugmon.data.sources import (
-    DELTA,
-    FileSource,
-    StandardInput,
-    as_one,
-    is_pattern,
-    names_folder,
-    resolve_source,
-)
+from drugmon.data.sources import DELTA, FileSource, StandardInput
 from drugmon.data.stores.delta import Merge
 from drugmon.data.stores.uri import Location
 from drugmon.data.targets import is_there, make_folder_of, make_out_folder, open_target

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from drugmon.data.duckdb.database import in_memory
-from drugmon.data.sources import resolve_scored
+from drugmon.data.resolve import resolve_scored
 from drugmon.data.verdicts.scored import Reading, scored_files
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from drugmon.checked import keys_of
 from drugmon.config import DEFAULT_ADAPTER, EngineConfig
-from drugmon.data.sources import resolve_source
+from drugmon.data.resolve import resolve_source
 from drugmon.errors import SettingsError
 from drugmon.options import build
 from drugmon.reports.keep import Keep
