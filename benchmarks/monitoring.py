@@ -31,7 +31,8 @@ from drugmon.data.duckdb.database import in_memory
 from drugmon.data.formats import read_scored
 from drugmon.data.sources import FileSource
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT
-from drugmon.data.verdicts.scored import Reading, Scored, scored_files
+from drugmon.data.verdicts.scored import Reading, Scored
+from drugmon.data.verdicts.scored_views import scored_files
 from drugmon.grading import Grading
 from drugmon.labels import GRADE_OF_TARGET
 from drugmon.models.adapters.adapter import open_adapter

@@ -13,7 +13,8 @@ from drugmon.data.duckdb.database import connect
 from drugmon.data.history.database import HistoryDatabase
 from drugmon.data.resolve import resolve_scored
 from drugmon.data.verdicts.columns import VerdictChoice
-from drugmon.data.verdicts.scored import Reading, Scored, scored_files
+from drugmon.data.verdicts.scored import Reading, Scored
+from drugmon.data.verdicts.scored_views import scored_files
 from drugmon.errors import UsageError
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.adapters.manifest import first_identity

@@ -22,7 +22,8 @@ from drugmon.data.resolve import names_folder, resolve_scored
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.atomic import temporary_folder
 from drugmon.data.verdicts.columns import VerdictChoice
-from drugmon.data.verdicts.scored import Reading, Scored, scored_files, scored_table
+from drugmon.data.verdicts.scored import Reading, Scored
+from drugmon.data.verdicts.scored_views import scored_files, scored_table
 from drugmon.errors import AdapterError, BaseModelError, BusyError, DrugmonError
 from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter

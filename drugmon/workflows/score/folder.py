@@ -24,7 +24,8 @@ from drugmon.data.verdicts.columns import VerdictChoice
 from drugmon.data.verdicts.journal import Journal
 from drugmon.data.verdicts.parts import PartsFolder, Piece, in_order
 from drugmon.data.verdicts.reuse import Reuse
-from drugmon.data.verdicts.scored import Reading, scored_files
+from drugmon.data.verdicts.scored import Reading
+from drugmon.data.verdicts.scored_views import scored_files
 from drugmon.errors import SinkError, SourceError
 from drugmon.scoring.scorer import Tally
 from drugmon.scoring.windows import WINDOW_ROWS

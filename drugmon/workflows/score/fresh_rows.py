@@ -20,7 +20,8 @@ from drugmon.data.partitions import Partition
 from drugmon.data.reviews import Window
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
-from drugmon.data.verdicts.scored import CONTEXT, TEXTS, Reading, Scored, scored_files
+from drugmon.data.verdicts.scored import CONTEXT, TEXTS, Reading, Scored
+from drugmon.data.verdicts.scored_views import scored_files
 from drugmon.grading import Grading
 from drugmon.labels import LABELS
 from drugmon.monitoring.profiles.reference import NONE, Profile

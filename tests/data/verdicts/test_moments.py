@@ -13,7 +13,8 @@ import pytest
 
 from drugmon.data.duckdb.database import in_memory
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts.scored import Reading, scored_files
+from drugmon.data.verdicts.scored import Reading
+from drugmon.data.verdicts.scored_views import scored_files
 
 Make = Callable[..., pa.Table]
 

@@ -9,7 +9,8 @@ import pytest
 
 from drugmon.data.duckdb.database import in_memory
 from drugmon.data.resolve import resolve_scored
-from drugmon.data.verdicts.scored import Reading, scored_files
+from drugmon.data.verdicts.scored import Reading
+from drugmon.data.verdicts.scored_views import scored_files
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from drugmon.data.duckdb.database import in_memory
 from drugmon.data.sources import FileSource
-from drugmon.data.verdicts.scored import Reading, scored_files
+from drugmon.data.verdicts.scored import Reading
+from drugmon.data.verdicts.scored_views import scored_files
 from drugmon.grading import Grading
 from drugmon.monitoring.checks.gate import read_gate
 from drugmon.monitoring.checks.quality_now import qualities, quality_findings

@@ -13,7 +13,8 @@ from drugmon.data.duckdb.database import in_memory
 from drugmon.data.reviews import clean
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import make_verdicts
-from drugmon.data.verdicts.scored import Reading, scored_files
+from drugmon.data.verdicts.scored import Reading
+from drugmon.data.verdicts.scored_views import scored_files
 from drugmon.grading import Grading
 from drugmon.monitoring.profiles.aggregate import count_scored
 from drugmon.monitoring.profiles.profile import text_profile
