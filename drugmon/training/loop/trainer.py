@@ -27,6 +27,7 @@ from drugmon.training.loop.micro import MicroBatches
 from drugmon.training.loop.optimizer import Optimizer
 from drugmon.training.loop.progress import Epoch, Outcome, Position, Progress
 from drugmon.training.loop.validation import Trainable, device_of, macro_f1, predict
+from drugmon.training.loop.weights import Weights, copy_weights, set_weights, trained_weights
 from drugmon.training.recipe import Recipe
 from drugmon.training.reviews.examples import Examples, length_grouped
 from drugmon.training.reviews.sampling import class_log_priors
@@ -109,10 +110,10 @@ class Trainer:
         self._micro = MicroBatches(self._lengths, recipe.train.micro_tokens, self._device, warn)
         self._steps_per_epoch = math.ceil(len(self._rows_of(0)) / recipe.train.batch_size)
         self._steps = self._steps_per_epoch * recipe.train.epochs
-        self._parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._parameters = trained_weights(model)
         self._optimizer = Optimizer(self._parameters, recipe.train, self._steps)
         self._position = Position()
-        self._best: dict[str, Tensor] = {}
+        self._best: Weights = {}
         self._since = time.monotonic()
 
     def run(self) -> Outcome:
@@ -128,7 +129,7 @@ class Trainer:
         self._since = time.monotonic()
         while not self._position.finished(self._epochs, settings.patience):
             self._run_epoch()
-        self._load(self._best)
+        set_weights(self._parameters, self._best)
         self._count_seconds()
         return Outcome(tuple(self._position.epochs), self._position.best, self._position.seconds)
 
@@ -199,7 +200,7 @@ class Trainer:
         position.epochs.append(Epoch(position.loss / self._steps_per_epoch, scores, mean))
         position.step, position.loss = 0, 0.0
         if position.best == len(position.epochs) - 1:
-            self._best = {name: p.detach().clone() for name, p in self._parameters.items()}
+            self._best = copy_weights(self._parameters)
         if self._checkpoint:
             self._save(self._checkpoint)
 
@@ -238,11 +239,6 @@ class Trainer:
             return
         tensors, position = saved
         self._position, self._best = Position.of_json(position), nested("best", tensors)
-        self._load(nested("model", tensors))
+        set_weights(self._parameters, nested("model", tensors))
         self._optimizer.restore(nested("optimizer", tensors))
         restore_random(nested("random", tensors), self._device)
-
-    @torch.no_grad()
-    def _load(self, weights: Mapping[str, Tensor]) -> None:
-        for name, weight in weights.items():
-            self._parameters[name].copy_(weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +32,13 @@ from drugmon.training.loop.peak_memory import PeakMemory
 from drugmon.training.loop.progress import Progress
 from drugmon.training.loop.trainer import Replay, Trainer, seed_everything
 from drugmon.training.loop.validation import accuracy, macro_f1, predict
+from drugmon.training.loop.weights import (
+    Weights,
+    copy_weights,
+    count_weights,
+    set_weights,
+    trained_weights,
+)
 from drugmon.training.recipe import Recipe
 from drugmon.training.reviews.augment import Vary, augmented
 from drugmon.training.reviews.dataset import LabelledReviews
@@ -101,7 +108,7 @@ class Fit:
         """The layers that LoRA changes; known once a model was built."""
         self.help_seconds = 0.0
         """What the stage on help reviews took; known once a model was trained."""
-        self._starts: dict[str, dict[str, torch.Tensor]] = {}
+        self._starts: dict[str, Weights] = {}
         self._prepared = self._classifier.prepare(reviews.texts)
         self._prepared_help = self._classifier.prepare(helping.texts) if helping else None
         self._examples, self._help = self._hearing(_NONE)
@@ -128,7 +135,7 @@ class Fit:
         everything, replay = self._with_help(examples, helping)
         start = self._start(left_out)
         model = self.build()
-        _load(model, start)
+        set_weights(trained_weights(model), start)
         outcome = Trainer(
             model,
             everything,
@@ -155,12 +162,12 @@ class Fit:
             seconds=outcome.seconds + time.monotonic() - trained,
             peak_memory=memory.value,
             label_counts=counts,
-            parameters=_count_parameters(model),
+            parameters=count_weights(model),
             taught=int(everybody.take(train).has_words().sum()),
         )
         return Fitted(model, lexical, record)
 
-    def _start(self, left_out: Rows) -> dict[str, torch.Tensor]:
+    def _start(self, left_out: Rows) -> Weights:
         """What every training begins with: the weights that the stage on help reviews gave.
 
         Empty where there is no such stage. It is run once, whatever is left out afterwards: no help
@@ -178,9 +185,7 @@ class Fit:
             self._starts[stage] = self._learn_help(stage, apart, _NONE if is_same else everything)
         return self._starts[stage]
 
-    def _learn_help(
-        self, stage: str, examples: Examples, left_out: Rows
-    ) -> dict[str, torch.Tensor]:
+    def _learn_help(self, stage: str, examples: Examples, left_out: Rows) -> Weights:
         model = self.build()
         key = self._key(np.array([], np.int64), None, None, left_out)
         outcome = Trainer(
@@ -194,11 +199,7 @@ class Fit:
             warn=self._warn,
         ).run()
         self.help_seconds += outcome.seconds
-        return {
-            name: parameter.detach().clone()
-            for name, parameter in model.named_parameters()
-            if parameter.requires_grad
-        }
+        return copy_weights(trained_weights(model))
 
     def _with_help(
         self, examples: Examples, helping: Examples | None
@@ -335,16 +336,3 @@ class Fit:
             min_df=self.recipe.lexical.min_df,
             c=self.recipe.lexical.c,
         )
-
-
-@torch.no_grad()
-def _load(model: ClassifierModel, weights: Mapping[str, torch.Tensor]) -> None:
-    parameters = dict(model.named_parameters())
-    for name, weight in weights.items():
-        parameters[name].copy_(weight)
-
-
-def _count_parameters(model: ClassifierModel) -> tuple[int, int]:
-    """How many are trained, and how many there are."""
-    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
-    return sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes)

@@ -21,6 +21,7 @@ from drugmon.models.bases.bases import Base, resolve_base
 from drugmon.models.classifiers.classifier import ClassifierModel
 from drugmon.models.classifiers.factory import make_classifier
 from drugmon.models.device import choose_compute
+from drugmon.training.loop.weights import count_weights
 from drugmon.training.recipe import Recipe
 from drugmon.workflows.train.adapter_folder import provisional
 from drugmon.workflows.train.fit import Fit
@@ -93,9 +94,8 @@ def _check_room(fit: Fit, model: ClassifierModel, folder: Path) -> None:
     recipe = fit.recipe
     stages = (recipe.split.folds or 1) + bool(recipe.split.folds or recipe.split.refit)
     stages += bool(fit.helping and recipe.help.epochs)
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    whole = recipe.train.method == "full"
-    saved = sum(p.numel() for p in model.parameters()) if whole else trained
+    trained, every = count_weights(model)
+    saved = every if recipe.train.method == "full" else trained
     needed = (stages + 1) * (_STATE * trained + _WEIGHT * saved) + _BESIDE
     free = shutil.disk_usage(folder).free
     if free < needed:
