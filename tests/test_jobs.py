@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from drugmon.version import __version__
 from drugmon.workflows.nightly.config import load_nightly
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +57,12 @@ def test_the_cluster_of_kuberay_fits_its_command() -> None:
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
         assert options["out"].startswith(f"{mounts['reviews']}/")
         assert options["source"].startswith(f"{mounts['reviews']}/")
+
+
+@pytest.mark.parametrize("name", ["kubernetes.yaml", "kuberay.yaml"])
+def test_images_are_of_this_version(name: str) -> None:
+    tags = re.findall(r"image: \S+/drugmon\S*:(\S+)", (JOBS / name).read_text(encoding="utf-8"))
+    assert set(tags) == {__version__}
 
 
 def test_crontab_has_one_line_that_cron_can_read() -> None:
