@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image, ImageColor
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from drugmon.data.history.records import ReportRecord
 from drugmon.monitoring.checks.summary import Summary
 from drugmon.reports.analysts.pages import EvidentlyInput
+from drugmon.reports.comparison import render_comparison
 from drugmon.reports.morning import write_page
 from drugmon.reports.trends import write_index
+from tests.reports.test_comparison import make_comparison
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -33,6 +40,14 @@ FLAGS = (
     "disable-component-update",
     "disable-sync",
 )
+SEEN = 20
+"""Of 255 steps of grey; half of it is hard to see."""
+CUT = (
+    "[...document.querySelectorAll('main *')].filter(each => each.scrollWidth > each.clientWidth + 1"
+    " && ['auto', 'scroll', 'hidden'].includes(getComputedStyle(each).overflowX)"
+    " && each.clientWidth > 1)"
+)
+"""What is wider than its place and is cut there, unless it is for screen readers alone."""
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER),
     reason="no chromium and chromedriver here (Debian: packages chromium and chromium-driver)",
@@ -73,6 +88,25 @@ class Browser:
     def _log(self, kind: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
         return found
+
+    def shades(self, element: WebElement, surface: str) -> tuple[bool, bool]:
+        """Whether the left and the right end of `element` differ from its ground, as one sees."""
+        place = self.driver.execute_script(
+            "const at = arguments[0].getBoundingClientRect();"
+            "return {x: at.x + scrollX, y: at.y + scrollY, width: at.width, height: at.height}",
+            element,
+        )
+        shot = self.driver.execute_cdp_cmd(
+            "Page.captureScreenshot",
+            {"captureBeyondViewport": True, "clip": {**place, "scale": 1}},
+        )
+        picture = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("L")
+        ground = ImageColor.getcolor(surface, "L")
+        assert isinstance(ground, int)
+        middle = np.asarray(picture, int)[picture.height // 4 : picture.height * 3 // 4]
+        # Behind a frame of one pixel; where words cross it, most of the height is without.
+        left, right = (abs(np.median(middle[:, x]) - ground) for x in (2, -3))
+        return bool(left > SEEN), bool(right > SEEN)
 
     def requests(self) -> list[str]:
         """The addresses asked for since the last look."""
@@ -129,6 +163,29 @@ def test_no_page_is_wider_than_its_screen(
         assert browser.ask("document.documentElement.scrollWidth") <= width
         ground = browser.ask("getComputedStyle(document.body).backgroundColor")
         assert ground == {"light": "rgb(246, 246, 243)", "dark": "rgb(18, 20, 22)"}[scheme]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_cut_table_tells_towards_which_end_it_goes_on(
+    browser: Browser, nights: Nights, tmp_path: Path, scheme: str
+) -> None:
+    write_page(nights["fail"](), tmp_path)
+    comparison = tmp_path / "comparison.html"
+    comparison.write_text(render_comparison(make_comparison()), encoding="utf-8")
+    seen = 0
+    for page in (tmp_path / "index.html", comparison):
+        browser.open(page, 390, scheme)
+        browser.ask("document.querySelectorAll('details').forEach(each => each.open = true)")
+        surface = browser.ask(
+            "getComputedStyle(document.body).getPropertyValue('--surface').trim()"
+        )
+        for cut in browser.ask(CUT):
+            assert "scroll" in cut.get_dom_attribute("class").split()
+            assert browser.shades(cut, surface) == (False, True)
+            browser.driver.execute_script("arguments[0].scrollLeft = 9999", cut)
+            assert browser.shades(cut, surface) == (True, False)
+            seen += 1
+    assert seen > 2
 
 
 def test_nothing_leaves_the_pages(
