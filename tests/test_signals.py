@@ -144,3 +144,16 @@ def test_signals_wait_until_a_process_is_started(
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with pytest.raises(raised):
         os.kill(os.getpid(), sent)
+
+
+def test_who_is_asked_to_end_does_not_wait_for_what_threads_compute() -> None:
+    lines = (
+        "import threading, time",
+        "from drugmon.signals import leave",
+        "threading.Thread(target=time.sleep, args=(60,)).start()",
+        "print('ended')",
+        "leave()",
+    )
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")

@@ -11,6 +11,7 @@ from drugmon.cli.options import takes
 from drugmon.config import CascadeOptions, EngineConfig, ModelOptions
 from drugmon.errors import UsageError
 from drugmon.serving.service.config import ServiceConfig
+from drugmon.signals import leave
 
 
 @click.command()
@@ -36,6 +37,7 @@ def serve(
     logging.basicConfig(format="drugmon: %(message)s", level=logging.WARNING)
     run(config, model, cascade, engine, on_listening=_say)
     say("drugmon serve: ended; the same command starts it again", err=True)
+    leave()
 
 
 @click.command()

@@ -6,6 +6,7 @@ import click
 
 from drugmon.cli.options import takes
 from drugmon.serving.page.config import PageConfig
+from drugmon.signals import leave
 
 
 @click.command()
@@ -26,3 +27,4 @@ def ui(config: PageConfig) -> None:
 
     serve(config, on_start=lambda url: say(f"drugmon ui: {url} (ctrl-c ends it)"))
     say("drugmon ui: ended; the same command starts it again", err=True)
+    leave()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from drugmon.serving.service.batcher import BATCH_TOKENS, Batcher
@@ -54,6 +56,8 @@ class Service:
             load=model.load,
         )
         self.draining = asyncio.Event()
+        # Of their own: an event loop waits at its end for what its own threads compute.
+        self._explainers = ThreadPoolExecutor(MOST_EXPLAINED, thread_name_prefix="drugmon-explain")
         self._explaining = 0
 
     async def explain(self, texts: Texts) -> dict[str, Explanation]:
@@ -72,7 +76,8 @@ class Service:
         self._explaining += 1
         try:
             given = {name: text for name, text in texts._asdict().items() if text}
-            return await asyncio.to_thread(self.model.explain, **given)
+            explain = partial(self.model.explain, **given)
+            return await asyncio.get_running_loop().run_in_executor(self._explainers, explain)
         finally:
             self._explaining -= 1
 
@@ -83,7 +88,8 @@ class Service:
             self.recorder.start()
 
     async def stop(self) -> None:
-        """End, and keep what is to be kept."""
+        """End, and keep what is to be kept; explanations that are late are left."""
+        self._explainers.shutdown(wait=False, cancel_futures=True)
         await self.batcher.stop()
         if self.recorder:
             await asyncio.to_thread(self.recorder.close)
