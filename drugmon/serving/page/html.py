@@ -85,13 +85,15 @@ def explanation(why: Explanation) -> str:
     ranked = why.strongest
     told = [word for word in (*ranked[:5], *ranked[5:][-3:]) if abs(word.push) >= _TOLD]
     words = ", ".join(f"{escape(word.text)}&nbsp;{100 * word.push:+.0f}" for word in told)
+    title = TITLES[why.target].lower()
+    verb = "are" if title.endswith("s") else "is"
     return (
-        f'<section class="dm-card dm-words"><h3>Why {TITLES[why.target].lower()} is '
+        f'<section class="dm-card dm-words"><h3>Why {title} {verb} '
         f"{why.label}</h3>{texts}<p>Points of probability: "
         f"{words or 'no word moves it by much'}.</p>"
         f'<p class="dm-small">{why.label} has {why.baseline:.0%} where nothing is said and '
-        f"{why.probability:.0%} here; what all words add is the difference. Marked words speak "
-        "for the label, underlined ones against it.</p></section>"
+        f"{why.probability:.0%} here; what all words add is the difference. Words in bold "
+        "speak for the label, those over a wavy line against it.</p></section>"
     )
 
 

@@ -20,8 +20,8 @@ EXAMPLES: Final = (
     ("A mixed one", "The pain is a bit better.", "Dry mouth and some dizziness.", "Not sure yet."),
 )
 _BOTH: Final = (
-    "Both adapters judged this review. Which words moved their verdicts takes as long as a few "
-    "hundred verdicts to compute, so it is not done as you type."
+    "Both adapters judged this review. To tell which words moved their verdicts takes as long as "
+    "hundreds of verdicts, so it is not done as you type."
 )
 _EMPTY: Final = "Type into a box, or take an example; verdicts come as you type."
 
@@ -64,10 +64,12 @@ def review_tab(models: LoadedModels) -> None:
 
     changed = [component.change for component in inputs]
     # Of what is typed while one is computed, only the last is computed next.
-    last: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
-    gr.on(changed, judge, inputs, [told, said], concurrency_id="judge", **last)
-    gr.on(changed, explain, inputs, [why, ask], concurrency_id="explain", **last)
-    ask.click(explain_both, inputs, [why, ask], concurrency_id="explain")
+    last: dict[str, Any] = {"trigger_mode": "always_last"}
+    # Words of what was typed before are dimmed: they are not of the verdicts above them.
+    words: dict[str, Any] = {"concurrency_id": "explain", "show_progress_on": why}
+    gr.on(changed, judge, inputs, [told, said], show_progress="hidden", **last)
+    gr.on(changed, explain, inputs, [why, ask], **last, **words)
+    ask.click(explain_both, inputs, [why, ask], **words)
     for button, (_, *texts) in zip(buttons, EXAMPLES, strict=True):
         button.click(lambda texts=texts: texts, None, boxes, show_progress="hidden")
     clear.click(lambda: [""] * len(boxes), None, boxes, show_progress="hidden")
