@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from drugmon.data.reviews import Texts, clean
+from drugmon.data.reviews import Texts
 from drugmon.errors import TrainingDataError
 from drugmon.labels import TARGETS
 from drugmon.models.adapters.records import DataRecord, SourceRecord
+from drugmon.training.reviews.copies import copy_key, copy_keys
 from drugmon.training.reviews.data_card import DataCard, read_data_card
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.training.reviews.grades import MISSING
@@ -74,7 +75,10 @@ def gather(
     measured: LabelledReviews | None,
     warn: Callable[[str], None] = lambda _warning: None,
 ) -> Gathered:
-    """Read all `sources`; help reviews that are copies of reviews that are measured are left out.
+    """Read all `sources`; what is a copy of reviews that are measured is not learned from.
+
+    Target reviews that are copies of `measured` ones are left out, and help reviews that are copies
+    of either.
 
     Of unlabelled reviews, copies of any others are: a label tells more, and one word is enough.
 
@@ -88,14 +92,14 @@ def gather(
 
     Raises:
         DrugmonError: a source cannot be read, has a wrong grade, or teaches nothing; a card cannot
-            be read.
+            be read; all target reviews are copies of measured ones.
     """
     cards = [_card(source) for source in sources]
     read = [_read(source, warn) for source in sources]
-    targets = _joined(
-        [reviews for reviews, of in zip(read, sources, strict=True) if of.role == TARGET]
-    )
-    copied = copy_keys(targets.texts) | (copy_keys(measured.texts) if measured else set())
+    apart = copy_keys(measured.texts) if measured else set()
+    own = _own(read, sources, apart)
+    targets = _joined([*own.values()])
+    copied = copy_keys(targets.texts) | apart
     helping = {
         place: _without(_taught_as(targets, read[place], source), copied)
         for place, source in enumerate(sources)
@@ -113,13 +117,10 @@ def gather(
             kept[place] = _once(read[place].on_ladders(targets.ladders), told)
             told |= copy_keys(kept[place].texts)
     records = tuple(
-        _record(source, cards[place], read[place], kept.get(place), drawn.get(place))
+        _record(source, cards[place], read[place], (own | kept).get(place), drawn.get(place))
         for place, source in enumerate(sources)
     )
-    if out := _left_out(records, HELP):
-        warn(f"{out:,} help reviews are left out: they are copies of reviews that are measured")
-    if out := _left_out(records, UNLABELLED):
-        warn(f"{out:,} unlabelled reviews are left out: they are copies of others")
+    _tell_what_is_left_out(records, warn)
     counts = [len(reviews) for reviews in kept.values()]
     return Gathered(
         targets,
@@ -130,15 +131,30 @@ def gather(
     )
 
 
-def copy_keys(texts: Sequence[Texts]) -> set[str]:
-    """Return the `copy_key` of each review that has a letter or a digit."""
-    return {key for review in texts if (key := copy_key(review))}
+def _own(
+    read: Sequence[LabelledReviews], sources: Sequence[Source], apart: set[str]
+) -> dict[int, LabelledReviews]:
+    """The target sources by place, without copies of what is measured apart from them."""
+    own = {
+        place: _without(read[place], apart)
+        for place, source in enumerate(sources)
+        if source.role == TARGET
+    }
+    if not any(map(len, own.values())):
+        raise TrainingDataError(
+            "all reviews to learn from are copies of those that are measured on: no figure would "
+            "say anything; measure on other reviews"
+        )
+    return own
 
 
-def copy_key(review: Texts) -> str:
-    """Return the letters and digits of all texts together, whatever case: equal of copies."""
-    whole = " ".join(filter(None, map(clean, review)))
-    return "".join(filter(str.isalnum, whole.casefold()))
+def _tell_what_is_left_out(records: Sequence[SourceRecord], warn: Callable[[str], None]) -> None:
+    if out := _left_out(records, TARGET):
+        warn(f"{out:,} target reviews are left out: they are copies of reviews of --eval")
+    if out := _left_out(records, HELP):
+        warn(f"{out:,} help reviews are left out: they are copies of reviews that are measured")
+    if out := _left_out(records, UNLABELLED):
+        warn(f"{out:,} unlabelled reviews are left out: they are copies of others")
 
 
 def _drawn(reviews: LabelledReviews, share: float) -> NDArray[np.bool_]:
@@ -260,7 +276,7 @@ def _record(
     kept: LabelledReviews | None,
     drawn: LabelledReviews | None,
 ) -> SourceRecord:
-    """`reviews` as they were read; of a help source those `kept` and those `drawn`."""
+    """`reviews` as they were read, those `kept`, and of a help source those `drawn`."""
     rows = len(reviews if kept is None else kept)
     held_out = 0 if drawn is None else len(drawn)
     return SourceRecord(

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drugmon.data.reviews import Texts, clean
+from drugmon.data.reviews import Texts
 from drugmon.errors import TrainingDataError
 from drugmon.training import recipe
+from drugmon.training.reviews.copies import groups_of_copies
 
 Rows = NDArray[np.int64]
 
@@ -34,7 +35,7 @@ def split_rows(
 ) -> Split:
     """Deal the rows out so that every stratum has about `shares` of its rows in dev and in test.
 
-    Rows whose cleaned texts are all equal are dealt together, by the stratum of their first row.
+    Copies of a review (`copies`) are dealt together, by the stratum of their first row.
 
     Args:
         texts: of n reviews.
@@ -82,6 +83,10 @@ def fold_rows(
         TrainingDataError: so few reviews that a fold would be empty.
     """
     rng = np.random.default_rng(seed)
+    if blocks is not None:  # copies belong to one block
+        blocks = blocks.copy()
+        for rows in groups_of_copies(texts):
+            blocks[rows] = blocks[rows[0]]
     shares = _shares(blocks, len(texts), folds)
     dealt = [fold for rows, parts in shares for fold in _dealt_out(texts, strata, rows, parts, rng)]
     anywhere = np.setdiff1d(np.arange(len(texts)), np.concatenate([rows for rows, _ in shares]))
@@ -129,12 +134,9 @@ def _dealt_out(
 
 
 def _groups(texts: Sequence[Texts], strata: NDArray[np.int64]) -> dict[int, list[list[int]]]:
-    """Rows with the same cleaned texts, by the stratum of their first row."""
-    copies: dict[tuple[str | None, ...], list[int]] = defaultdict(list)
-    for row, review in enumerate(texts):
-        copies[tuple(map(clean, review))].append(row)
+    """Rows that are copies of one review, by the stratum of their first row."""
     groups: dict[int, list[list[int]]] = defaultdict(list)
-    for rows in copies.values():
+    for rows in groups_of_copies(texts):
         groups[int(strata[rows[0]])].append(rows)
     return groups
 

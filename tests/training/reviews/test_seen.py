@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from drugmon.data.reviews import Texts
 from drugmon.grading import Grading
 from drugmon.models.files import SEEN
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
-from drugmon.training.reviews.seen import count_seen, write_seen
+from drugmon.training.reviews.seen import count_seen, seen_rows, write_seen
 
 NOTHING = Texts(None, " ", "", None)
 
@@ -51,3 +53,18 @@ def test_review_without_text_is_never_one_of_them(labelled: Path, tmp_path: Path
 
 def test_without_the_file_none_is_known(labelled: Path, tmp_path: Path) -> None:
     assert count_seen(tmp_path, reviews(labelled), "key") == 0
+
+
+def test_a_copy_and_the_same_text_in_another_place_are_told(labelled: Path, tmp_path: Path) -> None:
+    own = reviews(labelled).take(np.arange(3))
+    lone = Texts(None, None, None, "It did nothing at all.")
+    write_seen(tmp_path, own.with_texts([lone, *own.texts[1:]]), "key")
+    asked = [
+        lone._replace(text=None, comments=lone.text),
+        Texts(None, None, None, "IT DID NOTHING, at all"),
+        Texts("It did nothing", "at all", None, None),
+        Texts(None, None, None, "It did nothing."),
+        NOTHING,
+    ]
+    assert seen_rows(tmp_path, asked, "key").tolist() == [True, True, True, False, False]
+    assert not seen_rows(tmp_path, asked[1:], "key").any(), "hashes tell no copy by themselves"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,12 +39,29 @@ def test_copies_are_on_one_side(numbers: list[int], seed: int) -> None:
     assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
 
 
-def test_copies_are_told_by_their_cleaned_texts() -> None:
+@pytest.mark.parametrize(
+    "copy",
+    [
+        pytest.param(lambda i: Texts(f"  I'm {i}\n", "", None, None), id="cleaned"),
+        pytest.param(lambda i: Texts(f"I'M: {i}!!", None, None, None), id="case and signs"),
+        pytest.param(lambda i: Texts(None, None, None, f"I'm {i}"), id="as a lone text"),
+        pytest.param(lambda i: Texts("I'm", None, f"{i}", None), id="cut into two"),
+    ],
+)
+def test_copies_are_told_by_letters_and_digits(copy: Callable[[int], Texts]) -> None:
     texts = [Texts(f"I&#039;m {i}", None, None, None) for i in range(30)]
-    texts += [Texts(f"  I'm {i}\n", "", None, None) for i in range(30)]
-    split = split_rows(texts, np.zeros(60, np.int64), SHARES, seed=0)
-    for rows in split:
+    texts += [copy(i) for i in range(30)]
+    strata = np.zeros(60, np.int64)
+    split = split_rows(texts, strata, SHARES, seed=0)
+    blocks = np.repeat([0, 1], 30)
+    for rows in (*split, *fold_rows(texts, strata, 4, 0), *fold_rows(texts, strata, 4, 0, blocks)):
         assert {row % 30 for row in rows if row < 30} == {row % 30 for row in rows if row >= 30}
+
+
+def test_signs_alone_are_copies_of_the_same_signs_only() -> None:
+    texts = [Texts("!" * (1 + i % 30), None, None, None) for i in range(60)]
+    folds = fold_rows(texts, np.zeros(60, np.int64), 30, 0)
+    assert {len(rows) for rows in folds} == {2}
 
 
 def test_the_seed_decides() -> None:

@@ -6,19 +6,17 @@ what it learned from by the hashes beside it; all else it has never seen, and ju
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drugmon.data.reviews import Texts, clean, with_text
+from drugmon.data.reviews import Texts, with_text
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.files import HELD_OUT
 from drugmon.scoring.held_out import HeldOutEvidence, review_hashes
-from drugmon.training.reviews.gathered import copy_key
 from drugmon.training.reviews.seen import seen_rows
 from drugmon.workflows.train.teaching.out_of_fold import out_of_fold
 
@@ -88,7 +86,7 @@ def lesson_of(adapter: Adapter, reviews: Sequence[Texts]) -> Lesson:
         fold[known] = evidence.fold[rows[known]]
         words[known] = out_of_fold(evidence)[rows[known]]
     held_out = fold >= 0
-    learned = _learned(adapter.folder, reviews, data.fingerprint)
+    learned = seen_rows(adapter.folder, reviews, data.fingerprint)
     live = with_text(reviews)[:, -1] & ~learned & ~held_out
     return Lesson(adapter, words, held_out, learned, live, fold)
 
@@ -106,30 +104,3 @@ def _rows_of(evidence: HeldOutEvidence, reviews: Sequence[Texts]) -> NDArray[np.
     twice = np.zeros(len(first), dtype=bool)
     twice[which[first[which] != evidence.fold]] = True
     return evidence.take(np.flatnonzero(~twice[which])).rows_of(review_hashes(reviews))
-
-
-def _learned(folder: Path, reviews: Sequence[Texts], key: str) -> Mask:
-    """Which reviews (n,) a teacher learned from: themselves, a copy here, or one in another place.
-
-    A site's one text may be a lone text in one file and stand among the comments in another.
-    """
-    forms = [(row, form) for row, review in enumerate(reviews) for form in _forms(review)]
-    learned = np.zeros(len(reviews), dtype=bool)
-    seen = seen_rows(folder, [form for _, form in forms], key)
-    learned[[row for (row, _), is_seen in zip(forms, seen, strict=True) if is_seen]] = True
-    keys = [copy_key(review) for review in reviews]
-    learned_keys = {
-        key for key, is_learned in zip(keys, learned, strict=True) if key and is_learned
-    }
-    return np.asarray(learned | np.array([key in learned_keys for key in keys], dtype=bool))
-
-
-def _forms(review: Texts) -> Iterator[Texts]:
-    """The review, and where it has one text alone, that text in each place."""
-    yield review
-    texts = [text for text in review if clean(text) is not None]
-    if len(texts) == 1:
-        for place in range(len(review)):
-            yield Texts(
-                *(texts[0] if position == place else None for position in range(len(review)))
-            )

@@ -1,0 +1,32 @@
+"""Copies: reviews that say the same, letter by letter, wherever their texts stand.
+
+One rule for all that keeps a review from those that are measured: splits, folds, help, unlabelled
+reviews, those of `--eval`, and what an adapter is told to have learned from.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from drugmon.data.reviews import Texts, clean
+
+
+def copy_keys(texts: Sequence[Texts]) -> set[str]:
+    """Return the `copy_key` of each review that has a letter or a digit."""
+    return {key for review in texts if (key := copy_key(review))}
+
+
+def copy_key(review: Texts) -> str:
+    """Return the letters and digits of all texts together, whatever case: equal of copies."""
+    whole = " ".join(filter(None, map(clean, review)))
+    return "".join(filter(str.isalnum, whole.casefold()))
+
+
+def groups_of_copies(texts: Sequence[Texts]) -> list[list[int]]:
+    """Return the rows of each review and its copies, by first appearance; most are alone."""
+    copies: dict[str | tuple[str | None, ...], list[int]] = defaultdict(list)
+    for row, review in enumerate(texts):
+        # Without a letter or a digit, only the same signs are the same.
+        copies[copy_key(review) or tuple(map(clean, review))].append(row)
+    return [*copies.values()]
