@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drugmon.config import DEFAULT_RULE
-from drugmon.data.reviews import clean, with_text
+from drugmon.data.reviews import clean
 from drugmon.labels import ASPECTS, TARGETS
-from drugmon.models.adapters.calibration import LONE_TARGETS, Calibration, fit_calibration
-from drugmon.models.adapters.combination import FEWEST, Combination, fit_combination
+from drugmon.models.adapters.calibration import Calibration
+from drugmon.models.adapters.combination import FEWEST
 from drugmon.models.adapters.decision import Floats, Labels
 from drugmon.monitoring.profiles.profile import Profile, build_profile, text_lengths
 from drugmon.scoring.held_out import HeldOutEvidence, joined_evidence
-from drugmon.scoring.scores import Evidence, Scores, joined, judge
+from drugmon.scoring.scores import joined
 from drugmon.statistics.quality import Quality
 from drugmon.statistics.reliability import calibration_error, top_label
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.training.reviews.split import fold_rows
 from drugmon.workflows.compare.evaluate import measure_scores
+from drugmon.workflows.train.calibrate import (
+    Calibrations,
+    Part,
+    fit_lone,
+    fit_targets,
+    labelled_rows,
+)
 from drugmon.workflows.train.fitted import FitRecord, Fitted
 
-Array = NDArray[np.int64]
-Calibrations = Mapping[str, Calibration]
-
-_LONE_FOLDS: Final = 5
-
-
-@dataclass(frozen=True)
-class Part:
-    """Reviews that were not trained on, and what the models say of them."""
-
-    reviews: LabelledReviews
-    evidence: Evidence
-
-    def take(self, rows: Array) -> Part:
-        """The reviews at `rows`."""
-        return Part(self.reviews.take(rows), self.evidence.take(rows))
-
-    def scores(self, calibrations: Calibrations) -> Scores:
-        """Their verdicts."""
-        return judge(self.reviews.texts, self.evidence, calibrations)
+_FIFTHS: Final = 5
 
 
 FitCalibrations: TypeAlias = Callable[[Sequence[Part], int], dict[str, Calibration]]
@@ -71,7 +58,9 @@ class HeldOut:
 
     The figures of a part come from a calibration that never saw it. With `refit`, the adapter keeps
     one that is fitted on all parts: more reviews, and nothing is measured after it. Without, it is
-    just what was measured. `fit` makes a calibration per target from parts.
+    just what was measured. What is measured `apart` leaves no trace in the adapter but its figures.
+    `fit` makes a calibration per target from parts; all of them are of `one_model`, or each of its
+    own.
     """
 
     name: str
@@ -79,11 +68,20 @@ class HeldOut:
     rounds: Sequence[Round]
     seed: int
     refit: bool = True
+    apart: bool = False
+    one_model: bool = False
     fit: FitCalibrations = field(default_factory=lambda: fit_targets)
 
     @classmethod
     def once(
-        cls, name: str, fitting: Sequence[Part], measuring: Part, seed: int, refit: bool
+        cls,
+        name: str,
+        fitting: Sequence[Part],
+        measuring: Part,
+        seed: int,
+        *,
+        refit: bool,
+        apart: bool = False,
     ) -> HeldOut:
         """Some parts calibrate and another one is measured.
 
@@ -93,8 +91,10 @@ class HeldOut:
             measuring: the part that is measured.
             seed: of the bootstrap.
             refit: whether what is kept learned from all reviews.
+            apart: whether what is measured is for measuring alone.
         """
-        return cls(name, measuring.reviews, [Round(fitting, measuring)], seed, refit)
+        rounds = [Round(fitting, measuring)]
+        return cls(name, measuring.reviews, rounds, seed, refit and not apart, apart)
 
     @classmethod
     def in_turns(
@@ -116,15 +116,40 @@ class HeldOut:
 
         None where they are too few.
         """
-        if len(part.reviews) < FEWEST * _LONE_FOLDS / (_LONE_FOLDS - 1):
+        if len(part.reviews) < FEWEST * _FIFTHS / (_FIFTHS - 1):
             return None
-        folds = fold_rows(part.reviews.texts, part.reviews.strata, _LONE_FOLDS, seed)
-        parts = [part.take(rows) for rows in folds]
+        name = "lone texts that no model had seen, calibrated by the other four fifths"
+        return cls.fifths(name, part, seed, fit_lone)
+
+    @classmethod
+    def fifths(
+        cls,
+        name: str,
+        part: Part,
+        seed: int,
+        fit: FitCalibrations | None = None,
+    ) -> HeldOut:
+        """What one model said, calibrated and measured in turns.
+
+        Args:
+            name: of what was measured on.
+            part: all of it.
+            seed: of the deal and of the bootstrap.
+            fit: makes a calibration per target from parts; None for `fit_targets`.
+
+        Raises:
+            TrainingDataError: there are too few reviews.
+        """
+        folds = fold_rows(part.reviews.texts, part.reviews.strata, _FIFTHS, seed)
+        turns = _turns([part.take(rows) for rows in folds])
         reviews = part.reviews.take(np.concatenate(folds))
-        name = (
-            f"lone texts that no model had seen, calibrated by the other {_LONE_FOLDS - 1} fifths"
-        )
-        return cls(name, reviews, _turns(parts), seed, fit=fit_lone)
+        return cls(name, reviews, turns, seed, one_model=True, fit=fit or fit_targets)
+
+    def judged(self) -> list[tuple[int, Part]]:
+        """The parts that calibrate what is kept, each once, with the number of their model."""
+        rounds = ([*round_.fitting] if self.apart else round_.parts for round_ in self.rounds)
+        parts = {id(part): part for parts in rounds for part in parts}.values()
+        return [(0 if self.one_model else number, part) for number, part in enumerate(parts)]
 
     @cached_property
     def calibrations(self) -> dict[str, Calibration]:
@@ -226,10 +251,10 @@ class Measured:
     @property
     def evidence(self) -> HeldOutEvidence:
         """What was said of all reviews that were held out, the lone texts behind the others."""
-        parts = {id(part): part for round_ in self.held.rounds for part in round_.parts}
-        judged = list(enumerate(parts.values()))
-        if self.lone is not None:  # one model judged them all
-            judged += [(len(parts), round_.measuring) for round_ in self.lone.rounds]
+        judged = self.held.judged()
+        if self.lone is not None:
+            after = 1 + max(number for number, _ in judged)
+            judged += [(after + number, part) for number, part in self.lone.judged()]
         return joined_evidence(
             [
                 HeldOutEvidence.of(
@@ -248,7 +273,7 @@ def _deciding(calibrations: Calibrations, rule: str) -> Calibrations:
 
 def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Floats, Floats, Labels]:
     """Probabilities before and after calibration, and labels, of the rows that have a label."""
-    rows, labels = _labelled(part, target)
+    rows, labels = labelled_rows(part, target)
     before = Calibration().probabilities(part.evidence.model[target][rows])
     after = part.scores({target: calibration}).probabilities[rows, TARGETS.index(target)]
     return before.astype(np.float64), after.astype(np.float64), labels
@@ -256,70 +281,3 @@ def _shares(part: Part, target: str, calibration: Calibration) -> tuple[Floats, 
 
 def _turns(parts: Sequence[Part]) -> list[Round]:
     return [Round([p for p in parts if p is not part], part) for part in parts]
-
-
-def fit_targets(parts: Sequence[Part], seed: int | None) -> dict[str, Calibration]:
-    """Fit every target; overall also from the evidence of all, where each aspect has a text.
-
-    Without a seed, the calibrations give probabilities and decide nothing.
-    """
-    calibrations = {}
-    for target in parts[0].evidence.model:
-        rows, labels = zip(*(_labelled(part, target) for part in parts), strict=True)
-        evidence = [
-            part.evidence.of(target, rows_of_part)
-            for part, rows_of_part in zip(parts, rows, strict=True)
-        ]
-        encoder, lexical = zip(*evidence, strict=True)
-        calibrations[target] = fit_calibration(
-            np.concatenate(encoder),
-            np.concatenate(lexical) if lexical[0] is not None else None,
-            np.concatenate(labels),
-            seed=seed,
-        )
-    if set(calibrations) == set(TARGETS):
-        calibrations["overall"] = replace(
-            calibrations["overall"], combination=_combination(parts, seed)
-        )
-    return calibrations
-
-
-def fit_lone(parts: Sequence[Part], seed: int | None) -> dict[str, Calibration]:
-    """Fit overall on lone texts.
-
-    Such a text stands where comments do, so what is read from that segment tells on it as well.
-    """
-    rows = [_labelled(part, "overall")[0] for part in parts]
-    return {"overall": Calibration(lone=_fit_experts(parts, rows, LONE_TARGETS, seed))}
-
-
-def _combination(parts: Sequence[Part], seed: int | None) -> Combination | None:
-    """Fitted on the reviews that it is to judge: those with a text for every aspect."""
-    labelled = [_labelled(part, "overall")[0] for part in parts]
-    rows = [
-        rows_of_part[with_text(part.reviews.texts)[rows_of_part].all(axis=1)]
-        for part, rows_of_part in zip(parts, labelled, strict=True)
-    ]
-    return _fit_experts(parts, rows, TARGETS, seed)
-
-
-def _fit_experts(
-    parts: Sequence[Part], rows: Sequence[Array], targets: Sequence[str], seed: int | None
-) -> Combination | None:
-    """Overall from the evidence of `targets`, fitted on some rows of each part."""
-    pairs = list(zip(parts, rows, strict=True))
-    experts = [part.evidence.experts(rows_of_part) for part, rows_of_part in pairs]
-    labels = [part.reviews.labels["overall"][rows_of_part] for part, rows_of_part in pairs]
-    evidence = {}
-    for target in filter(experts[0].__contains__, targets):
-        by_model = zip(*(by_target[target] for by_target in experts), strict=True)
-        evidence[target] = [np.concatenate(log_probs) for log_probs in by_model]
-    return fit_combination(evidence, np.concatenate(labels), seed=seed)
-
-
-def _labelled(part: Part, target: str) -> tuple[Array, Array]:
-    """The rows that have a label, and their labels."""
-    # Reviews of another source may lack the column that teaches the target.
-    labels = part.reviews.labels.get(target, np.full(len(part.reviews), -1))
-    rows = np.flatnonzero(labels >= 0)
-    return rows, labels[rows]

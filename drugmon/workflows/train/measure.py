@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from drugmon.config import EngineConfig
 from drugmon.errors import TrainingDataError
 from drugmon.scoring.engine import Engine
+from drugmon.training.recipe import Recipe
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.training.reviews.split import Rows, fold_rows, split_rows
 from drugmon.workflows.train.adapter_folder import provisional
+from drugmon.workflows.train.calibrate import Part
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.fitted import Fitted
-from drugmon.workflows.train.held_out import HeldOut, Measured, Part
+from drugmon.workflows.train.held_out import HeldOut, Measured
+
+EVALUATED: Final = "the evaluation source"
+
+_FEWEST_OF_DEV: Final = 100
+"""Labels of a target below which parts of dev would be too few to calibrate the others."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,8 @@ class Bench:
 def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     """Hold out dev and test: dev chooses the epoch and calibrates, test is measured.
 
-    `evaluated` is measured in its place where it is given; without either, dev is.
+    `evaluated` is measured in its place where it is given, and calibrates nothing; without either,
+    dev is measured.
     """
     fit, recipe = bench.fit, bench.fit.recipe
     reviews = fit.reviews
@@ -63,18 +72,29 @@ def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     kept = measured
     if recipe.split.refit:
         kept = fit.run("refit", split.everything, None, stop_after=measured.record.outcome.best + 1)
-    name = "the evaluation source" if evaluated else "test split"
-    if test is None:
-        name = "dev, which also chose the epoch: optimistic"
-    held = HeldOut.once(name, [dev], test or dev, recipe.train.seed, recipe.split.refit)
+    held = _held_out(dev, test, recipe, apart=evaluated is not None)
     return Measured(kept, [measured.record], held, bench.lone("kept", kept))
+
+
+def _held_out(dev: Part, test: Part | None, recipe: Recipe, *, apart: bool) -> HeldOut:
+    """What is measured: test, calibrated by dev; without any, dev by parts of itself."""
+    seed, refit = recipe.train.seed, recipe.split.refit
+    if test is not None:
+        name = EVALUATED if apart else "test split"
+        return HeldOut.once(name, [dev], test, seed, refit=refit, apart=apart)
+    name = "dev, which also chose the epoch"
+    if _can_be_parted(dev.reviews):
+        return HeldOut.fifths(f"{name}: optimistic; calibrated by its other fifths", dev, seed)
+    return HeldOut.once(
+        f"{name} and fitted the calibration: optimistic", [dev], dev, seed, refit=refit
+    )
 
 
 def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     """Hold out every review once: as many models as folds, then one that learns from all reviews.
 
     Each fold is measured with a calibration from the other folds. `evaluated` is measured instead
-    where it is given, by the model that is kept.
+    where it is given, by the model that is kept, and calibrates nothing.
     """
     fit, recipe = bench.fit, bench.fit.recipe
     reviews, seed = fit.reviews, recipe.train.seed
@@ -93,7 +113,7 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
     kept = fit.run("refit", everything, None)
     if evaluated:
         new = bench.part("refit", kept, evaluated)
-        held = HeldOut.once("the evaluation source", parts, new, seed, refit=True)
+        held = HeldOut.once(EVALUATED, parts, new, seed, refit=False, apart=True)
     else:
         held = HeldOut.in_turns(
             f"all reviews, each by one of {len(folds)} models that had not seen it",
@@ -102,6 +122,10 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
             seed,
         )
     return Measured(kept, siblings, held, bench.lone("refit", kept))
+
+
+def _can_be_parted(dev: LabelledReviews) -> bool:
+    return all((labels >= 0).sum() >= _FEWEST_OF_DEV for labels in dev.labels.values())
 
 
 def _tell_of_silence(bench: Bench, left_out: Sequence[Rows]) -> None:

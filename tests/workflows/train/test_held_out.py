@@ -17,8 +17,9 @@ from drugmon.scoring.held_out import HeldOutEvidence, review_hashes
 from drugmon.scoring.scores import Evidence
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.workflows.compare.evaluate import measure_scores
+from drugmon.workflows.train.calibrate import Part
 from drugmon.workflows.train.fitted import Fitted
-from drugmon.workflows.train.held_out import HeldOut, Measured, Part
+from drugmon.workflows.train.held_out import HeldOut, Measured
 
 JUDGED = ("benefits", "overall")
 
@@ -165,6 +166,40 @@ def test_overall_is_combined_where_all_targets_are_known() -> None:
     expected = combination.probabilities(parts[0].evidence.experts(np.arange(250)))
     assert np.array_equal(judged, expected)
     assert judged.shape[1] == len(LABELS)
+
+
+def unable(n: int, seed: int) -> Part:
+    """Reviews of which the encoder knows nothing."""
+    part = make_part(n, seed, targets=("overall",), judged=("overall",))
+    raw = np.random.default_rng(seed + 100).normal(0, 1, (n, 3))
+    evidence = (raw - np.log(np.exp(raw).sum(axis=1, keepdims=True))).astype(np.float32)
+    texts = [Texts(f"{row}", "b", "c", None) for row in range(n)]
+    return Part(part.reviews.with_texts(texts), Evidence({"overall": evidence}, None))
+
+
+def test_what_measures_itself_in_fifths_is_not_flattered_by_its_own_calibration() -> None:
+    """By luck in what it was fitted to, a calibration and its rule seem to be worth something."""
+    parts = [unable(120, seed) for seed in range(3)]
+    fifths = [HeldOut.fifths("dev", part, seed=0) for part in parts]
+
+    def accuracy(measured: list[HeldOut]) -> float:
+        figures = [held.qualities()["overall"].accuracy.value for held in measured]
+        return float(np.mean(np.array(figures, np.float64)))
+
+    assert accuracy([once(part, part) for part in parts]) > 0.37
+    assert accuracy(fifths) < 1 / 3 + 0.02
+    assert {number for number, _ in fifths[0].judged()} == {0}
+    whole = once(parts[0], parts[0]).calibrations["overall"].bias
+    assert fifths[0].calibrations["overall"].bias == pytest.approx(whole, abs=0.02)
+
+
+def test_what_is_measured_apart_leaves_nothing_behind() -> None:
+    fitting, measuring = make_part(150, 1), make_part(150, 2)
+    apart = HeldOut.once("new", [fitting], measuring, seed=0, refit=True, apart=True)
+    assert apart.calibrations == once(fitting, fitting).calibrations
+    assert apart.judged() == [(0, fitting)]
+    assert once(fitting, measuring).judged() == [(0, fitting), (1, measuring)]
+    assert apart.qualities() == once(fitting, measuring).qualities()
 
 
 def lone(n: int, seed: int) -> Part:

@@ -16,6 +16,7 @@ from drugmon.models.files import CARD, HEADS, HELD_OUT, LEXICON, MANIFEST, REFER
 from drugmon.monitoring.profiles.profile import read_profile
 from drugmon.scoring.held_out import HeldOutEvidence
 from drugmon.training.loop.progress import Progress
+from drugmon.workflows.train import measure
 from drugmon.workflows.train.train import TrainResult
 from tests.workflows.train.conftest import write
 
@@ -205,11 +206,61 @@ def test_evaluation_source_is_what_is_measured(
     result.adapter.verify()
 
 
-def test_without_a_test_split_dev_measures_and_it_is_said(fit: Callable[..., TrainResult]) -> None:
+def test_copies_of_the_evaluation_source_are_not_learned_from(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    copies = [{**row, "benefitsReview": row["benefitsReview"].upper() + "!"} for row in rows[:30]]
+    told: list[str] = []
+    other = write(tmp_path / "other.csv", copies)
+    made = fit("mine", "split.refit=true", eval_source=str(other), warn=told.append).adapter
+    assert told == ["30 target reviews are left out: they are copies of reviews of --eval"]
+    assert made.manifest.data is not None
+    assert (made.manifest.data.rows, made.manifest.data.sources[0].left_out) == (90, 30)
+    assert len((made.folder / SEEN).read_text(encoding="ascii").split()) == 90
+
+
+def test_training_reviews_are_no_evaluation_source(
+    fit: Callable[..., TrainResult], labelled: Path
+) -> None:
+    with pytest.raises(
+        TrainingDataError, match="all reviews to learn from are copies of those tha"
+    ):
+        fit("mine", eval_source=str(labelled))
+
+
+@pytest.mark.parametrize("split", ["split.refit=true", "split.folds=2"])
+def test_the_evaluation_source_calibrates_nothing_that_is_kept(
+    fit: Callable[..., TrainResult], rows: list[dict[str, str]], tmp_path: Path, split: str
+) -> None:
+    """Turned round, its ratings move its figures alone."""
+    new = [{**row, "commentsReview": f"new {number}"} for number, row in enumerate(rows[:60])]
+    turned = [{**row, "rating": str(11 - int(row["rating"]))} for row in new]
+    made = [
+        fit(name, split, eval_source=str(write(tmp_path / f"{name}.csv", reviews)))
+        for name, reviews in (("true", new), ("turned", turned))
+    ]
+    assert made[0].qualities["overall"] != made[1].qualities["overall"]
+    first, second = (result.adapter.manifest for result in made)
+    assert first.calibrations() == second.calibrations()
+    assert first.digest == second.digest
+    assert first.files[HELD_OUT] == second.files[HELD_OUT], "no cascade is fitted to it either"
+
+
+def test_without_a_test_split_dev_measures_and_it_is_said(
+    fit: Callable[..., TrainResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
     result = fit("mine", "split.test=0")
-    assert result.measured_on == "dev, which also chose the epoch: optimistic"
+    name = "dev, which also chose the epoch and fitted the calibration: optimistic"
+    assert result.measured_on == name
     assert result.adapter.manifest.training is not None
-    assert result.adapter.manifest.training.measured_on == result.measured_on
+    assert result.adapter.manifest.training.measured_on == name
+    assert f"Measured on {name}." in result.adapter.card
+    monkeypatch.setattr(measure, "_FEWEST_OF_DEV", 10)
+    parted = fit("parted", "split.test=0")
+    name = "dev, which also chose the epoch: optimistic; calibrated by its other fifths"
+    assert parted.measured_on == name
+    assert parted.qualities["overall"].n == result.qualities["overall"].n == 36
+    assert set(HeldOutEvidence.load(parted.adapter.folder).fold) == {0}, "one model judged it"
 
 
 def test_target_that_a_side_lacks_is_named(

@@ -18,7 +18,7 @@ from drugmon.models.adapters.calibration import Calibration
 from drugmon.scoring.held_out import HeldOutEvidence
 from drugmon.scoring.scores import Evidence
 from drugmon.training.reviews.dataset import LabelledReviews
-from drugmon.workflows.train.held_out import Calibrations, Part, fit_lone, fit_targets
+from drugmon.workflows.train.calibrate import Calibrations, Part, fit_lone, fit_targets
 
 _FOLDS: Final = 5
 """Parts that the reviews of one model are dealt into, to calibrate each by the others."""
