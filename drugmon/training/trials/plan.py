@@ -16,6 +16,9 @@ from drugmon.training.trials.search import Search, parse_trial
 _KEYS: Final = ("source", "out", "base", "settings", "split", "stage")
 _STAGE_KEYS: Final = ("title", "recipe", "settings", "trials", "zero_shot")
 
+_SHARED: Final = ("split.", "train.seed")
+"""Keys that decide which reviews are held out: the plan's, or a stage would learn from some."""
+
 _ENCODER_LAYERS: Final[Mapping[str, str]] = {
     "q": "query",
     "k": "key",
@@ -116,7 +119,19 @@ def read_plan(path: Path, **changes: Any) -> Plan:
         raise RecipeError(f"{where}: two stages are called {twice[0]!r}; give each its own title")
     more = changes.pop("settings", None) or ()
     plan = replace(plan, **{name: value for name, value in changes.items() if value is not None})
-    return replace(plan, settings=(*plan.settings, *more))
+    plan = replace(plan, settings=(*plan.settings, *more))
+    _check_shared(plan, where)
+    return plan
+
+
+def _check_shared(plan: Plan, where: str) -> None:
+    for setting in (*plan.settings, *(text for stage in plan.stages for text in stage.settings)):
+        if setting.strip().startswith(_SHARED):
+            key = setting.partition("=")[0].strip()
+            raise RecipeError(
+                f"{where}: {key} cannot be set: all stages share one split, or one would learn "
+                "from reviews that it is compared on; [split] has its dev, test and seed"
+            )
 
 
 def _stage(table: object, number: int, where: str) -> PlannedStage:

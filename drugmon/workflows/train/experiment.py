@@ -12,8 +12,8 @@ from drugmon.config import EngineConfig
 from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import make_folder, replacing
-from drugmon.errors import AdapterError, DrugmonError, TrainingDataError
-from drugmon.grading import GradingChoice
+from drugmon.errors import AdapterError, DrugmonError, RecipeError, TrainingDataError
+from drugmon.grading import Grading, GradingChoice
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.adapters.zero_shot import open_base
 from drugmon.models.bases.bases import resolve_base
@@ -64,16 +64,20 @@ def experiment(
 ) -> ExperimentResult:
     """Run the stages that are not done yet, then compare all on the held-out test reviews.
 
-    No stage sees these reviews: not in training, trials or calibration. A stage that fails is told
-    of on the page, the others go on, and the same command tries it again.
+    No stage sees these reviews: not in training, trials or calibration. The split goes by labels,
+    which have to be the same for all. A stage that fails is told of on the page, the others go on,
+    and the same command tries it again.
 
     Raises:
         DrugmonError: the plan or source will not do, or no stage has a model.
     """
     plan = config.plan
-    grading = config.grading.over(load_recipe(_first_recipe(plan), plan.settings).grading)
     reviews = read_labelled(
-        plan.source, grading, overrides=config.columns, text_format=config.text_format, warn=warn
+        plan.source,
+        _grading(config),
+        overrides=config.columns,
+        text_format=config.text_format,
+        warn=warn,
     )
     shares = recipes.SplitSection(dev=plan.split.dev, test=plan.split.test)
     split = split_rows(reviews.texts, reviews.strata, shares, plan.split.seed)
@@ -93,6 +97,28 @@ def experiment(
         )
         _write(comparison, plan.out)
     return ExperimentResult(comparison, plan.out / PAGE)
+
+
+def _grading(config: ExperimentConfig) -> Grading:
+    """The label of every level, which must be the same for all: else splits would differ."""
+    plan = config.plan
+    _first_recipe(plan)  # there is one
+    gradings = {
+        stage.title: config.grading.over(
+            load_recipe(stage.recipe, (*stage.settings, *plan.settings)).grading
+        )
+        for stage in plan.stages
+        if stage.recipe
+    }
+    (first, grading), *others = gradings.items()
+    for title, other in others:
+        if not other.same_truth(grading):
+            raise RecipeError(
+                f"stages {first!r} and {title!r} map grades to labels differently (labels and "
+                "rating in their recipes and settings): the split goes by labels, and one would "
+                "learn from reviews that the other is compared on"
+            )
+    return grading
 
 
 def _models(

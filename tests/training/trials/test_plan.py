@@ -85,6 +85,8 @@ def test_changes_win_over_the_file() -> None:
         (HEAD + STAGE + 'trials = ["lora.r"]\n', "--trial 'lora.r' is not of the form"),
         (HEAD + STAGE + "zero_shot = true\n", "stage 1 (One): a zero-shot stage has no recipe"),
         (HEAD + STAGE + STAGE, "two stages are called 'one'; give each its own title"),
+        (HEAD + 'settings = ["split.refit=true"]\n' + STAGE, "split.refit cannot be set: all stag"),
+        (HEAD + STAGE + 'settings = ["train.seed=3"]\n', "train.seed cannot be set: all stages"),
         (HEAD + "[split]\ntest = 0\n" + STAGE, "test = 0.0 will not do: give a number from 0.001"),
     ],
 )
@@ -99,3 +101,10 @@ def test_a_plan_that_will_not_do_says_why(tmp_path: Path, text: str, message: st
 def test_a_missing_plan_is_named(tmp_path: Path) -> None:
     with pytest.raises(DrugmonError, match=r"plan\.toml cannot be read \(No such file"):
         read_plan(tmp_path / "plan.toml")
+
+
+@pytest.mark.parametrize("setting", ["split.folds=3", "split.test=0", "train.seed=7"])
+def test_no_setting_lets_a_stage_learn_from_what_is_compared_on(setting: str) -> None:
+    """Stages settled the split by themselves, behind the back of what they are compared on."""
+    with pytest.raises(DrugmonError, match=rf"{setting.partition('=')[0]} cannot be set: all stag"):
+        read_plan(SHIPPED, settings=(setting,))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from drugmon.config import EngineConfig
-from drugmon.errors import TrainingDataError
+from drugmon.errors import RecipeError, TrainingDataError
 from drugmon.models.adapters.adapter import open_adapter
 from drugmon.training.recipe import load_recipe
 from drugmon.training.reviews.dataset import read_labelled
@@ -191,3 +191,15 @@ def test_no_stage_with_a_model_is_an_error(
     plan.write_text(f"{head}[[stage]]{broken}", encoding="utf-8")
     with pytest.raises(TrainingDataError, match="no stage has a model to compare; Broken: the ba"):
         run("tiny-t5", plan=plan)
+
+
+def test_stages_that_label_differently_are_refused(
+    run: Callable[..., ExperimentResult], tmp_path: Path
+) -> None:
+    """The split is stratified by labels: another one holds out other reviews."""
+    plan = tmp_path / "labels.toml"
+    other = STAGES.replace("train.batch_size=8", "labels.rating.7=neutral")
+    plan.write_text(other, encoding="utf-8")
+    with pytest.raises(RecipeError, match="stages 'Of two trials' and 'Small batches' map grades"):
+        run("tiny-t5", plan=plan)
+    assert not (tmp_path / "out").exists()
