@@ -32,7 +32,7 @@ from drugmon.workflows.compare.cascade_curve import (
 )
 from drugmon.workflows.compare.config import CompareConfig
 from drugmon.workflows.compare.judged import adjusted, differences, judge
-from drugmon.workflows.compare.trained_on import trained_on
+from drugmon.workflows.compare.known import known_reviews
 
 OnProgress: TypeAlias = Callable[[str, int, int, str], None]
 """Told the stage's title, how many reviews or steps are done, of how many, and a note."""
@@ -64,7 +64,9 @@ def compare_sources(
         trust_scale=True,
     )
     source = Path(config.source).name
-    warnings = [warning for model in models if (warning := trained_on(model, source, reviews))]
+    warnings = list(
+        dict.fromkeys(doubt for model in models for doubt in known_reviews(model, source, reviews))
+    )
     for warning in warnings:
         warn(warning)
     comparison = compare_models(

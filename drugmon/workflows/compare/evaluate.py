@@ -21,7 +21,7 @@ from drugmon.scoring.scores import Scores
 from drugmon.statistics.quality import Quality, measure
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.workflows.compare.config import EvaluateConfig
-from drugmon.workflows.compare.trained_on import trained_on
+from drugmon.workflows.compare.known import known_reviews
 
 BOOTSTRAP_SEED: Final = 0
 """Intervals of the same verdicts are the same every time."""
@@ -49,9 +49,8 @@ def evaluate(
         warn=warn,
         trust_scale=True,
     )
-    warning = trained_on(adapter, config.source, reviews)
-    if warning:
-        warn(warning)
+    for doubt in known_reviews(adapter, config.source, reviews):
+        warn(doubt)
     rows = len(reviews)
     left_out = []
     if config.drop_missing_like_pandas:

@@ -12,6 +12,7 @@ from drugmon.data.reviews import Texts
 from drugmon.errors import RecipeError, UsageError
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.models.files import CARD, SEEN
+from drugmon.options import build
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.held_out import HeldOutEvidence, review_hashes
 from drugmon.training.loop.progress import Progress
@@ -19,6 +20,8 @@ from drugmon.training.reviews.examples import has_word
 from drugmon.training.reviews.gathered import gather
 from drugmon.training.sources import Source
 from drugmon.training.trials.search import Search, parse_grid
+from drugmon.workflows.compare.config import EvaluateConfig
+from drugmon.workflows.compare.evaluate import evaluate
 from drugmon.workflows.train.teaching.lessons import lesson_of
 from drugmon.workflows.train.teaching.out_of_fold import out_of_fold
 from drugmon.workflows.train.train import TrainConfig, train
@@ -275,3 +278,31 @@ def test_figures_on_reviews_that_a_teacher_knows_are_doubted(
         "teacher large learned from 78 of the reviews of --eval: figures of what it teaches may "
         "be better than on new reviews"
     ]
+
+
+def test_what_was_taught_is_doubted_on_reviews_that_its_teacher_knows(
+    teacher: Adapter, part: Path, labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The student saw none of them, and heard of their labels in every word of its teacher."""
+    shutil.copytree(teacher.folder, tmp_path / "adapters" / "large")
+    monkeypatch.chdir(tmp_path)
+    new = Source(path=str(lone(tmp_path / "new.csv", 90, 30)))
+    settings = (*SETTINGS, "split.folds=0", "teacher.adapters=large")
+    student = train(
+        TrainConfig(None, tmp_path / "out", settings=settings, sources=(new,))
+    ).adapter.folder
+
+    def told(source: Path) -> list[str]:
+        doubts: list[str] = []
+        evaluate(
+            build(EvaluateConfig, source=str(source), adapter=str(student)), warn=doubts.append
+        )
+        return doubts
+
+    assert told(part) == [
+        f"78 of the 78 reviews of {part} are among those that large, a teacher of adapter out, was "
+        "trained on: figures of what it taught may be better than on new reviews"
+    ]
+    assert told(labelled)[0].startswith("78 of the 120 reviews of ")
+    shutil.rmtree(tmp_path / "adapters")
+    assert told(part) == [], "nobody knows"
