@@ -37,7 +37,8 @@ def make_manifest(**changes: Any) -> dict[str, Any]:
         "calibration": {
             target: {
                 "temperature": 1.25,
-                "bias": [0, 0.3, -0.1],
+                "bias": [0.5, -0.4, 0],
+                "offsets": [0, 0.3, -0.1],
                 "ece_before": 0.09,
                 "ece_after": 0.03,
             }
@@ -138,8 +139,33 @@ def test_card_has_metrics_matrices_and_calibration() -> None:
     cells = " | ".join(f"{cell} ({100 * cell / sum(row):.0f}\N{NO-BREAK SPACE}%)" for cell in row)
     assert card.count(f"| negative | {cells} |") == 2
     minus = "\N{MINUS SIGN}"
-    assert f"| Overall | 0.090 | 0.030 | 1.250 | 0.000 | 0.300 | {minus}0.100 |" in card
+    row = f"| Overall | 0.090 | 0.030 | 1.250 | 0.000 | 0.300 | {minus}0.100 |"
+    assert row in card, "the offsets of the rule, not the bias of the probabilities"
     assert "### Side effects" in card
+
+
+def test_card_tells_the_rule_that_decides_most_reviews() -> None:
+    """Overall is weighed from all targets: its own temperature and offsets decide hardly any."""
+    calibration = make_manifest()["calibration"]
+    calibration["overall"] |= {"combination": {"weights": {}, "bias": [], "offsets": [0.1, 1.2, 0]}}
+    card = make_card(calibration=calibration)
+    assert "| Overall | 0.090 | 0.030 | by weights | 0.100 | 1.200 | 0.000 |" in card
+
+
+def test_card_tells_what_was_measured_and_that_it_is_not_what_is_kept() -> None:
+    training = {
+        "measured_on": "dev, which also chose the epoch",
+        "measured_models": 1,
+        "rows_measured": 1200,
+        "rows_kept": 1200,
+    }
+    card = make_card(training=training)
+    assert "in brackets. Measured on dev, which also chose the epoch.\n" in card
+    assert "The model that is kept is" not in card
+    for models, whose in ((1, "the one that was measured"), (2, "each of those measured")):
+        other = training | {"measured_models": models, "rows_kept": 3107}
+        told = f"learned from 3,107 examples, {whose} from about 1,200."
+        assert told in make_card(training=other)
 
 
 def test_card_tells_origin_and_how_to_make_it_again() -> None:
