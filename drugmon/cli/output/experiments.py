@@ -44,7 +44,7 @@ def print_trials(result: TuneResult, *, as_json: bool, quiet: bool) -> None:
         if trial.reason:
             screen.print(text(f"trial {trial.number + 1} {trial.state}: {trial.reason}"))
     if result.command is not None:
-        screen.print("Chosen by macro-F1 on dev; this trains the best:")
+        screen.print("Chosen by macro-F1 on dev, which flatters the best of many; this trains it:")
         say(result.command)
     else:
         tied = " and ".join(str(trial.number + 1) for trial in result.highest)
