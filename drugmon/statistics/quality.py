@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from drugmon.labels import LABELS
+from drugmon.statistics.bootstrap import draw_rows, group_sizes
 from drugmon.statistics.figures import SCALARS, ClassQuality, Interval, Quality, ReliabilityBin
 from drugmon.statistics.rates import Rates, confusion, rates
 from drugmon.statistics.reliability import (
@@ -28,6 +29,7 @@ def measure(
     predicted: ArrayLike,
     probabilities: ArrayLike,
     *,
+    groups: Integers | None = None,
     resamples: int = 1000,
     seed: int,
 ) -> Quality:
@@ -38,7 +40,7 @@ def measure(
 
     Intervals are 95 % percentile bootstrap intervals (B. Efron, 1979): rows are drawn with
     replacement `resamples` times, as counts of rows that are alike in truth, prediction, bin and
-    hit, which takes the same time for any n.
+    hit, which takes the same time for any n. Rows of one of `groups` are drawn together.
 
     The calibration error (`ece`; bins and source: `drugmon.statistics.reliability`) is different.
     It cannot be negative, so noise only ever adds to it, and resampling adds the noise again: its
@@ -56,22 +58,19 @@ def measure(
         labels: true label indices (n,), 0..2 as in `LABELS`.
         predicted: label indices (n,).
         probabilities: (n, 3), for the calibration error only.
+        groups: numbers (n,), equal for rows that are copies; None where there are none.
         resamples: how often rows are drawn again.
         seed: of the draws.
     """
     if resamples < 1:
         raise ValueError(f"resamples must be at least 1, not {resamples}")
-    true = _label_indices(labels, "labels")
-    chosen = _label_indices(predicted, "predicted")
-    given = _probabilities(probabilities, len(true))
-    if len(chosen) != len(true):
-        raise ValueError(f"{len(chosen)} predicted labels for {len(true)} true ones")
+    true, chosen, given = _checked(labels, predicted, probabilities)
     top = top_label(true, given)
     counts = confusion(true, chosen)
     random = np.random.default_rng(seed)
-    drawn, errors = _resample(true, chosen, top, resamples, random)
+    drawn, errors = _resample(true, chosen, top, groups, resamples, random)
     point = rates(counts.astype(np.float64))
-    spread = gap_spread(top)
+    spread = gap_spread(top, group_sizes(groups, len(true)))
     chance = np.abs(random.normal(size=(resamples, len(spread))) * spread).sum(axis=1)
     return Quality(
         n=len(true),
@@ -83,6 +82,17 @@ def measure(
         confusion=tuple(tuple(int(cell) for cell in row) for row in counts),
         reliability=_reliability(top),
     )
+
+
+def _checked(
+    labels: ArrayLike, predicted: ArrayLike, probabilities: ArrayLike
+) -> tuple[Integers, Integers, Floats]:
+    true = _label_indices(labels, "labels")
+    chosen = _label_indices(predicted, "predicted")
+    given = _probabilities(probabilities, len(true))
+    if len(chosen) != len(true):
+        raise ValueError(f"{len(chosen)} predicted labels for {len(true)} true ones")
+    return true, chosen, given
 
 
 def _label_indices(values: ArrayLike, name: str) -> Integers:
@@ -104,9 +114,14 @@ def _probabilities(values: ArrayLike, n: int) -> Floats:
 
 
 def _resample(
-    true: Integers, chosen: Integers, top: TopLabel, resamples: int, random: np.random.Generator
+    true: Integers,
+    chosen: Integers,
+    top: TopLabel,
+    groups: Integers | None,
+    resamples: int,
+    random: np.random.Generator,
 ) -> tuple[Rates, Floats]:
-    """Rates and calibration errors of `resamples` draws of n rows with replacement.
+    """Rates and calibration errors of `resamples` draws of the n rows with replacement.
 
     Rows of one cell differ only in confidence, by less than a bin is wide; their mean stands for
     them.
@@ -116,11 +131,13 @@ def _resample(
         return rates(np.zeros((resamples, size, size))), np.full(resamples, np.nan)
     code = ((true * size + chosen) * BINS + top.bin) * 2 + top.hit
     cells, cell_of, counts = np.unique(code, return_inverse=True, return_counts=True)
-    drawn = random.multinomial(n, counts / n, size=resamples).astype(np.float64)
+    drawn = draw_rows(cell_of, len(cells), groups, resamples, random)
     gap = np.bincount(cell_of, weights=top.confidence - top.hit) / counts
     pair = np.eye(size * size)[cells // (2 * BINS)]
     gaps = drawn @ (np.eye(BINS)[cells // 2 % BINS] * gap[:, None])
-    return rates((drawn @ pair).reshape(-1, size, size)), np.abs(gaps).sum(axis=1) / n
+    return rates((drawn @ pair).reshape(-1, size, size)), np.abs(gaps).sum(axis=1) / drawn.sum(
+        axis=1
+    )
 
 
 def _class_quality(index: int, counts: Integers, point: Rates, drawn: Rates) -> ClassQuality:

@@ -54,15 +54,16 @@ def calibration_error(top: TopLabel) -> float:
     return float(np.abs(gaps).sum() / len(top.hit))
 
 
-def gap_spread(top: TopLabel) -> Floats:
+def gap_spread(top: TopLabel, sizes: Integers) -> Floats:
     """What chance alone adds to the error of exactly right probabilities, bin by bin: (bins,).
 
     A bin's share of such an error is the size of a nearly normal variable with this standard
-    deviation, sqrt(sum(c(1-c)))/n over its confidences c, and sqrt(2/pi) of it on average.
+    deviation, sqrt(sum(c(1-c)))/n over its confidences c, and sqrt(2/pi) of it on average. Rows
+    that are right or wrong together, in groups of so many as `sizes` (n,) says, count as often.
     """
     if not len(top.hit):
         return np.empty(0)
-    variance = np.bincount(top.bin, weights=top.confidence * (1 - top.confidence))
+    variance = np.bincount(top.bin, weights=sizes * top.confidence * (1 - top.confidence))
     return np.sqrt(np.clip(variance, 0, None)) / len(top.hit)
 
 

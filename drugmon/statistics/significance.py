@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drugmon.labels import LABELS
+from drugmon.statistics.bootstrap import draw_rows, first_rows
 from drugmon.statistics.figures import Interval
 from drugmon.statistics.rates import Rates, rates
 
@@ -41,29 +42,48 @@ class _Paired(NamedTuple):
 
 
 def compare(
-    labels: Integers, first: Integers, other: Integers, *, resamples: int = 2000, seed: int
+    labels: Integers,
+    first: Integers,
+    other: Integers,
+    *,
+    groups: Integers | None = None,
+    resamples: int = 2000,
+    seed: int,
 ) -> Difference:
     """Compare the verdicts of two models, `first` and `other`, on the true `labels`, all (n,).
 
     The bootstrap draws rows with replacement and keeps each row's two verdicts together: B. Efron
     and R. Tibshirani, "An Introduction to the Bootstrap", 1993; P. Koehn, "Statistical Significance
     Tests for Machine Translation Evaluation" (EMNLP 2004). McNemar: Q. McNemar, "Note on the
-    sampling error of the difference between correlated proportions or percentages", 1947.
+    sampling error of the difference between correlated proportions or percentages", 1947. Copies
+    are drawn together, and count once in McNemar's test.
 
     Args:
         labels: true label indices (n,).
         first: one model's (n,).
         other: another model's (n,).
+        groups: numbers (n,), equal for rows that are copies; None where there are none.
         resamples: how often rows are drawn again.
         seed: of the draws.
     """
-    right, also = first == labels, other == labels
-    only_first, only_other = int((right & ~also).sum()), int((also & ~right).sum())
-    n = len(labels)
-    if not n:
+    if not len(labels):
         nothing = Interval(None, None, None)
         return Difference(0, nothing, nothing, None, 0, 0, None)
-    measured, drawn = _differences(labels, first, other, resamples, seed)
+    random = np.random.default_rng(seed)
+    return _compared(labels, first, other, groups, resamples, random)
+
+
+def _compared(
+    labels: Integers,
+    first: Integers,
+    other: Integers,
+    groups: Integers | None,
+    resamples: int,
+    random: np.random.Generator,
+) -> Difference:
+    n = len(labels)
+    measured, drawn = _differences(labels, first, other, groups, resamples, random)
+    only_first, only_other = _only_right(labels, first, other, np.arange(n))
     return Difference(
         n=n,
         accuracy=_interval(measured.accuracy, drawn.accuracy),
@@ -71,8 +91,16 @@ def compare(
         macro_f1_p=_two_sided(drawn.macro_f1),
         only_first_right=only_first,
         only_other_right=only_other,
-        mcnemar_p=mcnemar(only_first, only_other),
+        mcnemar_p=mcnemar(*_only_right(labels, first, other, first_rows(groups, n))),
     )
+
+
+def _only_right(
+    labels: Integers, first: Integers, other: Integers, rows: Integers
+) -> tuple[int, int]:
+    """How many of some rows only the first, and only the other model has right."""
+    right, also = (first == labels)[rows], (other == labels)[rows]
+    return int((right & ~also).sum()), int((also & ~right).sum())
 
 
 def mcnemar(only_first: int, only_other: int) -> float:
@@ -98,7 +126,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def _differences(
-    labels: Integers, first: Integers, other: Integers, resamples: int, seed: int
+    labels: Integers,
+    first: Integers,
+    other: Integers,
+    groups: Integers | None,
+    resamples: int,
+    random: np.random.Generator,
 ) -> tuple[_Paired, _Paired]:
     """The differences on the rows themselves, and on `resamples` draws of as many rows.
 
@@ -107,9 +140,7 @@ def _differences(
     size = len(LABELS)
     code = (labels.astype(np.int64) * size + first) * size + other
     counts = np.bincount(code, minlength=size**3)
-    drawn = np.random.default_rng(seed).multinomial(
-        len(labels), counts / len(labels), size=resamples
-    )
+    drawn = draw_rows(code, size**3, groups, resamples, random)
     cells = np.concatenate([counts[None], drawn]).reshape(-1, size, size, size).astype(np.float64)
     of_first, of_others = rates(cells.sum(axis=3)), rates(cells.sum(axis=2))
     whole = _Paired(

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drugmon.data.reviews import Texts, clean
 
 
@@ -30,3 +33,11 @@ def groups_of_copies(texts: Sequence[Texts]) -> list[list[int]]:
         # Without a letter or a digit, only the same signs are the same.
         copies[copy_key(review) or tuple(map(clean, review))].append(row)
     return [*copies.values()]
+
+
+def copy_numbers(texts: Sequence[Texts]) -> NDArray[np.int64]:
+    """Return a number for each of n reviews (n,), the same for copies."""
+    numbers = np.empty(len(texts), np.int64)
+    for number, rows in enumerate(groups_of_copies(texts)):
+        numbers[rows] = number
+    return numbers

@@ -71,13 +71,16 @@ def draw_curve(
         target: target_labels[order].astype(np.int64)
         for target, target_labels in pair.labels.items()
     }
+    _, copies = np.unique(pair.hashes[order], axis=0, return_inverse=True)
     one, other = (speeds[adapter.manifest.identity] for adapter in (first, second))
     points = []
     for number, share in enumerate(SHARES):
         scores = joined([part[number] for part in parts])
         sent = float(np.mean(np.concatenate([part[number].both for part in parts])))
         speed = 1 / (1 / one + sent / other)
-        points.append(CascadePoint(share, sent, speed, measure_labels(scores, labels)))
+        points.append(
+            CascadePoint(share, sent, speed, measure_labels(scores, labels, copies.ravel()))
+        )
         on_progress(FOLDS + len(points), _STEPS)
     identities = (first.manifest.identity, second.manifest.identity)
     return CascadeCurve(*identities, len(pair), FOLDS, tuple(points))

@@ -19,6 +19,7 @@ from drugmon.reports.evaluation import Evaluation, LeftOut, render_evaluation
 from drugmon.scoring.engine import Engine
 from drugmon.scoring.scores import Scores
 from drugmon.statistics.quality import Quality, measure
+from drugmon.training.reviews.copies import copy_numbers
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.workflows.compare.config import EvaluateConfig
 from drugmon.workflows.compare.known import known_reviews
@@ -99,13 +100,18 @@ def score_all(
 
 def measure_scores(scores: Scores, reviews: LabelledReviews) -> dict[str, Quality]:
     """The quality per target that has both labels and verdicts."""
-    return measure_labels(scores, reviews.labels)
+    return measure_labels(scores, reviews.labels, copy_numbers(reviews.texts))
 
 
 def measure_labels(
-    scores: Scores, labels_of: Mapping[str, npt.NDArray[np.int64]]
+    scores: Scores,
+    labels_of: Mapping[str, npt.NDArray[np.int64]],
+    copies: npt.NDArray[np.int64],
 ) -> dict[str, Quality]:
-    """The same from true label indices (n,) per target, -1 where unknown."""
+    """The same from true label indices (n,) per target, -1 where unknown.
+
+    `copies` has a number for each review (n,), the same for copies: they are no evidence apart.
+    """
     qualities = {}
     for target, labels in labels_of.items():
         column = TARGETS.index(target)
@@ -115,6 +121,7 @@ def measure_labels(
                 labels[rows],
                 scores.labels[rows, column],
                 scores.probabilities[rows, column],
+                groups=copies[rows],
                 seed=BOOTSTRAP_SEED,
             )
     return qualities

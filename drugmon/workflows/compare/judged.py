@@ -17,6 +17,7 @@ from drugmon.scoring.engine import Engine
 from drugmon.scoring.scores import Scores
 from drugmon.statistics.quality import Quality
 from drugmon.statistics.significance import Difference, compare, holm
+from drugmon.training.reviews.copies import copy_numbers
 from drugmon.training.reviews.dataset import LabelledReviews
 from drugmon.workflows.compare.evaluate import BOOTSTRAP_SEED, both, measure_scores, score_all
 
@@ -64,7 +65,7 @@ def judge(
 
 def differences(reviews: LabelledReviews, judged: Sequence[Scores]) -> list[dict[str, Difference]]:
     """Per stage, the differences to the first one on the rows that both have judged."""
-    first = judged[0]
+    first, copies = judged[0], copy_numbers(reviews.texts)
     of_models: list[dict[str, Difference]] = [{}]
     for other in judged[1:]:
         of_targets = {}
@@ -76,6 +77,7 @@ def differences(reviews: LabelledReviews, judged: Sequence[Scores]) -> list[dict
                     labels[rows],
                     first.labels[rows, column],
                     other.labels[rows, column],
+                    groups=copies[rows],
                     seed=BOOTSTRAP_SEED,
                 )
         of_models.append(of_targets)
