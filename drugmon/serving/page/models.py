@@ -69,6 +69,14 @@ class LoadedModels:
                 self._loaded.popitem(last=False)[1].close()
             return self._loaded[key]
 
+    def load_first(self) -> None:
+        """Load what is chosen at first, weights and all, so that the first visitor waits for none.
+
+        Raises:
+            DrugmonError: it cannot be loaded.
+        """
+        self.get(self.first, self.rule_of(self.first)).load()
+
     def options(self, name: str, rule: str | None = None) -> ModelOptions:
         """What scoring takes for one of `choices`; `rule` None is its own."""
         if self.is_base(name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
 
@@ -15,8 +15,10 @@ _LIVE: Final = "element.setAttribute('role', 'status')"
 
 def choosers(models: LoadedModels) -> tuple[gr.Dropdown, gr.Radio]:
     """A list of models and a choice of rules, which goes to a model's own rule with the model."""
-    chosen = gr.Dropdown(models.choices, value=models.first, label="Adapter or base")
-    rule = gr.Radio(list(RULES), value=models.rule_of(models.first), label="Decision rule")
+    # On a phone one stands below the other, as a pair has a long name.
+    wide: dict[str, Any] = {"min_width": 240}
+    chosen = gr.Dropdown(models.choices, value=models.first, label="Adapter or base", **wide)
+    rule = gr.Radio(list(RULES), value=models.rule_of(models.first), label="Decision rule", **wide)
     chosen.input(models.rule_of, chosen, rule, show_progress="hidden")
     return chosen, rule
 

@@ -33,9 +33,7 @@ def serve(config: PageConfig, *, on_start: Callable[[str], None]) -> None:
 
         models = LoadedModels(config.adapter, config.engine, config.cascade)
         with contextlib.closing(models), _listening(config) as listening:
-            models.get(
-                models.first, models.rule_of(models.first)
-            )  # what is wrong with it is told before all else
+            models.load_first()  # what is wrong with it is told before all else
             app = make_app(config, models, uploads)
             host = f"[{config.host}]" if ":" in config.host else config.host
             on_start(f"http://{host}:{listening.getsockname()[1]}/")

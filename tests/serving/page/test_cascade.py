@@ -23,6 +23,16 @@ ENGINE = EngineConfig(device="cpu", dtype="fp32", threads=1)
 ROWS = 30
 
 
+def review(number: int) -> dict[str, str]:
+    """One of `ROWS` reviews, some of which the first adapter is sure of."""
+    benefits = "useless" if number % 2 else "so so"
+    return {
+        "benefits": benefits,
+        "side_effects": f"nausea {number}",
+        "comments": "mixed feelings",
+    }
+
+
 @pytest.fixture(name="offered")
 def _offered(pair: Pair) -> Iterator[LoadedModels]:
     """What the page offers of a pair whose second adapter judges less than .6 of confidence."""
@@ -43,24 +53,36 @@ def test_both_together_are_the_first_choice_and_each_is_there(
     assert offered.get(offered.first, "likeliest").identity == f"{pair.both}+likeliest"
 
 
+def test_the_first_visitor_waits_for_nothing_to_be_loaded_or_fitted(
+    offered: LoadedModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered.load_first()
+    for late in (
+        "drugmon.scoring.cascade.cascade.fit_pair",
+        "drugmon.models.adapters.adapter.Adapter.model",
+    ):
+        monkeypatch.delattr(late)
+    model = offered.get(offered.first, "balanced")
+    verdicts = [model.predict(**review(number))["overall"] for number in range(ROWS)]
+    assert model.identity in {verdict.adapter for verdict in verdicts}
+
+
 def test_a_review_is_told_by_whom_it_was_judged_and_why(offered: LoadedModels, pair: Pair) -> None:
     pytest.importorskip("gradio", reason="the extra `ui` is not installed")
-    from drugmon.serving.page.review_tab import _both_judge, _explain, _judge, _named
+    from drugmon.serving.page.review_tab import _both_judge, _explain, _judge
 
     model, seen = offered.get(offered.first, "balanced"), Counter[str]()
     for number in range(ROWS):
-        texts = ("useless" if number % 2 else "so so", f"nausea {number}", "mixed feelings")
-        verdicts = model.predict(benefits=texts[0], side_effects=texts[1], comments=texts[2])
-        judge = verdicts["overall"].adapter
+        texts = review(number)
+        judge = model.predict(**texts)["overall"].adapter
         seen[judge] += 1
         if seen[judge] == 1:
-            told, _ = _judge(offered, offered.first, "balanced", texts)
+            told, _ = _judge(offered, offered.first, "balanced", tuple(texts.values()))
             assert f"Judged by <code>{judge}</code>" in told
-            review = _named(texts)
-            both = _both_judge(offered, offered.first, "balanced", review)
+            both = _both_judge(offered, offered.first, "balanced", texts)
             assert both == (judge == pair.both)
-            assert not _both_judge(offered, str(pair.first), "balanced", review)
-            assert "Why overall is" in _explain(offered, offered.first, "balanced", review)
+            assert not _both_judge(offered, str(pair.first), "balanced", texts)
+            assert "Why overall is" in _explain(offered, offered.first, "balanced", texts)
     assert set(seen) == {pair.alone, pair.both}
 
 
