@@ -57,4 +57,5 @@ def test_five_thousand_requests_cause_no_bug(service: Process, tmp_path: Path) -
     assert found and found[1] == found[2], done.stdout
     assert int(found[1].replace(",", "")) >= 5_000
     assert service.popen.poll() is None
-    assert service.said[1:] == []
+    # Which schemathesis also sends, to see what gets through.
+    assert set(service.said[1:]) <= {"drugmon: Invalid HTTP request received.\n"}
