@@ -42,7 +42,7 @@ def draw_rows(
     return np.asarray(drawn[:, :size] + drawn[:, size:] @ rows, dtype=np.float64)
 
 
-def group_sizes(groups: Integers | None, n: int) -> Integers:
+def group_sizes(groups: Integers | None, n: int) -> NDArray[np.int64]:
     """Return of how many rows the group of each of n rows is (n,); 1 without groups."""
     if groups is None:
         return np.ones(n, dtype=np.int64)

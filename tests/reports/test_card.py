@@ -139,8 +139,8 @@ def test_card_has_metrics_matrices_and_calibration() -> None:
     cells = " | ".join(f"{cell} ({100 * cell / sum(row):.0f}\N{NO-BREAK SPACE}%)" for cell in row)
     assert card.count(f"| negative | {cells} |") == 2
     minus = "\N{MINUS SIGN}"
-    row = f"| Overall | 0.090 | 0.030 | 1.250 | 0.000 | 0.300 | {minus}0.100 |"
-    assert row in card, "the offsets of the rule, not the bias of the probabilities"
+    decided = f"| Overall | 0.090 | 0.030 | 1.250 | 0.000 | 0.300 | {minus}0.100 |"
+    assert decided in card, "the offsets of the rule, not the bias of the probabilities"
     assert "### Side effects" in card
 
 
