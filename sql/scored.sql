@@ -193,9 +193,9 @@ SELECT
 FROM {view}
 GROUP BY ALL;
 
--- name: count_ratings
--- Rows by the rating that they give.
-SELECT trim(rating) AS rating, count(*) AS rows FROM {view} GROUP BY ALL;
+-- name: count_cells
+-- Rows by what a column of grades holds.
+SELECT trim({column}) AS cell, count(*) AS rows FROM {view} GROUP BY ALL;
 
 -- name: count_names
 -- Rows by the name that a column gives, with the labels of every target.

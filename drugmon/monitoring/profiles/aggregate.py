@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +58,8 @@ class Counted:
 
     `texts` are the cleaned texts of some rows; `undated` rows have no time that can be read;
     `newest` is when the last of the verdicts was given; `adapters` counts rows by who judged;
-    `about_ratings` are sentences on ratings that are not what the scale lets expect.
+    `about_grades` are sentences on ratings that are not what the scale lets expect, and on cells
+    that quality is not measured on, as nobody told what they mean.
     """
 
     profile: Profile
@@ -70,7 +70,7 @@ class Counted:
     until: datetime | None
     newest: datetime | None
     adapters: Mapping[str, int]
-    about_ratings: Sequence[str]
+    about_grades: Sequence[str]
 
 
 def count_scored(
@@ -127,7 +127,7 @@ def count_scored(
         until=_utc(until),
         newest=_utc(newest),
         adapters=adapters,
-        about_ratings=about_ratings,
+        about_grades=[*about_ratings, *_about_words(scored, grading)],
     )
 
 
@@ -207,13 +207,47 @@ def _ratings(scored: Scored, grading: Grading) -> tuple[dict[str, int] | None, l
     scale = grading.scale
     counted: Counter[str] = Counter()
     numbers: Counter[float] = Counter()
-    for cell, rows in scored.rows("count_ratings"):
+    unreadable = 0
+    for cell, rows in scored.rows("count_cells", column="rating"):
         counted[rating_key(cell, scale)] += rows
-        with contextlib.suppress(ValueError):
+        try:
             if (rating := rating_of(cell)) is not None:
                 numbers[rating] += rows
+        except ValueError:
+            unreadable += rows
     said = _about_ratings(numbers, scale, declared=grading.declared)
+    if unreadable:
+        said.append(
+            f"{unreadable:,} of {numbers.total() + unreadable:,} ratings are no numbers, as with a "
+            "comma in place of the point: quality leaves them out."
+        )
     return rating_counts(counted, scale), said
+
+
+def _about_words(scored: Scored, grading: Grading) -> list[str]:
+    """Sentences on labels and grades in words whose meaning is not known; no word is told."""
+    grades = dict.fromkeys(_grade_of(scored, target) for target in TEACHERS_OF_TARGET)
+    said = []
+    for grade in grades:
+        if grade is None or grade == "rating":
+            continue
+        cells = scored.rows("count_cells", column=grade)
+        filled = sum(rows for cell, rows in cells if cell)
+        unknown = sum(
+            rows for cell, rows in cells if cell and label_of(grading, grade, cell) is None
+        )
+        if unknown:
+            remedy = "; tell what a word means with --label WORD=LABEL, in nightly.toml with labels"
+            said.append(
+                f"{unknown:,} of {filled:,} cells of {grade} are none of its words: quality leaves "
+                f"them out{remedy if grade.endswith('_label') else ''}."
+            )
+    return said
+
+
+def _grade_of(scored: Scored, target: str) -> str | None:
+    """The column that tells the true labels of a target; None where the source has none."""
+    return next((name for name in TEACHERS_OF_TARGET[target] if name in scored.has), None)
 
 
 def _about_ratings(numbers: Counter[float], scale: RatingScale, *, declared: bool) -> list[str]:
@@ -278,8 +312,8 @@ def _words(texts: Texts, vocabulary: Vocabulary | None) -> tuple[WordCounts | No
 def _quality(scored: Scored, rows: int, grading: Grading, seed: int) -> dict[str, Quality]:
     """The quality of each target whose true labels the rows tell."""
     qualities = {}
-    for target, teachers in TEACHERS_OF_TARGET.items():
-        grade = next((name for name in teachers if name in scored.has), None)
+    for target in TEACHERS_OF_TARGET:
+        grade = _grade_of(scored, target)
         if grade is None:
             continue
         columns = [f"{target}_sentiment", grade, *(f"{target}_p_{label}" for label in LABELS)]

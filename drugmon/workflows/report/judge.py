@@ -187,7 +187,7 @@ def _left_out(
         yield f"Nothing is compared: {reference.why}."
         if reference.baseline:
             yield "Baseline taken: the next reports of this source compare with these reviews."
-    yield from counted.about_ratings
+    yield from counted.about_grades
     if counted.undated and date_column:
         yield (
             f"{counted.undated:,} rows have no date in {date_column} that can be read; "

@@ -59,6 +59,43 @@ def test_ratings_outside_the_scale_and_between_its_levels_are_told(
     ]
 
 
+def test_ratings_that_are_no_numbers_are_told(
+    tmp_path: Path, scored_reviews: Make, run: Run, reference: Path
+) -> None:
+    table = scored_reviews(60, seed=2)
+    ratings = ["8,5", "7,0", "", " ", "nan", "9/10", *map(str, table["rating"].to_pylist()[6:])]
+    place = table.column_names.index("rating")
+    source = write(tmp_path / "odd.csv", table.set_column(place, "rating", pa.array(ratings)))
+    result = run(source, reference=str(reference))
+    assert [note for note in result.summary.left_out if "ratings" in note] == [
+        "3 of 57 ratings are no numbers, as with a comma in place of the point: quality leaves "
+        "them out."
+    ]
+    (overall,) = [each for each in result.summary.quality if each.target == "overall"]
+    assert overall.measured is not None and overall.measured.n == 54
+
+
+def test_words_without_a_meaning_are_told(
+    tmp_path: Path, scored_reviews: Make, run: Run, reference: Path
+) -> None:
+    table = scored_reviews(60, seed=2).drop_columns("rating")
+    words = [*["mixed"] * 7, *["", None], *["Positive"] * 51]
+    grades = [*["rather well"] * 4, *["Highly Effective"] * 56]
+    worded = table.append_column("sentiment", pa.array(words)).append_column(
+        "effectiveness", pa.array(grades)
+    )
+    source = write(tmp_path / "words.parquet", worded)
+    result = run(source, reference=str(reference))
+    assert [note for note in result.summary.left_out if "words" in note] == [
+        "4 of 60 cells of effectiveness are none of its words: quality leaves them out.",
+        "7 of 58 cells of overall_label are none of its words: quality leaves them out; tell what "
+        "a word means with --label WORD=LABEL, in nightly.toml with labels.",
+    ]
+    assert "mixed" not in result.page.read_text() and "rather well" not in result.page.read_text()
+    told = run(source, reference=str(reference), grading=GradingChoice(words={"mixed": "neutral"}))
+    assert len([note for note in told.summary.left_out if "words" in note]) == 1
+
+
 def test_labels_in_words_are_what_quality_is_measured_on(
     tmp_path: Path, scored_reviews: Make, run: Run, reference: Path
 ) -> None:
