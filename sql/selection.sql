@@ -29,10 +29,10 @@ SET enable_external_access = false;
 SET lock_configuration = true;
 
 -- name: select_rows
--- The numbers of the rows of a window that meet the user's condition. The condition stands on
--- lines of its own, so that a comment at its end comments out nothing else.
+-- The numbers of the rows that meet the user's condition. The condition stands on lines of its own,
+-- so that a comment at its end comments out nothing else.
 SELECT {row}
-FROM reviews
+FROM {rows}
 WHERE (
 {condition}
 );
@@ -40,11 +40,31 @@ WHERE (
 -- name: select_rows_by_number
 -- The same, with the given columns of text read as numbers.
 SELECT {row}
-FROM (SELECT * REPLACE ({numbers}) FROM reviews)
+FROM (SELECT * REPLACE ({numbers}) FROM {rows})
 WHERE (
 {condition}
 );
 
 -- name: cell_as_number
--- A column of text as numbers, null where it holds none: an item of a REPLACE list.
-TRY_CAST({column} AS DOUBLE) AS {column};
+-- A column of text as numbers, null where a cell is empty: an item of a REPLACE list.
+CASE
+    WHEN lower(trim({column})) NOT IN ('', 'nan', '-nan', '+nan') THEN CAST(trim({column}) AS {type})
+END AS {column};
+
+-- name: kind_of_cells
+-- The type in which the numbers of a column of text stay what they are; null where it holds
+-- something else, or nothing. A long id is another number as a DOUBLE.
+CASE
+    WHEN bool_and(regexp_full_match(trim({column}), '[-+]?[0-9]{1,18}'))
+        FILTER (WHERE trim({column}) <> '')
+    THEN 'BIGINT'
+    WHEN bool_and(regexp_full_match(trim({column}), '[-+]?[0-9]{1,37}'))
+        FILTER (WHERE trim({column}) <> '')
+    THEN 'HUGEINT'
+    WHEN bool_and(TRY_CAST({column} AS DOUBLE) IS NOT NULL) FILTER (WHERE trim({column}) <> '')
+    THEN 'DOUBLE'
+END;
+
+-- name: find_numbers
+-- That, of some columns.
+SELECT {kinds} FROM {rows};

@@ -6,22 +6,9 @@ CREATE OR REPLACE TEMP TABLE {shown} AS
 SELECT row_number() OVER () AS drugmon_shown_row, * FROM {relation};
 
 -- name: choose_shown
--- Those that meet a condition, which stands on lines of its own: a comment in it hides nothing else.
+-- Those that meet a condition.
 CREATE OR REPLACE TEMP TABLE {chosen} AS
-SELECT drugmon_shown_row
-FROM {shown}
-WHERE (
-{condition}
-);
-
--- name: choose_shown_by_number
--- The same, with the given columns of text read as numbers.
-CREATE OR REPLACE TEMP TABLE {chosen} AS
-SELECT drugmon_shown_row
-FROM (SELECT * REPLACE ({numbers}) FROM {shown})
-WHERE (
-{condition}
-);
+{selected};
 
 -- name: view_chosen
 -- The rows that were chosen, with all of their columns.
@@ -33,12 +20,12 @@ SELECT * FROM {shown} SEMI JOIN {chosen} USING (drugmon_shown_row);
 SELECT {columns} FROM {view} ORDER BY {order} LIMIT $most;
 
 -- name: order_rising
--- Numbers by size, also where they are text, and then by the text.
-TRY_CAST({column} AS DOUBLE) NULLS LAST, {column} NULLS LAST;
+-- Numbers by size, also where they are text, and then by the text; what is none is no largest one.
+nullif(TRY_CAST({column} AS DOUBLE), 'nan') NULLS LAST, {column} NULLS LAST;
 
 -- name: order_falling
 -- The same from the other end.
-TRY_CAST({column} AS DOUBLE) DESC NULLS LAST, {column} DESC NULLS LAST;
+nullif(TRY_CAST({column} AS DOUBLE), 'nan') DESC NULLS LAST, {column} DESC NULLS LAST;
 
 -- name: order_as_read
 -- The order of the source.
@@ -51,11 +38,3 @@ SELECT count(*) AS rows, {counts} FROM {view};
 -- name: list_adapters
 -- Who judged them.
 SELECT DISTINCT {adapter} AS adapter FROM {view} WHERE {adapter} IS NOT NULL ORDER BY adapter;
-
--- name: is_number
--- Whether a column of text holds numbers and nothing else.
-coalesce(bool_and(TRY_CAST({column} AS DOUBLE) IS NOT NULL), false);
-
--- name: find_numbers
--- That, of some columns.
-SELECT {tests} FROM {shown};

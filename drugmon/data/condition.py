@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -106,6 +106,22 @@ def is_settled(text: str) -> bool:
     return _UNSETTLED.isdisjoint(names)
 
 
+@lru_cache(maxsize=8)
+def compared_with_numbers(text: str) -> frozenset[str]:
+    """The columns, in small letters, that a condition compares with a number that it names.
+
+    Raises:
+        UsageError: it is no condition.
+    """
+    names = set()
+    for node in _parsed(text):
+        compared = _compared(node)
+        if any(map(_is_number, compared)):
+            columns = (_list_of(side.get("column_names")) for side in compared)
+            names |= {str(path[0]).lower() for path in columns if len(path) == 1}
+    return frozenset(names)
+
+
 def took_too_long(text: str, where: str) -> UsageError:
     """The error for a condition that was broken off after `SECONDS`."""
     return UsageError(
@@ -123,6 +139,23 @@ def _parsed(text: str) -> list[dict[str, object]]:
         _parse(connection, statement("condition_alone", condition=condition), text)
         within = _parse(connection, statement("condition_within", condition=condition), text)
     return list(_expressions(within["where_clause"]))
+
+
+def _compared(node: Mapping[str, object]) -> list[dict[str, object]]:
+    """What an expression compares with one another; nothing where it is no comparison."""
+    sides: list[object] = []
+    if node["class"] == "COMPARISON":
+        sides = [node["left"], node["right"]]
+    elif node["class"] == "BETWEEN":
+        sides = [node["input"], node["lower"], node["upper"]]
+    elif node["type"] in ("COMPARE_IN", "COMPARE_NOT_IN"):
+        sides = _list_of(node["children"])
+    return [side for side in sides if isinstance(side, dict)]
+
+
+def _is_number(node: Mapping[str, object]) -> bool:
+    literal = node.get("literal")
+    return isinstance(literal, dict) and literal.get("kind") in ("INTEGER", "NUMERIC")
 
 
 def _list_of(value: object) -> list[object]:

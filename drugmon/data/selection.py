@@ -10,16 +10,16 @@ from typing import Final
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from drugmon.data.choosing import Kinds, binds, choosing, kinds_of, number_columns
 from drugmon.data.condition import SECONDS, check_condition, took_too_long
 from drugmon.data.duckdb.database import at_most, close_off, first_line, in_memory
 from drugmon.data.partitions import Partition, with_partition
-from drugmon.data.queries import Sql, statement
 from drugmon.data.reviews import Rows, Window
 from drugmon.errors import UsageError
 from drugmon.wording import names_told
 
+_ROWS: Final = "reviews"
 _ROW: Final = "drugmon_row"
 _WHY: Final = "SQL lacks the type, or another name differs in case only"
 
@@ -60,8 +60,8 @@ def select(
 ) -> Iterator[Window]:
     """Yield what the selection takes of each window, in order; windows left empty are left out.
 
-    Cells of CSV and TSV are text; where the condition only makes sense with numbers
-    (`rating > 8`), the columns that hold nothing else in the first window are read as numbers.
+    Cells of CSV and TSV are text; what the condition compares with numbers (`rating > 8`) is read
+    as numbers where the first window holds nothing else, and no other cell may follow then.
 
     Args:
         windows: the source's windows; no more are read once the limit is reached.
@@ -70,7 +70,7 @@ def select(
         partition: columns that the condition may mean beside those of the rows.
 
     Raises:
-        UsageError: the condition does not fit these columns.
+        UsageError: the condition does not fit these columns, or a cell.
     """
     left = selection.limit
     with in_memory(None) as connection:
@@ -123,14 +123,8 @@ class _Condition:
                 self._row += "_"
         table = whole.select(self._readable)
         try:
-            self._connection.register("reviews", _numbered(table, self._row))
-            try:
-                return self._query()
-            except duckdb.BinderException:
-                if self._numbers is not None or not (numbers := _number_columns(table)):
-                    raise
-                self._numbers = numbers
-                return self._query()
+            self._connection.register(_ROWS, _numbered(table, self._row))
+            return self._query(_texts_in(table))
         except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
             # DuckDB's own words would show the value, which may be a review
             raise self._error(
@@ -159,20 +153,23 @@ class _Condition:
                     readable.append(number)
         return readable
 
-    def _query(self) -> list[int]:
-        condition = Sql(self._text)
+    def _query(self, texts: Sequence[str]) -> list[int]:
+        """The rows at hand that meet it; `texts` are their columns of text."""
         if self._numbers is None:
-            sql = statement("select_rows", row=self._row, condition=condition)
-        else:
-            cells = [Sql(statement("cell_as_number", column=name)) for name in self._numbers]
-            sql = statement(
-                "select_rows_by_number", row=self._row, condition=condition, numbers=cells
-            )
+            kinds = number_columns(self._connection, _ROWS, texts, self._text, self._binds)
+            self._numbers = list(kinds)
+        else:  # what is none any more cannot be converted, and is told
+            kinds = dict.fromkeys(self._numbers, "DOUBLE")
+            kinds |= kinds_of(self._connection, _ROWS, self._numbers)
+        sql = choosing(_ROWS, self._row, self._text, kinds)
         try:
             with at_most(self._connection, SECONDS):
                 return sorted(row for (row,) in self._connection.execute(sql).fetchall())
         except TimeoutError:
             raise took_too_long(self._text, self._file) from None
+
+    def _binds(self, kinds: Kinds) -> bool:
+        return binds(self._connection, choosing(_ROWS, self._row, self._text, kinds))
 
     def _error(self, reason: str) -> UsageError:
         return UsageError(f"--where {self._text}: {reason}")
@@ -182,13 +179,11 @@ def _numbered(table: pa.Table, name: str) -> pa.Table:
     return table.add_column(0, name, pa.array(range(len(table)), pa.int64()))
 
 
-def _number_columns(table: pa.Table) -> list[str]:
-    """Return the columns of strings whose every cell is empty or a number."""
-    numbers = []
-    for field, column in zip(table.schema, table.columns, strict=True):
-        if field.name and pa.types.is_string(field.type):
-            filled = pc.filter(column, pc.not_equal(column, ""))
-            with suppress(pa.ArrowInvalid):  # not numbers
-                if pc.count(pc.cast(filled, pa.float64())).as_py():
-                    numbers.append(field.name)
-    return numbers
+def _texts_in(table: pa.Table) -> list[str]:
+    """The columns of text; one without a name cannot be meant."""
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return [
+        field.name
+        for field in table.schema
+        if field.name and any(is_text(field.type) for is_text in kinds)
+    ]

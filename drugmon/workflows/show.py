@@ -10,6 +10,7 @@ from typing import Final
 
 import duckdb
 
+from drugmon.data.choosing import Kinds, binds, choosing, number_columns
 from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.condition import SECONDS, took_too_long
 from drugmon.data.copies import copied
@@ -33,6 +34,7 @@ CONTEXT: Final = ("id", "drug", "rating")
 """What tells rows apart, where no other columns are asked for."""
 
 _SHOWN: Final = "drugmon_shown"
+_ROW: Final = "drugmon_shown_row"
 _CHOSEN: Final = "drugmon_chosen"
 _VIEW: Final = "drugmon_chosen_rows"
 
@@ -174,26 +176,19 @@ def _choose(
     columns: Mapping[str, str],
     where: str,
 ) -> None:
-    text = Sql(condition or "true")
+    text = condition or "true"
+
+    def selected(kinds: Kinds) -> str:
+        return choosing(_SHOWN, _ROW, text, kinds)
+
     try:
-        try:
-            sql = statement("choose_shown", chosen=_CHOSEN, shown=_SHOWN, condition=text)
-            with at_most(connection, SECONDS):
-                connection.execute(sql)
-        except duckdb.BinderException:
-            numbers = _number_columns(connection, columns)
-            if not numbers:
-                raise
-            cells = [Sql(statement("cell_as_number", column=name)) for name in numbers]
-            sql = statement(
-                "choose_shown_by_number",
-                chosen=_CHOSEN,
-                shown=_SHOWN,
-                numbers=cells,
-                condition=text,
-            )
-            with at_most(connection, SECONDS):
-                connection.execute(sql)
+        texts = [name for name, kind in columns.items() if kind == "VARCHAR"]
+        kinds = number_columns(
+            connection, _SHOWN, texts, text, lambda kinds: binds(connection, selected(kinds))
+        )
+        sql = statement("choose_shown", chosen=_CHOSEN, selected=Sql(selected(kinds)))
+        with at_most(connection, SECONDS):
+            connection.execute(sql)
     except TimeoutError:
         raise took_too_long(str(condition), where) from None
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
@@ -204,17 +199,6 @@ def _choose(
     except duckdb.Error as error:
         raise UsageError(f"--where {condition}: {first_line(error)} (in {where})") from error
     connection.execute(statement("view_chosen", view=_VIEW, shown=_SHOWN, chosen=_CHOSEN))
-
-
-def _number_columns(connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str]) -> list[str]:
-    texts = [name for name, kind in columns.items() if kind == "VARCHAR"]
-    if not texts:
-        return []
-    tests = [Sql(statement("is_number", column=name)) for name in texts]
-    (are_numbers,) = connection.execute(
-        statement("find_numbers", tests=tests, shown=_SHOWN)
-    ).fetchall()
-    return [name for name, is_number in zip(texts, are_numbers, strict=True) if is_number]
 
 
 def _counts(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import pyarrow as pa
@@ -68,11 +68,55 @@ def test_a_column_of_the_same_name_as_the_row_number_is_no_trouble() -> None:
 
 
 def test_numbers_in_text_are_compared_as_numbers() -> None:
-    rows = (["1", "9", "x"], ["2", "10", "y"], ["3", "many", "z"], ["4", "", "w"])
+    rows = (["1", "9", "x"], ["2", "10", "y"], ["3", "", "z"], ["4", "8.5", "w"])
     selected = select(cells(*rows), Selection("n > 8.5"), "a.csv")
     assert [w.start for w in selected] == [0, 1]
     selected = select(cells(*rows), Selection("n = '9' OR t = 'w'"), "a.csv")
     assert [w.start for w in selected] == [0, 3]
+
+
+def test_what_is_no_number_later_on_is_told_as_in_the_first_window() -> None:
+    rows = (["1", "9", "x"], ["2", "many", "y"])
+    with pytest.raises(UsageError, match=r"a value in a\.csv cannot be converted; use TRY_CAST"):
+        list(select(cells(*rows), Selection("n > 8.5"), "a.csv"))
+    with pytest.raises(UsageError, match="Cannot compare values of type VARCHAR"):
+        list(select(cells(*rows[::-1]), Selection("n > 8.5"), "a.csv"))
+    tried = select(cells(*rows), Selection("TRY_CAST(n AS DOUBLE) > 8.5"), "a.csv")
+    assert [w.start for w in tried] == [0]
+
+
+CELLS = (["9.0", "01234"], ["9.4", "1234"], ["10", "1.0"], ["", "7"], ["NaN", "12"])
+IDS = (["1", "12345678901234567"], ["2", "12345678901234568"], ["3", f"{10**25 + 1}"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "condition", "taken"),
+    [
+        (CELLS, "n = 9", [0]),
+        (CELLS, "9 = N", [0]),
+        (CELLS, "n <> 9", [1, 2]),
+        (CELLS, "n IN (9, 10)", [0, 2]),
+        (CELLS, "n NOT IN (9, 10)", [1]),
+        (CELLS, "n IS DISTINCT FROM 9", [1, 2, 3, 4]),
+        (CELLS, "n > 8", [0, 1, 2]),
+        (CELLS, "n BETWEEN 9 AND 9.5", [0, 1]),
+        (CELLS, "n = 9 OR n IS NULL", [0, 3, 4]),
+        (CELLS, "CASE n WHEN 10 THEN true ELSE false END", [2]),
+        (CELLS, "n + 1 > 10.1", [1, 2]),
+        (CELLS, "n > 8 AND t = '01234'", [0]),
+        (CELLS, "n + 1 > 8 AND t = '1234'", [1]),
+        (CELLS, "t = 1234", [0, 1]),
+        (CELLS, "t = '1'", []),
+        (IDS, "t = 12345678901234567", [0]),
+        (IDS, f"t = {10**25 + 1}", [2]),
+        (IDS, f"t = {10**25}", []),
+    ],
+)
+def test_cells_of_text_are_numbers_where_they_are_compared_with_some(
+    rows: Sequence[list[str]], condition: str, taken: list[int]
+) -> None:
+    table = pa.table({name: [row[place] for row in rows] for place, name in enumerate(("n", "t"))})
+    assert chosen(table, condition) == [str(row) for row in taken]
 
 
 @pytest.mark.parametrize(

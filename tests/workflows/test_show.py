@@ -136,6 +136,24 @@ def test_rows_are_chosen_and_sorted_wherever_they_are(tmp_path: Path, name: str)
     assert ids(show(path, sort=("age", "-id"), limit=2, **options)) == ["r24", "r12"]
 
 
+@pytest.mark.parametrize("name", ["r.scored.parquet", "r.scored.csv", "r.scored.jsonl"])
+def test_numbers_in_text_are_those_that_stand_there(tmp_path: Path, name: str) -> None:
+    ages = ["9.0", "9.4", None, "nan", "10"]
+    table, path = scored(5).append_column("age", pa.array(ages)), tmp_path / name
+    if name.endswith("parquet"):
+        pq.write_table(table, path)
+    elif name.endswith("csv"):
+        pa.csv.write_csv(table, path)
+    else:
+        rows = (json.dumps(row, default=str) for row in table.to_pylist())
+        path.write_text("\n".join(rows) + "\n")
+    assert ids(show(path, where="age = 9")) == ["r0"]
+    assert ids(show(path, where="age <> 9")) == ["r1", "r4"]
+    assert ids(show(path, where="age > 8")) == ["r0", "r1", "r4"]
+    assert ids(show(path, sort=("-age",), limit=3)) == ["r4", "r1", "r0"]
+    assert ids(show(path, sort=("age",), limit=3)) == ["r0", "r1", "r4"]
+
+
 def test_texts_are_shown_only_where_they_are_asked_for(path: Path) -> None:
     assert list(show(path).context) == ["id"]
     assert list(show(path, texts=True).context) == ["id", "comments"]
