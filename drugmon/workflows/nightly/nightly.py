@@ -189,13 +189,13 @@ class _Night:
         since, report_id = state.since(night.name), state.begin_report(night.name)
         config = night_report_config(task, night, since, report_id)
         result = self._steps.report(config, warn=warn)
-        night.page, night.status = result.page, result.summary.status
-        night.rows = result.summary.volume.rows
-        state.report(night.name, night.page, night.status, night.rows)
+        summary = result.summary
+        night.page, night.status, night.rows = result.page, summary.status, summary.volume.rows
+        state.report(night.name, night.page, night.status, night.rows, summary.created_at)
         _log.info("%s: report %s %s", night.name, night.status, night.page)
         for folder in result.removed:
             _log.info("%s: removed the old report %s", night.name, folder.name)
-        for reason in result.summary.reasons:
+        for reason in summary.reasons:
             _log.warning("%s: %s", night.name, reason)
 
 

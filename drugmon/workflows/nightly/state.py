@@ -1,9 +1,10 @@
 """What a nightly job remembers of its last night: which rows a report still owes, and where a
 killed night stood.
 
-A source's window opens when a night begins and stays open until the source was reported and the
-day is over: a killed night's rows come into the report of the next start, and a second run on one
-day reports the day again instead of nothing.
+A source's window opens when the last report of it was made, so that what is scored between two
+nights is in the next report, and stays open until the source was reported and the day is over: a
+killed night's rows come into the report of the next start, and a second run on one day reports the
+day again instead of nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class NightWindow:
         page: its page; None as long as there is none.
         status: what the report came to.
         rows: how many reviews it judges.
+        reported: when it was made, ISO 8601; it has what was scored before.
     """
 
     day: str
@@ -45,6 +47,7 @@ class NightWindow:
     page: str | None = None
     status: Status | None = None
     rows: int | None = None
+    reported: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class NightState:
         self._write(finished=False)
         return report_id
 
-    def report(self, name: str, page: Path, status: Status, rows: int) -> None:
+    def report(self, name: str, page: Path, status: Status, rows: int, reported: datetime) -> None:
         """Keep that a source was reported.
 
         Args:
@@ -118,9 +121,15 @@ class NightState:
             page: its page.
             status: what the report came to.
             rows: how many reviews it judges.
+            reported: when it was made, with a time zone: before it read the source.
         """
-        window = self._windows[name]
-        self._windows[name] = replace(window, page=str(page), status=status, rows=rows)
+        self._windows[name] = replace(
+            self._windows[name],
+            page=str(page),
+            status=status,
+            rows=rows,
+            reported=reported.isoformat(),
+        )
         self._write(finished=False)
 
     def finish(self) -> None:
@@ -150,7 +159,9 @@ class NightState:
             )
         if window.page is None:
             return replace(window, day=self._day)
-        return NightWindow(self._day, now.isoformat(), source.output)
+        # A clock that was ahead must not leave out what is scored until it is that late again.
+        reported = datetime.fromisoformat(window.reported) if window.reported else now
+        return NightWindow(self._day, min(reported, now).isoformat(), source.output)
 
     def _write(self, *, finished: bool) -> None:
         state = _State(finished=finished, began=self._began, windows=self._windows)
@@ -166,7 +177,13 @@ def _with_page(window: NightWindow, out: Path) -> NightWindow:
     if record is None:
         return window
     page = out / record.page / "index.html"
-    return replace(window, page=str(page), status=Status(record.status), rows=record.rows)
+    return replace(
+        window,
+        page=str(page),
+        status=Status(record.status),
+        rows=record.rows,
+        reported=record.created_at.isoformat(),
+    )
 
 
 def _read(path: Path) -> _State:
@@ -182,10 +199,14 @@ def _read(path: Path) -> _State:
         state = msgspec.json.decode(path.read_bytes(), type=_State)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    for moment in (state.began, *(window.since for window in state.windows.values())):
+    windows = state.windows.values()
+    for moment in (
+        state.began,
+        *(m for window in windows for m in (window.since, window.reported)),
+    ):
         if moment is not None:
             _check_moment(moment)
-    for window in state.windows.values():
+    for window in windows:
         date.fromisoformat(window.day)
         if (window.rows or 0) < 0 or "\0" in (window.page or ""):
             raise ValueError("its rows or its page cannot be")

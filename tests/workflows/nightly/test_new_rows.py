@@ -18,6 +18,7 @@ import time_machine
 
 from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.nightly import nightly
+from drugmon.workflows.score.score import score
 
 BEGIN = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 FIRST = [
@@ -146,3 +147,21 @@ def test_a_night_counts_each_new_and_changed_row(
         assert (source.score.scored, summary["current"]["n"]) == (0, 0)
     shown = drugmon("history", delivery.folder / "ids.scored.csv", "--json")
     assert shown.code == 0
+
+
+def test_what_is_scored_between_two_nights_is_in_the_next_report(delivery: Delivery) -> None:
+    """Somebody scored the delivery by hand at noon: the night finds nothing to score."""
+    delivery.first()
+    delivery.run(0)
+    delivery.second()
+    with time_machine.travel(BEGIN + timedelta(hours=10), tick=True):
+        for task in load_nightly(delivery.settings).tasks:
+            score(task.score)
+    for name, (source, summary) in delivery.run(1).items():
+        assert delivery.new(name, BEGIN + timedelta(hours=5)) == NEW, name
+        assert source.score.scored == 0
+        assert (source.rows, summary["current"]["n"]) == (len(NEW), len(NEW)), name
+        assert (summary["volume"]["scored"], summary["volume"]["empty"]) == (5, 1), name
+        assert summary["reference"]["n"] == 5, "what is left of the first night"
+    for _, summary in delivery.run(2).values():
+        assert summary["current"]["n"] == 0

@@ -14,6 +14,8 @@ from drugmon.workflows.nightly.state import NightState, Watched
 
 NIGHT = datetime(2026, 1, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
+REPORTED = timedelta(minutes=10)
+"""How long after its beginning a night makes its reports."""
 
 
 def begin(folder: Path, now: datetime) -> NightState:
@@ -21,38 +23,53 @@ def begin(folder: Path, now: datetime) -> NightState:
     return NightState(folder / "night.json", now, sources)
 
 
-def report(state: NightState, *names: str) -> None:
+def report(state: NightState, now: datetime, *names: str) -> None:
     for name in names:
-        state.report(name, Path(f"/{name}.html"), Status.WARN, 5)
+        state.report(name, Path(f"/{name}.html"), Status.WARN, 5, now + REPORTED)
 
 
 def test_the_first_night_covers_all_rows_and_the_next_what_is_new(tmp_path: Path) -> None:
     first = begin(tmp_path, NIGHT)
     assert (first.unfinished, first.since("a"), first.since("b")) == (None, None, None)
-    report(first, "a", "b")
+    report(first, NIGHT, "a", "b")
     first.finish()
     second = begin(tmp_path, NIGHT + DAY)
     assert second.unfinished is None
-    assert second.since("a") == second.since("b") == (NIGHT + DAY).isoformat()
+    # What somebody scored by hand since then, too.
+    assert second.since("a") == second.since("b") == (NIGHT + REPORTED).isoformat()
+
+
+def test_a_clock_that_was_ahead_leaves_nothing_out(tmp_path: Path) -> None:
+    ahead = begin(tmp_path, NIGHT + 30 * DAY)
+    report(ahead, NIGHT + 30 * DAY, "a")
+    ahead.finish()
+    assert begin(tmp_path, NIGHT).since("a") == NIGHT.isoformat()
+
+
+def test_a_night_before_the_time_of_reports_was_kept_begins_now(tmp_path: Path) -> None:
+    text = state_with().replace('"finished": false', '"finished": true')
+    (tmp_path / "night.json").write_text(text)
+    assert begin(tmp_path, NIGHT).since("a") == NIGHT.isoformat()
 
 
 def test_a_second_run_on_one_day_covers_the_day_again(tmp_path: Path) -> None:
     for now in (NIGHT, NIGHT + DAY):
         state = begin(tmp_path, now)
-        report(state, "a", "b")
+        report(state, now, "a", "b")
         state.finish()
-    again = begin(tmp_path, NIGHT + DAY + timedelta(hours=1))
-    assert again.since("a") == (NIGHT + DAY).isoformat()
+    hour = timedelta(hours=1)
+    again = begin(tmp_path, NIGHT + DAY + hour)
+    assert again.since("a") == (NIGHT + REPORTED).isoformat()
     assert again.reported("a") is None
-    report(again, "a")  # and is killed before b
-    third = begin(tmp_path, NIGHT + DAY + timedelta(hours=2))
+    report(again, NIGHT + DAY + hour, "a")  # and is killed before b
+    third = begin(tmp_path, NIGHT + DAY + 2 * hour)
     assert third.reported("a") == (Path("/a.html"), Status.WARN, 5)
     assert third.reported("b") is None, "that of the first run lacks what is new"
-    assert third.since("b") == (NIGHT + DAY).isoformat()
+    assert third.since("b") == (NIGHT + REPORTED).isoformat()
 
 
 def test_a_night_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
-    report(begin(tmp_path, NIGHT), "a")
+    report(begin(tmp_path, NIGHT), NIGHT, "a")
     again = begin(tmp_path, NIGHT + timedelta(hours=1))
     assert again.unfinished == NIGHT.isoformat()
     assert again.reported("a") == (Path("/a.html"), Status.WARN, 5)
@@ -61,21 +78,24 @@ def test_a_night_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
 
 def test_days_later_what_was_reported_is_reported_anew(tmp_path: Path) -> None:
     state = begin(tmp_path, NIGHT)
-    report(state, "a", "b")
+    report(state, NIGHT, "a", "b")
     state.finish()
-    report(begin(tmp_path, NIGHT + DAY), "a")  # and is killed before b
+    report(begin(tmp_path, NIGHT + DAY), NIGHT + DAY, "a")  # and is killed before b
     later = begin(tmp_path, NIGHT + 3 * DAY)
     assert later.reported("a") is None
-    assert later.since("a") == (NIGHT + 3 * DAY).isoformat()
-    assert later.since("b") == (NIGHT + DAY).isoformat()
+    assert later.since("a") == (NIGHT + DAY + REPORTED).isoformat()
+    assert later.since("b") == (NIGHT + REPORTED).isoformat()
 
 
 def test_a_source_whose_report_failed_stays_owed(tmp_path: Path) -> None:
     for night in range(3):
-        state = begin(tmp_path, NIGHT + night * DAY)
-        report(state, "a", *(["b"] if night == 0 else []))
+        now = NIGHT + night * DAY
+        state = begin(tmp_path, now)
+        report(state, now, "a", *(["b"] if night == 0 else []))
         state.finish()
-    assert begin(tmp_path, NIGHT + 3 * DAY).since("b") == (NIGHT + DAY).isoformat()
+    last = begin(tmp_path, NIGHT + 3 * DAY)
+    assert last.since("a") == (NIGHT + 2 * DAY + REPORTED).isoformat()
+    assert last.since("b") == (NIGHT + REPORTED).isoformat()
 
 
 def state_with(**window: object) -> str:
@@ -105,6 +125,8 @@ def state_with(**window: object) -> str:
         state_with(since="2026-01-09T12:00:00"),
         state_with(since="0001-01-01T00:00:00+00:00"),
         state_with(since="9999-12-31T23:59:59-12:00"),
+        state_with(reported=7),
+        state_with(reported="2026-01-09T12:00:00"),
         state_with(page=["/a.html"]),
         state_with(page="/a\0.html"),
         state_with(status="odd"),
@@ -140,8 +162,8 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 def test_a_name_that_is_given_to_something_else_begins_anew(tmp_path: Path) -> None:
     first = begin(tmp_path, NIGHT)
-    report(first, "a", "b")
+    report(first, NIGHT, "a", "b")
     first.finish()
     sources = {"a": Watched("/elsewhere.csv", tmp_path), "b": Watched("/b.csv", tmp_path)}
     second = NightState(tmp_path / "night.json", NIGHT + DAY, sources)
-    assert (second.since("a"), second.since("b")) == (None, (NIGHT + DAY).isoformat())
+    assert (second.since("a"), second.since("b")) == (None, (NIGHT + REPORTED).isoformat())
