@@ -30,8 +30,15 @@ class Target(Protocol):
     def state(self) -> Path:
         """The path beside which lock, journal and history of it lie."""
 
-    def earlier(self) -> AbstractContextManager[FileSource | None]:
-        """Give a file with the verdicts that are there; None where there are none."""
+    @property
+    def key(self) -> str | None:
+        """The column that was named to tell its rows apart; None for none."""
+
+    def earlier(self, id_column: str | None) -> AbstractContextManager[FileSource | None]:
+        """Give a file with the verdicts that are there; None where there are none.
+
+        `id_column` is there beside them, where the target has it.
+        """
 
     def replacing(self, like: Path, columns: Sequence[str]) -> AbstractContextManager[Path]:
         """Give an empty file, which replaces what is there when the block ends well.
@@ -51,9 +58,10 @@ class FileTarget:
     def __init__(self, path: Path) -> None:
         self.file = FileSource.of(path)
         self.state = path
+        self.key: str | None = None
 
     @contextlib.contextmanager
-    def earlier(self) -> Iterator[FileSource | None]:
+    def earlier(self, id_column: str | None) -> Iterator[FileSource | None]:  # noqa: ARG002
         """Give the file itself."""
         path = self.file.path
         yield self.file if path.exists() and path.stat().st_size else None
@@ -70,6 +78,7 @@ class StoredTarget:
         self.file = FileSource.of(uri)
         self._uri = uri
         self._seen: Stored | None = look(uri)
+        self.key: str | None = None
 
     @property
     def state(self) -> Path:
@@ -77,7 +86,7 @@ class StoredTarget:
         return make_state_folder(self._uri)
 
     @contextlib.contextmanager
-    def earlier(self) -> Iterator[FileSource | None]:
+    def earlier(self, id_column: str | None) -> Iterator[FileSource | None]:  # noqa: ARG002
         """Give a copy, which goes with the block."""
         if self._seen is None or not self._seen.size:
             yield None
@@ -103,6 +112,7 @@ class DeltaTarget:
     def __init__(self, location: Location, merge: Merge) -> None:
         self.file = replace(FileSource.of(location), format="parquet")
         self._location, self._merge = location, merge
+        self.key = merge.key
 
     @property
     def state(self) -> Path:
@@ -110,13 +120,14 @@ class DeltaTarget:
         return make_state_folder(self._location)
 
     @contextlib.contextmanager
-    def earlier(self) -> Iterator[FileSource | None]:
+    def earlier(self, id_column: str | None) -> Iterator[FileSource | None]:
         """Give the verdicts of the newest version in a file, which goes with the block."""
         if not is_delta(self._location):
             yield None
             return
         with copies_folder(self._location) as folder:
-            snapshot(self._location, folder / "earlier", columns=self._merge.verdicts)
+            ids = [] if id_column is None else [id_column]
+            snapshot(self._location, folder / "earlier", columns=self._merge.verdicts, also=ids)
             yield replace(self.file, path=folder / "earlier")
 
     @contextlib.contextmanager

@@ -66,7 +66,11 @@ def is_delta(location: Location) -> bool:
 
 
 def snapshot(
-    location: Location, path: Path, version: int | None = None, columns: Sequence[str] | None = None
+    location: Location,
+    path: Path,
+    version: int | None = None,
+    columns: Sequence[str] | None = None,
+    also: Sequence[str] = (),
 ) -> int:
     """Write a version of a table to a parquet file, and return its number.
 
@@ -75,6 +79,7 @@ def snapshot(
         path: the file.
         version: a number that the table's log has; None for the newest.
         columns: these alone; where the table lacks one the file has no column and no row.
+        also: beside them, those of these that the table has.
 
     Raises:
         SourceError: it cannot be read, or has no such version.
@@ -85,6 +90,8 @@ def snapshot(
         names = dataset.schema.names if columns is None else list(columns)
         if not set(names) <= set(dataset.schema.names):
             names = []
+        elif columns is not None:
+            names += [name for name in also if name in dataset.schema.names and name not in names]
         schema = pa.schema([dataset.schema.field(name) for name in names])
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in dataset.to_batches(columns=names, batch_size=_BATCH_ROWS) if names else ():

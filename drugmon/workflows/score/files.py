@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,14 +85,14 @@ def score_file(
         windows = _selected(reader, columns, run.selection, source.partition)
         earlier, to = reading.text_format.of_output(source, target.file), target.file
         if run.dry_run:
-            reuse = _reuse(run, target, earlier, columns)
+            reuse = _reuse(run, target, earlier, columns, reader.columns)
             return run.count(windows, run.scorer(source.name, total, reuse))
         output = Output.of_file(to.location, run.verdicts.prefix)
         database = history or history_of(to.location)
         with Journal(target.state, to.name) as journal:
             past = run.past(database, lock_timeout, needed=journal.recovered)
             span = RunSpan.of(began, journal, output, past or [])
-            reuse = _reuse(run, target, earlier, columns, journal, span.since)
+            reuse = _reuse(run, target, earlier, columns, reader.columns, journal, span.since)
             scorer = run.scorer(source.name, total, reuse, journal.append)
             with (
                 folder_aside(journal) as aside,
@@ -214,7 +214,9 @@ def _reuse(
     """The verdicts of an earlier output and of an unfinished run; none with `--rescore`."""
     if run.rescore:
         return Reuse()
-    arrivals = ArrivalsByCount(columns.named_id)
+    names: Sequence[str],
+    # A key that the source lacks is refused where the target is opened.
+    arrivals = ArrivalsByCount(key if (key := target.key) in names else columns.named_id)
     earlier = _earlier(run, target, text_format, arrivals, journal)
     return Reuse(earlier, arrivals=arrivals, since=since)
 
@@ -226,7 +228,7 @@ def _earlier(
     arrivals: ArrivalsByCount,
     journal: Journal | None,
 ) -> Iterator[pa.Table | pa.RecordBatch]:
-    with target.earlier() as earlier:
+    with target.earlier(arrivals.id_column) as earlier:
         try:
             if earlier is not None:
                 verdicts = read_verdicts(earlier, text_format, run.verdicts, arrivals.id_column)

@@ -68,6 +68,24 @@ def test_a_table_is_scored_into_a_table_and_the_next_night_merges(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == [".drugmon"]
 
 
+@pytest.mark.parametrize("column", ["id", "nr"])
+def test_rows_are_told_apart_by_their_key_not_by_their_texts(
+    score: Any, tmp_path: Path, column: str
+) -> None:
+    """A new row may have the text of one that is gone, and two rows may change texts."""
+    options = {} if column == "id" else {"id_column": column}
+
+    def night(*texts: tuple[str, str]) -> tuple[int, int]:
+        write(tmp_path / "in", [{column: key, "review": text} for key, text in texts])
+        done = score(tmp_path / "in", **options)
+        return done.scored, done.reused
+
+    assert night(("1", "good"), ("2", "awful")) == (2, 0)
+    assert night(("2", "awful"), ("3", "good")) == (1, 1)
+    assert night(("2", "good"), ("3", "awful")) == (2, 0)
+    assert night(("3", "awful"), ("2", "good")) == (0, 2)
+
+
 def test_a_version_is_read(score: Any, reviews: Reviews, tmp_path: Path) -> None:
     source = write(tmp_path / "in", reviews(3))
     write(source, reviews(5))
