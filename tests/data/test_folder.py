@@ -42,6 +42,13 @@ def _pieces(source: FileSource) -> list[Piece]:
     return cut(source, 25, 10, ["as it is"])
 
 
+def test_parts_called_alike_have_names_of_their_own(source: FileSource) -> None:
+    """`part-0` of every folder of a lake: two keys of thousands begin alike."""
+    keys = ("0123456789abcdef" + "0" * 16, "01234567fedcba98" + "0" * 16)
+    names = [Piece(source, 0, 10, key, "").name for key in keys]
+    assert names == [f"reviews-0000000000-{key[:16]}.parquet" for key in keys]
+
+
 def make(folder: PartsFolder, pieces: list[Piece]) -> dict[str, FolderPart]:
     """Parts of `pieces`, made aside as a worker makes them."""
     parts = {}

@@ -38,7 +38,10 @@ UNFINISHED: Final = "_unfinished"
 _SINCE: Final = "since.json"
 _KEY_BYTES: Final = 16
 _LONGEST_STEM: Final = 40
-_OWN: Final = re.compile(r".+-\d{10}-[0-9a-f]{8}\.parquet")
+_NAME_DIGITS: Final = 16
+"""Of a key in a part's name. Of 30,000 parts called alike, two would have the same 8 digits in one
+folder of ten."""
+_OWN: Final = re.compile(r".+-\d{10}-[0-9a-f]{8}([0-9a-f]{8})?\.parquet")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Piece:
     def name(self) -> str:
         """The part's file name: sorted by name, the parts of one source are in order."""
         stem = Path(self.source.name).name.lstrip("._").partition(".")[0][:_LONGEST_STEM]
-        return f"{stem or 'reviews'}-{self.start:010}-{self.key[:8]}.parquet"
+        return f"{stem or 'reviews'}-{self.start:010}-{self.key[:_NAME_DIGITS]}.parquet"
 
 
 def cut(source: FileSource, rows: int, size: int, context: Sequence[str]) -> list[Piece]:
