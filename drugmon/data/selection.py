@@ -26,10 +26,14 @@ _WHY: Final = "SQL lacks the type, or another name differs in case only"
 
 @dataclass(frozen=True)
 class Selection:
-    """A SQL condition over a source's columns, and how many of the rows that meet it to take."""
+    """A SQL condition over a source's columns, and how many of the rows that meet it to take.
+
+    That it takes nothing is a mistake, but where `may_take_nothing` says otherwise.
+    """
 
     where: str | None = None
     limit: int | None = None
+    may_take_nothing: bool = False
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:

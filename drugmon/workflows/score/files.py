@@ -186,12 +186,13 @@ def _columns(
 def _selected(
     reader: Reader, columns: ColumnMap, selection: Selection, partition: Partition
 ) -> Iterator[Window]:
-    """Yield what the selection takes; a condition that nothing meets is an error."""
+    """Yield what the selection takes; a condition that nothing meets is an error as a rule."""
     empty, windows = True, read_windows(reader, columns, WINDOW_ROWS)
     for window in select(windows, selection, reader.where, partition):
         empty = False
         yield window
-    if empty and selection.where is not None and reader.total:
+    must_take = selection.where is not None and not selection.may_take_nothing
+    if empty and must_take and reader.total:
         raise no_rows(reader.where, selection)
 
 
@@ -208,13 +209,13 @@ def _reuse(
     target: Target,
     text_format: TextFormat,
     columns: ColumnMap,
+    names: Sequence[str],
     journal: Journal | None = None,
     since: datetime | None = None,
 ) -> Reuse:
     """The verdicts of an earlier output and of an unfinished run; none with `--rescore`."""
     if run.rescore:
         return Reuse()
-    names: Sequence[str],
     # A key that the source lacks is refused where the target is opened.
     arrivals = ArrivalsByCount(key if (key := target.key) in names else columns.named_id)
     earlier = _earlier(run, target, text_format, arrivals, journal)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from drugmon.data.duckdb.tables import Table
-from drugmon.data.formats import known_rows
+from drugmon.data.formats import known_rows, open_reader
 from drugmon.data.history.places import history_of_folder
 from drugmon.data.outputs import means_folder, output_paths
 from drugmon.data.resolve import as_one, is_pattern, names_folder, resolve_source
@@ -170,17 +170,9 @@ def _score_files(
     _refuse_shrinking(config, locations)
     if not config.dry_run:
         make_out_folder(config.out)
-    history = config.history or _history(config)
-    wait = config.database.lock_timeout
-    merge = Merge(
-        key=config.id_column,
-        full=config.selection.everything,
-        verdicts=run.verdicts.names,
-        in_place=config.in_place,
-        notes={"drugmon_run": run.run_id, "drugmon_adapter": run.identity},
-    )
     done: dict[str, Tally] = {}
     failures: list[str] = []
+    without: list[tuple[FileSource, Location]] = []
     overall = OverallProgress(_sizes(sources, run.selection), run.on_progress)
     run = replace(run, on_progress=overall.update)
     for source, location in zip(sources, locations, strict=True):
@@ -189,18 +181,8 @@ def _score_files(
             break
         overall.begin(source.name)
         try:
-            if source.partition and not config.dry_run:
-                make_folder_of(location)
-            target = open_target(location, merge)
-            tally = score_file(
-                replace(run, selection=left),
-                source,
-                target,
-                config.reading,
-                history=history,
-                lock_timeout=wait,
-            )
-            done[target.file.name] = tally
+            name, tally = _score_one(config, replace(run, selection=left), source, location)
+            done[name] = tally
             overall.end(tally)
         except (SourceError, SinkError, UsageError, BusyError) as error:
             if len(sources) == 1:
@@ -208,13 +190,71 @@ def _score_files(
             overall.end(None)
             # A condition may mean some of the folders; a bad file does not keep those after it
             # from a verdict.
-            if not (source.partition and isinstance(error, NoRowsError)):
+            if source.partition and isinstance(error, NoRowsError):
+                without.append((source, location))
+            else:
                 failures.append(str(error))
     if not done and not failures:
         raise no_rows(config.source, run.selection)
     if not done:
         raise SourceError(f"none of {len(sources)} files was scored: {'; '.join(failures)}")
+    if not config.dry_run and config.selection.limit is None:
+        failures += _emptied(config, run, without)
     return done, failures
+
+
+def _score_one(
+    config: ScoreConfig,
+    run: ScoreRun,
+    source: FileSource,
+    location: Location,
+) -> tuple[str, Tally]:
+    """What the output of one file is called, and what was done for it."""
+    if source.partition and not config.dry_run:
+        make_folder_of(location)
+    merge = Merge(
+        key=config.id_column,
+        full=config.selection.everything,
+        verdicts=run.verdicts.names,
+        in_place=config.in_place,
+        notes={"drugmon_run": run.run_id, "drugmon_adapter": run.identity},
+    )
+    target = open_target(location, merge)
+    tally = score_file(
+        run,
+        source,
+        target,
+        config.reading,
+        history=config.history or _history(config),
+        lock_timeout=config.database.lock_timeout,
+    )
+    return target.file.name, tally
+
+
+def _emptied(
+    config: ScoreConfig, run: ScoreRun, without: Sequence[tuple[FileSource, Location]]
+) -> Iterator[str]:
+    """Take what the condition took once out of the outputs of folders of which it takes nothing.
+
+    Yields why that failed, where it did.
+    """
+    run = replace(run, selection=replace(run.selection, may_take_nothing=True))
+    for source, location in without:
+        try:
+            if is_there(location) and _may_have_rows(config, source, FileSource.of(location)):
+                _score_one(config, run, source, location)
+        except (SourceError, SinkError, UsageError, BusyError) as error:
+            yield str(error)
+
+
+def _may_have_rows(config: ScoreConfig, source: FileSource, output: FileSource) -> bool:
+    """Whether an output has rows; that of what is not on this machine is not looked at."""
+    rows = known_rows(output)
+    if rows is None and output.is_here:
+        text_format = config.reading.text_format.of_output(source, output)
+        with open_reader(output, text_format, config.verdicts) as reader:
+            rows = reader.total
+    return rows != 0
 
 
 def _sizes(sources: Sequence[FileSource], selection: Selection) -> Iterator[int | None]:

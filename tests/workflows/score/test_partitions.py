@@ -98,6 +98,35 @@ def test_conditions_and_reports_know_the_columns(
     assert place.options == ("--partitions",)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_folder_of_which_nothing_is_taken_any_more_has_no_rows_left(
+    score: Any, to_csv: Any, reviews: Any, tmp_path: Path, kind: str
+) -> None:
+    lake, out = tmp_path / "lake", tmp_path / "out"
+    for place in PLACES:
+        path = lake / place / f"a.{kind}"
+        path.parent.mkdir(parents=True)
+        if kind == "csv":
+            to_csv(path, reviews(3, place))
+        else:
+            pq.write_table(pa.Table.from_pylist(reviews(3, place)), path)
+
+    def rows() -> int:
+        return show(ShowConfig(str(out), folders=PARTITIONS)).total
+
+    score(lake, out=str(out), partitions=True)
+    assert rows() == 9
+    some = score(lake, out=str(out), partitions=True, where="year = 2025")
+    assert (some.total, some.failures, rows()) == (3, (), 3)
+    with pytest.raises(SourceError, match=r"has no rows that meet --where year = 1999"):
+        score(lake, out=str(out), partitions=True, where="year = 1999")
+    assert rows() == 3, "a condition that takes nothing at all is a mistake"
+    assert score(lake, out=str(out), partitions=True, where="year = 2025").reused == 3
+    assert len([run for run in history(HistoryConfig(out)).runs if not run.total]) == 2
+    whole = score(lake, out=str(out), partitions=True)
+    assert (whole.total, rows()) == (9, 9)
+
+
 def test_a_flat_output_holds_the_columns(
     score: Any, fill: Lake, to_csv: Any, reviews: Any, tmp_path: Path
 ) -> None:
