@@ -243,18 +243,23 @@ def _window(config: ReportConfig, source: OpenSource, now: datetime) -> ReportWi
 def _runs_behind(
     scored: Sequence[str], runs: Sequence[RunRecord], window: ReportWindow
 ) -> Sequence[RunRecord]:
-    """The records of the runs whose rows are judged, as far as they are known."""
+    """The records of the runs whose rows are judged, of which `scored` are known to be such."""
     if window.runs is not None:
         return window.runs
-    if scored:
-        return [run for run in runs if run.run_id in scored]
-    if window.everything and runs:
-        return find_run(LAST_RUN, runs)
+    named = [run for run in runs if run.run_id in scored]
+    if scored and (window.everything or not window.by_scoring):
+        return named
+    if window.everything:
+        return find_run(LAST_RUN, runs) if runs else []
     since, until = window.since, window.until
     return [
         run
         for run in runs
-        if (since is None or run.finished_at >= since) and (until is None or run.started_at < until)
+        if run in named
+        or (
+            (since is None or run.finished_at >= since)
+            and (until is None or run.started_at < until)
+        )
     ]
 
 
