@@ -87,7 +87,7 @@ def _summarised(
         watched=gate.fail_on,
         alpha=gate.alpha,
         min_reviews=gate.min_reviews,
-        current=_current_side(current),
+        current=_current_side(current, now),
         reference=None if side is None else _reference_side(side, config.adapter),
         volume=_volume(current, expected),
         checks=compared.checks,
@@ -136,7 +136,7 @@ def _freshness(config: ReportConfig, current: CurrentSide, now: datetime) -> Fin
     return freshness(max(dated, default=None), now, config.gate)
 
 
-def _current_side(current: CurrentSide) -> Side:
+def _current_side(current: CurrentSide, now: datetime) -> Side:
     window, counted = current.window, current.counted
     name = current.rows.name
     if window.runs:
@@ -146,7 +146,7 @@ def _current_side(current: CurrentSide) -> Side:
         counted.profile.n,
         next(iter(counted.adapters), None),
         window.since or counted.since,
-        window.until or counted.until,
+        window.until if window.until and window.until <= now else counted.until,
     )
 
 
@@ -192,6 +192,11 @@ def _left_out(
         yield (
             f"{counted.undated:,} rows have no date in {date_column} that can be read; "
             "a window by date leaves them out."
+        )
+    if current.ahead:
+        yield (
+            f"{current.ahead:,} rows are dated more than a day ahead in {date_column}: a window "
+            "that ends now leaves them out."
         )
     if len(counted.adapters) > 1:
         yield _judges(counted.adapters)

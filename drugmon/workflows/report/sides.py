@@ -90,6 +90,7 @@ class CurrentSide:
         lacks_adapter: a sentence on why the adapter is not at hand, or None.
         grading: what the graded columns mean.
         vocabulary: the words that the adapter's base knows; None where it is not at hand.
+        ahead: how many rows are dated behind a window that ends now.
     """
 
     window: ReportWindow
@@ -101,6 +102,7 @@ class CurrentSide:
     lacks_adapter: str | None
     grading: Grading
     vocabulary: Vocabulary | None
+    ahead: int = 0
 
     @cached_property
     def held_out(self) -> Mapping[str, Quality]:
@@ -223,7 +225,14 @@ def find_current(
         lacks_adapter=lacks_adapter,
         grading=grading,
         vocabulary=vocabulary,
+        ahead=_ahead(config, source, window),
     )
+
+
+def _ahead(config: ReportConfig, source: OpenSource, window: ReportWindow) -> int:
+    if config.window.length is None or window.until is None:
+        return 0
+    return int(source.all_rows.window("ahead", since=window.until).rows("count_rows")[0][0])
 
 
 def _window(config: ReportConfig, source: OpenSource, now: datetime) -> ReportWindow:

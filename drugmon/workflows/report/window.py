@@ -17,6 +17,9 @@ _HOURS: Final = {"h": 1, "d": 24, "w": 168}
 _MOST_HOURS: Final = 100 * 366 * 24
 LAST_RUN: Final = "last"
 
+AHEAD: Final = timedelta(days=1)
+"""How far behind now a date may lie that is no mistake."""
+
 
 @dataclass(frozen=True)
 class ReportWindow:
@@ -91,8 +94,11 @@ def find_window(
     """
     if asked.run is not None:
         return ReportWindow(runs=find_run(asked.run, runs))
-    since = asked.since if asked.length is None else now - asked.length
-    return ReportWindow(since, asked.until, by_scoring=by_scoring)
+    if asked.length is None:
+        return ReportWindow(asked.since, asked.until, by_scoring=by_scoring)
+    # What is dated by day is of tomorrow already in some places, and never of next year.
+    until = None if by_scoring else now + AHEAD
+    return ReportWindow(now - asked.length, until, by_scoring=by_scoring)
 
 
 def find_run(run: str, runs: Sequence[RunRecord]) -> tuple[RunRecord, ...]:

@@ -32,6 +32,21 @@ def test_dates_as_people_write_them(
         run(source, date_column="sen")
 
 
+def test_a_window_that_ends_now_has_no_dates_of_next_year(
+    tmp_path: Path, scored_reviews: Make, run: Run
+) -> None:
+    cells = ["2026-01-02", "2026-01-03", "2027-01-02", "2062-01-01", "2025-12-31", "2025-11-01"]
+    night = scored_reviews(6).append_column("seen", pa.array(cells))
+    source = write(tmp_path / "n.csv", night)
+    summary = run(source, date_column="seen", last="7d").summary
+    assert summary.current.n == 3, "by day, tomorrow has begun in some places"
+    assert summary.current.until == datetime(2026, 1, 3, tzinfo=UTC)
+    note = "2 rows are dated more than a day ahead in seen: a window that ends now leaves them out."
+    assert note in summary.left_out
+    since = run(source, date_column="seen", since="2025-12-01").summary
+    assert since.current.n == 5 and note not in since.left_out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
