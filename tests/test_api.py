@@ -172,6 +172,12 @@ def test_what_cannot_be_scored_is_told(model: Model, adapter: Path) -> None:
         model.predict("a", benefits="b")
     with pytest.raises(UsageError, match=r"does not judge 'price'; it judges benefits, side_eff"):
         model.predict_proba(["a"], target="price")
+    with pytest.raises(UsageError, match=r"texts are a list of texts, \[text\], and not one"):
+        model.predict_proba("good")
+    mixed = pd.DataFrame({"review": ["a secret", 7]})
+    with pytest.raises(SourceError, match="a cell of 'review' is neither") as caught:
+        model.score(mixed)
+    assert "secret" not in str(caught.value)
     with pytest.raises(AdapterError):
         drugmon.load("no-such-adapter")
     with pytest.raises(AdapterError, match="no decision rule 'x'"):

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from drugmon.data.columns import ColumnMap
 from drugmon.data.verdicts.columns import VerdictColumns
-from drugmon.errors import UsageError
+from drugmon.errors import SourceError, UsageError
+from drugmon.wording import names_told
 
 
 def names_of_frame(frame: Any) -> list[str]:
@@ -33,14 +34,24 @@ def names_of_frame(frame: Any) -> list[str]:
 
 
 def text_columns(frame: Any, mapping: ColumnMap) -> pa.Table:
-    """The columns that hold texts, alone: others may have no form in Arrow."""
+    """The columns that hold texts, alone: others may have no form in Arrow.
+
+    Raises:
+        SourceError: one holds something else than texts.
+    """
     fields = (mapping.benefits, mapping.side_effects, mapping.comments, mapping.text)
     names = [name for name in fields if name is not None]
     if isinstance(frame, pa.Table):
         return frame.select(names)
-    if type(frame).__module__.startswith("pandas"):
+    if not type(frame).__module__.startswith("pandas"):
+        return frame.select(names).to_arrow()
+    try:
         return pa.Table.from_pandas(frame[names], preserve_index=False)
-    return frame.select(names).to_arrow()
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # their words may hold a value
+        told = names_told(names)
+        raise SourceError(
+            f"the frame: a text is a string, or missing, and a cell of {told} is neither"
+        ) from None
 
 
 def beside(frame: Any, added: pa.Table, verdicts: VerdictColumns) -> Any:

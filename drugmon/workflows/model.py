@@ -240,8 +240,13 @@ class Model(Closing):
         text with nothing to read has a row of NaN.
 
         Raises:
-            UsageError: the model does not judge `target`.
+            UsageError: the model does not judge `target`, or `texts` is a single text, whose
+                letters would be judged.
         """
+        if isinstance(texts, str):
+            raise UsageError(
+                "texts are a list of texts, [text], and not one: predict(text) takes one"
+            )
         if target not in self.targets:
             raise UsageError(
                 f"{self.identity} does not judge {target!r}; it judges {', '.join(self.targets)}"
