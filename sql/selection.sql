@@ -53,8 +53,9 @@ END AS {column};
 
 -- name: kind_of_cells
 -- The type in which the numbers of a column of text stay what they are; null where it holds
--- something else, or nothing. A long id is another number as a DOUBLE.
+-- something else. A long id is another number as a DOUBLE.
 CASE
+    WHEN bool_and(trim({column}) = '') IS NOT false THEN 'BIGINT'
     WHEN bool_and(regexp_full_match(trim({column}), '[-+]?[0-9]{1,18}'))
         FILTER (WHERE trim({column}) <> '')
     THEN 'BIGINT'

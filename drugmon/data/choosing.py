@@ -43,7 +43,7 @@ def number_columns(
     condition: str,
     binds: Callable[[Kinds], bool],
 ) -> Kinds:
-    """The columns of text that a condition means as numbers, as they hold nothing else.
+    """The columns of text that a condition means as numbers, where they hold nothing else.
 
     These are the ones that it compares with a number. Where SQL makes no sense of it with them
     alone, as of `rating + 1 > 8`, as few others as will do: an id of digits stays what it is.
@@ -71,7 +71,7 @@ def number_columns(
 def kinds_of(
     connection: duckdb.DuckDBPyConnection, rows: str, texts: Sequence[str]
 ) -> dict[str, str]:
-    """Those columns of text that hold numbers alone, and in which type these stay what they are."""
+    """Those columns of text that hold numbers alone, or nothing, and in which type they stay so."""
     if not texts:
         return {}
     kinds = [Sql(statement("kind_of_cells", column=name)) for name in texts]
