@@ -85,7 +85,7 @@ class ArrivalsByCount:
         verdicts = with_fingerprint(earlier)
         moments = pc.fill_null(verdicts[_SCORED_AT].cast(pa.int64()), NEW).to_numpy()
         ids = (
-            verdicts[ROW_ID].to_pylist()
+            list(map(id_text, verdicts[ROW_ID].to_pylist()))
             if self._by_id and ROW_ID in verdicts.schema.names
             else None
         )
@@ -140,8 +140,12 @@ def raw_keys(fingerprints: Sequence[str]) -> npt.NDArray[np.bytes_]:
 
 
 def id_text(cell: object) -> str:
-    """An id as text, alike from a typed source and from one of text; only plain ones are ids."""
-    return str(cell) if isinstance(cell, str | int | float) else ""
+    """An id as text, alike from a typed source and from one of text; only plain ones are ids.
+
+    A whole number has no `.0`, which pandas writes behind all of them once one is missing.
+    """
+    text = str(cell) if isinstance(cell, str | int | float) else ""
+    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
 def _numbers(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -75,6 +75,16 @@ def test_with_ids_a_copy_is_new_wherever_it_stands(column: str) -> None:
     assert arrivals.of(rows(made[column]), prints("aaXc")).tolist() == [NEW, 0, NEW, 2]
 
 
+@pytest.mark.parametrize("before", [["1", "2"], ["1.0", "2.0"]])
+@pytest.mark.parametrize("now", [[1, 2, None], [1.0, 2.0, None], ["1.0", "2.0", ""]])
+def test_whole_numbers_are_the_same_ids_once_one_is_missing(
+    before: list[str], now: list[object]
+) -> None:
+    """pandas makes 1.0 of 1 then, in parquet and in csv."""
+    assert noted("ab", before, "id").of(rows(now), prints("abc")).tolist() == [0, 1, NEW]
+    assert noted("ab", ["1", "2"], "id").of(rows(["1.5", "2"]), prints("ab")).tolist() == [NEW, 1]
+
+
 def test_a_text_that_moved_to_another_id_is_new_there() -> None:
     arrivals = noted("ab", ["1", "2"], "id")
     assert arrivals.of(rows([1, 2]), prints("ba")).tolist() == [NEW, NEW]
