@@ -7,6 +7,7 @@ function needs is imported when it is called.
 
 from __future__ import annotations
 
+from os import fspath
 from typing import TYPE_CHECKING, Any
 
 from drugmon.errors import DrugmonError
@@ -142,7 +143,7 @@ def score(source: str, **options: object) -> ScoreResult:
     from drugmon.workflows.score.config import ScoreConfig
     from drugmon.workflows.score.score import score as run
 
-    return run(build(ScoreConfig, source=source, **options))
+    return run(build(ScoreConfig, source=fspath(source), **options))
 
 
 def report(source: str, **options: Any) -> ReportResult:
@@ -174,4 +175,4 @@ def report(source: str, **options: Any) -> ReportResult:
     from drugmon.workflows.report.config import report_config
     from drugmon.workflows.report.report import report as run
 
-    return run(report_config(source, **options))
+    return run(report_config(fspath(source), **options))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import partial
+from pathlib import Path
 from typing import Final, TypedDict, TypeVar, Unpack
 
 from drugmon.errors import UsageError
@@ -138,12 +139,22 @@ def _filled(kind: type[T], values: Mapping[str, object]) -> T:
     made = {}
     for spec in fields(kind):  # type: ignore[arg-type]
         if spec.name in values:
-            made[spec.name] = values[spec.name]
+            made[spec.name] = _as_declared(spec, values[spec.name])
             if _GROUP in spec.metadata:
                 _refuse_parts(spec, values)
         elif _GROUP in spec.metadata:
             made[spec.name] = _filled(spec.metadata[_GROUP], values)
     return kind(**made)
+
+
+def _as_declared(spec: Field[object], value: object) -> object:
+    """A path as its option has it: programs give it as text or as `Path`, whatever they have."""
+    declared: Option | None = spec.metadata.get(_OPTION)
+    if declared is not None and issubclass(declared.kind, Path) and isinstance(value, str):
+        return Path(value)
+    if declared is not None and declared.kind is str and isinstance(value, Path):
+        return str(value)
+    return value
 
 
 def _refuse_parts(spec: Field[object], values: Mapping[str, object]) -> None:

@@ -112,6 +112,15 @@ def test_a_config_is_built_from_the_options_of_its_groups() -> None:
     assert [each.flag for each in options_of(Outer)] == ["--size", "--note", "--parts", "--late"]
 
 
+def test_programs_give_paths_as_they_have_them() -> None:
+    built = build(ReportOptions, source="r.csv", out="pages", gate="gate.toml", reference=Path("b"))
+    assert (built.pages.out, built.judgement.gate) == (Path("pages"), Path("gate.toml"))
+    assert built.judgement.reference == "b"
+    assert build(ScoreConfig, source="r.csv", out=Path("o.csv"), history="h.duckdb") == build(
+        ScoreConfig, source="r.csv", out="o.csv", history=Path("h.duckdb")
+    )
+
+
 def test_what_cannot_be_built_is_told_and_lists_the_valid_ones() -> None:
     with pytest.raises(UsageError, match="size is a part of inner, which is given too"):
         build(Outer, name="a", size=3, inner=Inner())
