@@ -5,10 +5,15 @@ A verdict goes by the texts, and so a new row may get one without the model; it 
 
 from __future__ import annotations
 
+import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Final, Protocol
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +37,7 @@ OWN_SCORED_AT: Final = "drugmon_own_scored_at"
 _FINGERPRINT: Final = "drugmon_fingerprint"
 _SCORED_AT: Final = "drugmon_scored_at"
 _PATTERN: Final = "^[0-9a-f]{32}$"
+_WHOLE: Final = re.compile(r"(-?[0-9]+)\.0+")
 
 Moments = npt.NDArray[np.int64]
 
@@ -140,12 +146,16 @@ def raw_keys(fingerprints: Sequence[str]) -> npt.NDArray[np.bytes_]:
 
 
 def id_text(cell: object) -> str:
-    """An id as text, alike from a typed source and from one of text; only plain ones are ids.
+    """An id as text, alike from a typed source and from one of text; moments and lists are no ids.
 
     A whole number has no `.0`, which pandas writes behind all of them once one is missing.
     """
-    text = str(cell) if isinstance(cell, str | int | float) else ""
-    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
+    if isinstance(cell, bytes):
+        return base64.b64encode(cell).decode("ascii")  # as csv and JSONL have them
+    is_plain = isinstance(cell, str | int | float | Decimal | UUID) or type(cell) is date
+    text = str(cell) if is_plain else ""
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def _numbers(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -83,6 +85,19 @@ def test_whole_numbers_are_the_same_ids_once_one_is_missing(
     """pandas makes 1.0 of 1 then, in parquet and in csv."""
     assert noted("ab", before, "id").of(rows(now), prints("abc")).tolist() == [0, 1, NEW]
     assert noted("ab", ["1", "2"], "id").of(rows(["1.5", "2"]), prints("ab")).tolist() == [NEW, 1]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (["1", "2"], [Decimal(2), Decimal(3)]),  # as warehouses write their numbers
+        (["1.00", "2.00"], [Decimal("2.00"), Decimal("3.00")]),
+        (["YQ==", "Yg=="], [b"b", b"c"]),
+        (["2026-01-01", "2026-01-02"], [date(2026, 1, 2), date(2026, 1, 3)]),
+    ],
+)
+def test_ids_of_other_types_tell_rows_apart(before: list[str], now: list[object]) -> None:
+    assert noted("ab", before, "id").of(rows(now), prints("ba")).tolist() == [1, NEW]
 
 
 def test_a_text_that_moved_to_another_id_is_new_there() -> None:
