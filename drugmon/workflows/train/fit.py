@@ -114,7 +114,12 @@ class Fit:
         self._examples, self._help = self._hearing(_NONE)
 
     def run(
-        self, stage: str, train: Rows, dev: Rows | None, stop_after: int | None = None
+        self,
+        stage: str,
+        train: Rows,
+        dev: Rows | None,
+        stop_after: int | None = None,
+        share_heard: float | None = None,
     ) -> Fitted:
         """Train on some rows, going on from the stage's checkpoint where there is one.
 
@@ -125,15 +130,17 @@ class Fit:
             train: rows to learn from; augmentation and class balancing are done here.
             dev: rows that choose the epoch, None to keep the last one.
             stop_after: epochs to run, if fewer than the recipe's.
+            share_heard: the largest share of its reviews on which it hears teachers; None: all.
         """
         recipe, reviews = self.recipe, self.reviews
         memory = PeakMemory(self.compute.device)
         keep_freed_memory()
         left_out = np.setdiff1d(np.arange(len(reviews)), train)
-        everybody, helping = self._hearing(left_out)
+        everybody, helping = self._hearing(left_out, share_heard)
         examples = self._learn_from(train, everybody)
         everything, replay = self._with_help(examples, helping)
-        start = self._start(left_out)
+        heard = "apart" if len(left_out) else "" if share_heard is None else f"of {share_heard:.4f}"
+        start = self._start(apart=bool(heard))
         model = self.build()
         set_weights(trained_weights(model), start)
         outcome = Trainer(
@@ -144,7 +151,7 @@ class Fit:
             stop_after=stop_after,
             class_weights=class_weights(examples.labels, recipe.balance),
             replay=replay,
-            checkpoint=self._checkpoint(stage, self._key(train, dev, stop_after, left_out)),
+            checkpoint=self._checkpoint(stage, self._key(train, dev, stop_after, heard)),
             progress=lambda progress: self._on_progress(stage, progress),
             warn=self._warn,
         ).run()
@@ -167,27 +174,27 @@ class Fit:
         )
         return Fitted(model, lexical, record)
 
-    def _start(self, left_out: Rows) -> Weights:
+    def _start(self, *, apart: bool) -> Weights:
         """What every training begins with: the weights that the stage on help reviews gave.
 
         Empty where there is no such stage. It is run once, whatever is left out afterwards: no help
         review is a copy of one that is measured. Where teachers may not say all to those that leave
-        some out, these have a stage of their own, with what may be said to any of them.
+        some out, these, and what is kept beside them, have a stage `apart`, with what may be said
+        to any of them.
         """
         if not self._help or not self.recipe.help.epochs:
             return {}
-        everything = np.arange(len(self.reviews))
-        _, apart = self._hearing(everything if len(left_out) else _NONE)
-        assert apart is not None
-        is_same = same_words(apart.words, self._help.words)
-        stage = HELP if is_same else f"{HELP}-apart"
-        if stage not in self._starts:
-            self._starts[stage] = self._learn_help(stage, apart, _NONE if is_same else everything)
-        return self._starts[stage]
+        _, helping = self._hearing(np.arange(len(self.reviews)) if apart else _NONE)
+        assert helping is not None
+        heard = "" if same_words(helping.words, self._help.words) else "apart"
+        if heard not in self._starts:
+            self._starts[heard] = self._learn_help(helping, heard)
+        return self._starts[heard]
 
-    def _learn_help(self, stage: str, examples: Examples, left_out: Rows) -> Weights:
+    def _learn_help(self, examples: Examples, heard: str) -> Weights:
         model = self.build()
-        key = self._key(np.array([], np.int64), None, None, left_out)
+        stage = f"{HELP}-{heard}" if heard else HELP
+        key = self._key(_NONE, None, None, heard)
         outcome = Trainer(
             model,
             examples,
@@ -214,11 +221,11 @@ class Fit:
     def _checkpoint(self, stage: str, key: str) -> Checkpoint:
         return Checkpoint(self._work / f"{stage}.safetensors", key)
 
-    def _key(self, train: Rows, dev: Rows | None, stop_after: int | None, left_out: Rows) -> str:
+    def _key(self, train: Rows, dev: Rows | None, stop_after: int | None, heard: str) -> str:
         rows = [side.tolist() if side is not None else None for side in (train, dev)]
         data = [reviews.fingerprint() for reviews in (self.reviews, self.helping) if reviews]
         if self.teaching:
-            data += [self.teaching.key, *(["apart"] if len(left_out) else [])]
+            data += [self.teaching.key, *([heard] if heard else [])]
         return run_key(self.recipe, *data, self.base.sha256, str([*rows, stop_after]))
 
     def validate(self, model: ClassifierModel, rows: Rows) -> dict[str, dict[str, float]]:
@@ -249,10 +256,13 @@ class Fit:
         cache = self._work / "paraphrases.jsonl"
         return Paraphraser(self.base, self.compute.device, augment.temperature, seed, cache)
 
-    def _hearing(self, left_out: Rows) -> tuple[Examples, Examples | None]:
+    def _hearing(
+        self, left_out: Rows, share: float | None = None
+    ) -> tuple[Examples, Examples | None]:
         """Target and help reviews with what teachers say to a model that leaves some rows out."""
-        of_targets, of_help = self.teaching.heard(left_out) if self.teaching else (None, None)
-        helping = None
+        of_targets, of_help, helping = None, None, None
+        if self.teaching:
+            of_targets, of_help = self.teaching.heard(left_out, share, self.recipe.train.seed)
         if self.helping and self._prepared_help:
             helping = self._examples_of(self._prepared_help, self.helping, of_help)
         return self._examples_of(self._prepared, self.reviews, of_targets), helping

@@ -18,7 +18,7 @@ from drugmon.training.reviews.split import Rows, fold_rows, split_rows
 from drugmon.workflows.train.adapter_folder import provisional
 from drugmon.workflows.train.calibrate import Part
 from drugmon.workflows.train.fit import Fit
-from drugmon.workflows.train.fitted import Fitted
+from drugmon.workflows.train.fitted import FitRecord, Fitted
 from drugmon.workflows.train.held_out import HeldOut, Measured
 
 EVALUATED: Final = "the evaluation source"
@@ -71,7 +71,13 @@ def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:
     assert dev is not None
     kept = measured
     if recipe.split.refit:
-        kept = fit.run("refit", split.everything, None, stop_after=measured.record.outcome.best + 1)
+        kept = fit.run(
+            "refit",
+            split.everything,
+            None,
+            stop_after=measured.record.outcome.best + 1,
+            share_heard=_share_heard(bench, [measured.record]),
+        )
     held = _held_out(dev, test, recipe, apart=evaluated is not None)
     return Measured(kept, [measured.record], held, bench.lone("kept", kept))
 
@@ -110,7 +116,7 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
         parts.append(bench.part(stage, fitted, reviews.take(fold)))
         siblings.append(fitted.record)
         del fitted  # before the next model is made: its weights are on the disk
-    kept = fit.run("refit", everything, None)
+    kept = fit.run("refit", everything, None, share_heard=_share_heard(bench, siblings))
     if evaluated:
         new = bench.part("refit", kept, evaluated)
         held = HeldOut.once(EVALUATED, parts, new, seed, refit=False, apart=True)
@@ -126,6 +132,13 @@ def measure_in_turns(bench: Bench, evaluated: LabelledReviews | None) -> Measure
 
 def _can_be_parted(dev: LabelledReviews) -> bool:
     return all((labels >= 0).sum() >= _FEWEST_OF_DEV for labels in dev.labels.values())
+
+
+def _share_heard(bench: Bench, siblings: Sequence[FitRecord]) -> float | None:
+    """The share of their reviews on which the measured models heard a teacher."""
+    if bench.fit.teaching is None:
+        return None
+    return float(np.mean([sibling.taught / len(sibling.learned) for sibling in siblings]))
 
 
 def _tell_of_silence(bench: Bench, left_out: Sequence[Rows]) -> None:

@@ -75,16 +75,35 @@ class Teaching:
     key: str
     records: tuple[TeacherRecord, ...]
 
-    def heard(self, left_out: Rows) -> tuple[Words, Words | None]:
+    def heard(
+        self, left_out: Rows, share: float | None = None, seed: int = 0
+    ) -> tuple[Words, Words | None]:
         """What a training hears of target and of help reviews (None: there are none).
 
         A model that is to be measured on reviews must not hear of their labels in another's words:
         a teacher that learned them is right about them by heart, and one that learns to speak like
-        it is as well (docs/decisions/0038).
+        it is as well (docs/decisions/0038). And a model that leaves nothing out must not hear more
+        than those that were measured: softened targets make it less certain of itself, so that
+        their calibration would not be its own (docs/decisions/0040).
 
         Args:
             left_out: the target reviews (k,) that the training leaves out.
+            share: for one that leaves none out, the largest share of the target reviews that are
+                spoken of; of the help, what any measured model may hear. None: of all.
+            seed: of the draw among the target reviews.
         """
+        if share is None:
+            return self._apart_from(left_out)
+        count = len(self.gathered.targets)
+        of_targets, (_, of_help) = self._apart_from(left_out)[0], self._apart_from(np.arange(count))
+        spoken = np.flatnonzero(np.any([has_word(words) for words in of_targets.values()], axis=0))
+        most = min(round(share * count), len(spoken))
+        drawn = np.random.default_rng(seed).choice(spoken, most, replace=False)
+        silent = ~np.isin(np.arange(count), drawn)[:, None]
+        of_targets = {t: np.where(silent, np.float32(np.nan), w) for t, w in of_targets.items()}
+        return of_targets, of_help
+
+    def _apart_from(self, left_out: Rows) -> tuple[Words, Words | None]:
         return _by_target(_mean([said.apart_from(left_out) for said in self.spoken]), self.gathered)
 
     def doubts(self, left_out: Sequence[Rows]) -> Iterator[str]:
@@ -101,8 +120,8 @@ class Teaching:
                 return
         yield (
             "the teachers learned from reviews that the measured models leave out, and say nothing "
-            "to them: their figures are those of labels alone; with twice as many split.folds as "
-            "the teachers have, or more, they may speak of a part"
+            "to them, nor to the one that is kept: it learns from labels alone; with twice as many "
+            "split.folds as the teachers have, or more, they may speak of a part"
         )
 
     @cached_property

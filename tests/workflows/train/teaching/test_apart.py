@@ -82,7 +82,7 @@ def test_folds_hear_the_rest_of_their_block(taught: tuple[Gathered, Teaching]) -
         assert has_word(whole_help["overall"]).any()
 
 
-def test_the_kept_model_hears_all_and_measured_ones_a_part(
+def test_the_kept_model_hears_as_much_as_measured_ones(
     taught: tuple[Gathered, Teaching], tmp_path: Path
 ) -> None:
     gathered, teaching = taught
@@ -101,14 +101,34 @@ def test_the_kept_model_hears_all_and_measured_ones_a_part(
     everything = np.arange(len(gathered.targets))
     (rows, *_) = fold_rows(gathered.targets.texts, gathered.targets.strata, 4, 0, teaching.blocks)
     measured = student.run("fold-1", np.setdiff1d(everything, rows), None).record
-    kept = student.run("refit", everything, None).record
+    share = measured.taught / len(measured.learned)
+    kept = student.run("refit", everything, None, share_heard=share).record
     block = teaching.blocks[rows].max()
     assert measured.taught == np.sum(teaching.blocks == block) - np.sum(
         teaching.blocks[rows] == block
     )
-    assert kept.taught == len(everything)
-    # What may be said of help reviews differs: so does what training begins with.
-    assert list(dict.fromkeys(stages)) == ["help-apart", "fold-1", "help", "refit"]
+    assert kept.taught == round(share * len(everything)) < len(everything)
+    assert list(dict.fromkeys(stages)) == ["help-apart", "fold-1", "refit"]
+
+
+def test_of_help_reviews_the_kept_model_hears_what_measured_ones_may(
+    taught: tuple[Gathered, Teaching],
+) -> None:
+    gathered, teaching = taught
+    count = len(gathered.targets)
+    whole, whole_help = words_of(teaching)
+    none = np.array([], np.int64)
+    words, of_help = teaching.heard(none, 0.25, 7)
+    heard = has_word(words["overall"])
+    assert heard.sum() == round(0.25 * count)
+    assert np.array_equal(words["overall"][heard], whole["overall"][heard])
+    assert np.array_equal(heard, has_word(teaching.heard(none, 0.25, 7)[0]["overall"]))
+    assert not np.array_equal(heard, has_word(teaching.heard(none, 0.25, 8)[0]["overall"]))
+    assert of_help is not None
+    assert whole_help is not None
+    assert np.isnan(of_help["overall"]).all()
+    assert has_word(whole_help["overall"]).any()
+    assert not has_word(teaching.heard(none, 0.0)[0]["overall"]).any()
 
 
 def test_the_card_tells_how_much_was_heard(
@@ -119,10 +139,12 @@ def test_the_card_tells_how_much_was_heard(
     ).adapter
     training = made.manifest.training
     assert training is not None
-    assert training.taught_kept == 120
     assert 0 < training.taught_measured < 40
+    assert training.taught_kept == pytest.approx(
+        120 * training.taught_measured / training.rows_measured, abs=2
+    )
     card = " ".join((made.folder / CARD).read_text(encoding="utf-8").split())
     assert (
         f"heard a teacher on {training.taught_measured} of their {training.rows_measured} reviews, "
-        "the one that is kept on 120"
+        f"the one that is kept on {training.taught_kept}"
     ) in card

@@ -236,8 +236,8 @@ def test_trials_have_a_teacher(teacher: Adapter, labelled: Path, tmp_path: Path)
     assert losses[0] == losses[1]
     assert [doubt for doubt in told if "teachers" in doubt] == [
         "the teachers learned from reviews that the measured models leave out, and say nothing to "
-        "them: their figures are those of labels alone; with twice as many split.folds as the "
-        "teachers have, or more, they may speak of a part"
+        "them, nor to the one that is kept: it learns from labels alone; with twice as many "
+        "split.folds as the teachers have, or more, they may speak of a part"
     ]
     with pytest.raises(UsageError, match=r"teacher.adapters cannot be searched: .* same teachers"):
         Search(parse_grid(["teacher.adapters=a,b"]))
