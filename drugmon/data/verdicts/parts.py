@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -73,13 +73,14 @@ def cut(source: FileSource, rows: int, size: int, context: Sequence[str]) -> lis
         size: of a piece; the last one may be smaller.
         context: tells, beside name and rows, what the parts are made from and how.
     """
-    state = state_of(source.path)
-    pieces = []
+    state, pieces = state_of(source.path), []
+    # Whoever takes a piece may stand in another folder.
+    anywhere = replace(source, path=source.path.absolute(), called=source.name)
     for start in range(0, max(rows, 1), size):
         stop = min(start + size, rows)
         told = msgspec.json.encode([VERSION, source.name, context, start, stop])
         key = hashlib.blake2b(told, digest_size=_KEY_BYTES).hexdigest()
-        pieces.append(Piece(source, start, stop, key, state))
+        pieces.append(Piece(anywhere, start, stop, key, state))
     return pieces
 
 

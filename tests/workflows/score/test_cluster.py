@@ -123,6 +123,20 @@ def test_folders_that_are_columns_come_into_the_parts(
     assert score(lake, out=str(tmp_path / "some"), **some).total == 3
 
 
+def test_paths_are_relative_to_the_command_and_not_to_a_worker(
+    address: str, tmp_path: Path, reviews: Any, score: Any, to_csv: Any, monkeypatch: Any
+) -> None:
+    assert address
+    monkeypatch.chdir(tmp_path)
+    write(Path("in.parquet"), reviews, 5, "a")
+    to_csv(Path("in.csv"), reviews(7, "b"))
+    with duckdb.connect("in.duckdb") as connection:
+        connection.execute("CREATE TABLE reviews AS FROM 'in.csv'")
+    assert score("in.parquet", out="a", cluster=CLUSTER).scored == 5
+    assert score("in.csv", out="b", cluster=CLUSTER).scored == 7
+    assert score("in.duckdb", table="reviews", cluster=CLUSTER).scored == 7
+
+
 def test_workers_score_what_is_in_a_store(
     address: str, bucket: Any, tmp_path: Path, reviews: Any, score: Any
 ) -> None:
