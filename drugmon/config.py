@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,11 @@ DEFAULT_RULE: Final = "balanced"
 
 DEMO_NIGHTS: Final = 30
 """Of the demonstration: the month that its story is made for."""
+
+AUTO: Final = "auto"
+"""The Ray cluster that this machine is in."""
+
+_ADDRESS: Final = re.compile(r"(ray://)?([^\s/:\[\]]+|\[[\da-fA-F:.]+\]):\d{1,5}")
 
 LOCK_TIMEOUT: Final = 30.0
 """Seconds to wait for a database that another process has open."""
@@ -164,7 +170,7 @@ class ClusterConfig:
     are GPUs.
 
     Raises:
-        UsageError: there are options of a cluster, and none is asked for.
+        UsageError: there are options of a cluster, and none is asked for; the address is none.
     """
 
     kind: str = option(
@@ -215,6 +221,9 @@ class ClusterConfig:
         for name in ("ray_address", "workers", "gpus_per_worker", "part_rows"):
             if getattr(self, name) is not None and not self.is_remote:
                 raise UsageError(f"--{name.replace('_', '-')} is for --engine ray; add that")
+        address = self.ray_address
+        if address not in (None, AUTO) and not _ADDRESS.fullmatch(address or ""):
+            raise UsageError(f"--ray-address {address!r}: give auto, host:6379 or ray://host:10001")
 
     @property
     def is_remote(self) -> bool:

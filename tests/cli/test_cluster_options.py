@@ -28,3 +28,12 @@ def test_options_of_a_cluster_need_it(drugmon: Any, option: str) -> None:
     run = drugmon("score", "reviews.parquet", option)
     assert run.code == 2
     assert f"{option.partition('=')[0]} is for --engine ray; add that" in run.err
+
+
+@pytest.mark.parametrize(
+    "address", ["", "foo", "ray://", "ray://host", "http://host:8265", "a:b:1"]
+)
+def test_an_address_of_another_form_is_refused(drugmon: Any, address: str) -> None:
+    run = drugmon("score", "r.parquet", "--engine", "ray", "--out", "o", "--ray-address", address)
+    says = f"--ray-address {address!r}: give auto, host:6379 or ray://host:10001"
+    assert (run.code, says in run.err) == (2, True)

@@ -6,17 +6,19 @@ import contextlib
 import importlib
 import io
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Final, TextIO
 
-from drugmon.config import ClusterConfig, EngineConfig
+from drugmon.config import AUTO, ClusterConfig, EngineConfig
 from drugmon.data.verdicts.atomic import folder_beside
 from drugmon.errors import DeviceError, DrugmonError, UsageError
 
@@ -27,7 +29,9 @@ _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+_TOKEN: Final = "RAY_AUTH_TOKEN"  # the name of a variable, which Ray asks for first
 _KNOCK_SECONDS: Final = 5.0
+_JOINS: Final = 3
 _MOST_LETTERS: Final = 200
 _SESSIONS: Final = Path("/tmp/ray")
 """Beside it lie the logs and sockets of a session, for this user alone. The name of a socket may
@@ -77,8 +81,10 @@ def connected(config: ClusterConfig, engine: EngineConfig, store: int) -> Iterat
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet())
         if not ray.is_initialized():
-            # The folder goes when the processes that use it have ended.
+            # Folder and token go when the processes that use them have ended.
             folder = stack.enter_context(folder_beside(_SESSIONS))
+            if config.ray_address is None:
+                stack.enter_context(_own_token())
             stack.callback(ray.shutdown)
             with _signals_kept():
                 if config.ray_address is None:
@@ -86,6 +92,35 @@ def connected(config: ClusterConfig, engine: EngineConfig, store: int) -> Iterat
                 else:
                     _join(ray, config.ray_address)
         yield _size(ray.cluster_resources(), config, engine)
+
+
+@contextlib.contextmanager
+def _own_token() -> Iterator[None]:
+    """Only who knows the token gets work done by a cluster of our own: one that this run makes up.
+
+    Ray would make one for all runs to come, and leave it in the home directory, which the user of
+    a nightly job may not have.
+    """
+    before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", _TOKEN)}
+    os.environ[_TOKEN] = secrets.token_hex()
+    _forget_token()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        _forget_token()
+
+
+def _forget_token() -> None:
+    """Ray reads token and mode once a process; a later cluster may have others."""
+    raylet = sys.modules.get("ray._raylet")
+    with contextlib.suppress(AttributeError):  # a Ray that keeps them elsewhere
+        raylet.AuthenticationTokenLoader.instance().reset_cache()  # type: ignore[union-attr]
+        raylet.Config.initialize("")  # type: ignore[union-attr]
 
 
 def _start(
@@ -103,6 +138,12 @@ def _start(
 def _first_of(error: Exception) -> str:
     """Its first sentence."""
     return " ".join(str(error).split()).partition(". ")[0][:_MOST_LETTERS] or type(error).__name__
+
+
+def _last_of(error: Exception) -> str:
+    """Its last line, which of a traceback is what went wrong."""
+    lines = [line for line in map(str.strip, str(error).splitlines()) if line]
+    return lines[-1][:_MOST_LETTERS] if lines else type(error).__name__
 
 
 def _init(
@@ -124,30 +165,77 @@ def _init(
 def _join(ray: ModuleType, address: str) -> None:
     try:
         _knock(address)
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    except (OSError, ValueError) as error:  # a ConnectionError where Ray finds none itself
-        raise DrugmonError(
-            f"--ray-address {address}: no Ray cluster answers there; start one (ray start --head), "
-            "or leave the address out to use this machine"
-        ) from error
+    except OSError as error:
+        raise _nobody(address) from error
+    try:
+        _init_there(ray, address)
     except ImportError:  # it was installed without its client
         raise UsageError(
             f"--ray-address {address}: Ray needs a library of its own for such an address: pip "
             "install 'drugmon[ray]'"
         ) from None
+    except ConnectionAbortedError as error:
+        raise DrugmonError(
+            f"--ray-address {address}: the cluster could not start what serves this process (is "
+            f"its head very busy, or out of memory?); run again ({_last_of(error)})"
+        ) from error
     except RuntimeError as error:  # of another version of Ray or Python
         raise DrugmonError(f"--ray-address {address}: {' '.join(str(error).split())}") from error
+    except Exception as error:  # Ray has a kind for each of its layers, and some for tokens
+        if address == AUTO:
+            raise _nobody(address) from error
+        raise DrugmonError(
+            f"--ray-address {address}: what answers there does not let this process in "
+            f"({_first_of(error)}); a machine of the cluster names auto or its head's host:6379, "
+            "any other one ray://host:10001, and where a token is wanted, set RAY_AUTH_MODE=token"
+        ) from error
+
+
+def _nobody(address: str) -> DrugmonError:
+    return DrugmonError(
+        f"--ray-address {address}: no Ray cluster answers there; start one (ray start --head), "
+        "or leave the address out to use this machine"
+    )
+
+
+def _init_there(ray: ModuleType, address: str) -> None:
+    """Join; on a busy head the process that is to serve this one may not come up at first."""
+    for left in reversed(range(_JOINS)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what goes wrong is raised, too
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+                return
+        except ConnectionAbortedError:
+            if not left:
+                raise
 
 
 def _knock(address: str) -> None:
-    """See that something listens there: Ray would ask for a minute.
+    """See that something listens there: Ray would ask for a minute, and of a dead one for ever.
 
     Raises:
         OSError: nothing does.
     """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    place = _found() if address == AUTO else address
+    host, _, port = place.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), _KNOCK_SECONDS).close()
+
+
+def _found() -> str:
+    """Where Ray would look for the cluster of this machine; empty if it does not tell.
+
+    Raises:
+        OSError: there is none.
+    """
+    named = os.environ.get("RAY_ADDRESS")
+    if named and named != AUTO:
+        return named
+    with contextlib.suppress(ImportError, AttributeError):  # its own function, which may move
+        services = importlib.import_module("ray._private.services")
+        return str(services.canonicalize_bootstrap_address(AUTO))
+    return ""
 
 
 def _size(there: dict[str, float], config: ClusterConfig, engine: EngineConfig) -> Size:
