@@ -99,7 +99,8 @@ class Cluster:
         ):
             for done in pool.scored(pieces, on_progress):
                 if done.compute:
-                    self.compute = f"{size.workers} workers, {done.compute}"
+                    many = "" if size.workers == 1 else "s"
+                    self.compute = f"{size.workers} worker{many}, {done.compute}"
                 for warning in done.warnings:
                     if warning not in told:
                         self._warn(warning)
