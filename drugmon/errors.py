@@ -79,6 +79,10 @@ class DeviceError(DrugmonError):
     """The asked-for device or number format is not to be had."""
 
 
+class ClusterGoneError(DrugmonError):
+    """A Ray cluster that was joined does not answer any more; finished parts are kept."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error, of whichever library, says that the memory is used up."""
     of_a_kind = isinstance(error, MemoryError) or type(error).__name__.startswith("OutOfMemory")

@@ -20,7 +20,7 @@ from typing import Final, TextIO
 
 from drugmon.config import AUTO, ClusterConfig, EngineConfig
 from drugmon.data.verdicts.atomic import folder_beside
-from drugmon.errors import DeviceError, DrugmonError, UsageError
+from drugmon.errors import ClusterGoneError, DeviceError, DrugmonError, UsageError
 
 STORE_BYTES: Final = 256 << 20
 """The object store of a cluster of our own: through it go only verdicts that are reused."""
@@ -75,6 +75,7 @@ def connected(config: ClusterConfig, engine: EngineConfig, store: int) -> Iterat
 
     Raises:
         DrugmonError: there is no such cluster, or it is of another version of Ray or Python.
+        ClusterGoneError: it has died since it let in.
         DeviceError: it has no GPU, and one is asked for.
     """
     ray = import_ray()
@@ -85,13 +86,50 @@ def connected(config: ClusterConfig, engine: EngineConfig, store: int) -> Iterat
             folder = stack.enter_context(folder_beside(_SESSIONS))
             if config.ray_address is None:
                 stack.enter_context(_own_token())
-            stack.callback(ray.shutdown)
+                stack.callback(ray.shutdown)
+            else:
+                stack.callback(_leave, ray)
             with _signals_kept():
                 if config.ray_address is None:
                     _start(ray, config, engine, store, folder)
                 else:
                     _join(ray, config.ray_address)
-        yield _size(ray.cluster_resources(), config, engine)
+        with reached(ray):
+            there = ray.cluster_resources()
+        yield _size(there, config, engine)
+
+
+@contextlib.contextmanager
+def reached(ray: ModuleType) -> Iterator[None]:
+    """Ask something of a cluster that was joined, and tell in a line where it is gone.
+
+    Nothing may be asked then any more: Ray would start another cluster for it.
+
+    Args:
+        ray: the module; its own errors, which may be those of a worker, are passed on.
+
+    Raises:
+        ClusterGoneError: it does not answer.
+    """
+    try:
+        yield
+    except ray.exceptions.RayError:
+        raise
+    except Exception as error:
+        # Ray's client raises plain ones too, and those of the library that it speaks through.
+        of_client = type(error) is Exception or type(error).__module__.startswith("grpc")
+        if not of_client and not isinstance(error, ConnectionError):
+            raise
+        raise ClusterGoneError(
+            f"--engine ray: the cluster is gone, or out of reach ({_first_of(error)}); what is "
+            "finished is kept: run again once it is there"
+        ) from error
+
+
+def _leave(ray: ModuleType) -> None:
+    """Leave a cluster, which may be gone."""
+    with contextlib.suppress(Exception):
+        ray.shutdown()
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drugmon.data.verdicts.parts import Piece
 from drugmon.data.verdicts.reuse import Reuse
-from drugmon.errors import DrugmonError
-from drugmon.scoring.cluster.connection import Size, import_ray
+from drugmon.errors import ClusterGoneError, DrugmonError
+from drugmon.scoring.cluster.connection import Size, import_ray, reached
 from drugmon.scoring.cluster.worker import Done, Setup, Worker
 from drugmon.version import __version__
 
@@ -79,13 +79,17 @@ class Pool:
         reuse: verdicts that are there already.
         size: how many, and what each takes.
         warn: is told, in one sentence, when none can start for a while.
+
+    Raises:
+        ClusterGoneError: the cluster does not answer any more.
     """
 
     def __init__(self, setup: Setup, reuse: Reuse, size: Size, warn: Callable[[str], None]) -> None:
         self._ray = import_ray()
         self._size, self._warn = size, warn
-        self._setup, self._reuse = self._ray.put(setup), self._ray.put(reuse)
-        self._board = self._ray.remote(_Board).options(num_cpus=0).remote()
+        with reached(self._ray):
+            self._setup, self._reuse = self._ray.put(setup), self._ray.put(reuse)
+            self._board = self._ray.remote(_Board).options(num_cpus=0).remote()
         self._joining: dict[Any, Any] = {}
         self._working: dict[Any, tuple[Any, Piece]] = {}
         self._began, self._deaths = time.monotonic(), 0
@@ -93,11 +97,14 @@ class Pool:
     def __enter__(self) -> Pool:
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ClusterGoneError):
+            return
         workers = [*self._joining.values(), *(worker for worker, _ in self._working.values())]
-        for worker in [*workers, self._board]:
-            with contextlib.suppress(self._ray.exceptions.RayError):
-                self._ray.kill(worker)
+        with contextlib.suppress(ClusterGoneError):
+            for worker in [*workers, self._board]:
+                with contextlib.suppress(self._ray.exceptions.RayError), reached(self._ray):
+                    self._ray.kill(worker)
 
     def scored(
         self, pieces: Sequence[Piece], on_progress: Callable[[Counts], None]
@@ -106,13 +113,15 @@ class Pool:
 
         Raises:
             DrugmonError: what a worker raised, or too many of them died.
+            ClusterGoneError: the cluster does not answer any more.
         """
         waiting, tries = deque(pieces), Counter[str]()
         for _ in range(min(self._size.workers, len(waiting))):
             self._start()
         while waiting or self._working:
             refs = [*self._joining, *self._working]
-            ready, _ = self._ray.wait(refs, timeout=_TICK_SECONDS)
+            with reached(self._ray):
+                ready, _ = self._ray.wait(refs, timeout=_TICK_SECONDS)
             for ref in ready:
                 worker, piece = self._working.pop(ref, (self._joining.pop(ref, None), None))
                 answer = self._answer(ref, piece, tries)
@@ -123,24 +132,32 @@ class Pool:
                 if answer is None:
                     self._start()
                 elif waiting:
-                    following = waiting.popleft()
-                    self._working[worker.score.remote(following)] = worker, following
+                    self._hand(worker, waiting.popleft())
             on_progress(self._counts())
             self._lose_patience()
 
     def _start(self) -> None:
-        remote = self._ray.remote(_Remote).options(
-            num_cpus=self._size.cpus, num_gpus=self._size.gpus, max_restarts=0, max_task_retries=0
-        )
-        worker = remote.remote(self._setup, self._reuse, self._board)
-        self._joining[worker.check.remote()] = worker
+        with reached(self._ray):
+            remote = self._ray.remote(_Remote).options(
+                num_cpus=self._size.cpus,
+                num_gpus=self._size.gpus,
+                max_restarts=0,
+                max_task_retries=0,
+            )
+            worker = remote.remote(self._setup, self._reuse, self._board)
+            self._joining[worker.check.remote()] = worker
+
+    def _hand(self, worker: ActorHandle, piece: Piece) -> None:
+        with reached(self._ray):
+            self._working[worker.score.remote(piece)] = worker, piece
 
     def _answer(
         self, ref: ObjectRef, piece: Piece | None, tries: Counter[str]
     ) -> Done | bool | None:
         """What a worker answered: True where it is there; None where it died, which is counted."""
         try:
-            answer: Done | None = self._ray.get(ref)
+            with reached(self._ray):
+                answer: Done | None = self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, DrugmonError):
                 raise error.cause from None
@@ -157,7 +174,7 @@ class Pool:
 
     def _counts(self) -> Counts:
         keys = [piece.key for _, piece in self._working.values()]
-        with contextlib.suppress(self._ray.exceptions.RayError):
+        with contextlib.suppress(self._ray.exceptions.RayError), reached(self._ray):
             return Counts(*self._ray.get(self._board.read.remote(keys)))
         return Counts()
 
