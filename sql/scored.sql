@@ -39,8 +39,16 @@ CAST({column} AS {type}) AS {as_name};
 -- name: lone_text
 -- A review's only text, where no aspect has one.
 CASE
-    WHEN trim(concat_ws('', {aspects})) = '' THEN CAST({text} AS VARCHAR)
+    WHEN NOT ({any_aspect}) THEN CAST({text} AS VARCHAR)
 END AS {as_name};
+
+-- name: together
+-- Some texts as one, which is empty where all are null.
+concat_ws(' ', {texts});
+
+-- name: shows_something
+-- Whether a text has a character that can be seen, be it as an entity.
+NOT regexp_full_match({text}, {blank});
 
 -- name: null_column
 -- A column that the source lacks.
@@ -183,7 +191,7 @@ GROUP BY ALL;
 -- a text that shows nothing is none.
 SELECT
     CASE
-        WHEN NOT regexp_matches({text}, {visible}) THEN 0
+        WHEN NOT ({shows}) THEN 0
         WHEN contains({text}, '&') THEN length(
             trim(regexp_replace({text}, '&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);', '.', 'g'), {blanks})
         )

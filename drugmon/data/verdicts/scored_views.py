@@ -15,6 +15,7 @@ from drugmon.data.partitions import above_partitions
 from drugmon.data.queries import Sql, statement
 from drugmon.data.sources import FileSource
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA, VerdictColumns
+from drugmon.data.verdicts.no_text import lone_text
 from drugmon.data.verdicts.relations import ScoredRelation, files_relation, with_verdicts
 from drugmon.data.verdicts.scored import CONTEXT, Reading, Scored
 from drugmon.errors import UsageError
@@ -156,7 +157,7 @@ def _field(fields: ColumnMap, field: str) -> Sql:
     if field != "text" or fields.text is None or not aspects:
         return _optional(getattr(fields, field), field)
     columns = [getattr(fields, name) for name in aspects]
-    return Sql(statement("lone_text", text=fields.text, aspects=columns, as_name=field))
+    return lone_text(fields.text, columns, field)
 
 
 def _optional(column: str | None, as_name: str) -> Sql:

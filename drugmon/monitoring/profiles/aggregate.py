@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from drugmon.data.queries import Sql, statement
-from drugmon.data.reviews import INVISIBLE, clean
+from drugmon.data.reviews import clean
+from drugmon.data.verdicts.no_text import shows_something
 from drugmon.data.verdicts.relations import label_counts
 from drugmon.data.verdicts.scored import TEXTS, Scored
 from drugmon.errors import SourceError
@@ -42,12 +43,6 @@ REPEAT_ROWS: Final = 500_000
 
 _LABEL_COLUMNS: Final = [f"{target}_sentiment" for target in reversed(TARGETS)]
 _BLANKS: Final = Sql(r"e' \t\n\r\f\u000b\u0085\u00a0\u2028\u2029\u3000'")
-_VISIBLE: Final = Sql(
-    # As `clean` has it, in the words of RE2, which lacks Unicode's white space.
-    r"'[^\s\p{Z}\x{85}"
-    + "".join(sign if sign == "-" else f"\\x{{{ord(sign):x}}}" for sign in INVISIBLE)
-    + "]'"
-)
 
 Texts = list[tuple[str | None, ...]]
 
@@ -173,7 +168,7 @@ def _lengths(scored: Scored) -> dict[str, TextProfile]:
 def _lengths_of(scored: Scored, text: str) -> Counter[int]:
     counted: Counter[int] = Counter()
     for characters, rows in scored.rows(
-        "count_lengths", text=text, blanks=_BLANKS, visible=_VISIBLE
+        "count_lengths", text=text, blanks=_BLANKS, shows=shows_something(text)
     ):
         counted[characters or 0] += rows
     return counted
