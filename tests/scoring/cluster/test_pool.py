@@ -80,6 +80,10 @@ def _ray(head: _Head) -> ModuleType:
     return ray
 
 
+def _unheard(_counts: Counts) -> None:
+    pytest.fail("nothing has come so far")
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -100,7 +104,7 @@ def test_a_cluster_that_is_gone_is_told_in_a_line_and_left_alone(
         pytest.raises(ClusterGoneError, match=says),
         Pool(cast(Setup, None), cast(Reuse, None), Size(1, 1, 0.0), pytest.fail) as workers,
     ):
-        list(workers.scored(pieces, pytest.fail))
+        list(workers.scored(pieces, _unheard))
     assert len(head.asked) == dies and head.asked[-1] == at
 
 
@@ -109,7 +113,7 @@ def test_at_its_end_a_run_needs_no_cluster(monkeypatch: pytest.MonkeyPatch) -> N
     head = _Head(4, ConnectionError("gone"))
     monkeypatch.setattr(pool, "import_ray", lambda: _ray(head))
     with Pool(cast(Setup, None), cast(Reuse, None), Size(1, 1, 0.0), pytest.fail) as workers:
-        assert list(workers.scored([], pytest.fail)) == []
+        assert list(workers.scored([], _unheard)) == []
     assert head.asked == ["put", "put", "remote", "kill"]
 
 
