@@ -10,6 +10,28 @@ SELECT row_number() OVER () AS drugmon_shown_row, * FROM {relation};
 CREATE OR REPLACE TEMP TABLE {chosen} AS
 {selected};
 
+-- name: leave_out_undated
+-- Of these, those stay that a window takes by the dates of the rows, as reports read them.
+DELETE FROM {chosen}
+WHERE drugmon_shown_row NOT IN (
+    SELECT drugmon_shown_row
+    FROM (SELECT drugmon_shown_row, {moment} FROM {shown})
+    WHERE {condition}
+);
+
+-- name: list_names
+-- What a column of names holds.
+SELECT DISTINCT {name} FROM {shown};
+
+-- name: leave_out_unnamed
+-- Of the chosen rows, those stay that have one of some names.
+DELETE FROM {chosen}
+WHERE drugmon_shown_row NOT IN (
+    SELECT drugmon_shown_row
+    FROM {shown}
+    WHERE list_contains($names, CAST({column} AS VARCHAR))
+);
+
 -- name: view_chosen
 -- The rows that were chosen, with all of their columns.
 CREATE OR REPLACE TEMP VIEW {view} AS

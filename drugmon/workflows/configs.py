@@ -19,15 +19,27 @@ class ShowConfig:
 
     Attributes:
         source: a scored file, a glob or folder of them, or a database with a table.
+        since, until, date_column: which rows by date, read as a report reads dates.
+        slice: a column and a name, read as a report reads names.
         shown_columns: columns to show beside the verdicts; None for id, drug and rating.
 
     Raises:
-        UsageError: the condition is none, or the limit is below 1.
+        UsageError: the condition or a date is none, or the limit is below 1.
     """
 
     source: str
     database: DatabaseOptions = group(DatabaseOptions)
     where: str | None = option(None, "Only rows that meet this condition.", kind=str, metavar="SQL")
+    since: str | None = option(
+        None, "Only rows from this day or time on.", kind=str, metavar="DATE"
+    )
+    until: str | None = option(None, "Only rows before this day or time.", kind=str, metavar="DATE")
+    date_column: str | None = option(
+        None, "What dates a row.", kind=str, metavar="COLUMN", unset="when it was scored"
+    )
+    slice: str | None = option(
+        None, "Only rows with this name, in any case.", kind=str, metavar="COLUMN=NAME"
+    )
     sort: tuple[str, ...] = option((), "Sort by these; -NAME falls.", metavar="COLUMNS")
     shown_columns: tuple[str, ...] | None = option(
         None,
@@ -45,8 +57,10 @@ class ShowConfig:
 
     def __post_init__(self) -> None:
         from drugmon.data.selection import Selection
+        from drugmon.workflows.report.window import ask_window
 
         Selection(self.where, self.limit)
+        ask_window(self.since, self.until, None, None)
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,13 @@ from drugmon.data.verdicts.relations import (
     label_counts,
     table_relation,
 )
-from drugmon.data.verdicts.scored import TEXTS
+from drugmon.data.verdicts.scored import TEXTS, dated_within
+from drugmon.data.verdicts.scored_views import date_column, moment_of
 from drugmon.errors import SourceError, UsageError
 from drugmon.labels import LABELS, TARGETS
+from drugmon.monitoring.profiles.names import name_key
 from drugmon.workflows.configs import ShowConfig
+from drugmon.workflows.report.window import ask_window
 
 CONTEXT: Final = ("id", "drug", "rating")
 """What tells rows apart, where no other columns are asked for."""
@@ -69,6 +72,11 @@ def show(config: ShowConfig) -> Shown:
         shown = _columns(config, column_map, columns, where)
         order = _order(config.sort, columns, where)
         _choose(connection, config.where, columns, where)
+        dated_by = date_column(config.date_column, column_map, review_columns, where)
+        _keep_dated(
+            connection, config, moment_of(dated_by or verdicts.of("drugmon_scored_at"), columns)
+        )
+        _keep_named(connection, config.slice, columns, where)
         total, counts = _counts(connection, verdicts)
         targets = [target for target in TARGETS if any(counts[target].values())]
         parts = ("sentiment", "confidence")
@@ -199,6 +207,41 @@ def _choose(
     except duckdb.Error as error:
         raise UsageError(f"--where {condition}: {first_line(error)} (in {where})") from error
     connection.execute(statement("view_chosen", view=_VIEW, shown=_SHOWN, chosen=_CHOSEN))
+
+
+def _keep_dated(connection: duckdb.DuckDBPyConnection, config: ShowConfig, moment: Sql) -> None:
+    asked = ask_window(config.since, config.until, None, None)
+    if conditions := dated_within(asked.since, asked.until):
+        condition = Sql(" AND ".join(conditions))
+        names = {"chosen": _CHOSEN, "shown": _SHOWN}
+        connection.execute(
+            statement("leave_out_undated", moment=moment, condition=condition, **names)
+        )
+
+
+def _keep_named(
+    connection: duckdb.DuckDBPyConnection,
+    named: str | None,
+    columns: Mapping[str, str],
+    where: str,
+) -> None:
+    """Of the chosen rows, keep those whose name is the same to a report.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    if named is None:
+        return
+    column, _, name = named.partition("=")
+    # A name of a column may have the sign in it.
+    column = max((c for c in columns if named.startswith(f"{c}=")), key=len, default=column)
+    column, name = _column(column, columns, "--slice", where), named[len(column) + 1 :]
+    cell = Sql(statement("cast_column", column=column, type=Sql("VARCHAR"), as_name="name"))
+    listed = connection.execute(statement("list_names", name=cell, shown=_SHOWN)).fetchall()
+    key = name_key(name)
+    alike = [cell for (cell,) in listed if key is not None and name_key(cell) == key]
+    sql = statement("leave_out_unnamed", chosen=_CHOSEN, shown=_SHOWN, column=column)
+    connection.execute(sql, {"names": alike})
 
 
 def _counts(

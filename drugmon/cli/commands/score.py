@@ -126,6 +126,7 @@ def show(config: ShowConfig, as_json: bool) -> None:
       drugmon show reviews.scored.parquet --limit 50
       drugmon show w.duckdb --table reviews --where "overall_sentiment = 'negative'"
       drugmon show reviews.scored.csv --sort -overall_p_negative --columns id,drug --texts
+      drugmon show reviews.scored.csv --slice "drug=Zyban" --since 2026-11-01 --date-column date
     """
     from drugmon.cli.output import verdicts as output
     from drugmon.workflows.show import show as run

@@ -52,6 +52,21 @@ class Reading:
     verdicts: VerdictChoice = ANY_VERDICTS
 
 
+def dated_within(since: datetime | None, until: datetime | None) -> list[str]:
+    """Conditions over `moment` that take what is dated from `since` to before `until`.
+
+    Args:
+        since: the first moment, with a time zone; None for any.
+        until: the first moment behind the window, with a time zone; None for any.
+    """
+    bounds = (("scored_since", since), ("scored_until", until))
+    return [
+        statement(name, moment=literal(moment.isoformat()))
+        for name, moment in bounds
+        if moment is not None
+    ]
+
+
 @dataclass(frozen=True)
 class Scored:
     """A view of scored reviews.
@@ -123,11 +138,7 @@ class Scored:
             spans: first and last moment of scoring; None for any.
             without: another window of the same rows, none of whose rows are taken.
         """
-        parts = []
-        if since is not None:
-            parts.append(statement("scored_since", moment=literal(since.isoformat())))
-        if until is not None:
-            parts.append(statement("scored_until", moment=literal(until.isoformat())))
+        parts = dated_within(since, until)
         if spans is not None:
             between = [
                 statement(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,15 +120,12 @@ def _scored(
     columns, verdicts = source.columns, source.verdicts
     names = verdicts.beside(columns)
     fields = resolve_columns(names, reading.columns, where, need_text=False)
-    date = _date_column(reading.date_column, fields, names, where)
+    date = date_column(reading.date_column, fields, names, where)
     by = _by_columns(reading.by, fields, names, where)
     selected = [_verdict(verdicts, field.name, str(field.type)) for field in VERDICT_SCHEMA]
     selected += [_field(fields, field) for field in CONTEXT]
     selected += [_optional(column, f"by_{number}") for number, column in enumerate(by.values())]
-    dated_by = date or verdicts.of("drugmon_scored_at")
-    is_time = columns[dated_by].upper().startswith(("TIMESTAMP", "DATE"))
-    read = "moment_of" if is_time else "moment_of_text"
-    selected.append(Sql(statement(read, column=dated_by, as_name="moment")))
+    selected.append(moment_of(date or verdicts.of("drugmon_scored_at"), columns))
     made = Scored(
         connection,
         view,
@@ -166,9 +163,33 @@ def _optional(column: str | None, as_name: str) -> Sql:
     return Sql(statement("cast_column", column=column, type=Sql("VARCHAR"), as_name=as_name))
 
 
-def _date_column(
+def moment_of(column: str, columns: Mapping[str, str]) -> Sql:
+    """The item `moment`: when a row is of.
+
+    Args:
+        column: what dates it.
+        columns: the types of all columns.
+    """
+    is_time = columns[column].upper().startswith(("TIMESTAMP", "DATE"))
+    return Sql(
+        statement("moment_of" if is_time else "moment_of_text", column=column, as_name="moment")
+    )
+
+
+def date_column(
     asked: str | None, fields: ColumnMap, names: Sequence[str], where: str
 ) -> str | None:
+    """The source's own column that dates the rows; None for the time of scoring.
+
+    Args:
+        asked: of `--date-column`; `date` stands for what the source calls so.
+        fields: the source's columns by meaning.
+        names: all of them.
+        where: the source, for messages.
+
+    Raises:
+        UsageError: there is no such column.
+    """
     if asked is None:
         return None
     if asked in names:

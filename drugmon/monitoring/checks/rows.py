@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +12,6 @@ from drugmon.labels import LABELS, TARGETS
 from drugmon.wording import LIKE_TEXT
 
 _READABLE: Final = re.compile(r"[^\"$`\\!\n]+")
-_PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,8 @@ class RowsPlace:
         table: the scored table of a database; None for files.
         prefix: what the names of the verdict columns begin with.
         options: the words of a command line that say how the source is read.
-        window: which of its rows were judged, as an SQL condition; None for all.
+        window: the words that say which of its rows were judged, by their dates.
+        scored: the same by when they were scored, as an SQL condition; None for all.
         columns: the source's own column of every column to slice by.
     """
 
@@ -32,7 +32,8 @@ class RowsPlace:
     table: str | None = None
     prefix: str = ""
     options: tuple[str, ...] = ()
-    window: str | None = None
+    window: tuple[str, ...] = ()
+    scored: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def of_check(self, check: str, about: str | None) -> str:
@@ -55,23 +56,21 @@ class RowsPlace:
         column = self.columns.get(by)
         if column is None or value == LIKE_TEXT:
             return None
-        name = f"lower(trim({_identifier(column)})) = {_literal(value)}"
-        return self._of_label(target, LABELS[0], name)
+        return self._of_label(target, LABELS[0], ["--slice", f"{column}={value}"])
 
-    def _of_label(self, target: str, label: str, condition: str | None = None) -> str:
+    def _of_label(self, target: str, label: str, which: Sequence[str] = ()) -> str:
         has_label = f"{self._verdict(f'{target}_sentiment')} = {_literal(label)}"
-        both = has_label if condition is None else f"{condition} AND {has_label}"
-        return self._show(both, f"-{self._verdict(f'{target}_p_{label}')}")
+        return self._show(has_label, f"-{self._verdict(f'{target}_p_{label}')}", which)
 
     def _verdict(self, column: str) -> str:
         return self.prefix + column
 
-    def _show(self, condition: str | None, sort: str | None) -> str:
+    def _show(self, condition: str | None, sort: str | None, which: Sequence[str] = ()) -> str:
         words = ["drugmon", "show", self.source]
         words += ["--table", self.table] if self.table else []
         words += ["--prefix", self.prefix] if self.prefix else []
-        words += self.options
-        conditions = [part for part in (self.window, condition) if part is not None]
+        words += [*self.options, *self.window, *which]
+        conditions = [part for part in (self.scored, condition) if part is not None]
         words += ["--where", " AND ".join(conditions)] if conditions else []
         words += [f"--sort={sort}"] if sort else []
         return " ".join(map(_word, words))
@@ -88,24 +87,6 @@ def between(prefix: str, spans: list[tuple[str, str]]) -> str:
     moment = f"{prefix}drugmon_scored_at"
     parts = [f"{moment} BETWEEN {_literal(a)} AND {_literal(b)}" for a, b in spans]
     return f"({' OR '.join(parts)})" if parts else "false"
-
-
-def since(column: str, moment: str) -> str:
-    """The condition that takes the rows dated from a moment on."""
-    return f"{_moment(column)} >= TIMESTAMPTZ {_literal(moment)}"
-
-
-def until(column: str, moment: str) -> str:
-    """The condition that takes the rows dated before a moment."""
-    return f"{_moment(column)} < TIMESTAMPTZ {_literal(moment)}"
-
-
-def _moment(column: str) -> str:
-    return f"TRY_CAST({_identifier(column)} AS TIMESTAMPTZ)"
-
-
-def _identifier(column: str) -> str:
-    return column if _PLAIN.fullmatch(column) else '"' + column.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from drugmon.data.stores.uri import is_uri
-from drugmon.monitoring.checks.rows import RowsPlace, between, since, until
+from drugmon.monitoring.checks.rows import RowsPlace, between
 from drugmon.wording import path_told
 from drugmon.workflows.report.config import ReportConfig
 from drugmon.workflows.report.sides import CurrentSide
@@ -33,19 +33,25 @@ def place_of(config: ReportConfig, current: CurrentSide) -> RowsPlace:
             *(["--partitions"] if source.partitions else []),
         ),
         window=_window(current),
+        scored=_scored(current),
         columns=rows.columns,
     )
 
 
-def _window(current: CurrentSide) -> str | None:
-    window, rows = current.window, current.rows
-    if window.spans is not None:
-        spans = [(start.isoformat(), end.isoformat()) for start, end in window.spans]
-        return between(rows.prefix, spans)
-    column = rows.date_column or f"{rows.prefix}drugmon_scored_at"
-    parts = []
-    if window.since is not None:
-        parts.append(since(column, window.since.isoformat()))
-    if window.until is not None:
-        parts.append(until(column, window.until.isoformat()))
-    return " AND ".join(parts) or None
+def _window(current: CurrentSide) -> tuple[str, ...]:
+    window, column = current.window, current.rows.date_column
+    bounds = (("--since", window.since), ("--until", window.until))
+    words = [
+        word
+        for option, moment in bounds
+        if moment is not None
+        for word in (option, moment.isoformat())
+    ]
+    return (*words, "--date-column", column) if words and column is not None else tuple(words)
+
+
+def _scored(current: CurrentSide) -> str | None:
+    if current.window.spans is None:
+        return None
+    spans = [(start.isoformat(), end.isoformat()) for start, end in current.window.spans]
+    return between(current.rows.prefix, spans)

@@ -73,15 +73,63 @@ def test_the_commands_on_a_page_list_the_rows(
     result = run(source, reference=str(folder / "reference.parquet"), since="2026-01-01", **options)
     monkeypatch.chdir(tmp_path / "pages")
     found = commands(result.page)
-    by_where = {command[command.index("--where") + 1]: command for command in found}
-    overall = next(where for where in by_where if "overall_sentiment = 'negative'" in where)
+    of_label = [command for command in found if "overall_sentiment = 'negative'" in command]
+    overall = next(command for command in of_label if "--slice" not in command)
     negative = night["overall_sentiment"].to_pylist().count("negative")
-    assert rows_of(by_where[overall])["total"] == negative
-    sliced = next(where for where in by_where if "lower(trim(drug)) = " in where)
-    assert 0 < rows_of(by_where[sliced])["total"] < negative
+    assert rows_of(overall)["total"] == negative
+    sliced = next(command for command in found if "--slice" in command)
+    assert 0 < rows_of(sliced)["total"] < negative
     for command in found:
         assert str(tmp_path) not in " ".join(command)
         rows_of(command)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "duckdb"])
+def test_commands_read_dates_and_names_as_the_report_does(
+    tmp_path: Path, night: pa.Table, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged by the column of dates, however these are written, and as a slice however spaced."""
+    days = ("20260102", "02-Jan-26", "January 2, 2026", "2026-01-02T01:00+02:00", "2026/1/2")
+    days += ("20251231", "31-Dec-25", "1/2/26", "")
+    dates = [days[row % len(days)] for row in range(len(night))]
+    drugs = [
+        ("St.  John's Wort", "st. john's wort ", "ST.\tJohn's wort")[row % 3]
+        for row in range(len(night))
+    ]
+    labels = night["overall_sentiment"].to_pylist()
+    night = night.set_column(night.schema.get_field_index("drug"), "drug", pa.array(drugs))
+    night = night.append_column("Day of review", pa.array(dates))
+    source = tmp_path / "it's data" / f"night.{kind}"
+    if kind == "parquet":
+        pq.write_table(night, source)
+    else:
+        with duckdb.connect(source) as connection:
+            connection.register("night", night)
+            connection.execute("CREATE TABLE reviews AS FROM night")
+    earlier = pq.read_table(tmp_path / "it's data" / "reference.parquet")
+    names = pa.array(["St. John's Wort"] * len(earlier))
+    at = earlier.schema.get_field_index("drug")
+    pq.write_table(earlier.set_column(at, "drug", names), tmp_path / "it's data" / "r.parquet")
+    options = {"table": "reviews"} if kind == "duckdb" else {}
+    result = run(
+        source,
+        reference=str(tmp_path / "it's data" / "r.parquet"),
+        since="2026-01-02",
+        until="2026-01-03",
+        date_column="Day of review",
+        by=("drug",),
+        **options,
+    )
+    judged = [label for row, label in enumerate(labels) if row % len(days) in (0, 1, 2, 4)]
+    assert result.summary.volume.rows == len(judged)
+    monkeypatch.chdir(tmp_path / "pages")
+    found = commands(result.page)
+    sliced = [command for command in found if "--slice" in command]
+    assert sliced
+    negative = "overall_sentiment = 'negative'"
+    of_label = [command for command in found if negative in command]
+    assert {rows_of(command)["total"] for command in of_label} == {judged.count("negative")}
+    assert any(command in of_label for command in sliced)
 
 
 def test_no_command_where_nothing_is_off(tmp_path: Path, scored_reviews: Make) -> None:
