@@ -19,8 +19,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from tests.cascades import Pair, fit_coarsely
+
+# How long an example takes on a busy machine says nothing of what is tested.
+settings.register_profile("drugmon", deadline=None)
+settings.load_profile("drugmon")
 
 SETTINGS = (
     "base.name=tiny-base",

@@ -69,7 +69,6 @@ odd_values: st.SearchStrategy[Any] = st.recursive(
 def many(examples: int) -> hypothesis.settings:
     """The settings of a test over so many inputs, which may be slow and are not kept."""
     return hypothesis.settings(
-        deadline=None,
         max_examples=examples,
         suppress_health_check=list(HealthCheck),
         database=None,

@@ -135,7 +135,7 @@ def check(content: bytes, kind: str, out: str, how: TextFormat) -> None:
     assert time.monotonic() - began < SLOWEST
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(_contents, st.sampled_from(KINDS), st.sampled_from(KINDS), _formats)
 def test_any_bytes_are_read_or_refused(
     content: bytes, kind: str, out: str, how: TextFormat
@@ -144,7 +144,7 @@ def test_any_bytes_are_read_or_refused(
 
 
 @pytest.mark.fuzz
-@settings(deadline=None, max_examples=2_500, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2_500, suppress_health_check=list(HealthCheck))
 @given(_contents, st.sampled_from(KINDS), st.sampled_from(KINDS), _formats)
 def test_thousands_of_files_are_read_or_refused(
     content: bytes, kind: str, out: str, how: TextFormat

@@ -30,7 +30,7 @@ def read_back(path: Path, delimiter: str) -> list[list[str]]:
         return list(csv.reader(file, delimiter=delimiter))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     tables,
     st.sampled_from(["csv", "tsv"]),

@@ -40,7 +40,7 @@ def lines_of(path: Path) -> list[str]:
     return [line for line in path.read_text("utf-8").split("\n") if line]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(objects, min_size=1, max_size=5),
     st.booleans(),

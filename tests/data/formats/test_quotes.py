@@ -98,7 +98,7 @@ plain = st.text(
 quoted = st.lists(st.sampled_from(['"', '""', "a", ' "b" ', "ä"]), max_size=4).map("".join)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.integers(2, 4).flatmap(
         lambda width: st.lists(
@@ -123,7 +123,7 @@ def test_without_quotes_every_line_is_a_row(rows: list[list[str]], delimiter: st
     assert len(found) == len(rows)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=9),

@@ -63,7 +63,7 @@ lines = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(lines, max_size=12), st.lists(st.integers(0, 300)), st.integers(1, 5))
 def test_pauses_change_nothing(rows: list[str], cuts: list[int], size: int) -> None:
     content = "\n".join(rows).encode()

@@ -15,7 +15,7 @@ from drugmon.models.adapters.combination import Combination
 from drugmon.statistics.reliability import calibration_error, top_label
 
 # The first draw of arrays imports much, which is no fault of what is tested.
-calmly = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+calmly = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 few = st.floats(-3, 3)
 triples = st.tuples(few, few, few)
 log_probs = arrays(np.float32, (5, 3), elements=st.floats(-27.5, 0, width=32))
@@ -97,7 +97,7 @@ def test_balanced_offsets_give_up_little_macro_f1_for_many_right_labels() -> Non
 
 
 @given(st.floats(0.2, 5), st.floats(0, 3), triples, triples)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_manifest_form_goes_there_and_back(
     temperature: float,
     weight: float,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drugmon.data.reviews import Texts
@@ -28,7 +28,6 @@ def _tokenizer(tiny_base: Path) -> ReviewTokenizer:
     return ReviewTokenizer(tiny_base, 64, 0)
 
 
-@settings(deadline=None)
 @given(lengths, st.integers(0, 600))
 def test_budget_is_shared_fairly(needs: list[int], budget: int) -> None:
     shares = share_budget(needs, budget)
@@ -39,7 +38,6 @@ def test_budget_is_shared_fairly(needs: list[int], budget: int) -> None:
     assert not cut or min(cut) >= max(shares) - 1
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 90), max_size=60),
     st.integers(1, 400),

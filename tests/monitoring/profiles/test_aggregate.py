@@ -50,7 +50,9 @@ def test_lengths_are_those_of_the_cleaned_texts(tmp_path: Path) -> None:
 
 def test_a_text_beside_aspects_that_show_nothing_is_a_lone_one(tmp_path: Path) -> None:
     """As scoring has it, whatever it is that shows nothing."""
-    rows = [(blank, None, None) for blank in [*BLANKS, "\n", "\t \r\n"]]
+    rows: list[tuple[str | None, ...]] = [
+        (blank, None, None) for blank in [*BLANKS, "\n", "\t \r\n"]
+    ]
     rows += [(None, "\n", "\u200b"), (None, "&", "nbsp;"), ("\n", "x", None)]
     labels = np.array([[-1, -1, -1, 2]] * len(rows), np.int8)
     probabilities = np.full((len(rows), 4, 3), 1 / 3, np.float32)

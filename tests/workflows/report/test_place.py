@@ -89,8 +89,8 @@ def test_commands_read_dates_and_names_as_the_report_does(
     tmp_path: Path, night: pa.Table, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged by the column of dates, however these are written, and as a slice however spaced."""
-    days = ("20260102", "02-Jan-26", "January 2, 2026", "2026-01-02T01:00+02:00", "2026/1/2")
-    days += ("20251231", "31-Dec-25", "1/2/26", "")
+    days = ["20260102", "02-Jan-26", "January 2, 2026", "2026-01-02T01:00+02:00", "2026/1/2"]
+    days += ["20251231", "31-Dec-25", "1/2/26", ""]
     dates = [days[row % len(days)] for row in range(len(night))]
     drugs = [
         ("St.  John's Wort", "st. john's wort ", "ST.\tJohn's wort")[row % 3]
