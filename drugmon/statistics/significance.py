@@ -69,20 +69,8 @@ def compare(
     if not len(labels):
         nothing = Interval(None, None, None)
         return Difference(0, nothing, nothing, None, 0, 0, None)
-    random = np.random.default_rng(seed)
-    return _compared(labels, first, other, groups, resamples, random)
-
-
-def _compared(
-    labels: Integers,
-    first: Integers,
-    other: Integers,
-    groups: Integers | None,
-    resamples: int,
-    random: np.random.Generator,
-) -> Difference:
     n = len(labels)
-    measured, drawn = _differences(labels, first, other, groups, resamples, random)
+    measured, drawn = _differences(labels, first, other, groups, resamples, seed)
     only_first, only_other = _only_right(labels, first, other, np.arange(n))
     return Difference(
         n=n,
@@ -131,7 +119,7 @@ def _differences(
     other: Integers,
     groups: Integers | None,
     resamples: int,
-    random: np.random.Generator,
+    seed: int,
 ) -> tuple[_Paired, _Paired]:
     """The differences on the rows themselves, and on `resamples` draws of as many rows.
 
@@ -140,7 +128,7 @@ def _differences(
     size = len(LABELS)
     code = (labels.astype(np.int64) * size + first) * size + other
     counts = np.bincount(code, minlength=size**3)
-    drawn = draw_rows(code, size**3, groups, resamples, random)
+    drawn = draw_rows(code, size**3, groups, resamples, np.random.default_rng(seed))
     cells = np.concatenate([counts[None], drawn]).reshape(-1, size, size, size).astype(np.float64)
     of_first, of_others = rates(cells.sum(axis=3)), rates(cells.sum(axis=2))
     whole = _Paired(
