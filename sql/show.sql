@@ -10,6 +10,10 @@ SELECT row_number() OVER () AS drugmon_shown_row, * FROM {relation};
 CREATE OR REPLACE TEMP TABLE {chosen} AS
 {selected};
 
+-- name: count_dated
+-- The rows, and those whose date can be read.
+SELECT count(*) AS rows, count(moment) AS dated FROM (SELECT {moment} FROM {shown});
+
 -- name: leave_out_undated
 -- Of these, those stay that a window takes by the dates of the rows, as reports read them.
 DELETE FROM {chosen}

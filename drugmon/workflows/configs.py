@@ -24,7 +24,7 @@ class ShowConfig:
         shown_columns: columns to show beside the verdicts; None for id, drug and rating.
 
     Raises:
-        UsageError: the condition or a date is none, or the limit is below 1.
+        UsageError: the condition, a date or the name is none, or the limit is below 1.
     """
 
     source: str
@@ -61,6 +61,11 @@ class ShowConfig:
 
         Selection(self.where, self.limit)
         ask_window(self.since, self.until, None, None)
+        if self.slice is not None and not self.slice.partition("=")[2].strip():
+            raise UsageError(
+                f"--slice {self.slice}: names nothing; write a column and a name, such as "
+                "drug=metformin"
+            )
 
 
 @dataclass(frozen=True)

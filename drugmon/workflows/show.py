@@ -73,9 +73,8 @@ def show(config: ShowConfig) -> Shown:
         order = _order(config.sort, columns, where)
         _choose(connection, config.where, columns, where)
         dated_by = date_column(config.date_column, column_map, review_columns, where)
-        _keep_dated(
-            connection, config, moment_of(dated_by or verdicts.of("drugmon_scored_at"), columns)
-        )
+        dated_by = dated_by or verdicts.of("drugmon_scored_at")
+        _keep_dated(connection, config, dated_by, columns, where)
         _keep_named(connection, config.slice, columns, where)
         total, counts = _counts(connection, verdicts)
         targets = [target for target in TARGETS if any(counts[target].values())]
@@ -209,14 +208,32 @@ def _choose(
     connection.execute(statement("view_chosen", view=_VIEW, shown=_SHOWN, chosen=_CHOSEN))
 
 
-def _keep_dated(connection: duckdb.DuckDBPyConnection, config: ShowConfig, moment: Sql) -> None:
+def _keep_dated(
+    connection: duckdb.DuckDBPyConnection,
+    config: ShowConfig,
+    dated_by: str,
+    columns: Mapping[str, str],
+    where: str,
+) -> None:
+    """Of the chosen rows, keep those whose date lies in the window that is asked for.
+
+    Raises:
+        UsageError: the column dates no row at all.
+    """
     asked = ask_window(config.since, config.until, None, None)
-    if conditions := dated_within(asked.since, asked.until):
-        condition = Sql(" AND ".join(conditions))
-        names = {"chosen": _CHOSEN, "shown": _SHOWN}
-        connection.execute(
-            statement("leave_out_undated", moment=moment, condition=condition, **names)
+    conditions = dated_within(asked.since, asked.until)
+    if not conditions:
+        return
+    moment = moment_of(dated_by, columns)
+    sql = statement("count_dated", moment=moment, shown=_SHOWN)
+    ((rows, dated),) = connection.execute(sql).fetchall()
+    if rows and not dated:
+        raise UsageError(
+            f"--date-column {dated_by}: no row of {where} has a date there; name another column"
         )
+    condition = Sql(" AND ".join(conditions))
+    names = {"chosen": _CHOSEN, "shown": _SHOWN}
+    connection.execute(statement("leave_out_undated", moment=moment, condition=condition, **names))
 
 
 def _keep_named(

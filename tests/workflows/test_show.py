@@ -219,3 +219,18 @@ def test_shown_rows_are_json_for_programs(path: Path, capsys: pytest.CaptureFixt
     assert (told["total"], told["adapters"]) == (30, ["mine@0123"])
     assert told["rows"][1]["overall"] == {"label": "neutral", "confidence": pytest.approx(0.8)}
     assert told["rows"][0]["benefits"] is None
+
+
+@pytest.mark.parametrize("named", ["comments", "comments=", "comments= "])
+def test_a_slice_names_a_column_and_a_name(path: Path, named: str) -> None:
+    with pytest.raises(UsageError, match="names nothing; write a column and a name"):
+        show(path, slice=named)
+
+
+def test_a_column_without_any_date_dates_no_row(path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no row of .* has a date there") as told:
+        show(path, since="2026-01-01", date_column="id")
+    assert "secret" not in str(told.value)
+    assert show(path, date_column="id").total == 30
+    assert show(path, since="2026-01-01").total == 30
+    assert show(path, since="2026-01-02").total == 0
