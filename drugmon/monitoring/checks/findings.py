@@ -51,10 +51,9 @@ def weigh(findings: Sequence[Finding], gate: Gate) -> tuple[Check, ...]:
 
 def _check(finding: Finding, p_adjusted: float | None, gate: Gate) -> Check:
     status, limits, effect = finding.status or Status.UNJUDGED, finding.limits, finding.effect
+    measure = measure_of(finding.name)
     if finding.status is None and limits and effect and p_adjusted is not None:
-        status = gate.status(
-            limits, None if effect.value is None else abs(effect.value), p_adjusted
-        )
+        status = gate.status(limits, measure.size(effect.value), p_adjusted)
     return Check(
         area=finding.area,
         name=finding.name,
@@ -68,7 +67,7 @@ def _check(finding: Finding, p_adjusted: float | None, gate: Gate) -> Check:
         warn_at=limits.warn if limits else None,
         fail_at=limits.fail if limits else None,
         about=finding.about,
-        measure=measure_of(finding.name),
+        measure=measure,
     )
 
 

@@ -34,6 +34,10 @@ class Measure:
     two_sided: bool = False
     no_change: float = 0.0
 
+    def size(self, effect: float | None) -> float | None:
+        """What limits are held against: a change for the better is none, however large."""
+        return abs(effect) if effect is not None and self.two_sided else effect
+
 
 _EITHER_WAY: Final = Measure(Unit.POINTS, two_sided=True)
 

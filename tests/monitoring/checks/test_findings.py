@@ -39,6 +39,18 @@ def test_both_significance_and_size_are_needed_to_fail() -> None:
     assert chance.says == "chance moved, p = 0.500: large, but may be chance."
 
 
+def test_only_what_falls_and_rises_alike_is_off_below_no_change() -> None:
+    """A macro-F1 that rose by .2 is a drop of -.2: no reason to ask for more reviews."""
+    found = [
+        Finding(name, name, "It moved.", "change", Interval(-0.2, -0.3, -0.1), p, Limits(0.05, 0.1))
+        for name, p in (("quality.overall", 1.0), ("balance.overall", 0.001))
+    ]
+    better, fewer = weigh(found, Gate())
+    assert better.status is Status.PASS
+    assert better.says == "It moved, p = 1.000."
+    assert fewer.status is Status.FAIL
+
+
 @pytest.mark.parametrize(
     ("before", "after", "change", "said"),
     [
