@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Final
 
 from drugmon.config import DEFAULT_ADAPTER
@@ -115,11 +116,15 @@ def _devices() -> str:
 
 
 def _private_functions() -> str:
-    from drugmon.models.internals import usable
+    from drugmon.models import internals
+    from drugmon.scoring.cluster import internals as of_ray
 
-    gone = [name for name, works in usable().items() if not works]
+    usable, owners = internals.usable(), "torch and peft"
+    if find_spec("ray"):
+        usable, owners = usable | of_ray.usable(), "torch, peft and Ray"
+    gone = [name for name, works in usable.items() if not works]
     if not gone:
-        return "those of torch and peft that drugmon uses do what they should"
+        return f"those of {owners} that drugmon uses do what they should"
     return f"not as they were, and their slower public ways are taken: {', '.join(gone)}"
 
 

@@ -21,6 +21,7 @@ from typing import Final, TextIO
 from drugmon.config import AUTO, ClusterConfig, EngineConfig
 from drugmon.data.verdicts.atomic import folder_beside
 from drugmon.errors import ClusterGoneError, DeviceError, DrugmonError, UsageError
+from drugmon.scoring.cluster.internals import address_of_this_machine, forget_token
 
 STORE_BYTES: Final = 256 << 20
 """The object store of a cluster of our own: through it go only verdicts that are reused."""
@@ -141,7 +142,7 @@ def _own_token() -> Iterator[None]:
     """
     before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", _TOKEN)}
     os.environ[_TOKEN] = secrets.token_hex()
-    _forget_token()
+    forget_token()
     try:
         yield
     finally:
@@ -150,15 +151,7 @@ def _own_token() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        _forget_token()
-
-
-def _forget_token() -> None:
-    """Ray reads token and mode once a process; a later cluster may have others."""
-    raylet = sys.modules.get("ray._raylet")
-    with contextlib.suppress(AttributeError):  # a Ray that keeps them elsewhere
-        raylet.AuthenticationTokenLoader.instance().reset_cache()  # type: ignore[union-attr]
-        raylet.Config.initialize("")  # type: ignore[union-attr]
+        forget_token()
 
 
 def _start(
@@ -270,10 +263,7 @@ def _found() -> str:
     named = os.environ.get("RAY_ADDRESS")
     if named and named != AUTO:
         return named
-    with contextlib.suppress(ImportError, AttributeError):  # its own function, which may move
-        services = importlib.import_module("ray._private.services")
-        return str(services.canonicalize_bootstrap_address(AUTO))
-    return ""
+    return address_of_this_machine()
 
 
 def _size(there: dict[str, float], config: ClusterConfig, engine: EngineConfig) -> Size:
