@@ -16,6 +16,7 @@ from drugmon.monitoring.checks.drift import (
     length_findings,
     output_findings,
     repeat_findings,
+    texts_called,
     unknown_findings,
 )
 from drugmon.monitoring.checks.findings import Finding, too_few, weigh
@@ -274,6 +275,11 @@ def _left_out(
             f"The reference does not tell of {', '.join(missing)}: those are not compared "
             "(a file of scored reviews as --reference would)."
         )
+    for name, text in now.texts.items():
+        if name not in then.texts and any(text.length.counts):
+            yield (
+                f"Lengths of {texts_called(name)} are not compared: the reference tells of none."
+            )
     if now.words is not None and not reference.texts:
         yield "The reference holds no texts, so that no classifier compares them; words are."
     elif now.words is None:

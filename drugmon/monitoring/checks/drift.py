@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from scipy import special, stats
@@ -19,6 +20,9 @@ from drugmon.statistics.figures import Interval
 from drugmon.statistics.histogram import Histogram
 from drugmon.statistics.permutation import Integers, ordered_test
 from drugmon.statistics.shares import change, same_share
+
+LONE_TEXT: Final = "text"
+"""What a profile calls the only texts of reviews that have none by aspect."""
 
 
 def output_findings(
@@ -66,7 +70,7 @@ def length_findings(
     gate: Gate,
     random: np.random.Generator,
 ) -> Iterator[Finding]:
-    """One finding: the lengths of all aspects' texts.
+    """One finding: the lengths of all aspects' texts, and of reviews' only texts.
 
     Args:
         current: the window.
@@ -76,14 +80,14 @@ def length_findings(
         random: draws the permutations.
     """
     pairs = {
-        aspect: (current.texts[aspect].length, reference.texts[aspect].length)
-        for aspect in aspects
-        if aspect in current.texts and aspect in reference.texts
+        text: (current.texts[text].length, reference.texts[text].length)
+        for text in (*aspects, LONE_TEXT)
+        if text in current.texts and text in reference.texts
     }
     name, title = "drift.lengths", "Lengths of the texts"
     judged = {
-        aspect: both
-        for aspect, both in pairs.items()
+        text: both
+        for text, both in pairs.items()
         if min(sum(side.counts) for side in both) >= gate.min_reviews
     }
     if pairs and not judged:
@@ -94,14 +98,19 @@ def length_findings(
         yield Finding(
             name,
             title,
-            f"Lengths: {title_of(most_moved).lower()} differ most, by {percent(effect.value)} of "
+            f"Lengths: {texts_called(most_moved)} differ most, by {percent(effect.value)} of "
             "the texts at the largest gap.",
-            f"Kolmogorov-Smirnov distance ({title_of(most_moved).lower()})",
+            f"Kolmogorov-Smirnov distance ({texts_called(most_moved)})",
             effect,
             p_value,
             gate.lengths,
             about=most_moved,
         )
+
+
+def texts_called(name: str) -> str:
+    """What people call the texts of an aspect, or the only texts of reviews, within a sentence."""
+    return "lone texts" if name == LONE_TEXT else title_of(name).lower()
 
 
 def empty_findings(
@@ -239,7 +248,7 @@ def distributions(current: Profile, reference: Profile | None) -> tuple[Distribu
                 drawn.append(made)
     for aspect, text in current.texts.items():
         before = reference.texts.get(aspect) if reference else None
-        title = f"{title_of(aspect)}: length in characters"
+        title = f"{texts_called(aspect).capitalize()}: length in characters"
         made = _distribution(
             f"length.{aspect}", title, text.length, before.length if before else None
         )

@@ -65,3 +65,33 @@ def test_texts_that_vanish_are_told(tmp_path: Path, scored_reviews: Make) -> Non
     assert {balance.target for balance in found.balance} == set(TARGETS)
     (empty,) = (check for check in found.checks if check.name == "drift.empty")
     assert empty.status is Status.FAIL
+
+
+def test_lone_texts_that_grow_are_told(tmp_path: Path, scored_reviews: Make) -> None:
+    now, then = (of_one_text(scored_reviews(200, seed=seed)) for seed in (1, 2))
+    place = now.column_names.index("review")
+    longer = now.set_column(place, "review", pa.array([f"{x} {x} {x}" for x in texts(now)]))
+    found, page = summary(tmp_path, longer, then)
+    (lengths,) = (check for check in found.checks if check.name == "drift.lengths")
+    assert lengths.status is Status.FAIL and lengths.effect and lengths.effect.value == 1
+    assert lengths.says.startswith("Lengths: lone texts differ most, by 100.0 % of the texts")
+    assert "Lone texts: length in characters" in page
+    same, _ = summary(tmp_path, now, then)
+    (lengths,) = (check for check in same.checks if check.name == "drift.lengths")
+    assert lengths.status is Status.PASS
+
+
+def test_lengths_that_the_reference_lacks_are_told(tmp_path: Path, scored_reviews: Make) -> None:
+    now, then = scored_reviews(200, seed=1), scored_reviews(200, seed=2)
+    for current, reference, called in (
+        (now, then.drop_columns("comments"), "comments"),
+        (of_one_text(now), then, "lone texts"),
+    ):
+        found, _ = summary(tmp_path, current, reference)
+        told = [says for says in found.left_out if says.startswith("Lengths of ")]
+        assert told == [f"Lengths of {called} are not compared: the reference tells of none."]
+
+
+def texts(table: pa.Table) -> list[str]:
+    """The lone texts of `table`."""
+    return list(map(str, table["review"].to_pylist()))
