@@ -170,6 +170,8 @@ def test_what_cannot_be_scored_is_told(model: Model, adapter: Path) -> None:
         model.predict("  ")
     with pytest.raises(UsageError, match="not both"):
         model.predict("a", benefits="b")
+    assert set(model.predict("", benefits="b")) == {"benefits", "overall"}
+    assert set(model.predict("a", benefits=" ")) == {"overall"}
     with pytest.raises(UsageError, match=r"does not judge 'price'; it judges benefits, side_eff"):
         model.predict_proba(["a"], target="price")
     with pytest.raises(UsageError, match=r"texts are a list of texts, \[text\], and not one"):

@@ -28,7 +28,7 @@ from drugmon.scoring.lazy_engine import open_engine
 from drugmon.scoring.scorer import Scorer
 from drugmon.workflows.explain import Explanation, explain
 from drugmon.workflows.frames import beside, names_of_frame, text_columns
-from drugmon.workflows.predict import Verdict, check_has_text, verdicts_of
+from drugmon.workflows.predict import Verdict, check_review, verdicts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -302,10 +302,8 @@ def _review(
     Raises:
         UsageError: there is no text, or a lone text beside others.
     """
-    if text is not None and any((benefits, side_effects, comments)):
-        raise UsageError("give the review as one text, or by its aspects, not both")
     review = Texts(benefits, side_effects, comments, text)
-    check_has_text(review)
+    check_review(review)
     return review
 
 

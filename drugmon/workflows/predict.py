@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from drugmon.config import CascadeOptions, EngineConfig, ModelOptions
-from drugmon.data.reviews import Texts, clean
+from drugmon.data.reviews import Texts, clean, is_lone
 from drugmon.errors import UsageError
 from drugmon.labels import LABELS, TARGETS
 from drugmon.models.adapters.zero_shot import open_model
 from drugmon.scoring.cascade.cascade import open_cascade
 from drugmon.scoring.lazy_engine import open_engine
 from drugmon.scoring.scores import Scores
+
+ONE_FORM: Final = "give the review as one text, or by its aspects, not both"
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,12 @@ def predict(
         warn: told where the batches had to shrink.
 
     Raises:
-        UsageError: there is no text at all, or options do not fit together.
+        UsageError: there is no text at all, a lone text beside others, or options do not fit
+            together.
         DrugmonError: an adapter cannot be used.
     """
     behind.check(model)
-    check_has_text(texts)
+    check_review(texts)
     adapter = open_model(model)
     cascade = open_cascade(adapter, behind)
     with open_engine(adapter, config, warn, cascade) as engine:
@@ -71,16 +75,21 @@ def predict(
         return verdicts_of(engine.score([texts]), adapter.manifest.identity, both)
 
 
-def check_has_text(texts: Texts) -> None:
-    """Refuse a review without any text.
+def check_review(texts: Texts) -> None:
+    """Refuse a review without any text, and one of which a lone text would be left out.
+
+    Of a source's rows the lone text is read where an aspect has none; who gives a single review
+    means all that is given.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no text, or a lone text beside others.
     """
     if not any(map(clean, texts)):
         raise UsageError(
             "the review has no text: give --benefits, --side-effects, --comments or --text"
         )
+    if clean(texts.text) and not is_lone(texts):
+        raise UsageError(ONE_FORM)
 
 
 def verdicts_of(scores: Scores, alone: str, both: str | None = None) -> list[Verdict]:

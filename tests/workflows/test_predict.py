@@ -42,6 +42,21 @@ def test_review_without_text_names_the_options(text: str | None) -> None:
         predict(Texts(text, text, text, text), ModelOptions("never opened"), ALONE, EngineConfig())
 
 
+def test_a_lone_text_beside_others_is_refused_and_not_left_out() -> None:
+    with pytest.raises(UsageError, match="one text, or by its aspects, not both"):
+        predict(Texts("a", None, None, "b"), ModelOptions("never opened"), ALONE, EngineConfig())
+
+
+@pytest.mark.parametrize("blank", ["", " \n", "&nbsp;"])
+def test_a_blank_text_beside_others_is_none(adapter: Path, blank: str) -> None:
+    for texts, targets in (
+        (Texts(blank, None, blank, "wonderful"), ["overall"]),
+        (Texts("wonderful", None, None, blank), ["benefits", "overall"]),
+    ):
+        verdicts = predict(texts, ModelOptions(str(adapter)), ALONE, EngineConfig())
+        assert [verdict.target for verdict in verdicts] == targets
+
+
 def test_unknown_adapter_is_told() -> None:
     with pytest.raises(AdapterError, match="no adapter 'nope'"):
         predict(Texts("a", None, None, None), ModelOptions("nope"), ALONE, EngineConfig())

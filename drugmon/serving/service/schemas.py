@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from drugmon.data.reviews import Texts
+from drugmon.data.reviews import Texts, clean, is_lone
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
 from drugmon.labels import ASPECTS, LABELS
+from drugmon.workflows.predict import ONE_FORM
 
 EXAMPLE: Final[dict[str, Any]] = {
     "id": 7,
@@ -54,9 +55,8 @@ class Review(BaseModel):
         given = self.model_fields_set & {*ASPECTS, "text"}
         if not given:
             raise ValueError("there is no text: give benefits, side_effects, comments or text")
-        aspects = [getattr(self, aspect) for aspect in ASPECTS]
-        if self.text is not None and any(aspects):
-            raise ValueError("give the review as one text, or by its aspects, not both")
+        if clean(self.text) and not is_lone(self.texts):
+            raise ValueError(ONE_FORM)
         return self
 
     @property

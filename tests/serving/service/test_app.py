@@ -167,6 +167,17 @@ def test_keys_without_texts_do_no_harm(client: Make) -> None:
     assert client().post("/v1/score", json=body).status_code == 200
 
 
+def test_a_blank_text_beside_others_is_none_as_in_files(client: Make, model: Model) -> None:
+    for body, texts in (
+        ({"text": "", "benefits": "good"}, Texts("good", None, None, "")),
+        ({"text": "good", "comments": " "}, Texts(None, None, " ", "good")),
+    ):
+        (row,) = client().post("/v1/score", json=body).json()["reviews"]
+        in_a_file = model.judge([texts]).to_pylist()[0]
+        assert row["overall_sentiment"] == in_a_file["overall_sentiment"]
+        assert row["overall_confidence"] == pytest.approx(in_a_file["overall_confidence"], abs=1e-5)
+
+
 def test_lone_surrogates_are_scored(client: Make) -> None:
     answer = client().post("/v1/score", content=b'{"text": "\\ud800 good"}', headers=JSON)
     assert answer.status_code == 200
