@@ -128,11 +128,10 @@ WHERE year(drugmon_scored_at) BETWEEN 1900 AND 2199
 ORDER BY moment;
 
 -- name: count_scored
--- Rows, those without any verdict, those without a date, and the span of time.
+-- Rows, those without any verdict, and the span of time.
 SELECT
     count(*) AS rows,
     count(*) FILTER (WHERE coalesce({labels}) IS NULL) AS empty,
-    count(*) FILTER (WHERE moment IS NULL) AS undated,
     min(moment) AT TIME ZONE 'UTC' AS since,
     max(moment) AT TIME ZONE 'UTC' AS until,
     max(drugmon_scored_at) FILTER (WHERE year(drugmon_scored_at) BETWEEN 1900 AND 2199)
@@ -238,6 +237,10 @@ LIMIT $most;
 -- name: count_rows
 -- How many rows there are.
 SELECT count(*) FROM {view};
+
+-- name: count_undated
+-- How many rows have no time that can be read.
+SELECT count(*) FROM {view} WHERE moment IS NULL;
 
 -- name: length_of
 -- A text's characters as a column of their own.

@@ -164,6 +164,10 @@ class Scored:
         self.execute(statement("view_unshared", view=view, relation=self.view, other=other.view))
         return replace(self, view=view), shared
 
+    def undated(self) -> int:
+        """How many rows have no date in the source's own column that can be read."""
+        return int(self.rows("count_undated")[0][0]) if self.dated else 0
+
     def scored_at(self) -> list[datetime]:
         """The moments of scoring that the rows tell, in UTC and in order, each once."""
         return [

@@ -51,16 +51,15 @@ Texts = list[tuple[str | None, ...]]
 class Counted:
     """What one side of a comparison is.
 
-    `texts` are the cleaned texts of some rows; `undated` rows have no time that can be read;
-    `newest` is when the last of the verdicts was given; `adapters` counts rows by who judged;
-    `about_grades` are sentences on ratings that are not what the scale lets expect, and on cells
-    that quality is not measured on, as nobody told what they mean.
+    `texts` are the cleaned texts of some rows; `newest` is when the last of the verdicts was given;
+    `adapters` counts rows by who judged; `about_grades` are sentences on ratings that are not what
+    the scale lets expect, and on cells that quality is not measured on, as nobody told what they
+    mean.
     """
 
     profile: Profile
     texts: Texts
     empty: int
-    undated: int
     since: datetime | None
     until: datetime | None
     newest: datetime | None
@@ -87,9 +86,7 @@ def count_scored(
         SourceError: a verdict has a label or a probability that is none, or a cell cannot be read.
     """
     _refuse_broken(scored)
-    rows, empty, undated, since, until, newest = scored.rows("count_scored", labels=_LABEL_COLUMNS)[
-        0
-    ]
+    rows, empty, since, until, newest = scored.rows("count_scored", labels=_LABEL_COLUMNS)[0]
     targets = {}
     for target in TARGETS:
         counts = TargetCounts()
@@ -117,7 +114,6 @@ def count_scored(
         profile,
         texts,
         empty,
-        undated,
         since=_utc(since),
         until=_utc(until),
         newest=_utc(newest),

@@ -97,7 +97,7 @@ def _summarised(
         quality=compared.quality,
         slices=compared.slices,
         slices_withheld=compared.slices_withheld,
-        left_out=tuple(_left_out(config, current, reference, compared)),
+        left_out=tuple(_left_out(config, source, current, reference, compared)),
         scored_runs=tuple(
             dict.fromkeys([*(run.run_id for run in current.runs), *config.scoring.runs])
         ),
@@ -177,7 +177,11 @@ def _volume(current: CurrentSide, expected: Interval | None) -> Volume:
 
 
 def _left_out(
-    config: ReportConfig, current: CurrentSide, reference: Found | Missing, compared: Comparison
+    config: ReportConfig,
+    source: OpenSource,
+    current: CurrentSide,
+    reference: Found | Missing,
+    compared: Comparison,
 ) -> Iterator[str]:
     """Sentences on what could not be compared, and why."""
     counted, date_column = current.counted, config.source.date_column
@@ -188,9 +192,9 @@ def _left_out(
         if reference.baseline:
             yield "Baseline taken: the next reports of this source compare with these reviews."
     yield from counted.about_grades
-    if counted.undated and date_column:
+    if undated := source.all_rows.undated():
         yield (
-            f"{counted.undated:,} rows have no date in {date_column} that can be read; "
+            f"{undated:,} rows have no date in {date_column} that can be read; "
             "a window by date leaves them out."
         )
     if current.ahead:
