@@ -16,7 +16,7 @@ from drugmon.data.stores.objects import Stored, fetch, look, put
 from drugmon.data.stores.shadow import copies_folder, make_state_folder
 from drugmon.data.stores.uri import Location, StoreUri, is_uri
 from drugmon.data.verdicts.atomic import make_folder, replacing
-from drugmon.errors import SinkError, UsageError
+from drugmon.errors import BusyError, SinkError, UsageError
 
 
 class Target(Protocol):
@@ -49,16 +49,18 @@ class Target(Protocol):
 
         Raises:
             SinkError: it cannot be replaced; it is as it was.
+            BusyError: somebody else has written it since the run began; it is as they left it.
         """
 
 
 class FileTarget:
-    """A file on this machine."""
+    """A file on this machine. One that is its own source is not replaced where it has changed."""
 
     def __init__(self, path: Path) -> None:
         self.file = FileSource.of(path)
         self.state = path
         self.key: str | None = None
+        self._seen = _content(path)
 
     @contextlib.contextmanager
     def earlier(self, id_column: str | None) -> Iterator[FileSource | None]:  # noqa: ARG002
@@ -66,9 +68,18 @@ class FileTarget:
         path = self.file.path
         yield self.file if path.exists() and path.stat().st_size else None
 
-    def replacing(self, like: Path, columns: Sequence[str]) -> AbstractContextManager[Path]:  # noqa: ARG002
+    @contextlib.contextmanager
+    def replacing(self, like: Path, columns: Sequence[str]) -> Iterator[Path]:  # noqa: ARG002
         """Build aside, then rename."""
-        return replacing(self.file.path, like)
+        path = self.file.path
+        in_place = path.exists() and path.samefile(like)
+        with replacing(path, like) as temporary:
+            yield temporary
+            if in_place and _content(path) != self._seen:
+                raise BusyError(
+                    f"{path}: was written by somebody else while this run was at work; it is as "
+                    "they left it, run again: what was scored is kept"
+                )
 
 
 class StoredTarget:
@@ -193,6 +204,15 @@ def make_folder_of(location: Location) -> None:
     """
     if isinstance(location, Path):
         _make(location.parent, str(location))
+
+
+def _content(path: Path) -> tuple[int, ...] | None:
+    """What tells the content of a file from that before it was written or replaced."""
+    try:
+        now = path.stat()
+    except FileNotFoundError:
+        return None
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def _make(folder: Path, where: str) -> None:

@@ -14,7 +14,7 @@ from drugmon.data.history.output import Output
 from drugmon.data.history.places import history_of
 from drugmon.data.textformat import TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
-from drugmon.errors import SinkError, SourceError, UsageError
+from drugmon.errors import BusyError, SinkError, SourceError, UsageError
 from drugmon.workflows.score.run import ScoreProgress
 
 Any_ = Callable[..., Any]
@@ -70,6 +70,26 @@ def test_in_place_keeps_the_mode_and_is_scored_again(
     rows = from_csv(ten)
     assert [{name: row[name] for name in list(row)[:5]} for row in rows] == reviews(10)
     assert list(rows[0])[5:] == list(VERDICT_COLUMNS)
+
+
+@pytest.mark.parametrize("how", ["replaced", "longer"])
+def test_in_place_replaces_no_delivery_that_came_meanwhile(
+    tmp_path: Path, score: Any_, reviews: Any_, to_csv: Any_, from_csv: Any_, how: str
+) -> None:
+    path = to_csv(tmp_path / "r.csv", reviews(4))
+
+    def deliver(_progress: object) -> None:
+        if how == "longer":
+            with path.open("a") as file:
+                file.write("00004,good,none,fine,9\n")
+        else:
+            to_csv(tmp_path / "next.csv", reviews(5)).replace(path)
+
+    with pytest.raises(BusyError, match=r"r\.csv: was written by somebody else while this run"):
+        score(path, in_place=True, on_progress=deliver)
+    assert from_csv(path)[-1]["id"] == "00004"
+    assert "drugmon_adapter" not in from_csv(path)[0]
+    assert (score(path, in_place=True).total, len(from_csv(path))) == (len(from_csv(path)),) * 2
 
 
 def test_a_scored_file_as_source_never_doubles_columns(
