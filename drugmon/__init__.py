@@ -131,6 +131,9 @@ def score(source: str, **options: object) -> ScoreResult:
     Raises:
         DrugmonError: any expected failure; an output is replaced whole or not at all.
 
+    Warns:
+        UserWarning: of what should be known although the run goes on, as the command does.
+
     Example:
         >>> import drugmon, polars
         >>> reviews = polars.DataFrame({"id": [1, 2], "review": ["It helped me a lot.", None]})
@@ -140,10 +143,11 @@ def score(source: str, **options: object) -> ScoreResult:
         (1, 1)
     """
     from drugmon.options import build
+    from drugmon.wording import warn_program
     from drugmon.workflows.score.config import ScoreConfig
     from drugmon.workflows.score.score import score as run
 
-    return run(build(ScoreConfig, source=fspath(source), **options))
+    return run(build(ScoreConfig, source=fspath(source), **options), warn=warn_program)
 
 
 def report(source: str, **options: Any) -> ReportResult:
@@ -160,6 +164,9 @@ def report(source: str, **options: Any) -> ReportResult:
     Raises:
         DrugmonError: any expected failure.
 
+    Warns:
+        UserWarning: of what should be known although the report goes on, as the command does.
+
     Example:
         >>> import drugmon
         >>> from pathlib import Path
@@ -172,7 +179,8 @@ def report(source: str, **options: Any) -> ReportResult:
         >>> result.page.name
         'index.html'
     """
+    from drugmon.wording import warn_program
     from drugmon.workflows.report.config import report_config
     from drugmon.workflows.report.report import report as run
 
-    return run(report_config(fspath(source), **options))
+    return run(report_config(fspath(source), **options), warn=warn_program)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterable
 from typing import Final
 
@@ -132,6 +133,11 @@ def encodable(text: str) -> str:
 def each_once(texts: Iterable[str]) -> str:
     """Return the texts that are not empty, each once, in order, with semicolons between them."""
     return "; ".join(filter(None, dict.fromkeys(texts)))
+
+
+def warn_program(sentence: str) -> None:
+    """Hand a program what its user should know although the work goes on, as Python's warning."""
+    warnings.warn(one_line(sentence), stacklevel=3)
 
 
 def one_line(text: str) -> str:

@@ -193,6 +193,21 @@ def test_a_model_tells_what_it_is(model: Model) -> None:
     assert "tiny@" in repr(model)
 
 
+def test_what_the_commands_warn_of_comes_as_warnings(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame({"review": ["good", "bad"]}).write_csv("r.csv")
+    history = tmp_path / ".drugmon" / "history.duckdb"
+    history.parent.mkdir()
+    history.write_bytes(b"no database" * 1_000)
+    with pytest.warns(UserWarning, match="the history was damaged and is now"):
+        result = drugmon.score("r.csv", adapter=str(adapter))
+    history.write_bytes(b"no database" * 1_000)
+    with pytest.warns(UserWarning, match="history"):
+        drugmon.report(result.outputs[0], evidently=False)
+
+
 def test_python_m_drugmon_is_the_command() -> None:
     command = [sys.executable, "-m", "drugmon", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -26,6 +25,7 @@ from drugmon.scoring.attribution import Attributor
 from drugmon.scoring.cascade.cascade import open_cascade
 from drugmon.scoring.lazy_engine import open_engine
 from drugmon.scoring.scorer import Scorer
+from drugmon.wording import warn_program
 from drugmon.workflows.explain import Explanation, explain
 from drugmon.workflows.frames import beside, names_of_frame, text_columns
 from drugmon.workflows.predict import Verdict, check_review, verdicts_of
@@ -83,7 +83,9 @@ class Model(Closing):
         behind.check(chosen)
         self._adapter = open_model(chosen)
         self._cascade = open_cascade(self._adapter, behind)
-        self._engine = open_engine(self._adapter, engine or EngineConfig(), _warn, self._cascade)
+        self._engine = open_engine(
+            self._adapter, engine or EngineConfig(), warn_program, self._cascade
+        )
         self._turn, self._explaining = threading.Lock(), threading.Lock()
 
     def __repr__(self) -> str:
@@ -305,7 +307,3 @@ def _review(
     review = Texts(benefits, side_effects, comments, text)
     check_review(review)
     return review
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, stacklevel=3)
