@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,7 +36,7 @@ LIBRARIES: Final = ("torch", "transformers", "peft", "tokenizers", "scikit-learn
 
 def provisional(folder: Path, fit: Fit, models: Models) -> Adapter:
     """An adapter that is not calibrated yet, made to be scored with on the path that scores."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_empty(folder)
     models.save(folder, fit.base)
     calibrations = {target: Calibration().to_dict() for target in models.model.levels}
     manifest = _manifest(folder.name, fit, calibrations, data=None, training=None, metrics={})
@@ -63,7 +64,7 @@ def finished(
         command: the line that trains it again.
         hashes: whether it keeps short hashes of its reviews.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_empty(folder)
     held = measured.held
     measured.kept.save(folder, fit.base)
     write_profile(held.profile(), folder / REFERENCE)
@@ -92,6 +93,12 @@ def finished(
     for path in folder.rglob("*"):  # safetensors makes files that only their owner reads
         path.chmod(0o755 if path.is_dir() else 0o644)
     return adapter
+
+
+def _make_empty(folder: Path) -> None:
+    """Whatever lies in it becomes part of the adapter, also what a killed run left there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def _calibrations(measured: Measured) -> dict[str, dict[str, Any]]:

@@ -139,6 +139,27 @@ def test_another_recipe_does_not_continue_an_interrupted_run(
     assert not (tmp_path / "cut").exists()
 
 
+def test_what_a_killed_run_left_is_no_part_of_another_ones_adapter(
+    fit: Callable[..., TrainResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N-grams and hashes are no part of the weights, so that the checkpoint is gone on with."""
+
+    def interrupt(_made: Path, _target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("drugmon.workflows.train.train.move_into_place", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fit("cut")
+    less = {"hashes": False}
+    resumed = fit("cut", "lexical.enabled=false", **less)
+    whole = fit("whole", "lexical.enabled=false", **less)
+    assert resumed.adapter.manifest.digest == whole.adapter.manifest.digest
+    assert resumed.qualities == whole.qualities
+    left = {LEXICON, SEEN, HELD_OUT} & {path.name for path in resumed.adapter.folder.iterdir()}
+    assert left == set()
+
+
 def test_existing_folder_is_never_overwritten(
     fit: Callable[..., TrainResult], tmp_path: Path
 ) -> None:
