@@ -7,7 +7,7 @@ import json
 import math
 import shlex
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.errors import DrugmonError, TrainingDataError
 from drugmon.grading import GradingChoice
+from drugmon.models.adapters.adapter import Adapter
 from drugmon.models.bases.bases import resolve_base
 from drugmon.training.loop.checkpoint import run_key
 from drugmon.training.loop.progress import Progress
@@ -133,8 +134,7 @@ def tune(
     )
     split = split_rows(reviews.texts, reviews.strata, recipe.split, recipe.train.seed)
     teachers = open_teachers(recipe)
-    parts = [reviews.fingerprint(), resolve_base(recipe.base.name).sha256]
-    key = run_key(recipe, *parts, *([teaching_key(teachers)] if teachers else []))
+    key = _key(recipe, reviews, split, teachers)
     with locked(config.out):
         trials = Trials(config.out, key, recipe.train.seed, prune=config.prune)
         trials.plan(config.search)
@@ -191,6 +191,15 @@ def _row(trial: TrialResult, keys: list[str], *, best: bool) -> dict[str, object
         "peak_memory": measured.peak_memory if measured else None,
         "reason": trial.reason,
     }
+
+
+def _key(
+    recipe: Recipe, reviews: LabelledReviews, split: Split, teachers: Sequence[Adapter]
+) -> str:
+    """What trials must have in common to compare: all but their settings, dev reviews above all."""
+    sides = str([rows.tolist() for rows in split])
+    parts = [reviews.fingerprint(), sides, resolve_base(recipe.base.name).sha256]
+    return run_key(recipe, *parts, *([teaching_key(teachers)] if teachers else []))
 
 
 def _check(config: TuneConfig) -> None:

@@ -246,6 +246,9 @@ def test_another_recipe_or_source_does_not_share_a_folder(run: Callable[..., Tun
     run(Search((parse_trial("lora.r=2"),)))
     with pytest.raises(UsageError, match=r"trials holds trials of another recipe, source or base"):
         run(Search((parse_trial("lora.r=4"),)), settings=(*SETTINGS, "train.epochs=1"))
+    for other in ("split.dev=0.4", "split.test=0.1", "train.seed=1"):  # other dev reviews
+        with pytest.raises(UsageError, match=r"which do not compare; name another --out"):
+            run(Search((parse_trial("lora.r=4"),)), settings=(*SETTINGS, other))
 
 
 def test_a_wrong_key_is_told_before_anything_is_trained(run: Callable[..., TuneResult]) -> None:
