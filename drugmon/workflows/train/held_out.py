@@ -34,6 +34,9 @@ from drugmon.workflows.train.fitted import FitRecord, Fitted
 
 _FIFTHS: Final = 5
 
+FEWEST_LONE: Final = FEWEST * _FIFTHS // (_FIFTHS - 1)
+"""Lone texts of which four fifths are enough to fit on."""
+
 
 FitCalibrations: TypeAlias = Callable[[Sequence[Part], int], dict[str, Calibration]]
 """Calibrations by target, from parts and a seed."""
@@ -116,7 +119,7 @@ class HeldOut:
 
         None where they are too few.
         """
-        if len(part.reviews) < FEWEST * _FIFTHS / (_FIFTHS - 1):
+        if len(part.reviews) < FEWEST_LONE:
             return None
         name = "lone texts that no model had seen, calibrated by the other four fifths"
         return cls.fifths(name, part, seed, fit_lone)

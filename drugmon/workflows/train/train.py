@@ -30,6 +30,7 @@ from drugmon.training.settings import setting_value
 from drugmon.training.sources import TARGET, Source
 from drugmon.workflows.train.adapter_folder import finished
 from drugmon.workflows.train.fit import Fit
+from drugmon.workflows.train.held_out import FEWEST_LONE
 from drugmon.workflows.train.measure import Bench, measure_in_turns, measure_once
 from drugmon.workflows.train.preflight import check_base, check_writable, rehearse
 from drugmon.workflows.train.teaching.teach import Classroom, teach
@@ -182,6 +183,7 @@ def _gathered(
     gathered = gather(recipe.sources, evaluated, warn)
     for doubt in (
         *lacking_labels(gathered.targets),
+        *_too_few(gathered.lone),
         *_known_to(teachers, evaluated, "reviews of --eval"),
         *_known_to(teachers, gathered.lone, "lone texts that are held out"),
     ):
@@ -212,6 +214,15 @@ def lacking_labels(reviews: LabelledReviews) -> list[str]:
         for label, count in zip(LABELS, counts, strict=True)
         if not count
     ]
+
+
+def _too_few(lone: LabelledReviews | None) -> Iterator[str]:
+    """A sentence where lone texts were held out for nothing."""
+    if lone and len(lone) < FEWEST_LONE:
+        yield (
+            f"{len(lone):,} lone texts are held out, and it takes {FEWEST_LONE} to calibrate and "
+            "measure on: nothing is made of them; give a larger held_out, or none"
+        )
 
 
 def _known_to(
