@@ -194,13 +194,19 @@ def _gathered(
 def _evaluated(
     config: TrainConfig, recipe: Recipe, warn: Callable[[str], None]
 ) -> LabelledReviews | None:
+    """The reviews of `--eval`, read as the first target source is: the adapter keeps its grading.
+
+    What the command line says of columns, grades and text goes first.
+    """
     if config.eval_source is None:
         return None
+    target = next(source for source in recipe.sources if source.role == TARGET)
+    as_written = config.text_format != DEFAULT_TEXT_FORMAT
     return read_labelled(
         config.eval_source,
-        recipe.grading,
-        overrides=config.columns,
-        text_format=config.text_format,
+        config.grading.over(target.grading),
+        overrides={**target.columns, **config.columns},
+        text_format=config.text_format if as_written else target.text_format,
         warn=warn,
     )
 

@@ -137,6 +137,46 @@ def test_lone_texts_that_are_held_out_get_a_calibration_of_their_own(
     assert "held_out=0.8" in card
 
 
+def test_a_few_lone_texts_that_are_held_out_for_nothing_are_told(
+    fit: Callable[..., TrainResult], tmp_path: Path
+) -> None:
+    path = tmp_path / "lone.csv"
+    lines = [f"{1 + 8 * (n % 2)},what I say of it is {n}" for n in range(60)]
+    path.write_text("\n".join(["rating,review", *lines]), encoding="utf-8")
+    told: list[str] = []
+    source = Source(path=str(path), role="help", held_out=0.5)
+    made = fit("few", *MIXED, sources=(source,), warn=told.append).adapter
+    assert made.manifest.data is not None
+    held_out = made.manifest.data.sources[1].held_out
+    assert 20 < held_out < 40
+    assert made.manifest.metrics_lone == {}
+    assert f"{held_out} lone texts are held out, and it takes 375 to calibrate and" in told[-1]
+
+
+def test_the_evaluation_source_is_graded_as_the_target_is(
+    fit: Callable[..., TrainResult], labelled: Path, tmp_path: Path
+) -> None:
+    """The mapping of a target source that SOURCE does not name was not that of `--eval`."""
+    other = tmp_path / "other.csv"
+    other.write_text(
+        labelled.read_text(encoding="utf-8")
+        .replace(" number ", " of number ")
+        .replace(",rating,", ",stars,"),
+        encoding="utf-8",
+    )
+    target = tmp_path / "target.csv"
+    target.write_text(
+        labelled.read_text(encoding="utf-8").replace(",rating,", ",stars,"), encoding="utf-8"
+    )
+    source = Source(
+        path=str(target), columns={"rating": "stars"}, labels={"rating": {"5": "negative"}}
+    )
+    made = fit("own", source=None, sources=(source,), eval_source=str(other)).adapter
+    support = [of_label.support for of_label in made.manifest.metrics["overall"].classes]
+    assert support == [80, 0, 40]
+    assert made.manifest.grading.rating["5"] == "negative"
+
+
 def test_sources_of_the_recipe_are_taken_where_the_command_line_names_none(
     fit: Callable[..., TrainResult], stars: Source, labelled: Path, tmp_path: Path
 ) -> None:
