@@ -229,7 +229,7 @@ def print_adapters(adapters: Sequence[Adapter | Unreadable], *, as_json: bool) -
     table = Table("adapter", "base", "targets", "overall macro-F1", "folder", header_style="bold")
     for adapter in whole:
         manifest = adapter.manifest
-        quality = manifest.metrics.get("overall")
+        quality = manifest.qualities.get("overall")
         overall = quality.macro_f1.value if quality else None
         table.add_row(
             manifest.identity,

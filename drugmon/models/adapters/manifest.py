@@ -107,6 +107,11 @@ class Manifest:
         suffix = "" if self.rule == DEFAULT_RULE else f"{RULE_MARK}{self.rule}"
         return f"{self.name}@{self.digest}{suffix}"
 
+    @property
+    def qualities(self) -> Mapping[str, Quality]:
+        """Per target, the quality on held-out reviews, by the rule that decides."""
+        return self.metrics_likeliest if self.rule == "likeliest" else self.metrics
+
     def calibrations(self) -> dict[str, Calibration]:
         """Each target's calibration, deciding by `rule`; the ECE beside it is for the reader."""
         read = {target: Calibration.from_dict(c) for target, c in self.calibration.items()}

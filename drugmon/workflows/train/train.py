@@ -65,12 +65,16 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The adapter, and how good it is on reviews that it has not seen."""
+    """The adapter, and how good its verdicts are on reviews that it has not seen."""
 
     adapter: Adapter
-    qualities: Mapping[str, Quality]
     measured_on: str
     seconds: float
+
+    @property
+    def qualities(self) -> Mapping[str, Quality]:
+        """By target, under the rule that the adapter decides by."""
+        return self.adapter.manifest.qualities
 
 
 def train(
@@ -131,8 +135,8 @@ def train(
         )
         move_into_place(made, config.out)
         shutil.rmtree(work)
-    adapter, held = open_adapter(str(config.out)), measured.held
-    return TrainResult(adapter, held.qualities(), held.name, time.monotonic() - began)
+    adapter = open_adapter(str(config.out))
+    return TrainResult(adapter, measured.held.name, time.monotonic() - began)
 
 
 def _recipe(config: TrainConfig, warn: Callable[[str], None]) -> Recipe:

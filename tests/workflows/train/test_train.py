@@ -335,7 +335,10 @@ def test_data_card_reaches_manifest_and_card(
 ) -> None:
     data_card = tmp_path / "data.toml"
     data_card.write_text('name = "Invented"\nlicence = "CC0-1.0"\n', encoding="utf-8")
-    made = fit("mine", "decision.rule=likeliest", data_card=data_card).adapter
+    result = fit("mine", "decision.rule=likeliest", data_card=data_card)
+    made = result.adapter
+    assert result.qualities == made.manifest.metrics_likeliest, "the figures of what it decides by"
+    assert "this adapter goes by `likeliest`" in (made.folder / CARD).read_text(encoding="utf-8")
     assert made.manifest.rule == open_adapter(str(made.folder)).manifest.rule == "likeliest"
     assert made.manifest.data is not None
     assert made.manifest.data.name == "Invented"
