@@ -16,22 +16,24 @@ from drugmon.data.reviews import Texts, clean
 
 
 def copy_keys(texts: Sequence[Texts]) -> set[str]:
-    """Return the `copy_key` of each review that has a letter or a digit."""
+    """Return the `copy_key` of each review that has a text."""
     return {key for review in texts if (key := copy_key(review))}
 
 
 def copy_key(review: Texts) -> str:
-    """Return the letters and digits of all texts together, whatever case: equal of copies."""
+    """Return the letters and digits of all texts together, whatever case: equal of copies.
+
+    Without a letter or a digit, only the same signs are the same; empty without a text.
+    """
     whole = " ".join(filter(None, map(clean, review)))
-    return "".join(filter(str.isalnum, whole.casefold()))
+    return "".join(filter(str.isalnum, whole.casefold())) or whole
 
 
 def groups_of_copies(texts: Sequence[Texts]) -> list[list[int]]:
     """Return the rows of each review and its copies, by first appearance; most are alone."""
-    copies: dict[str | tuple[str | None, ...], list[int]] = defaultdict(list)
+    copies: dict[str, list[int]] = defaultdict(list)
     for row, review in enumerate(texts):
-        # Without a letter or a digit, only the same signs are the same.
-        copies[copy_key(review) or tuple(map(clean, review))].append(row)
+        copies[copy_key(review)].append(row)
     return [*copies.values()]
 
 

@@ -14,7 +14,7 @@ from drugmon.data.reviews import Texts
 from drugmon.errors import TrainingDataError
 from drugmon.labels import TARGETS
 from drugmon.models.adapters.records import DataRecord, SourceRecord
-from drugmon.training.reviews.copies import copy_key, copy_keys
+from drugmon.training.reviews.copies import copy_key, copy_keys, groups_of_copies
 from drugmon.training.reviews.data_card import DataCard, read_data_card
 from drugmon.training.reviews.dataset import LabelledReviews, read_labelled
 from drugmon.training.reviews.grades import MISSING
@@ -194,10 +194,8 @@ def _left_out(records: Sequence[SourceRecord], role: str) -> int:
 
 def _once(reviews: LabelledReviews, keys: set[str]) -> LabelledReviews:
     """The reviews that are copies neither of those that have `keys`, nor of one before them."""
-    copy_keys = [copy_key(texts) for texts in reviews.texts]
-    first = {key: row for row, key in reversed([*enumerate(copy_keys)])}
-    kept = [key not in keys and first[key] == row for row, key in enumerate(copy_keys)]
-    return reviews.take(np.array(kept, dtype=bool))
+    first = np.array([rows[0] for rows in groups_of_copies(reviews.texts)], np.int64)
+    return _without(reviews.take(np.sort(first)), keys)
 
 
 def _read(source: Source, warn: Callable[[str], None]) -> LabelledReviews:

@@ -190,6 +190,17 @@ def test_unlabelled_reviews_are_read_without_grades_and_once(
     assert told[-1] == "3 unlabelled reviews are left out: they are copies of others"
 
 
+def test_signs_alone_are_copies_of_the_same_signs_only(tmp_path: Path) -> None:
+    signs = write(tmp_path / "signs.csv", "rating|review", "9|:-)", "1|:-(")
+    helping = write(tmp_path / "help.csv", "rating|review", "9|:-)", "1|?!", "9|good")
+    more = write(tmp_path / "more.csv", "review", ":-(", "?!", "+++", "---", "+++")
+    gathered, kept = helped(
+        Source(path=signs), Source(path=helping, role="help"), Source(path=more, role="unlabelled")
+    )
+    assert [texts.text for texts in kept.texts] == ["?!", "good", "+++", "---"]
+    assert [record.left_out for record in gathered.records] == [0, 1, 3]
+
+
 def test_help_that_is_left_out_later_is_counted(target: Source, stars: Source) -> None:
     gathered, _ = helped(target, stars)
     less = gathered.without_help(np.array([True, False]))
