@@ -211,11 +211,11 @@ def doubt(low: float, high: float, count: int, scale: RatingScale) -> RatingScal
         count: of the ratings.
         scale: the scale that was declared.
     """
-    if scale != TEN or count < ENOUGH_RATINGS:
+    if scale != TEN or count < ENOUGH_RATINGS or low < 0:
         return None
     if high > TEN.high:
         # Far beyond ten, as one slip of the hand is not.
-        return RatingScale(0, 100) if low >= 0 and 20 < high <= 100 else None
+        return RatingScale(0, 100) if 20 < high <= 100 else None
     if high > 5:
         return RatingScale(0, 10) if low == 0 else None
     return RatingScale(0, 1) if low == 0 and high <= 1 else RatingScale(min(1, int(low)), 5)

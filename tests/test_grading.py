@@ -89,6 +89,8 @@ def test_a_word_for_no_label_is_refused_when_it_is_said() -> None:
         (1, 6, None),
         (1, 11, None),
         (-5, 1000, None),
+        (-2, 2, None),
+        (-1, 1, None),
     ],
 )
 def test_scales_that_ratings_look_like(low: float, high: float, likely: str | None) -> None:

@@ -43,17 +43,24 @@ class Ids:
 
 @dataclass(frozen=True)
 class Ratings:
-    """How many numbers there are, from where to where, and how many cells hold something else."""
+    """How many numbers there are, from where to where, and how many cells hold something else.
+
+    `beyond` counts those above ten.
+    """
 
     count: int
     low: float
     high: float
     unreadable: int
+    beyond: int = 0
 
     @property
     def scale(self) -> RatingScale | None:
         """What they look like; None where they fit no usual scale, or there are too few to tell."""
         if self.count < ENOUGH_RATINGS:
+            return None
+        # Some exports write 99 where nobody rated; on a scale of hundred most are above ten.
+        if 0 < self.beyond < self.count / 2:
             return None
         likely = doubt(self.low, self.high, self.count, TEN)
         inside = TEN.low <= self.low and self.high <= TEN.high
@@ -257,6 +264,7 @@ class Surveyor(Closing):
             min(so_far.low, min(numbers, default=math.inf)),
             max(so_far.high, max(numbers, default=-math.inf)),
             so_far.unreadable + unreadable,
+            so_far.beyond + sum(number > TEN.high for number in numbers),
         )
 
     def _add_dates(self, cells: Sequence[object]) -> None:

@@ -189,6 +189,19 @@ def test_ratings_on_no_usual_scale_are_told(drugmon: Command, here: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    "ratings", [(-1, 0, 1), (-2, 0, 2), (-1, 5, 9), (1, 5, 9, 99), (0, 2, 5, 77)]
+)
+def test_ratings_get_no_scale_that_some_of_them_cannot_be_of(
+    drugmon: Command, here: Path, ratings: tuple[int, ...]
+) -> None:
+    """-1 to 1 was written down as -1 to 5, on which 1 is negative; a 99 made a scale of hundred."""
+    write(here / "posts.csv", [[SECRET, each] for each in ratings * 5], ["review", "rating"])
+    done = drugmon("init", "posts.csv")
+    assert "which scale cannot be told" in done.out
+    assert "\nrating_scale" not in (here / "nightly.toml").read_text()
+
+
+@pytest.mark.parametrize(
     ("named", "prefix"),
     [
         (["overall_sentiment"], "dm_"),

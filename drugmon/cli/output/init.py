@@ -98,6 +98,7 @@ def _to_json(result: InitResult) -> dict[str, object]:
     }
     plain["unread"] = list(survey.unread) if all(map(is_name, survey.unread)) else None
     if plain["ratings"]:
+        del plain["ratings"]["beyond"]  # it is there for the scale
         plain["ratings"]["scale"] = (
             survey.ratings and survey.ratings.scale and str(survey.ratings.scale)
         )
