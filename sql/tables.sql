@@ -49,8 +49,8 @@ CAST({column} AS VARCHAR);
 {column} = TRY_CAST(verdict.drugmon_key AS {type});
 
 -- name: match_text
--- The same for keys that are text.
-{key} = verdict.drugmon_key;
+-- The same for keys that are text, sign by sign: a column's own collation may take A for a.
+({key}) COLLATE C = verdict.drugmon_key;
 
 -- name: text_key
 -- The key of a review without an id: equal texts have equal keys.

@@ -184,6 +184,17 @@ def test_the_view_has_verdicts_for_readers_everywhere(
     assert seen == [(2, 2)]
 
 
+def test_keys_that_a_collation_takes_for_equal_are_told_apart(nights: Any) -> None:
+    nights.sql("CREATE TABLE t (id TEXT COLLATE NOCASE PRIMARY KEY, review TEXT)")
+    nights.sql("INSERT INTO t VALUES ('a1', 'a'), ('A1', 'bb'), ('b', 'ccc')")
+    nights.score("t")
+    assert nights.sql("SELECT id, overall_sentiment FROM t_scored ORDER BY review") == [
+        ("a1", "neutral"),
+        ("A1", "positive"),
+        ("b", "negative"),
+    ]
+
+
 def test_the_view_of_an_earlier_version_is_made_anew(nights: Any) -> None:
     nights.sql("CREATE TABLE t (id TIMESTAMPTZ, review TEXT)")
     nights.sql("INSERT INTO t VALUES ('2026-01-02 03:04:05+00', 'fine')")
