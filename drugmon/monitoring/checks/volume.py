@@ -20,15 +20,25 @@ _SPREAD = 3 * 1.4826
 """Three standard deviations, as multiples of the median absolute deviation of a normal variable."""
 
 
-def freshness(newest: datetime | None, now: datetime, gate: Gate) -> Finding:
-    """How old the newest verdict, or the newest run that wrote these verdicts, is."""
+def freshness(
+    newest: datetime | None, now: datetime, gate: Gate, idle: datetime | None = None
+) -> Finding:
+    """How old the newest verdict is, or the newest run, which found nothing new to score.
+
+    Args:
+        newest: when the newest verdict was given; None where that is not known.
+        now: the time to judge by.
+        gate: the thresholds.
+        idle: when the newest run ended, where it scored nothing; None where it did.
+    """
     name, title = "freshness.newest", "Newest verdicts"
-    if newest is None:
+    moment = max(filter(None, (newest, idle)), default=None)
+    if moment is None:
         return Finding(name, title, "There is no verdict whose time is known.", status=Status.FAIL)
-    hours = (now - newest).total_seconds() / 3600
+    hours = (now - moment).total_seconds() / 3600
     if hours < -CLOCKS_DIFFER:
         says = (
-            f"The newest verdicts are dated {newest:%Y-%m-%d %H:%M} UTC, {_ago(-hours)} after this "
+            f"The newest verdicts are dated {moment:%Y-%m-%d %H:%M} UTC, {_ago(-hours)} after this "
             "report: a clock is wrong, or was when they were scored. How old they are is not known."
         )
         return Finding(name, title, says, status=Status.FAIL)
@@ -40,12 +50,21 @@ def freshness(newest: datetime | None, now: datetime, gate: Gate) -> Finding:
     return Finding(
         name,
         title,
-        f"The newest verdicts are from {newest:%Y-%m-%d %H:%M} UTC, {_ago(hours)} ago.",
-        "hours since the newest verdicts",
+        _newest_told(newest, moment, _ago(hours)),
+        "hours since the newest verdicts or run",
         Interval(hours, None, None),
         limits=limits,
         status=status,
     )
+
+
+def _newest_told(newest: datetime | None, moment: datetime, ago: str) -> str:
+    if moment == newest:
+        return f"The newest verdicts are from {moment:%Y-%m-%d %H:%M} UTC, {ago} ago."
+    says = f"The newest run ended {moment:%Y-%m-%d %H:%M} UTC, {ago} ago, and had nothing to score"
+    if newest is None:
+        return f"{says}."
+    return f"{says}: the newest verdicts are from {newest:%Y-%m-%d %H:%M} UTC."
 
 
 def not_fresh(reason: str) -> Finding:

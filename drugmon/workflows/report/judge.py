@@ -22,7 +22,7 @@ from drugmon.workflows.report.config import OfAdapter, ReportConfig
 from drugmon.workflows.report.place import place_of
 from drugmon.workflows.report.references import Found, Missing, find_reference
 from drugmon.workflows.report.sides import CurrentSide, OpenSource, find_current
-from drugmon.workflows.report.window import LAST_RUN
+from drugmon.workflows.report.window import LAST_RUN, Asked
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,11 @@ def _summarised(
     )
     earlier = _earlier_rows(source, name)
     volume_finding, expected = volume(current.counted.profile.n, earlier, gate)
-    before = [*failures(config.scoring.failures), _freshness(config, current, now), volume_finding]
+    before = [
+        *failures(config.scoring.failures),
+        _freshness(config, source, current, now),
+        volume_finding,
+    ]
     aspects = _aspects(config, current)
     is_baseline = isinstance(reference, Missing) and reference.baseline
     # A baseline is not held against the reviews that the adapter was tried on.
@@ -128,12 +132,27 @@ def _aspects(config: ReportConfig, current: CurrentSide) -> list[str]:
     return [name for name in ASPECTS if from_rows or empty or name in current.rows.has]
 
 
-def _freshness(config: ReportConfig, current: CurrentSide, now: datetime) -> Finding:
-    if config.window.until is not None or config.window.run not in (None, LAST_RUN):
+def _freshness(
+    config: ReportConfig, source: OpenSource, current: CurrentSide, now: datetime
+) -> Finding:
+    if _is_past(config.window, source, now):
         return not_fresh("A window of the past was asked for: its age is no fault.")
-    moments = [current.counted.newest, *(run.finished_at for run in current.runs)]
-    dated = [moment for moment in moments if moment is not None]
-    return freshness(max(dated, default=None), now, config.gate)
+    newest = current.counted.newest
+    last = max(current.runs, key=lambda run: run.finished_at, default=None)
+    if last is None:
+        return freshness(newest, now, config.gate)
+    if not last.scored and (newest is None or newest < last.started_at):
+        return freshness(newest, now, config.gate, idle=last.finished_at)
+    ended = last.finished_at
+    return freshness(ended if newest is None else max(newest, ended), now, config.gate)
+
+
+def _is_past(asked: Asked, source: OpenSource, now: datetime) -> bool:
+    """Whether the window is over; one that ends in days to come is not."""
+    if asked.until is not None:
+        return asked.until <= now
+    runs = source.past.runs
+    return asked.run not in (None, LAST_RUN, runs[-1].run_id if runs else None)
 
 
 def _current_side(current: CurrentSide, now: datetime) -> Side:

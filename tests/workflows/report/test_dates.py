@@ -9,6 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from drugmon.data.history.files import record_run
+from drugmon.data.history.output import Output
+from drugmon.data.history.places import history_of
+from drugmon.data.history.records import RunRecord
 from drugmon.errors import UsageError
 from drugmon.monitoring.checks.summary import Status
 from tests.workflows.report.conftest import NOW, Make, Run, check, write
@@ -80,6 +84,34 @@ def test_an_old_night_is_not_fresh(tmp_path: Path, scored_reviews: Make, run: Ru
     assert "5 days ago" in check(late, "freshness.newest").says
     past = run(source, now=NOW + timedelta(days=5), until="2026-01-03")
     assert check(past, "freshness.newest").status is Status.UNJUDGED
+    not_over = run(source, now=NOW + timedelta(days=5), since="2026-01-01", until="2027-01-01")
+    assert check(not_over, "freshness.newest").status is Status.FAIL
+
+
+def test_a_run_that_had_nothing_to_score_makes_no_verdict_newer(
+    tmp_path: Path, scored_reviews: Make, run: Run
+) -> None:
+    """They are of the second of January; the run that looked for more is of the fourth."""
+    source = write(tmp_path / "n.parquet", scored_reviews(40))
+    began, later = datetime(2026, 1, 2, 3, tzinfo=UTC), datetime(2026, 1, 4, 3, tzinfo=UTC)
+    for name, at, scored in (("a", began, 40), ("b", later, 0)):
+        ended, counts = at + timedelta(minutes=10), (40, scored, 40 - scored, 0)
+        output = Output.of_file(source)
+        record_run(
+            RunRecord(name, "score", at, ended, "n", output, "nobody@0", *counts, 600.0, "0"),
+            history_of(source),
+        )
+    for_run = {
+        name: check(run(source, now=later + timedelta(hours=2), run=name), "freshness.newest")
+        for name in ("last", "b", "a")
+    }
+    whole = check(run(source, now=later + timedelta(hours=2)), "freshness.newest")
+    assert [found.status for found in (*for_run.values(), whole)] == [
+        *(Status.PASS, Status.PASS, Status.UNJUDGED, Status.PASS)
+    ]
+    says = "The newest run ended 2026-01-04 03:10 UTC, 1.8 hours ago, and had nothing to score"
+    assert whole.says == f"{says}: the newest verdicts are from 2026-01-02 03:04 UTC."
+    assert for_run["last"].says == for_run["b"].says == f"{says}."
 
 
 @pytest.mark.parametrize(("hours", "status"), [(0.5, Status.PASS), (30, Status.FAIL)])
