@@ -93,7 +93,7 @@ def _recorded(tmp_path_factory: pytest.TempPathFactory, adapter: Path) -> Path:
     report(report_config(source, adapter=str(adapter), out=folder / "reports", evidently=False))
     sources = {"r": Watched(source, folder / "reports")}
     state = NightState(folder / "job.night.json", datetime.now(UTC), sources)
-    state.begin_report("r")
+    state.begin_report("r", whole=True)
     with gzip.open(Path(__file__).parents[1] / "data/history/fixtures/files.duckdb.gz") as old:
         (folder / "old.duckdb").write_bytes(old.read())
     return folder
@@ -137,7 +137,9 @@ def check_leftovers(path: tuple[int, Any], change: tuple[str, int], recorded: Pa
             read_night(night, out)
         write_report_index([], out)
         with contextlib.suppress(DrugmonError):
-            NightState(state, datetime.now(UTC), {"r": Watched("x", out)}).begin_report("r")
+            NightState(state, datetime.now(UTC), {"r": Watched("x", out)}).begin_report(
+                "r", whole=True
+            )
 
 
 def check_journal(change: tuple[str, int], rows: int) -> None:

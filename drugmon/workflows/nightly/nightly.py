@@ -186,7 +186,8 @@ class _Night:
                 warn,
             )
             return
-        since, report_id = state.since(night.name), state.begin_report(night.name)
+        since = state.since(night.name)
+        report_id = state.begin_report(night.name, whole=not night.failures)
         config = night_report_config(task, night, since, report_id)
         result = self._steps.report(config, warn=warn)
         summary = result.summary

@@ -2,9 +2,10 @@
 killed night stood.
 
 A source's window opens when the last report of it was made, so that what is scored between two
-nights is in the next report, and stays open until the source was reported and the day is over: a
-killed night's rows come into the report of the next start, and a second run on one day reports the
-day again instead of nothing.
+nights is in the next report, and stays open until the source was scored and reported and the day is
+over: a killed night's rows come into the report of the next start, and a second run on one day
+reports the day again instead of nothing. What a failed scoring has finished comes into the output
+later, with the time at which it was scored, which may lie before the report of that night.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class NightWindow:
         status: what the report came to.
         rows: how many reviews it judges.
         reported: when it was made, ISO 8601; it has what was scored before.
+        whole: whether the source was scored before without a failure.
     """
 
     day: str
@@ -48,6 +50,7 @@ class NightWindow:
     status: Status | None = None
     rows: int | None = None
     reported: str | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,14 +105,19 @@ class NightState:
     def reported(self, name: str) -> tuple[Path, Status, int | None] | None:
         """Page, status and rows of the report that a killed night made of this source today."""
         window = self._windows[name]
-        if not self.unfinished or window.page is None:
+        if not self.unfinished or window.page is None or not window.whole:
             return None
         return Path(window.page), window.status or Status.UNJUDGED, window.rows
 
-    def begin_report(self, name: str) -> str:
-        """Keep that a source is being reported, and return the id of its report."""
+    def begin_report(self, name: str, *, whole: bool) -> str:
+        """Keep that a source is being reported, and return the id of its report.
+
+        Args:
+            name: of the source.
+            whole: whether it was scored without a failure.
+        """
         report_id = uuid.uuid4().hex[:12]
-        self._windows[name] = replace(self._windows[name], report_id=report_id)
+        self._windows[name] = replace(self._windows[name], report_id=report_id, whole=whole)
         self._write(finished=False)
         return report_id
 
@@ -157,8 +165,8 @@ class NightState:
             return (
                 window if self.unfinished else NightWindow(window.day, window.since, window.output)
             )
-        if window.page is None:
-            return replace(window, day=self._day)
+        if window.page is None or not window.whole:
+            return NightWindow(self._day, window.since, window.output)
         # A clock that was ahead must not leave out what is scored until it is that late again.
         reported = datetime.fromisoformat(window.reported) if window.reported else now
         return NightWindow(self._day, min(reported, now).isoformat(), source.output)

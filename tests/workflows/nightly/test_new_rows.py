@@ -5,9 +5,10 @@ Whatever holds the reviews, the rows that a report covers are counted again by q
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ import duckdb
 import pytest
 import time_machine
 
+from drugmon.data import targets
+from drugmon.data.duckdb.tables import Table
+from drugmon.errors import SinkError
 from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.nightly import nightly
 from drugmon.workflows.score.score import score
@@ -165,3 +169,31 @@ def test_what_is_scored_between_two_nights_is_in_the_next_report(delivery: Deliv
         assert summary["reference"]["n"] == 5, "what is left of the first night"
     for _, summary in delivery.run(2).values():
         assert summary["current"]["n"] == 0
+
+
+def test_what_a_failed_night_scored_is_in_the_next_report(
+    delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when verdicts are written: they wait, with the time of that night."""
+    replacing = targets.replacing
+
+    def no_room(*_given: object, **_named: object) -> None:
+        raise SinkError("there is no room")
+
+    @contextlib.contextmanager
+    def in_vain(*given: Any) -> Iterator[Path]:
+        with replacing(*given) as temporary:
+            yield temporary
+            no_room()
+
+    delivery.first()
+    delivery.run(0)
+    delivery.second()
+    with monkeypatch.context() as patch:
+        patch.setattr(Table, "commit", no_room)
+        patch.setattr(targets, "replacing", in_vain)
+        for source, summary in delivery.run(1).values():
+            assert len(source.failures) == 1 and summary["current"]["n"] == 0
+    for name, (source, summary) in delivery.run(2).items():
+        assert source.score.scored + source.score.reused + source.score.empty == 11
+        assert (source.rows, summary["current"]["n"]) == (len(NEW), len(NEW)), name

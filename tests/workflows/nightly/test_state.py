@@ -98,6 +98,24 @@ def test_a_source_whose_report_failed_stays_owed(tmp_path: Path) -> None:
     assert last.since("b") == (NIGHT + REPORTED).isoformat()
 
 
+def test_what_a_failed_scoring_may_have_left_stays_owed(tmp_path: Path) -> None:
+    """It comes later with the time of now, so that a window from this report on would lack it."""
+    state = begin(tmp_path, NIGHT)
+    report(state, NIGHT, "a", "b")
+    state.finish()
+    failed = begin(tmp_path, NIGHT + DAY)
+    failed.begin_report("a", whole=False)
+    failed.begin_report("b", whole=True)
+    report(failed, NIGHT + DAY, "a", "b")
+    cut_off = begin(tmp_path, NIGHT + DAY + timedelta(hours=1))
+    assert cut_off.reported("a") is None, "its page says that it was not scored"
+    assert cut_off.reported("b") is not None
+    failed.finish()
+    later = begin(tmp_path, NIGHT + 2 * DAY)
+    assert later.since("a") == (NIGHT + REPORTED).isoformat()
+    assert later.since("b") == (NIGHT + DAY + REPORTED).isoformat()
+
+
 def state_with(**window: object) -> str:
     whole = {"day": "2026-01-09", "since": None, "page": "/a.html", "status": "warn", "rows": 5}
     windows = {"a": whole | window}
