@@ -52,7 +52,8 @@ class Task:
 class NightlyConfig:
     """A whole nightly job; `folder` is the settings file's, absolute.
 
-    `pages` is the folder of all reports, but those of sources that name another one.
+    `pages` is the folder of all reports, but those of sources that name another one; where all do,
+    it is the first one's.
     """
 
     name: str
@@ -111,7 +112,9 @@ def load_nightly(path: Path) -> NightlyConfig:
     _check_notify(notify, tables["notify"][0], path)
     report = _report_settings(values.get("report", {}), folder, f"{path}: report")
     tasks = _tasks(values, engine, folder, path)
-    return NightlyConfig(path.stem, folder, report.pages.out, tasks, job, log, notify)
+    outs, out = [task.report.pages.out for task in tasks], report.pages.out
+    pages = out if out in outs else outs[0]
+    return NightlyConfig(path.stem, folder, pages, tasks, job, log, notify)
 
 
 def _check_notify(notify: Notify, table: object, path: Path) -> None:

@@ -280,6 +280,15 @@ def test_sources_that_write_apart_are_taken(tmp_path: Path, one: str, other: str
     assert len(load(tmp_path, text).tasks) == 2
 
 
+def test_the_page_to_open_is_one_that_a_night_writes(tmp_path: Path) -> None:
+    """Where all sources name a folder of their own, no report goes into the shared one."""
+    own = '[[source]]\nsource = "{0}.csv"\nreport = {{ out = "{0}" }}\n'
+    both = own.format("a") + own.format("b")
+    assert load(tmp_path, both).pages == tmp_path / "a"
+    third = '[[source]]\nsource = "c.csv"\n'
+    assert load(tmp_path, f"{both}{third}").pages == tmp_path / "reports"
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"job\.toml: No such file or directory; check the path"
