@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import combinations
 from pathlib import Path
 
@@ -80,20 +81,31 @@ class _WrittenPlace:
         prefix: of the verdict columns, where others stand beside them; None for a file of its own.
         folder: the folder of which a report takes all scored files; None for one file.
         out: the folder into which the settings have it written; None where they do not say.
+        reads: the name of the file that is read, or the pattern of those in `folder`, where the
+            verdicts go beside what is read; None elsewhere.
     """
 
     place: Location
-    table: tuple[str, str] | None
-    prefix: str | None
-    folder: Location | None
-    out: Location | None
+    table: tuple[str, str] | None = None
+    prefix: str | None = None
+    folder: Location | None = None
+    out: Location | None = None
+    reads: str | None = None
 
     def shares(self, other: _WrittenPlace) -> bool:
         """Whether another source writes into what is of this one."""
         if self.place == other.place:
             both = None not in (self.prefix, other.prefix)
             return self.table == other.table and not (both and self.prefix != other.prefix)
-        return self.folder is not None and self.folder in (other.folder, other.out)
+        if self.folder is None:
+            return False
+        return self.folder in (other.folder, other.out) or self._takes(other)
+
+    def _takes(self, other: _WrittenPlace) -> bool:
+        """Whether the one file of another source, which this one does not read, is written here."""
+        if other.reads is None or other.folder is not None or other.place.parent != self.folder:
+            return False
+        return self.reads is None or not fnmatchcase(other.reads, self.reads)
 
 
 def _written(config: ScoreConfig) -> _WrittenPlace | None:
@@ -108,12 +120,19 @@ def _written(config: ScoreConfig) -> _WrittenPlace | None:
         schema, _, name = config.database.table.lower().rpartition(".")
         table = (schema or MAIN, name)
     elif config.in_place or config.cluster.is_remote:
-        return _WrittenPlace(place, None, config.prefix if config.in_place else None, None, None)
-    several = table is None and has_several(config)
-    in_folder = several and config.folders.partitions and place.name != _SCORED_FILES
-    folder = (place if in_folder else place.parent) if several else None
-    out = above_partitions(place) if config.out and table is None and not several else None
-    return _WrittenPlace(place, table, config.prefix if table else None, folder, out)
+        return _WrittenPlace(place, prefix=config.prefix if config.in_place else None)
+    if table is not None:
+        return _WrittenPlace(place, table, config.prefix)
+    reads = None if config.out else _name_or_pattern(config)
+    if has_several(config):
+        in_folder = config.folders.partitions and place.name != _SCORED_FILES
+        return _WrittenPlace(place, folder=place if in_folder else place.parent, reads=reads)
+    return _WrittenPlace(place, out=above_partitions(place) if config.out else None, reads=reads)
+
+
+def _name_or_pattern(config: ScoreConfig) -> str:
+    """What the files that are read are called in their folder."""
+    return "*" if names_folder(config.source) else parse_location(config.source).name
 
 
 def _stored(config: ScoreConfig) -> _WrittenPlace:
@@ -122,12 +141,15 @@ def _stored(config: ScoreConfig) -> _WrittenPlace:
     place = Output.of_file(config.out or config.source).path
     source = parse_location(config.source)
     if isinstance(source, StoreUri):
-        several = is_glob(source) or source.names_folder
+        is_folder = source.names_folder and not is_glob(source)
+        several = is_folder or is_glob(source)
     else:
-        several = has_several(config)
+        is_folder, several = names_folder(config.source), has_several(config)
+    reads = None if config.out or config.in_place else "*" if is_folder else source.name
     if several:
-        return _WrittenPlace(place, None, prefix, place, None)
+        folder = place if config.out or is_folder else place.parent
+        return _WrittenPlace(place, prefix=prefix, folder=folder, reads=reads)
     if config.out and config.out.endswith("/"):
         assert isinstance(place, Path | StoreUri)
-        return _WrittenPlace(place / source.name, None, prefix, None, place)
-    return _WrittenPlace(place, None, prefix, None, None)
+        return _WrittenPlace(place / source.name, prefix=prefix, out=place)
+    return _WrittenPlace(place, prefix=prefix, reads=reads)
