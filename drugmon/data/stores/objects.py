@@ -15,6 +15,8 @@ from drugmon.errors import BusyError, SinkError, SourceError
 _TRIES: Final = 3
 _SPARE_BYTES: Final = 50_000_000
 _VERSIONS: Final = ("VersionId", "generation", "ETag", "etag", "LastModified", "updated")
+_NO_VERSION: Final = "null"
+"""The version that S3 tells of all that is put into a bucket which keeps no versions any more."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ def look(uri: StoreUri) -> Stored | None:
     told = _info(uri)
     if told is None or told["type"] != "file":
         return None
-    version = next((told[name] for name in _VERSIONS if told.get(name)), "")
+    versions = (told.get(name) for name in _VERSIONS)
+    version = next((told for told in versions if told and told != _NO_VERSION), "")
     return Stored(int(told["size"]), str(version))
 
 

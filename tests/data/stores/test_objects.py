@@ -51,6 +51,25 @@ def test_what_is_there(bucket: Any) -> None:
     assert look(uri.parent / "b.csv") is None and not is_folder(uri)
 
 
+def test_contents_are_told_apart_where_no_versions_are_kept_any_more(
+    bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 calls the version of whatever is put into such a bucket `null`."""
+
+    class Suspended:
+        def __init__(self, store: Any) -> None:
+            self._store = store
+
+        def info(self, path: str) -> dict[str, Any]:
+            return {**self._store.info(path), "VersionId": "null"}
+
+    monkeypatch.setattr(objects, "open_store", lambda uri: Suspended(open_store(uri)))
+    uri = parse_uri(bucket.put("a.csv", b"four"))
+    stored = look(uri)
+    bucket.put("a.csv", b"five")
+    assert stored is not None and look(uri) not in (None, stored)
+
+
 def test_a_folder_and_a_pattern(bucket: Any) -> None:
     for key in ("in/b.csv", "in/a.csv", "in/deep/c.csv", "in/d.txt", "e.csv"):
         bucket.put(key, b"x")
