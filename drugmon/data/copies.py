@@ -56,7 +56,7 @@ def pinned(source: FileSource, path: Path) -> tuple[FileSource, str]:
     if source.format == DELTA:
         version = snapshot(source.location, path, source.version)
         copy = replace(source, path=path, format="parquet", origin=source.location)
-        return replace(copy, version=version), f"version {version}"
+        return replace(copy, version=version.number), f"{version.table}:{version.number}"
     assert isinstance(source.origin, StoreUri)
     stored = fetch(source.origin, path)
     return replace(source, path=path), f"{stored.size}:{stored.version}"

@@ -53,6 +53,14 @@ class Merge:
     notes: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class DeltaVersion:
+    """A version of a table, by its number and the table's id: one that is made anew has another."""
+
+    table: str
+    number: int
+
+
 def is_delta(location: Location) -> bool:
     """Whether a Delta table lies there.
 
@@ -71,8 +79,8 @@ def snapshot(
     version: int | None = None,
     columns: Sequence[str] | None = None,
     also: Sequence[str] = (),
-) -> int:
-    """Write a version of a table to a parquet file, and return its number.
+) -> DeltaVersion:
+    """Write a version of a table to a parquet file, and return which it is.
 
     Args:
         location: the table.
@@ -96,7 +104,7 @@ def snapshot(
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in dataset.to_batches(columns=names, batch_size=_BATCH_ROWS) if names else ():
                 writer.write_batch(batch)
-        return int(table.version())
+        return DeltaVersion(str(table.metadata().id), int(table.version()))
 
 
 def check_key(location: Location, merge: Merge, columns: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,3 +63,15 @@ def test_another_file_of_the_same_size_and_time_is_another(path: Path) -> None:
     now = path.stat()
     assert (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     assert set(first).isdisjoint(keys(path, None, "1"))
+
+
+def test_a_delta_table_that_is_made_anew_is_another(tmp_path: Path) -> None:
+    deltalake = pytest.importorskip("deltalake", reason="needs the extra delta")
+    path, told = tmp_path / "t", []
+    for texts in (["good", "poor", "fair"], ["evil", "poor", "fair"]):
+        deltalake.write_deltalake(str(path), pa.table({"review": texts}))
+        told.append(keys(path, None, "1"))
+        assert deltalake.DeltaTable(str(path)).version() == 0
+        assert told[-1] == keys(path, None, "1")
+        shutil.rmtree(path)
+    assert set(told[0]).isdisjoint(told[1])
