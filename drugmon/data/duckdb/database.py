@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
@@ -27,6 +28,15 @@ _SAYS_DAMAGED: Final = (
     "replaying WAL",
 )
 _DAMAGE: Final = (duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+_FULL: Final = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+_REFUSALS: Final = (
+    *_FULL,
+    *map(os.strerror, (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)),
+    *map(os.strerror, (errno.EMFILE, errno.ENFILE)),
+)
+"""What the system says where it refuses. DuckDB takes this for fatal in the midst of a checkpoint,
+and its database is whole."""
+_NO_CHECKPOINT: Final = "Failed to create checkpoint"
 _HOLDER: Final = re.compile(r"\(PID (\d+)\)")
 _WITHOUT_VALUES: Final = (
     duckdb.BinderException,
@@ -169,7 +179,8 @@ def create(database: Path) -> None:
                 os.link(aside, database)
             flush(database.parent)
     except (OSError, duckdb.IOException) as error:
-        raise SinkError(f"{database}: cannot be created: {first_line(error)}") from error
+        says = f"{database}: cannot be created: {first_line(error)}{_remedy(error)}"
+        raise SinkError(says) from error
 
 
 @contextmanager
@@ -189,14 +200,29 @@ def writing(connection: duckdb.DuckDBPyConnection, where: str) -> Iterator[None]
         connection.execute(query("checkpoint"))
     except duckdb.Error as error:
         kind = DamagedError if is_damage(error) else SinkError
-        raise kind(f"{where}: cannot be written, {state}: {first_line(error)}") from error
+        says = f"{where}: cannot be written, {state}: {first_line(error)}{_remedy(error)}"
+        raise kind(says) from error
 
 
 def is_damage(error: duckdb.Error) -> bool:
     """Whether an error says that a database file is damaged, and not that the system refuses it."""
+    if _refusal(error):
+        return False
     if any(said in str(error) for said in _SAYS_DAMAGED):
         return True
-    return isinstance(error, _DAMAGE)
+    # A checkpoint that fails, for want of memory say, leaves all in the log.
+    return isinstance(error, _DAMAGE) and _NO_CHECKPOINT not in str(error)
+
+
+def _refusal(error: Exception) -> str:
+    """What the system says in an error, if it is the system that refuses."""
+    if not isinstance(error, (OSError, duckdb.FatalException, *_WITHOUT_VALUES)):
+        return ""
+    return next((says for says in _REFUSALS if says in str(error)), "")
+
+
+def _remedy(error: Exception) -> str:
+    return "; make room and run again" if _refusal(error) in _FULL else ""
 
 
 def first_line(error: Exception) -> str:
@@ -207,7 +233,8 @@ def first_line(error: Exception) -> str:
     """
     says = str(error).partition("\n")[0].removesuffix(".")
     if isinstance(error, duckdb.Error) and not isinstance(error, _WITHOUT_VALUES):
-        return says.partition(":")[0]
+        kind, refusal = says.partition(":")[0], _refusal(error)
+        return f"{kind}: {refusal}" if refusal else kind
     return says
 
 

@@ -23,7 +23,8 @@ from drugmon.data.history.records import (
     RunRecord,
     RunTarget,
 )
-from drugmon.errors import DamagedError, SourceError
+from drugmon.errors import DamagedError, SinkError, SourceError
+from tests.data.files import largest_file
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 NUMBERS = RunTarget("overall", 1, 2, 3, 4, 0.5, 0.2, 0.3, 0.5)
@@ -166,6 +167,18 @@ def test_a_damaged_history_is_set_aside_and_told(tmp_path: Path, how: str) -> No
     assert aside.read_bytes() == damaged
     (warning,) = warned
     assert warning.startswith(f"the history was damaged and is now {aside}; a new one begins (")
+
+
+def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
+    """DuckDB calls it fatal when a checkpoint meets it; what was committed is in its log."""
+    output = tmp_path / "b.csv"
+    history = history_of(output)
+    record_run(a_run(output), history)
+    says = "cannot be written, but everything is in its .* File too large; make room and run again"
+    with largest_file(history.stat().st_size), pytest.raises(SinkError, match=says):
+        record_run(a_run(output, run_id="r2"), history, profile="p" * 100_000, warn=pytest.fail)
+    assert [run.run_id for run in read_history(history).runs] == ["r1", "r2"]
+    assert not list(history.parent.glob("*.damaged-*"))
 
 
 def test_tables_of_others_are_not_set_aside(tmp_path: Path) -> None:
