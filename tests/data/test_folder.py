@@ -80,9 +80,8 @@ def manifest(parts: list[FolderPart]) -> FolderManifest:
 
 def committed(path: Path, pieces: list[Piece]) -> PartsFolder:
     folder = PartsFolder(path)
-    folder.begin(NOW)
-    folder.commit(manifest(in_order(pieces, make(folder, pieces))))
-    folder.finish()
+    with folder.making(NOW):
+        folder.commit(manifest(in_order(pieces, make(folder, pieces))))
     return PartsFolder(path)
 
 
@@ -115,21 +114,40 @@ def test_readers_take_what_the_manifest_names(tmp_path: Path, pieces: list[Piece
 
 def test_nothing_is_there_before_the_manifest(tmp_path: Path, pieces: list[Piece]) -> None:
     folder = PartsFolder(tmp_path / "scored")
-    folder.begin(NOW)
-    make(folder, pieces)
-    assert read_folder(folder.path) is None
-    with pytest.raises(SourceError, match=r"has no _manifest\.json"):
-        parts_in(folder.path)
+    with folder.making(NOW):
+        make(folder, pieces)
+        assert read_folder(folder.path) is None
+        with pytest.raises(SourceError, match=r"has no _manifest\.json"):
+            parts_in(folder.path)
+
+
+@pytest.mark.parametrize("has_earlier", [False, True])
+def test_nothing_is_left_where_no_part_is_whole(
+    tmp_path: Path, pieces: list[Piece], has_earlier: bool
+) -> None:
+    path = tmp_path / "scored"
+    if has_earlier:
+        committed(path, pieces)
+    before = sorted(path.rglob("*"))
+    folder = PartsFolder(path)
+    with pytest.raises(ConnectionError), folder.making(NOW):
+        (folder.unfinished / "half").write_bytes(b"torn")
+        raise ConnectionError
+    assert sorted(path.rglob("*")) == before
+    assert path.exists() is has_earlier
 
 
 def test_a_cut_off_run_leaves_its_whole_parts(tmp_path: Path, pieces: list[Piece]) -> None:
     folder = PartsFolder(tmp_path / "scored")
-    assert folder.begin(NOW) == NOW
-    parts = make(folder, pieces)
-    (folder.unfinished / pieces[1].name).write_bytes(b"torn")
+    with pytest.raises(KeyboardInterrupt), folder.making(NOW) as since:
+        assert since == NOW
+        parts = make(folder, pieces)
+        (folder.unfinished / pieces[1].name).write_bytes(b"torn")
+        raise KeyboardInterrupt
     following = PartsFolder(tmp_path / "scored")
-    assert following.begin(datetime.now(UTC)) == NOW
-    found = following.finished()
+    with following.making(datetime.now(UTC)) as since:
+        assert since == NOW
+        found = following.finished()
     assert set(found) == {pieces[0].key, pieces[2].key}
     with pytest.raises(SinkError, match="rows 10 to 20 have no part; nothing was changed"):
         in_order(pieces, found)
@@ -140,10 +158,11 @@ def test_a_cut_off_run_leaves_its_whole_parts(tmp_path: Path, pieces: list[Piece
 
 def test_a_commit_that_was_cut_off_is_taken_up(tmp_path: Path, pieces: list[Piece]) -> None:
     folder = PartsFolder(tmp_path / "scored")
-    folder.begin(NOW)
-    make(folder, pieces)
-    moved = folder.unfinished / pieces[0].name
-    moved.replace(folder.path / pieces[0].name)  # as `commit` does before the manifest
+    with pytest.raises(KeyboardInterrupt), folder.making(NOW):
+        make(folder, pieces)
+        moved = folder.unfinished / pieces[0].name
+        moved.replace(folder.path / pieces[0].name)  # as `commit` does before the manifest
+        raise KeyboardInterrupt
     following = PartsFolder(tmp_path / "scored")
     found = following.finished()
     assert set(found) == {piece.key for piece in pieces}

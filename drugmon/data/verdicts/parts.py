@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -107,21 +107,24 @@ class PartsFolder:
         if self.earlier is None:
             self._refuse_others()
 
-    def begin(self, now: datetime) -> datetime:
-        """Make the place for finished parts; since when the run lasts that this one goes on with.
+    @contextlib.contextmanager
+    def making(self, now: datetime) -> Iterator[datetime]:
+        """Have a place for finished parts in the block; gives since when this run lasts.
+
+        That is `now`, or when the cut-off run began with which it goes on. Finished parts wait for
+        the next run where the block is left by an error; without any, nothing is left behind.
 
         Raises:
-            SinkError: it cannot be made.
+            SinkError: the place cannot be made.
         """
-        with sink_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            make_own_folder(self.unfinished)
-            marker = self.unfinished / _SINCE
-            with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-                return msgspec.json.decode(marker.read_bytes(), type=datetime)
-            with replacing(marker) as temporary:
-                temporary.write_bytes(msgspec.json.encode(now))
-        return now
+        try:
+            with sink_errors(self.path):
+                since = self._begin(now)
+            yield since
+        except BaseException:
+            self._give_up()
+            raise
+        shutil.rmtree(self.unfinished, ignore_errors=True)
 
     def kept(self) -> dict[str, FolderPart]:
         """The parts of the earlier output that are as they were written, by key."""
@@ -168,14 +171,28 @@ class PartsFolder:
             if _OWN.fullmatch(path.name) and path.name not in named:
                 path.unlink(missing_ok=True)
 
-    def finish(self) -> None:
-        """Remove what was made aside: the run is recorded."""
-        shutil.rmtree(self.unfinished, ignore_errors=True)
-
     def place(self, part: FolderPart) -> Path:
         """Where a part lies: aside, or in the folder, where a cut-off `commit` moved it."""
         aside = self.unfinished / part.name
         return aside if aside.exists() else self.path / part.name
+
+    def _begin(self, now: datetime) -> datetime:
+        self.path.mkdir(parents=True, exist_ok=True)
+        make_own_folder(self.unfinished)
+        marker = self.unfinished / _SINCE
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+            return msgspec.json.decode(marker.read_bytes(), type=datetime)
+        with replacing(marker) as temporary:
+            temporary.write_bytes(msgspec.json.encode(now))
+        return now
+
+    def _give_up(self) -> None:
+        """Leave nothing where there is nothing to go on with."""
+        if any(self.unfinished.glob("*.part")):
+            return
+        shutil.rmtree(self.unfinished, ignore_errors=True)
+        with contextlib.suppress(OSError):  # it holds an earlier output
+            self.path.rmdir()
 
     def _refuse_others(self) -> None:
         """A folder that is somebody's own is left alone."""

@@ -72,22 +72,21 @@ def score_folder(
         folder = PartsFolder(target)
         past = run.past(database, wait, needed=False)
         recorded = [record.finished_at for record in past or [] if record.output == output]
-        since = folder.begin(began)
-        span = RunSpan(began, began if any(at > since for at in recorded) else since)
-        opened = open_sources(run, sources, folder.unfinished, config.reading)
-        parts, made, tally = _parts(run, cluster, folder, opened, named)
-        _check_rows(run, opened, parts, named)
-        reading = Reading(
-            columns=config.reading.columns,
-            by=("drug", "condition"),
-            verdicts=VerdictChoice(run.verdicts.prefix),
-        )
-        numbers = _numbers(run, folder, made, reading, span)
-        folder.commit(_manifest(run, parts))
-        record = run.record(named, output, tally, span, numbers)
-        if past is not None:
-            record_run(record, database, wait, profile=numbers.profile, warn=run.warn)
-        folder.finish()
+        with folder.making(began) as since:
+            span = RunSpan(began, began if any(at > since for at in recorded) else since)
+            opened = open_sources(run, sources, folder.unfinished, config.reading)
+            parts, made, tally = _parts(run, cluster, folder, opened, named)
+            _check_rows(run, opened, parts, named)
+            reading = Reading(
+                columns=config.reading.columns,
+                by=("drug", "condition"),
+                verdicts=VerdictChoice(run.verdicts.prefix),
+            )
+            numbers = _numbers(run, folder, made, reading, span)
+            folder.commit(_manifest(run, parts))
+            record = run.record(named, output, tally, span, numbers)
+            if past is not None:
+                record_run(record, database, wait, profile=numbers.profile, warn=run.warn)
     return tally
 
 

@@ -160,6 +160,7 @@ def test_no_cluster_at_the_address(tmp_path: Path, reviews: Any, forker: Any) ->
     said = forker.log.read_text()
     assert "error: --ray-address 127.0.0.1:9: no Ray cluster answers there; start one" in said
     assert said.count("\n") == 1
+    assert not out.exists()
 
 
 def test_no_room_is_told_before(
