@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from statistics import median_low
 from typing import Final
 
@@ -162,15 +162,21 @@ def _of_attempt(attempt: Attempt) -> Entry:
 
 
 def _with_missing(entries: Sequence[Entry], now: datetime) -> list[Entry]:
-    usual = interval(entries)
-    complete: list[Entry] = []
-    for number, entry in enumerate(entries):
-        complete.append(entry)
-        later = entries[number + 1] if number + 1 < len(entries) else None
-        every = (later.every if later else None) or entry.every or usual
+    """The entries, and the nights that are missing between them and up to `now`.
+
+    Once a job makes the nights, what somebody reports by hand is none of them, and cannot stand in
+    for one that did not run.
+    """
+    first = next((n for n, entry in enumerate(entries) if entry.every), len(entries))
+    before = entries[:first]
+    nights = [*before, *(entry for entry in entries[first:] if entry.every)]
+    usual = interval(before)
+    complete = list(entries)
+    for entry, later in zip_longest(nights, nights[1:]):
+        every = (later.every if later and entry.every else None) or entry.every or usual
         if every is not None:
             complete += _missing(entry, later.began if later else now, every)
-    return complete
+    return sorted(complete, key=lambda entry: entry.when)
 
 
 def _missing(entry: Entry, until: datetime, every: timedelta) -> list[Entry]:

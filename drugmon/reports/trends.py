@@ -189,13 +189,14 @@ def _trends(source: str, entries: Sequence[Entry], now: datetime) -> SourceTrend
     drawn = [entry.report or AbsentNight(entry.when) for entry in entries]
     attempted = [entry for entry in entries if entry.outcome is not NightOutcome.MISSING]
     every, newest = interval(entries), attempted[-1]
+    of_job = next((entry for entry in reversed(attempted) if entry.every), newest)
     return SourceTrends(
         source=source,
         adapter=reports[-1].adapter if reports else None,
         nights=tuple(reversed(entries)),
         strip=tuple(_strip(entries)[-RECENT:]),
         sections=trend_sections(drawn) if reports else (),
-        due=_due(newest.began, every, now) if every else None,
+        due=_due(of_job.began, every, now) if every else None,
         age=ago(max(now - newest.began, timedelta())),
     )
 

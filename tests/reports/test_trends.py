@@ -250,6 +250,31 @@ def test_two_missed_nights_are_a_gap(history: History, tmp_path: Path) -> None:
     assert latest_of(html).startswith("pass ")
 
 
+def test_a_report_by_hand_stands_in_for_no_night(history: History, tmp_path: Path) -> None:
+    """The job runs about 05:30; somebody looks in the evening, and the next night does not run."""
+    nights = history(6)
+    attempts = attempts_of(nights)
+    del attempts[4], nights[4]
+    by_hand = [
+        replace(nights[place], report_id=f"b{place}", page=f"2026-11-20-b{place}", created_at=when)
+        for place, when in ((3, nights[3].created_at + DAY / 2), (4, CREATED + DAY / 2))
+    ]
+    html = render_index([*nights, *by_hand], tmp_path, attempts, CREATED + 0.6 * DAY)
+    assert rows_of(html)[:4] == [
+        *("2026-11-24 17:31", "2026-11-24 05:31", "2026-11-23 05:30", "2026-11-22 17:31")
+    ]
+    assert html.count('<rect class="did-not-run"') == 1
+    assert "The next night is due 2026-11-25 05:30 UTC." in latest_of(html)
+
+
+def test_a_job_misses_no_night_from_before_it_was_there(history: History, tmp_path: Path) -> None:
+    nights = history(30)
+    some = [nights[0], nights[3], *nights[28:]]
+    html = render_index(some, tmp_path, attempts_of(nights[28:]), CREATED)
+    assert "did not run<" not in html
+    assert "The next night is due" in latest_of(html)
+
+
 def test_what_did_not_run_until_now_stands_first(history: History, tmp_path: Path) -> None:
     nights = history(3)
     html = render_index(nights, tmp_path, attempts_of(nights), CREATED + 3.2 * DAY)
