@@ -14,8 +14,13 @@ from drugmon.labels import ASPECTS
 from drugmon.models.classifiers.classifier import Tokenizer
 from drugmon.models.tokens.inputs import aspect_texts
 
-_WORD: Final = re.compile(r"\S+?(?:[,;:.!?/…]+(?=[^\W\d_])|(?=\s|$))")
-"""What stands between white space; two words that only punctuation parts are two."""
+_WORD: Final = re.compile(
+    r"\S[^\s,;:.!?/…]*+(?:[,;:.!?/…]++(?![^\W\d_])[^\s,;:.!?/…]*+)*+(?:[,;:.!?/…]++)?"
+)
+"""What stands between white space; two words that only punctuation parts are two.
+
+Possessive, as a text may be a run of thousands of dots: each character is looked at once.
+"""
 
 
 LONE: Final = "text"

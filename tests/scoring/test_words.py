@@ -25,12 +25,18 @@ def _tokenizer(adapter: Path) -> Tokenizer:
         ("great...awful,really", ["great...", "awful,", "really"]),
         ("it's &quot;fine&quot;!", ["it's", '"fine"!']),
         ("...", ["..."]),
+        ("..fine .5 mg 1.5.fine -,- ?", ["..", "fine", ".5", "mg", "1.5.", "fine", "-,-", "?"]),
     ],
 )
 def test_words_are_what_a_reader_sees(tokenizer: Tokenizer, text: str, words: list[str]) -> None:
     found = words_of(Texts(None, None, None, f"  {text} "), tokenizer)
     assert [found.texts[field][start:end] for field, start, end in found.spans] == words
     assert {field for field, _, _ in found.spans} == {"text"}
+
+
+def test_a_long_run_of_dots_is_one_word_and_takes_no_time(tokenizer: Tokenizer) -> None:
+    found = words_of(Texts(None, None, None, "." * 50_000 + "!fine"), tokenizer)
+    assert [span[1:] for span in found.spans] == [(0, 50_001), (50_001, 50_005)]
 
 
 @pytest.mark.parametrize("seq2seq", [False, True])
