@@ -234,3 +234,14 @@ def test_a_column_without_any_date_dates_no_row(path: Path) -> None:
     assert show(path, date_column="id").total == 30
     assert show(path, since="2026-01-01").total == 30
     assert show(path, since="2026-01-02").total == 0
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_file_without_verdicts_among_others_is_named(tmp_path: Path, kind: str) -> None:
+    write = pq.write_table if kind == "parquet" else pyarrow.csv.write_csv
+    write(scored(3), tmp_path / f"a.scored.{kind}")
+    write(scored(3).select(["id", "comments"]), tmp_path / f"a.{kind}")
+    with pytest.raises(SourceError, match=rf"/a\.{kind}: holds no verdicts; name what"):
+        show(tmp_path / f"*.{kind}")
+    write(scored(0).select(["id", "comments"]), tmp_path / f"a.{kind}")
+    assert show(tmp_path / f"*.{kind}").total == 3

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drugmon.data.duckdb.companion import VIEW, companions_of
@@ -66,7 +67,7 @@ def files_relation(
         choice: which verdicts are meant.
 
     Raises:
-        SourceError: a file cannot be read, or holds no verdicts.
+        SourceError: a file cannot be read, or its rows have no verdicts.
         UsageError: there are verdicts under several prefixes.
     """
     parts = [(_as_parquet(source, text_format, aside, choice), source) for source in sources]
@@ -153,7 +154,13 @@ def with_verdicts(
 def _as_parquet(
     source: FileSource, text_format: TextFormat, aside: Path, choice: VerdictChoice
 ) -> Path | None:
-    """The file, one of text laid down as Parquet; None where it has no rows to lay down."""
+    """The file, one of text laid down as Parquet; None where it has no rows to lay down.
+
+    Raises:
+        SourceError: it has rows without verdicts, or cannot be read.
+    """
+    if source.format == "parquet" and not _has_verdicts(source.path, choice, source.name):
+        raise no_verdicts(source.name, choice)
     if source.format == "parquet" and path_told(source.path) == str(source.path):
         return source.path
     path = aside / f"{len(list(aside.iterdir()))}.parquet"
@@ -169,6 +176,20 @@ def _as_parquet(
         if writer is not None:
             writer.close()
     return path if writer else None  # a header and no rows: a night without reviews
+
+
+def _has_verdicts(path: Path, choice: VerdictChoice, where: str) -> bool:
+    """Whether the rows of a Parquet file have verdicts: beside those of others they would be null.
+
+    One that has no rows, or cannot be read here, is let pass.
+    """
+    try:
+        with path.open("rb") as file:
+            told = pq.read_metadata(file)
+    except (pa.ArrowException, OSError):
+        return True  # DuckDB says what is wrong with it
+    columns = [told.schema.column(number).path for number in range(told.num_columns)]
+    return not told.num_rows or choice.among(columns, where) is not None
 
 
 def _with_partitions(
