@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from drugmon.data.stores.delta_types import fits
 from drugmon.data.stores.objects import is_folder
 from drugmon.data.stores.uri import Location, StoreUri
 from drugmon.errors import BusyError, DrugmonError, SinkError, SourceError, is_out_of_memory
@@ -131,7 +132,8 @@ def commit(built: Path, location: Location, merge: Merge) -> None:
     """Bring the rows of a parquet file into a table, in one commit.
 
     A table that is not there is made. Rows are merged by their key; where no column is one, in the
-    table or among the rows, they replace the table's rows as a whole.
+    table or among the rows, or one of the table's does not hold what comes, they replace the
+    table's rows as a whole.
 
     Raises:
         SinkError: the table cannot be written; it is as it was.
@@ -151,7 +153,8 @@ def commit(built: Path, location: Location, merge: Merge) -> None:
             notes = CommitProperties(custom_metadata=dict(merge.notes))
             if there and key is not None:
                 table = _open(location)
-                if not _has_copies(table, key, built):
+                as_they_are = _holds(table, schema, merge, location)
+                if as_they_are and not _has_copies(table, key, built):
                     _merge(table, rows, key, merge, notes)
                     return
             if there and (merge.in_place or not merge.full):
@@ -217,6 +220,25 @@ def _key(built: Path, location: Location, merge: Merge, columns: Sequence[str]) 
     if merge.key is None and not merge.in_place:
         return None
     raise _copies(location, name)
+
+
+def _holds(table: DeltaTable, coming: pa.Schema, merge: Merge, location: Location) -> bool:
+    """Whether the table's columns hold the values that come; a merge would cut decimals off them.
+
+    Raises:
+        SinkError: they do not, and the table has rows or columns that replacing it would lose.
+    """
+    there = table.to_pyarrow_dataset().schema
+    written = merge.verdicts if merge.in_place else coming.names
+    both = [name for name in written if name in there.names]
+    odd = [name for name in both if not fits(coming.field(name).type, there.field(name).type)]
+    if odd and (merge.in_place or not merge.full or not set(there.names) <= set(coming.names)):
+        raise SinkError(
+            f"{location}: {name_told(odd[0])} is {there.field(odd[0]).type} there, which does not "
+            f"hold the {coming.field(odd[0]).type} of the source; nothing was changed: give both "
+            "one type, or name another table with --out"
+        )
+    return not odd
 
 
 def _has_copies(table: DeltaTable, key: str, built: Path) -> bool:

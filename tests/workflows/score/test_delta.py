@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,90 @@ def test_some_rows_do_not_replace_all_where_none_tells_them_apart(
     ):
         score(bare, out=str(tmp_path / out), limit=1)
     assert deltalake.DeltaTable(str(tmp_path / out)).to_pyarrow_table().num_rows == 2
+
+
+IDS = ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pa.array([7, 8]), pa.array([7.5, 8.25])),
+        (pa.array([1.5, 2.5], pa.float32()), pa.array([1.1, 2.2])),
+        (pa.array([7, 8], pa.uint8()), pa.array([70_000, 8])),
+        (pa.array([date(2026, 1, 1)] * 2), pa.array([datetime(2026, 1, 2, 5, tzinfo=UTC)] * 2)),
+        (pa.array([[1], [2]]), pa.array([[1.5], [2.5]])),
+        (pa.array(["7", "n/a"]), pa.array([7.5, None])),
+    ],
+    ids=["decimals", "digits", "large", "times", "lists", "numbers"],
+)
+def test_no_value_is_cut_to_fit_the_type_of_the_night_before(
+    score: Any, tmp_path: Path, first: pa.Array, second: pa.Array
+) -> None:
+    source, target = tmp_path / "in.parquet", tmp_path / "out.delta"
+    for column in (first, second):
+        pq.write_table(pa.table({"id": IDS, "review": ["good", "awful"], "x": column}), source)
+        score(source, out=str(target))
+        assert [row["x"] for row in read(target)] == column.to_pylist()
+
+
+def test_some_rows_keep_the_type_that_is_there(score: Any, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.parquet", tmp_path / "out.delta"
+    for marks in ([7, 8], [7.5, 8.5]):
+        pq.write_table(pa.table({"id": IDS, "review": ["good", "awful"], "x": marks}), source)
+        if marks == [7, 8]:
+            score(source, out=str(target))
+    with pytest.raises(SinkError, match=r"out\.delta: 'x' is int64 there, which does not hold"):
+        score(source, out=str(target), where="id = '2'")
+    assert [row["x"] for row in read(target)] == [7, 8]
+
+
+def test_ids_that_become_text_stay_what_they_are(score: Any, tmp_path: Path) -> None:
+    """A merge would take 03 for the 3 that is there."""
+    source, target = tmp_path / "in.parquet", tmp_path / "out.delta"
+    for ids in ([1, 2, 3], ["1", "2", "03"]):
+        pq.write_table(pa.table({"id": ids, "review": ["good", "awful", "so so"]}), source)
+        score(source, out=str(target))
+        assert sorted(str(row["id"]) for row in read(target)) == sorted(map(str, ids))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (pa.array([7, 8]), pa.array([9, 8], pa.int16())),
+        (pa.array([1.5, 2.5]), pa.array([0.5, 2.5], pa.float32())),
+        (pa.array(["a", "b"]), pa.array(["c", "b"]).dictionary_encode()),
+        (pa.array(["a", "b"]), pa.array(["c", "b"], pa.large_string())),
+        (pa.array(["a", "b"]), pa.nulls(2)),
+        (pa.nulls(2), pa.array(["a", "b"])),
+        (pa.array([["a"], ["b"]]), pa.array([["c"], ["b"]], pa.large_list(pa.large_string()))),
+        (pa.array([datetime(2026, 1, 2)] * 2), pa.array([None] * 2, pa.timestamp("ms"))),
+        (pa.array([{"a": 1}, {"a": 2}]), pa.array([{"a": 3}, {"a": 2}])),
+    ],
+)
+def test_what_fits_is_merged(score: Any, tmp_path: Path, first: pa.Array, second: pa.Array) -> None:
+    source, target = tmp_path / "in.parquet", tmp_path / "out.delta"
+    for column in (first, second):
+        pq.write_table(pa.table({"id": IDS, "review": ["good", "awful"], "x": column}), source)
+        score(source, out=str(target))
+        assert [row["x"] for row in read(target)] == column.to_pylist()
+    assert [commit["operation"] for commit in log_of(target)] == ["WRITE", "MERGE"]
+
+
+def test_a_column_of_the_tables_own_is_not_lost(score: Any, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.parquet", tmp_path / "out.delta"
+    rows = {"id": IDS, "review": ["good", "awful"]}
+    pq.write_table(pa.table({**rows, "x": [7, 8]}), source)
+    score(source, out=str(target))
+    table = deltalake.DeltaTable(str(target)).to_pyarrow_table()
+    noted = table.append_column("note", pa.array(["read", "called"]))
+    deltalake.write_deltalake(str(target), noted, mode="overwrite", schema_mode="overwrite")
+    score(source, out=str(target))
+    assert {row["note"] for row in read(target)} == {"read", "called"}
+    pq.write_table(pa.table({**rows, "x": [7.5, 8]}), source)
+    with pytest.raises(SinkError, match=r"'x' is int64 there, which does not hold the double of"):
+        score(source, out=str(target))
+    assert {row["note"] for row in read(target)} == {"read", "called"}
 
 
 def test_an_id_that_is_not_there(score: Any, reviews: Reviews, tmp_path: Path) -> None:

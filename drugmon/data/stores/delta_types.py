@@ -1,0 +1,48 @@
+"""What a column of a Delta table can hold, which has fewer types than Arrow."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+_ALIKE: Final = (
+    (pa.types.is_large_string, pa.string()),
+    (pa.types.is_string_view, pa.string()),
+    (pa.types.is_large_binary, pa.binary()),
+    (pa.types.is_binary_view, pa.binary()),
+    (pa.types.is_fixed_size_binary, pa.binary()),
+)
+
+
+def fits(coming: pa.DataType, there: pa.DataType) -> bool:
+    """Whether a column of one type holds all values of another one.
+
+    Args:
+        coming: the type of what is written.
+        there: that of a Delta table's column.
+    """
+    one, other = _as_delta(coming), _as_delta(there)
+    if one.equals(other) or pa.types.is_null(one) or pa.types.is_null(other):
+        return True
+    numbers = (pa.types.is_integer, pa.types.is_floating)
+    alike = any(are(one) and are(other) for are in numbers)
+    return alike and bool(one.bit_width <= other.bit_width)
+
+
+def _as_delta(kind: pa.DataType) -> pa.DataType:
+    """A type as Delta knows it: text is text there, and moments are microseconds."""
+    kinds = pa.types
+    if kinds.is_dictionary(kind):
+        return _as_delta(kind.value_type)
+    if kinds.is_timestamp(kind):
+        return pa.timestamp("us", None if kind.tz is None else "UTC")
+    if kinds.is_struct(kind):
+        return pa.struct([field.with_type(_as_delta(field.type)) for field in kind])
+    if kinds.is_map(kind):
+        return pa.map_(_as_delta(kind.key_type), _as_delta(kind.item_type))
+    for are, plain in _ALIKE:
+        if are(kind):
+            return plain
+    is_list = kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind)
+    return pa.list_(_as_delta(kind.value_type)) if is_list else kind
