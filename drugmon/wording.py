@@ -66,6 +66,7 @@ LIKE_TEXT: Final = "other values that look like text"
 _SENTENCE: Final = re.compile(r"[!?\n]|[a-z]{3}[.,]? *[.;]( |$)")
 
 _BREAKS: Final = re.compile("[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # Control characters, marks that turn the direction of writing, and what no encoding can write.
 _ACTING: Final = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
@@ -126,8 +127,11 @@ def path_told(path: str | os.PathLike[str]) -> str:
 
 
 def encodable(text: str) -> str:
-    """Return `text` as UTF-8 can hold it: lone surrogates, which JSON may have, it cannot."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Return `text` as UTF-8 can hold it, of the same length, as sources of JSONL are read.
+
+    Half a character (a lone surrogate), which JSON may have and UTF-8 cannot, becomes U+FFFD.
+    """
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def each_once(texts: Iterable[str]) -> str:

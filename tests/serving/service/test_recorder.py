@@ -57,7 +57,9 @@ def test_verdicts_are_kept_without_texts(model: Model, tmp_path: Path) -> None:
     kept = rows(database, "SELECT overall_sentiment, drugmon_adapter FROM served WHERE id = '7'")
     assert kept == [(model.predict(benefits="good")["overall"].label, model.identity)]
     pass_through(model, database, reviews[1:], record_texts=True)
-    assert rows(database, "SELECT text FROM served WHERE text IS NOT NULL") == [("bad ? word",)]
+    assert rows(database, "SELECT text FROM served WHERE text IS NOT NULL") == [
+        ("bad \ufffd word",)
+    ]
     assert rows(database, "SELECT count(*) FROM served") == [(3,)]
 
 
