@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import json
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -129,6 +131,37 @@ def test_scored_frames_are_scored_again_and_columns_may_be_named(model: Model) -
     assert model.score(frame.clear(), columns=columns).shape == (0, once.width)
 
 
+def test_names_may_repeat_where_frames_allow_it(model: Model) -> None:
+    names = ["review", "n", "n"]
+    table = pa.table([["good", "bad"], [1, 2], [3, 4]], names=names)
+    once = model.score(table)
+    for scored in (once, model.score(once), model.score(table.to_reader()).read_all()):
+        assert scored.schema.names == [*names, *VERDICT_COLUMNS]
+        assert scored.select([0, 1, 2]).equals(table)
+    assert list(model.score(pd.DataFrame([["good", 1, 2]], columns=names)).columns)[:3] == names
+    for frame in (table, pd.DataFrame([["good", 1, 2]], columns=names)):
+        with pytest.raises(UsageError, match="the frame has 2 columns of that name"):
+            model.score(frame, columns={"text": "n"})
+
+
+def test_one_column_may_be_two_fields(model: Model) -> None:
+    for frame in (pl.DataFrame({"a": ["good"]}), pd.DataFrame({"a": ["good"]})):
+        scored = model.score(frame, columns={"benefits": "a", "comments": "a"})
+        assert scored["benefits_sentiment"][0] and scored["comments_sentiment"][0]
+
+
+def test_half_a_character_is_read_alike_at_every_door(model: Model, tmp_path: Path) -> None:
+    text = "good \ud83d \ud83d bad"
+    (tmp_path / "r.jsonl").write_text(json.dumps({"review": text}) + "\n", encoding="ascii")
+    options = {"adapter": str(model._adapter.folder), "device": "cpu", "dtype": "fp32"}
+    (output,) = drugmon.score(str(tmp_path / "r.jsonl"), **options).outputs
+    in_a_file = json.loads(Path(output).read_text(encoding="utf-8"))["overall_p_negative"]
+    in_pandas = model.score(pd.DataFrame({"review": pd.Series([text], dtype=object)}))
+    assert in_pandas["overall_p_negative"][0] == pytest.approx(in_a_file, abs=1e-5)
+    alone = model.predict(text)["overall"].probabilities["negative"]
+    assert alone == pytest.approx(in_a_file, abs=1e-5)
+
+
 def test_predictions_serve_scikit_learn(model: Model) -> None:
     assert model.classes_.tolist() == ["negative", "neutral", "positive"]
     shares = model.predict_proba(TEXTS)
@@ -140,6 +173,16 @@ def test_predictions_serve_scikit_learn(model: Model) -> None:
     verdict = model.predict(benefits="good")["benefits"]
     np.testing.assert_allclose(benefits[0], list(verdict.probabilities.values()), atol=1e-6)
     assert model.predict_proba([]).shape == (0, 3)
+    assert np.abs(shares[[0, 2, 3]].sum(axis=1) - 1).max() < 1e-15
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
+def test_what_stands_for_a_missing_text_is_none(model: Model, missing: object) -> None:
+    shares = model.predict_proba([missing, "good"])  # type: ignore[list-item]
+    assert np.isnan(shares).all(axis=1).tolist() == [True, False]
+    assert set(model.predict("good", comments=missing)) == {"overall"}  # type: ignore[arg-type]
+    of_a_column = model.predict_proba(pa.chunked_array([[None], ["good"]], pa.string()))
+    np.testing.assert_allclose(of_a_column, shares, atol=1e-6)
 
 
 def test_threads_share_a_model(model: Model) -> None:
@@ -176,6 +219,18 @@ def test_what_cannot_be_scored_is_told(model: Model, adapter: Path) -> None:
         model.predict_proba(["a"], target="price")
     with pytest.raises(UsageError, match=r"texts are a list of texts, \[text\], and not one"):
         model.predict_proba("good")
+    frames: list[Any] = [pd.DataFrame({"n": [1, 2]}), pl.DataFrame({"n": [1]}), {"n": ["a"]}]
+    for frame in frames:
+        with pytest.raises(UsageError, match=r"one column, frame\["):
+            model.predict_proba(frame)
+    values: list[Any] = [7, b"a", ["a"]]
+    for value in values:
+        with pytest.raises(UsageError, match="a text is a string, or missing, and this is a"):
+            model.predict_proba([value])
+        with pytest.raises(UsageError, match="a text is a string, or missing, and this is a"):
+            model.predict(benefits=value)
+    with pytest.raises(UsageError, match="a Series cannot be scored"):
+        model.score(pl.Series(["good"]))
     mixed = pd.DataFrame({"review": ["a secret", 7]})
     with pytest.raises(SourceError, match="a cell of 'review' is neither") as caught:
         model.score(mixed)

@@ -187,7 +187,11 @@ def _strings(rows: Rows, name: str, start: int, where: str) -> list[str | None]:
 def _named_column(field: str, name: str, names: Sequence[str], where: str) -> str:
     if field not in FIELDS:
         raise UsageError(f"--column {field}={name}: no such field; use one of {', '.join(FIELDS)}")
-    if name in names:
+    if (times := names.count(name)) > 1:
+        raise UsageError(
+            f"--column {field}={name}: {where} has {times} columns of that name; rename the others"
+        )
+    if times:
         return name
     alike = [other for other in names if _normal(other) == _normal(name)]
     if len(alike) != 1:

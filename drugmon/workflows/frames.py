@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow as pa
 from drugmon.data.columns import ColumnMap
 from drugmon.data.verdicts.columns import VerdictColumns
 from drugmon.errors import SourceError, UsageError
-from drugmon.wording import names_told
+from drugmon.wording import encodable, names_told
 
 
 def names_of_frame(frame: Any) -> list[str]:
@@ -21,9 +22,8 @@ def names_of_frame(frame: Any) -> list[str]:
     if isinstance(frame, pa.Table | pa.RecordBatchReader):
         return list(frame.schema.names)
     # Asked of the object: neither library is imported for who does not use it.
-    if type(frame).__module__.partition(".")[0] not in ("polars", "pandas") or not hasattr(
-        frame, "__arrow_c_stream__"
-    ):
+    is_of_theirs = type(frame).__module__.partition(".")[0] in ("polars", "pandas")
+    if not (is_of_theirs and hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "columns")):
         raise UsageError(
             f"a {type(frame).__name__} cannot be scored: give a polars or pandas data frame, a "
             "pyarrow table or record-batch reader"
@@ -40,13 +40,18 @@ def text_columns(frame: Any, mapping: ColumnMap) -> pa.Table:
         SourceError: one holds something else than texts.
     """
     fields = (mapping.benefits, mapping.side_effects, mapping.comments, mapping.text)
-    names = [name for name in fields if name is not None]
+    names = list(dict.fromkeys(name for name in fields if name is not None))
     if isinstance(frame, pa.Table):
         return frame.select(names)
     if not type(frame).__module__.startswith("pandas"):
         return frame.select(names).to_arrow()
+    texts = frame[names]
     try:
-        return pa.Table.from_pandas(frame[names], preserve_index=False)
+        try:
+            return pa.Table.from_pandas(texts, preserve_index=False)
+        except UnicodeEncodeError:  # half a character, which Arrow cannot hold
+            whole = texts.map(lambda cell: encodable(cell) if isinstance(cell, str) else cell)
+            return pa.Table.from_pandas(whole, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # their words may hold a value
         told = names_told(names)
         raise SourceError(
@@ -54,10 +59,16 @@ def text_columns(frame: Any, mapping: ColumnMap) -> pa.Table:
         ) from None
 
 
+def places_beside(names: Sequence[str], verdicts: VerdictColumns) -> list[int]:
+    """Where the columns stand that are no verdicts of before: names may repeat in Arrow."""
+    kept = set(verdicts.beside(names))
+    return [place for place, name in enumerate(names) if name in kept]
+
+
 def beside(frame: Any, added: pa.Table, verdicts: VerdictColumns) -> Any:
     """The frame, without verdict columns of before, and the verdicts behind it, in its own kind."""
     if isinstance(frame, pa.Table):
-        reviews = frame.select(verdicts.beside(frame.schema.names))
+        reviews = frame.select(places_beside(frame.schema.names, verdicts))
         schema = pa.schema([*reviews.schema, *added.schema], metadata=frame.schema.metadata)
         return pa.table([*reviews.columns, *added.columns], schema)
     if type(frame).__module__.startswith("pandas"):

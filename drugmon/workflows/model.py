@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -27,7 +28,7 @@ from drugmon.scoring.lazy_engine import open_engine
 from drugmon.scoring.scorer import Scorer
 from drugmon.wording import warn_program
 from drugmon.workflows.explain import Explanation, explain
-from drugmon.workflows.frames import beside, names_of_frame, text_columns
+from drugmon.workflows.frames import beside, names_of_frame, places_beside, text_columns
 from drugmon.workflows.predict import Verdict, check_review, verdicts_of
 
 if TYPE_CHECKING:
@@ -239,15 +240,20 @@ class Model(Closing):
         """Calibrated probabilities float (n, 3) of `target`, columns as `classes_`.
 
         Each text is a review in one piece for `overall`, and the aspect's own text for an aspect. A
-        text with nothing to read has a row of NaN.
+        text that is missing, or has nothing to read, has a row of NaN.
 
         Raises:
-            UsageError: the model does not judge `target`, or `texts` is a single text, whose
-                letters would be judged.
+            UsageError: the model does not judge `target`, one of `texts` is none, or they are a
+                single text, whose letters would be judged, or a frame, whose names would.
         """
         if isinstance(texts, str):
             raise UsageError(
                 "texts are a list of texts, [text], and not one: predict(text) takes one"
+            )
+        if isinstance(texts, Mapping | pa.Table) or hasattr(texts, "columns"):
+            raise UsageError(
+                'texts are a list of texts or one column, frame["review"], and not a frame: '
+                "score(frame) takes one"
             )
         if target not in self.targets:
             raise UsageError(
@@ -255,12 +261,17 @@ class Model(Closing):
             )
         field = target if target in ASPECTS else "text"
         empty = Texts(None, None, None, None)
-        reviews = [empty._replace(**{field: text}) for text in texts]
+        reviews = [empty._replace(**{field: text_of(text)}) for text in texts]
         with self._turn:
             scores = self._engine.score(reviews) if reviews else None
         if scores is None:
             return np.empty((0, len(LABELS)))
-        return scores.probabilities[:, TARGETS.index(target)].astype(np.float64)
+        shares: npt.NDArray[np.float64] = scores.probabilities[:, TARGETS.index(target)].astype(
+            np.float64
+        )
+        # To float64's last digit: scikit-learn doubts what adds up to 1 in float32 alone.
+        shares /= shares.sum(axis=1, keepdims=True)
+        return shares
 
     def judge(self, reviews: Sequence[Texts]) -> pa.RecordBatch:
         """The verdicts of reviews as columns: n rows of `VERDICT_SCHEMA`, n at least 1."""
@@ -273,8 +284,8 @@ class Model(Closing):
         self, reader: pa.RecordBatchReader, columns: Mapping[str, str], verdicts: VerdictColumns
     ) -> pa.RecordBatchReader:
         mapping = resolve_columns(reader.schema.names, columns, _WHERE)
-        kept = verdicts.beside(reader.schema.names)
-        review_fields = pa.schema([reader.schema.field(name) for name in kept])
+        kept = places_beside(reader.schema.names, verdicts)
+        review_fields = pa.schema([reader.schema.field(place) for place in kept])
         schema = pa.schema([*review_fields, *verdicts.schema], metadata=reader.schema.metadata)
 
         def scored() -> Iterator[pa.RecordBatch]:
@@ -296,14 +307,30 @@ class Model(Closing):
         return pa.Table.from_batches(parts, VERDICT_SCHEMA)
 
 
+def text_of(value: object) -> str | None:
+    """A text as programs have it; None for a missing one, which is NaN or NA to some libraries.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(value, pa.Scalar):
+        value = value.as_py()
+    if value is None or isinstance(value, str):
+        return value
+    with suppress(pa.ArrowException):
+        if not pa.scalar(value, from_pandas=True).is_valid:
+            return None
+    raise UsageError(f"a text is a string, or missing, and this is a {type(value).__name__}")
+
+
 def _review(
     text: str | None, benefits: str | None, side_effects: str | None, comments: str | None
 ) -> Texts:
     """One review.
 
     Raises:
-        UsageError: there is no text, or a lone text beside others.
+        UsageError: there is no text, a lone text beside others, or something else than a text.
     """
-    review = Texts(benefits, side_effects, comments, text)
+    review = Texts(*map(text_of, (benefits, side_effects, comments, text)))
     check_review(review)
     return review
