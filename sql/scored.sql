@@ -36,6 +36,11 @@ CREATE OR REPLACE TEMP TABLE {view} AS SELECT {columns} FROM {relation};
 -- A column under another name and in a type of ours.
 CAST({column} AS {type}) AS {as_name};
 
+-- name: cast_number
+-- The same of a column of floating-point numbers, in which NaN is no value. Whether one equals NaN is
+-- answered wrongly by the statistics of a Parquet file, which leave it out.
+CASE WHEN NOT isnan({column}) THEN CAST({column} AS {type}) END AS {as_name};
+
 -- name: lone_text
 -- A review's only text, where no aspect has one.
 CASE

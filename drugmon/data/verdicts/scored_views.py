@@ -124,7 +124,9 @@ def _scored(
     by = _by_columns(reading.by, fields, names, where)
     selected = [_verdict(verdicts, field.name, str(field.type)) for field in VERDICT_SCHEMA]
     selected += [_field(fields, field) for field in CONTEXT]
-    selected += [_optional(column, f"by_{number}") for number, column in enumerate(by.values())]
+    selected += [
+        _name(column, columns[column], f"by_{number}") for number, column in enumerate(by.values())
+    ]
     selected.append(moment_of(date or verdicts.of("drugmon_scored_at"), columns))
     made = Scored(
         connection,
@@ -155,6 +157,13 @@ def _field(fields: ColumnMap, field: str) -> Sql:
         return _optional(getattr(fields, field), field)
     columns = [getattr(fields, name) for name in aspects]
     return lone_text(fields.text, columns, field)
+
+
+def _name(column: str, kind: str, as_name: str) -> Sql:
+    """A column to slice by: a number that is none, as pandas leaves it, is no name."""
+    is_float = kind.upper() in ("FLOAT", "DOUBLE")
+    name = "cast_number" if is_float else "cast_column"
+    return Sql(statement(name, column=column, type=Sql("VARCHAR"), as_name=as_name))
 
 
 def _optional(column: str | None, as_name: str) -> Sql:

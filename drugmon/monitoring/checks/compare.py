@@ -267,13 +267,17 @@ def _left_out(
         "repeats": then.repeats is None,
         "words unknown to the tokenizer": then.unknown_words is None
         and now.unknown_words is not None,
-        "slices": not then.groups and bool(now.groups),
     }
     missing = [name for name, lacks in lacking.items() if lacks]
     if missing:
         yield (
             f"The reference does not tell of {', '.join(missing)}: those are not compared "
             "(a file of scored reviews as --reference would)."
+        )
+    unmixed = {column for key, (column, _) in _COLUMNS.items() if getattr(then, key) is None}
+    if lacking_columns := [name for name in now.groups if name not in {*then.groups, *unmixed}]:
+        yield (
+            f"Slices by {', '.join(lacking_columns)} are not compared: the reference tells of none."
         )
     for name, text in now.texts.items():
         if name not in then.texts and any(text.length.counts):

@@ -171,13 +171,12 @@ def _lengths_of(scored: Scored, text: str) -> Counter[int]:
 
 
 def _names(scored: Scored) -> tuple[dict[str, NameMix], Groups]:
-    """Counts of every name of drugs, conditions and what is sliced by; labels by these names."""
+    """Counts of every name of drugs and conditions; labels by the names of what is sliced by."""
     items = label_counts()
-    columns: dict[str, str] = {name: name for name in ("drug", "condition") if name in scored.has}
+    named = {name: name for name in ("drug", "condition") if name in scored.has}
     mixes: dict[str, NameMix] = {}
     groups: dict[str, Mapping[str, Mapping[str, Mapping[str, int]]]] = {}
-    columns.update(scored.by)
-    for name, column in columns.items():
+    for name, column in {**named, **scored.by}.items():
         counted: Counter[str | None] = Counter()
         cells: dict[str, npt.NDArray[np.int64]] = {}
         for value, rows, *counts in scored.rows("count_names", column=column, counts=items):
@@ -186,8 +185,10 @@ def _names(scored: Scored) -> tuple[dict[str, NameMix], Groups]:
             if key is not None:
                 array = np.array(counts, np.int64).reshape(len(TARGETS), len(LABELS))
                 cells[key] = cells[key] + array if key in cells else array
-        mixes[name] = mix_of(counted, top=None, rare=1)
-        groups[name] = kept_groups(cells, top=None, rare=1)
+        if name in named:
+            mixes[name] = mix_of(counted, top=None, rare=1)
+        if name in scored.by:
+            groups[name] = kept_groups(cells, top=None, rare=1)
     return mixes, groups
 
 

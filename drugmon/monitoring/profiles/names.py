@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +20,9 @@ RARE: Final = 2
 
 LONGEST_NAME: Final = 80
 """Characters: what is longer is no name of a drug or condition, and is not kept."""
+
+
+_WHOLE_NUMBER: Final = re.compile(r"^(-?\d+)\.0+$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -62,9 +67,14 @@ class NameMix:
 def name_key(value: object) -> str | None:
     """A name in lower case, inner white space folded; None for None and blanks.
 
-    All values that look like words of a review have one key: none of them is told.
+    However a name is written, its key is one: with a letter of its own for é or with an accent
+    behind the e, and the number 1 as 1 or 1.0. All values that look like words of a review have one
+    key too: none of them is told.
     """
-    key = None if value is None else " ".join(str(value).lower().split()) or None
+    if value is None:
+        return None
+    folded = unicodedata.normalize("NFC", " ".join(str(value).lower().split()))
+    key = _WHOLE_NUMBER.sub(r"\1", folded) or None
     return key if key is None or is_value(key) else LIKE_TEXT
 
 
