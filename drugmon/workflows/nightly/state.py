@@ -79,7 +79,7 @@ class NightState:
         now: when this night begins, with a time zone.
         sources: those of the job, by name. A report whose page lies in the folder was made, even
             if the night was cut off before that could be kept here; a name that is now given to
-            something else begins anew.
+            something else begins anew. What the file has of others stays in it.
 
     Raises:
         SettingsError: the file is there and cannot be read.
@@ -92,10 +92,11 @@ class NightState:
         earlier = self._earlier(now)
         self.unfinished: str | None = None if earlier.finished else earlier.began
         self._began = self.unfinished or now.isoformat(timespec="seconds")
-        self._windows = {
-            name: self._open(earlier.windows.get(name), now, source)
-            for name, source in sources.items()
-        }
+        # Of a source that the settings leave out for a while, or another job that keeps its state
+        # here, the window stays as it was.
+        self._windows = dict(earlier.windows)
+        for name, source in sources.items():
+            self._windows[name] = self._open(earlier.windows.get(name), now, source)
         self._write(finished=False)
 
     def since(self, name: str) -> str | None:

@@ -116,6 +116,19 @@ def test_what_a_failed_scoring_may_have_left_stays_owed(tmp_path: Path) -> None:
     assert later.since("b") == (NIGHT + DAY + REPORTED).isoformat()
 
 
+def test_a_source_that_is_left_out_for_a_night_goes_on_where_it_was(tmp_path: Path) -> None:
+    state = begin(tmp_path, NIGHT)
+    report(state, NIGHT, "a", "b")
+    state.finish()
+    sources = {"a": Watched("/a.csv", tmp_path / "reports")}
+    alone = NightState(tmp_path / "night.json", NIGHT + DAY, sources)
+    report(alone, NIGHT + DAY, "a")
+    alone.finish()
+    both = begin(tmp_path, NIGHT + 2 * DAY)
+    assert both.since("a") == (NIGHT + DAY + REPORTED).isoformat()
+    assert both.since("b") == (NIGHT + REPORTED).isoformat()
+
+
 def state_with(**window: object) -> str:
     whole = {"day": "2026-01-09", "since": None, "page": "/a.html", "status": "warn", "rows": 5}
     windows = {"a": whole | window}
