@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from drugmon.workflows.nightly.notify import News, notify
 from drugmon.workflows.nightly.result import NightResult, SourceNight
 from drugmon.workflows.nightly.settings import Notify
 from drugmon.workflows.nightly.state import NightState, Watched
+from drugmon.workflows.nightly.written import left_behind
 from drugmon.workflows.report.folder import record_pages
 from drugmon.workflows.report.report import ReportResult, report
 from drugmon.workflows.score.run import ScoreProgress
@@ -169,6 +170,8 @@ class _Night:
             f"scored={done.scored}{sent_on} reused={done.reused} empty={done.empty} "
             f"seconds={done.seconds:.1f}"
         )
+        if task.report.window != "new" and not night.failures:
+            _warn_of_left_behind(night.name, left_behind(task.score, done.outputs))
 
     def _report(self, task: Task, night: SourceNight, state: NightState) -> None:
         def warn(warning: str) -> None:
@@ -198,6 +201,18 @@ class _Night:
             _log.info("%s: removed the old report %s", night.name, folder.name)
         for reason in summary.reasons:
             _log.warning("%s: %s", night.name, reason)
+
+
+def _warn_of_left_behind(name: str, files: Sequence[str]) -> None:
+    if files:
+        more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+        _log.warning(
+            "%s: %s%s: no file of the source is behind it any more; the report has its rows, "
+            "remove it if they are to go",
+            name,
+            files[0],
+            more,
+        )
 
 
 def _cause(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from drugmon.data.history.output import MAIN, Output
 from drugmon.data.outputs import output_path
 from drugmon.data.partitions import above_partitions, partition_of
-from drugmon.data.resolve import is_pattern, names_folder
+from drugmon.data.resolve import is_pattern, names_folder, resolve_scored
 from drugmon.data.sources import FileSource
 from drugmon.data.stores.uri import (
     Location,
@@ -55,6 +55,23 @@ def scored_source(config: ScoreConfig) -> str:
 def has_several(config: ScoreConfig) -> bool:
     """Whether the source is a folder or a glob, which several files may be."""
     return names_folder(config.source) or is_pattern(config.source)
+
+
+def left_behind(config: ScoreConfig, outputs: Sequence[str]) -> list[str]:
+    """The scored files that a report takes beside those of the files that there are.
+
+    Args:
+        config: of a source that was scored without a failure.
+        outputs: what was written, as results of scoring have it.
+
+    Raises:
+        DrugmonError: where they lie cannot be looked at.
+    """
+    is_one = config.database.table or config.cluster.is_remote or not has_several(config)
+    if is_one or config.in_place or config.where:  # a condition may leave whole files out
+        return []
+    scored = resolve_scored(scored_source(config), partitions=config.folders.partitions)
+    return [file.name for file in scored if file.name not in outputs]
 
 
 def first_shared(configs: Sequence[ScoreConfig]) -> tuple[int, int] | None:

@@ -267,6 +267,20 @@ def test_old_reports_are_removed(job: Job, adapter: Path) -> None:
     assert "file: removed the old report" in job.log
 
 
+@pytest.mark.parametrize("window", ["all", "new"])
+def test_verdicts_of_a_file_that_is_gone_are_told(job: Job, adapter: Path, window: str) -> None:
+    """A report of all rows has them; one of new rows does not."""
+    inbox = '[[source]]\nsource = "inbox"\nout = "scored/"\n'
+    job.write(inbox, adapter=adapter, more=f'[report]\nwindow = "{window}"\n')
+    job.run()
+    assert "is behind it" not in job.log
+    (job.folder / "inbox" / "two.csv").unlink()
+    job.run()
+    scored = job.folder / "scored" / "two.scored.csv"
+    told = f"WARNING drugmon nightly: inbox: {scored}: no file of the source is behind it any more"
+    assert (told in job.log) is (window == "all")
+
+
 def test_a_window_that_is_a_span_goes_by_the_date_column(
     job: Job, reports: Reports, adapter: Path
 ) -> None:
