@@ -59,7 +59,7 @@ class ReferenceSide:
     `held_out` are the adapter's own figures. `since` and `until` date its first and its last row,
     None where no dates are known; `runs` are the ids of the score runs that it is made of;
     `shared` rows are left out of it, as they are judged. `held_out_only` says that it is the
-    adapter's own reference.
+    adapter's own reference. `about_grades` are sentences on the true labels of another source.
     """
 
     name: str
@@ -71,6 +71,7 @@ class ReferenceSide:
     runs: tuple[str, ...] = ()
     shared: int = 0
     held_out_only: bool = False
+    about_grades: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -251,6 +252,8 @@ def _left_out(
             f"{reference.shared:,} rows of {reference.name} are among those judged here: "
             "the reference is the others."
         )
+    for says in reference.about_grades:
+        yield f"In the reference: {says[:1].lower()}{says[1:]}"
     for aspect in ASPECTS:
         if aspect not in aspects and aspects:
             yield f"{aspect} is not compared: the source has no such column."

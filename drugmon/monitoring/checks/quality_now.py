@@ -92,12 +92,13 @@ def _measured(
     name: str, title: str, now: Quality, then: Quality, whose: str, gate: Gate
 ) -> Finding:
     least = max(LEAST, gate.min_reviews)
-    for side, which in ((now, "with a true label"), (then, f"measured {whose}")):
+    sides = ((now, "with a true label", ""), (then, f"measured {whose}", f" {whose}"))
+    for side, which, where in sides:
         if side.n < least:
             return too_few(name, title, side.n, least, which)
         rarest = min(side.classes, key=lambda of_class: of_class.support)
         if rarest.support < LEAST_OF_LABEL:
-            few = f"that are truly {rarest.label}"
+            few = f"that are truly {rarest.label}{where}"
             return too_few(name, title, rarest.support, LEAST_OF_LABEL, few)
     error = float(np.hypot(_error(now.macro_f1), _error(then.macro_f1)))
     p_value = _worse(np.array(now.confusion), np.array(then.confusion))

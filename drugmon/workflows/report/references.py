@@ -93,7 +93,9 @@ def _of_files(path: str, config: ScoredSource, source: OpenSource, current: Curr
     if not counted.profile.n:
         which = "no rows but those judged here" if shared else "no rows"
         raise UsageError(f"--reference {path}: has {which}; name scored reviews from another time")
-    side = replace(_of_rows(rows.name, counted, current), shared=shared)
+    side = replace(
+        _of_rows(rows.name, counted, current), shared=shared, about_grades=counted.about_grades
+    )
     return Found(side, rows, frozenset(counted.adapters))
 
 

@@ -44,6 +44,23 @@ def test_stars_of_five_are_doubted_and_measured_as_declared(
     assert check(declared, "drift.ratings").says == check(ten, "drift.ratings").says
 
 
+def test_stars_of_the_reference_are_doubted_too(
+    tmp_path: Path, scored_reviews: Make, run: Run, reference: Path
+) -> None:
+    """Read on the scale of ten, none of its reviews is positive: its quality is no measure."""
+    source = write(tmp_path / "ten.parquet", scored_reviews(300, seed=2))
+    stars = write(tmp_path / "five.parquet", stars_of(pq.read_table(reference)))
+    misread = run(source, reference=str(stars))
+    assert [note for note in misread.summary.left_out if "scale" in note] == [
+        "In the reference: the ratings lie between 1 and 5 and are read on the scale 1-10: if that "
+        "is wrong, so is the quality; declare the scale with --rating-scale 1-5, in nightly.toml "
+        "with rating_scale."
+    ]
+    assert check(misread, "quality.overall").says == (
+        "Too few reviews to judge: 0 that are truly positive in the reference, 8 are needed."
+    )
+
+
 def test_ratings_outside_the_scale_and_between_its_levels_are_told(
     tmp_path: Path, scored_reviews: Make, run: Run, reference: Path
 ) -> None:
