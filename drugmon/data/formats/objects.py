@@ -86,10 +86,14 @@ def _mixed(where: str, name: str) -> SourceError:
     )
 
 
+def whole_characters(text: str) -> str:
+    r"""Return `text` with half a character (a lone `\ud83d`) replaced: no other encoding has it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _without_surrogates(value: object) -> Any:
-    r"""Replace half a character (a lone `\ud83d`), which no other encoding can hold."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole_characters(value)
     if isinstance(value, list):
         return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
+from drugmon.data.formats.objects import whole_characters
 from drugmon.data.reviews import Texts, clean, is_lone
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
 from drugmon.labels import ASPECTS, LABELS
@@ -29,6 +39,9 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "drugmon_fingerprint": "0123456789abcdef0123456789abcdef",
 }
 
+String = Annotated[str, AfterValidator(whole_characters)]
+"""Half a character is replaced, as in files: clients that cut texts leave some."""
+
 
 class Review(BaseModel):
     """One review: a text in one piece, or up to three by aspect.
@@ -41,13 +54,13 @@ class Review(BaseModel):
         extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra={"examples": [EXAMPLE]}
     )
 
-    id: int | str | None = None
-    benefits: str | None = None
-    side_effects: str | None = None
-    comments: str | None = None
-    text: str | None = Field(default=None, description="A review in one piece; overall only.")
-    drug: str | None = None
-    condition: str | None = None
+    id: int | String | None = None
+    benefits: String | None = None
+    side_effects: String | None = None
+    comments: String | None = None
+    text: String | None = Field(default=None, description="A review in one piece; overall only.")
+    drug: String | None = None
+    condition: String | None = None
     rating: float | None = Field(default=None, ge=1, le=10)
 
     @model_validator(mode="after")
@@ -58,6 +71,21 @@ class Review(BaseModel):
         if clean(self.text) and not is_lone(self.texts):
             raise ValueError(ONE_FORM)
         return self
+
+    @classmethod
+    def of_line(cls, line: bytes) -> Self:
+        """The review that a line of JSON holds.
+
+        Raises:
+            ValidationError: it holds none.
+        """
+        if rb"\u" not in line:
+            return cls.model_validate_json(line)
+        try:  # pydantic's own reader refuses escapes of half a character
+            review = json.loads(line)
+        except (ValueError, RecursionError):
+            return cls.model_validate_json(line)
+        return cls.model_validate(review)
 
     @property
     def texts(self) -> Texts:

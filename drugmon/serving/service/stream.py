@@ -104,7 +104,7 @@ class ScoreStream(Response):
         if line is None:
             return number, _too_long()
         try:
-            review = Review.model_validate_json(line)
+            review = Review.of_line(line)
             self._service.check_texts([review])
         except ValidationError as error:
             return number, invalid(error.errors(include_url=False, include_input=False))

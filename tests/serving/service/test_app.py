@@ -116,6 +116,23 @@ def test_bytes_that_are_no_review(
         assert answer.json()["detail"] == detail
 
 
+@pytest.mark.parametrize("path", ["/v1/score", "/v1/score/stream", "/v1/explain"])
+def test_half_a_character_is_replaced_as_in_files(client: Make, path: str) -> None:
+    body = rb'{"id": "\ud83d", "text": "good \ud83d"}'
+    if path == "/v1/explain":
+        body = rb'{"text": "good \ud83d"}'
+    answer = client().post(path, content=body, headers=JSON)
+    assert answer.status_code == 200
+    told = answer.json()
+    if path == "/v1/explain":
+        words = [word["text"] for word in told["explanations"]["overall"]["words"]]
+        assert words == ["good", "\ufffd"]
+    else:
+        (review,) = told.get("reviews", [told])
+        assert review["id"] == "\ufffd"
+        assert review["overall_sentiment"]
+
+
 BAD: dict[str, bytes] = {
     "nothing": b"",
     "a review without a text": b'{"id": 1}',
