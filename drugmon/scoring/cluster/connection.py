@@ -11,9 +11,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Final, TextIO
@@ -32,7 +33,9 @@ _QUIET: Final = {
 }
 _TOKEN: Final = "RAY_AUTH_TOKEN"  # the name of a variable, which Ray asks for first
 _KNOCK_SECONDS: Final = 5.0
+_HEAD_SECONDS: Final = 40.0  # for a head to be started anew; after 60 Ray ends the process
 _JOINS: Final = 3
+_TICK_SECONDS: Final = 1.0
 _MOST_LETTERS: Final = 200
 _SESSIONS: Final = Path("/tmp/ray")
 """Beside it lie the logs and sockets of a session, for this user alone. The name of a socket may
@@ -41,11 +44,16 @@ have some hundred bytes in all, which leaves no room for a longer one."""
 
 @dataclass(frozen=True)
 class Size:
-    """How many workers there are to be, and what each takes of the cluster."""
+    """How many workers there are to be, and what each takes of the cluster.
+
+    `head` is where its head answers this process, `host:port`; empty where Ray's client asks it,
+    which tells when it is gone.
+    """
 
     workers: int
     cpus: int
     gpus: float
+    head: str = ""
 
 
 def import_ray() -> ModuleType:
@@ -97,7 +105,9 @@ def connected(config: ClusterConfig, engine: EngineConfig, store: int) -> Iterat
                     _join(ray, config.ray_address)
         with reached(ray):
             there = ray.cluster_resources()
-        yield _size(there, config, engine)
+            through_client = (config.ray_address or "").startswith("ray://")
+            head = "" if through_client else str(ray.get_runtime_context().gcs_address)
+        yield replace(_size(there, config, engine), head=head)
 
 
 @contextlib.contextmanager
@@ -121,10 +131,34 @@ def reached(ray: ModuleType) -> Iterator[None]:
         of_client = type(error) is Exception or type(error).__module__.startswith("grpc")
         if not of_client and not isinstance(error, ConnectionError):
             raise
-        raise ClusterGoneError(
-            f"--engine ray: the cluster is gone, or out of reach ({_first_of(error)}); what is "
-            "finished is kept: run again once it is there"
-        ) from error
+        raise _gone(_first_of(error)) from error
+
+
+def wait_for_head(head: str) -> None:
+    """Wait until the head answers: where it is gone, Ray ends the process that asks it for more.
+
+    Args:
+        head: as `Size` has it.
+
+    Raises:
+        ClusterGoneError: it has not answered for a while.
+    """
+    end = time.monotonic() + _HEAD_SECONDS
+    while head:
+        try:
+            _knock(head)
+            return
+        except OSError as error:
+            if time.monotonic() >= end:
+                raise _gone(str(error)) from error
+            time.sleep(_TICK_SECONDS)
+
+
+def _gone(says: str) -> ClusterGoneError:
+    return ClusterGoneError(
+        f"--engine ray: the cluster is gone, or out of reach ({says}); what is finished is kept: "
+        "run again once it is there"
+    )
 
 
 def _leave(ray: ModuleType) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from drugmon.data.verdicts.parts import Piece
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import ClusterGoneError, DrugmonError
-from drugmon.scoring.cluster.connection import Size, import_ray, reached
+from drugmon.scoring.cluster.connection import Size, import_ray, reached, wait_for_head
 from drugmon.scoring.cluster.worker import Done, Setup, Worker
 from drugmon.version import __version__
 
@@ -137,6 +137,7 @@ class Pool:
             self._lose_patience()
 
     def _start(self) -> None:
+        wait_for_head(self._size.head)
         with reached(self._ray):
             remote = self._ray.remote(_Remote).options(
                 num_cpus=self._size.cpus,

@@ -7,7 +7,7 @@ import os
 import socket
 import warnings
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -27,6 +27,7 @@ def _ray(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     ray = ModuleType("ray")
     calls: dict[str, object] = {"is_initialized": bool, "init": init, "shutdown": bool}
     calls["cluster_resources"] = lambda: {"CPU": 2.0}
+    calls["get_runtime_context"] = lambda: SimpleNamespace(gcs_address="127.0.0.1:6379")
     for name, call in calls.items():
         setattr(ray, name, call)
     monkeypatch.setattr(connection, "import_ray", lambda: ray)

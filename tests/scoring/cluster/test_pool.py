@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
@@ -11,7 +12,7 @@ import pytest
 from drugmon.data.verdicts.parts import Piece
 from drugmon.data.verdicts.reuse import Reuse
 from drugmon.errors import ClusterGoneError
-from drugmon.scoring.cluster import pool
+from drugmon.scoring.cluster import connection, pool
 from drugmon.scoring.cluster.connection import Size
 from drugmon.scoring.cluster.pool import Counts, Pool
 from drugmon.scoring.cluster.worker import Setup
@@ -106,6 +107,23 @@ def test_a_cluster_that_is_gone_is_told_in_a_line_and_left_alone(
     ):
         list(workers.scored(pieces, _unheard))
     assert len(head.asked) == dies and head.asked[-1] == at
+
+
+def test_a_dead_head_is_not_asked_for_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray would end the process, without a word of what is finished."""
+    head = _Head(99, ConnectionError("gone"))
+    monkeypatch.setattr(pool, "import_ray", lambda: _ray(head))
+    monkeypatch.setattr(connection, "_HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "_TICK_SECONDS", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = f"127.0.0.1:{server.getsockname()[1]}"
+    nothing: Any = None
+    with (
+        pytest.raises(ClusterGoneError, match=r"is gone.*\(.*refused\); what is finished is kept"),
+        Pool(nothing, nothing, Size(1, 1, 0.0, closed), pytest.fail) as workers,
+    ):
+        list(workers.scored([cast(Piece, SimpleNamespace(key="a"))], _unheard))
+    assert head.asked == ["put", "put", "remote"]
 
 
 def test_at_its_end_a_run_needs_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
