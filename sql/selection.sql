@@ -16,6 +16,18 @@ SELECT 1 WHERE (
 -- The syntax tree of a statement as JSON; nothing in it is run.
 SELECT json_serialize_sql($sql);
 
+-- name: unparse
+-- The statement of a syntax tree as JSON.
+SELECT json_deserialize_sql(CAST($tree AS JSON));
+
+-- name: select_sides
+-- A statement whose columns are to be a comparison and its sides.
+SELECT 1 FROM {rows} AS review;
+
+-- name: select_sides_by_number
+-- The same, with the given columns of text read as numbers.
+SELECT 1 FROM (SELECT * REPLACE ({numbers}) FROM {rows});
+
 -- name: allow_folder
 -- The folders whose files stay within reach when external access is denied.
 SET allowed_directories = $folders;

@@ -12,6 +12,9 @@ import duckdb
 from drugmon.data.queries import Sql, query, statement
 from drugmon.errors import UsageError
 
+Expression = Mapping[str, object]
+"""A node of a syntax tree, as DuckDB writes it in JSON."""
+
 _LONGEST: Final = 10_000
 _ALLOWED: Final = frozenset(
     [
@@ -114,12 +117,29 @@ def compared_with_numbers(text: str) -> frozenset[str]:
         UsageError: it is no condition.
     """
     names = set()
-    for node in _parsed(text):
-        compared = _compared(node)
-        if any(map(_is_number, compared)):
-            columns = (_list_of(side.get("column_names")) for side in compared)
+    for _, sides in comparisons(text):
+        if any(map(_is_number, sides)):
+            columns = (_list_of(side.get("column_names")) for side in sides)
             names |= {str(path[0]).lower() for path in columns if len(path) == 1}
     return frozenset(names)
+
+
+@lru_cache(maxsize=8)
+def comparisons(text: str) -> list[tuple[Expression, list[Expression]]]:
+    """The comparisons in a condition, each with the expressions that it compares.
+
+    Raises:
+        UsageError: it is no condition.
+    """
+    return [(node, sides) for node in _parsed(text) if (sides := _compared(node))]
+
+
+def constant_text(node: Expression) -> str | None:
+    """The text that an expression is, written between quotes; None for any other expression."""
+    literal = node.get("literal")
+    if isinstance(literal, dict) and literal.get("kind") == "STRING":
+        return str(literal["text"])
+    return None
 
 
 def took_too_long(text: str, where: str) -> UsageError:
@@ -130,7 +150,7 @@ def took_too_long(text: str, where: str) -> UsageError:
     )
 
 
-def _parsed(text: str) -> list[dict[str, object]]:
+def _parsed(text: str) -> list[Expression]:
     """Every expression of a condition, from the outermost on."""
     if len(text) > _LONGEST:
         raise UsageError(f"--where: has {len(text):,} characters; at most {_LONGEST:,} will do")
@@ -141,7 +161,7 @@ def _parsed(text: str) -> list[dict[str, object]]:
     return list(_expressions(within["where_clause"]))
 
 
-def _compared(node: Mapping[str, object]) -> list[dict[str, object]]:
+def _compared(node: Expression) -> list[Expression]:
     """What an expression compares with one another; nothing where it is no comparison."""
     sides: list[object] = []
     if node["class"] == "COMPARISON":
@@ -150,10 +170,13 @@ def _compared(node: Mapping[str, object]) -> list[dict[str, object]]:
         sides = [node["input"], node["lower"], node["upper"]]
     elif node["type"] in ("COMPARE_IN", "COMPARE_NOT_IN"):
         sides = _list_of(node["children"])
+    elif node.get("function_name") == "nullif":
+        arguments = _list_of(node["arguments"])
+        sides = [argument["expression"] for argument in arguments if isinstance(argument, dict)]
     return [side for side in sides if isinstance(side, dict)]
 
 
-def _is_number(node: Mapping[str, object]) -> bool:
+def _is_number(node: Expression) -> bool:
     literal = node.get("literal")
     return isinstance(literal, dict) and literal.get("kind") in ("INTEGER", "NUMERIC")
 
@@ -180,7 +203,7 @@ def _parse(connection: duckdb.DuckDBPyConnection, sql: str, text: str) -> dict[s
     return node
 
 
-def _expressions(value: object) -> Iterator[dict[str, object]]:
+def _expressions(value: object) -> Iterator[Expression]:
     """Yield every expression of a syntax tree, from the outermost on."""
     if isinstance(value, dict):
         if "class" in value:

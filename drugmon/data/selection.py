@@ -11,7 +11,14 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from drugmon.data.choosing import Kinds, binds, choosing, kinds_of, number_columns
+from drugmon.data.choosing import (
+    Kinds,
+    check_rounds_nothing,
+    choosing,
+    fits,
+    kinds_of,
+    number_columns,
+)
 from drugmon.data.condition import SECONDS, check_condition, took_too_long
 from drugmon.data.duckdb.database import at_most, close_off, first_line, in_memory
 from drugmon.data.partitions import Partition, with_partition
@@ -160,7 +167,8 @@ class _Condition:
     def _query(self, texts: Sequence[str]) -> list[int]:
         """The rows at hand that meet it; `texts` are their columns of text."""
         if self._numbers is None:
-            kinds = number_columns(self._connection, _ROWS, texts, self._text, self._binds)
+            kinds = number_columns(self._connection, _ROWS, texts, self._text, self._fits)
+            check_rounds_nothing(self._connection, _ROWS, self._text, kinds)
             self._numbers = list(kinds)
         else:  # what is none any more cannot be converted, and is told
             kinds = dict.fromkeys(self._numbers, "DOUBLE")
@@ -172,8 +180,8 @@ class _Condition:
         except TimeoutError:
             raise took_too_long(self._text, self._file) from None
 
-    def _binds(self, kinds: Kinds) -> bool:
-        return binds(self._connection, choosing(_ROWS, self._row, self._text, kinds))
+    def _fits(self, kinds: Kinds) -> bool:
+        return fits(self._connection, _ROWS, self._row, self._text, kinds)
 
     def _error(self, reason: str) -> UsageError:
         return UsageError(f"--where {self._text}: {reason}")

@@ -10,7 +10,7 @@ from typing import Final
 
 import duckdb
 
-from drugmon.data.choosing import Kinds, binds, choosing, number_columns
+from drugmon.data.choosing import Kinds, check_rounds_nothing, choosing, fits, number_columns
 from drugmon.data.columns import ColumnMap, resolve_columns
 from drugmon.data.condition import SECONDS, took_too_long
 from drugmon.data.copies import copied
@@ -185,15 +185,16 @@ def _choose(
 ) -> None:
     text = condition or "true"
 
-    def selected(kinds: Kinds) -> str:
-        return choosing(_SHOWN, _ROW, text, kinds)
+    def makes_sense(kinds: Kinds) -> bool:
+        return fits(connection, _SHOWN, _ROW, text, kinds)
 
     try:
         texts = [name for name, kind in columns.items() if kind == "VARCHAR"]
-        kinds = number_columns(
-            connection, _SHOWN, texts, text, lambda kinds: binds(connection, selected(kinds))
+        kinds = number_columns(connection, _SHOWN, texts, text, makes_sense)
+        check_rounds_nothing(connection, _SHOWN, text, kinds)
+        sql = statement(
+            "choose_shown", chosen=_CHOSEN, selected=Sql(choosing(_SHOWN, _ROW, text, kinds))
         )
-        sql = statement("choose_shown", chosen=_CHOSEN, selected=Sql(selected(kinds)))
         with at_most(connection, SECONDS):
             connection.execute(sql)
     except TimeoutError:

@@ -107,6 +107,12 @@ IDS = (["1", "12345678901234567"], ["2", "12345678901234568"], ["3", f"{10**25 +
         (CELLS, "n + 1 > 8 AND t = '1234'", [1]),
         (CELLS, "t = 1234", [0, 1]),
         (CELLS, "t = '1'", []),
+        (CELLS, "n = 8 + 1", [0]),
+        (CELLS, "n = length('123456789')", [0]),
+        (CELLS, "coalesce(n, '0') IN (9, 10)", [0, 2]),
+        (CELLS, "nullif(n, 9) IS NULL", [0, 3, 4]),
+        (CELLS, "trim(n) = '9.4'", [1]),
+        (CELLS, "TRY_CAST(trim(n) AS DOUBLE) = 9", [0]),
         ([["", "a"], ["", "b"]], "n > 8 OR t = 'b'", [1]),
         (IDS, "t = 12345678901234567", [0]),
         (IDS, f"t = {10**25 + 1}", [2]),
@@ -135,6 +141,13 @@ def test_a_wrong_condition_is_a_usage_error(condition: str, message: str) -> Non
     assert message in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("condition", ["trim(n) = 9", "m > 8 AND trim(n) IN (9, 10)", "m = '9.4'"])
+def test_no_text_is_rounded_to_the_number_that_it_is_compared_with(condition: str) -> None:
+    table = pa.table({"n": ["9.4", "10"], "m": [9, 10]})
+    with pytest.raises(UsageError, match="compares a text with a number, and SQL would round"):
+        chosen(table, condition)
 
 
 def test_a_limit_has_to_take_something() -> None:

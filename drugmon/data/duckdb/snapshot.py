@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
+from drugmon.data.choosing import check_rounds_nothing
 from drugmon.data.columns import resolve_columns
 from drugmon.data.duckdb.database import close_off, first_line
 from drugmon.data.duckdb.keys import Key, as_text
@@ -96,6 +97,8 @@ def take_snapshot(
         path.parent.mkdir(parents=True, exist_ok=True)
         if not relation.is_view:  # a view may itself be one of files
             close_off(connection, folder=path.parent)
+        if selection.where is not None:
+            check_rounds_nothing(connection, key.over(relation.path), selection.where)
         result = connection.execute(sql, {"limit": selection.limit, "path": str(path.absolute())})
         return int(result.fetchall()[0][0])
     except (OSError, duckdb.IOException) as error:

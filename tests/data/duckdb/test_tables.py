@@ -67,6 +67,8 @@ def test_where_and_limit_choose_rows(
         ("id = ", "syntax error"),
         ("CAST(benefitsReview AS INT) = 1", "ConversionException at one of the rows$"),
         ("true); DROP TABLE reviews; --", "syntax error"),
+        ("benefitsReview = 9", "compares a text with a number, and SQL would round the text"),
+        ("id = '8.6'", "compares a text with a number, and SQL would round the text"),
     ],
 )
 def test_a_wrong_condition_is_named_without_any_text(
