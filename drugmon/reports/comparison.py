@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -130,9 +131,9 @@ class ModelComparison:
         )
 
     def best(self, target: str) -> Stage | None:
-        """The stage with the highest macro-F1 of `target`; of equal ones the earliest.
+        """The one stage with the highest macro-F1 of `target`; None where several have it.
 
-        None where the figures are not to be believed, which `warnings` say.
+        None too where the figures are not to be believed, which `warnings` say.
         """
         if self.warnings:
             return None
@@ -141,7 +142,9 @@ class ModelComparison:
             for stage in self.stages
             if (quality := stage.qualities.get(target)) and quality.macro_f1.value is not None
         ]
-        return max(measured, key=lambda pair: pair[0])[1] if measured else None
+        top = max((value for value, _ in measured), default=0.0)
+        highest = [stage for value, stage in measured if math.isclose(value, top, abs_tol=1e-9)]
+        return highest[0] if len(highest) == 1 else None
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,15 @@ def test_page_says_who_is_best_and_by_how_much() -> None:
     assert html.count('<span class="badge">best</span>') == 1
 
 
+def test_of_several_that_tie_none_is_best() -> None:
+    lora = make_stage("lora", 2, 0.8)
+    comparison = make_comparison(stages=[lora, replace(lora, title="again")])
+    assert comparison.best("overall") is None
+    html = render_comparison(comparison)
+    assert "Best on" not in html
+    assert ">best<" not in html
+
+
 def test_page_is_well_formed_and_every_drawing_has_words() -> None:
     page = Page(render_comparison(make_comparison()))
     assert page.open == []

@@ -104,7 +104,8 @@ def print_comparison(
         screen.print(text(f"{title}: no figures, {reason}"))
     target = comparison.targets[0]
     best = comparison.best(target)
-    said = "best=none (the figures are not to be believed)"
+    reason = "the figures are not to be believed" if comparison.warnings else "a tie"
+    said = f"best=none ({reason})"
     if best is not None:
         value = best.qualities[target].macro_f1.value
         said = f'best="{best.title}" {target}_macro_f1={value:.3f}'
