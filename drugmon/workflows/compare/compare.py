@@ -79,11 +79,10 @@ def compare_sources(
         warn=warn,
     )
     if cascade and pair:
-        speeds = {stage.identity: stage.speed for stage in comparison.stages}
         curve = draw_curve(
             pair,
             *cascade,
-            speeds,
+            _speeds(cascade, models, comparison),
             lambda done, total: on_progress("the cascade", done, total, "measuring"),
         )
         comparison = replace(comparison, cascade=curve)
@@ -237,6 +236,17 @@ def _cascade(config: CompareConfig) -> tuple[Adapter, Adapter] | None:
         return None
     first = open_adapter(config.adapters[0]).under(next(iter(config.rules), None))
     return first, open_adapter(config.then).under(first.manifest.rule)
+
+
+def _speeds(
+    cascade: Sequence[Adapter], models: Sequence[Adapter], comparison: ModelComparison
+) -> dict[str, float]:
+    """Reviews per second by identity, whichever rule each adapter was timed under."""
+    timed = {
+        model.manifest.digest: stage.speed
+        for model, stage in zip(models, comparison.stages, strict=True)
+    }
+    return {a.manifest.identity: timed[a.manifest.digest] for a in cascade}
 
 
 def _grading(models: Sequence[Adapter], choice: GradingChoice) -> Grading:
