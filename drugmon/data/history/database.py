@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -165,7 +166,7 @@ class HistoryDatabase:
             raise DamagedError(
                 f"{self._database}: its history cannot be read: {first_line(error)}"
             ) from error
-        return [{name: _in_utc(cell) for name, cell in row.items()} for row in arrow.to_pylist()]
+        return [{name: _read(cell) for name, cell in row.items()} for row in arrow.to_pylist()]
 
     def _checked(self, kind: type[Record], rows: Sequence[Row]) -> list[Record]:
         try:
@@ -225,7 +226,10 @@ def _plain(output: Output | None) -> Row | None:
     return None if output is None else {**asdict(output), "path": str(output.path)}
 
 
-def _in_utc(cell: object) -> object:
+def _read(cell: object) -> object:
+    """Times in UTC; a number that is NaN or infinite tells nothing, and is none."""
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return None
     return cell.astimezone(UTC) if isinstance(cell, datetime) else cell
 
 

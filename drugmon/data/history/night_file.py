@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import numpy as np
@@ -17,8 +16,6 @@ import numpy as np
 from drugmon.data.history.database import path_from
 from drugmon.data.history.records import ReportRecord
 from drugmon.data.stores.uri import StoreUri
-
-STATUSES: Final = frozenset({"unjudged", "baseline-taken", "pass", "unclear", "warn", "fail"})
 
 
 def write_night(record: ReportRecord, path: Path, out: Path) -> None:
@@ -52,8 +49,8 @@ def read_night(path: Path, out: Path) -> ReportRecord:
         ValueError: it is no record of a report.
     """
     record = msgspec.json.decode(path.read_bytes(), type=ReportRecord, dec_hook=path_from)
-    if record.created_at.tzinfo is None or record.status not in STATUSES:
-        raise ValueError("no record of a report: its time lacks a zone, or its status is none")
+    if record.created_at.tzinfo is None:
+        raise ValueError("no record of a report: its time lacks a zone")
     output = record.output
     if output is None or not isinstance(output.path, Path):
         return record

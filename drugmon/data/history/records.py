@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from drugmon.data.history.output import Output
+
+STATUSES: Final = ("unjudged", "baseline-taken", "pass", "unclear", "warn", "fail")
+StatusName = Annotated[str, Meta(pattern=f"^({'|'.join(STATUSES)})$")]
+"""What a check or a report came to; a file or a table that holds another word was changed."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class ReportCheck:
     area: str
     name: str
     title: str
-    status: str
+    status: StatusName
     statistic: str | None
     effect: float | None
     low: float | None
@@ -117,7 +124,7 @@ class ReportRecord:
         created_at: when it was made, with a time zone.
         source: what people call what was judged.
         adapter: `name@digest` of what had scored most rows.
-        status: `pass`, `unclear`, `warn`, `fail`, `unjudged` or `baseline-taken`.
+        status: one of `STATUSES`.
         reasons: the sentences behind a status that is not `pass`.
         page: the name of its folder within the folder of all reports.
         reference: the name of what was compared with; None without one.
@@ -136,7 +143,7 @@ class ReportRecord:
     created_at: datetime
     source: str
     adapter: str
-    status: str
+    status: StatusName
     reasons: Sequence[str]
     page: str
     reference: str | None

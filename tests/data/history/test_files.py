@@ -189,3 +189,17 @@ def test_tables_of_others_are_not_set_aside(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="its schema drugmon holds tables that are not drugmon's"):
         record_run(a_run(tmp_path / "b.csv"), database)
     assert database.exists()
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_read_as_none(tmp_path: Path, number: str) -> None:
+    output = Output.of_file(tmp_path / "b.csv")
+    history = history_of(tmp_path / "b.csv")
+    record_run(a_run(tmp_path / "b.csv", targets={"overall": NUMBERS}), history)
+    record_report(a_report(output), history)
+    with duckdb.connect(history) as connection:
+        connection.execute("UPDATE drugmon.run_targets SET mean_confidence = ?", [number])
+        connection.execute("UPDATE drugmon.report_checks SET effect = ?", [number])
+    past = read_history(history)
+    assert past.runs[0].targets["overall"].mean_confidence is None
+    assert past.reports[0].checks[0].effect is None

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drugmon.data.history.night_file import STATUSES, read_night, write_night
+from drugmon.data.history.night_file import read_night, write_night
 from drugmon.data.history.output import Output
+from drugmon.data.history.records import STATUSES
 from drugmon.monitoring.checks.summary import Status
 from tests.data.history.test_files import a_report
 
@@ -54,5 +55,15 @@ def test_what_is_no_record_is_an_error_of_values(tmp_path: Path, old: str, new: 
         read_night(file, tmp_path)
 
 
+def test_a_check_has_a_status_too(tmp_path: Path) -> None:
+    file = tmp_path / "night.json"
+    write_night(a_report(None), file, tmp_path)
+    before, status, after = file.read_text().rpartition('"status": "fail"')
+    assert status and '"checks"' in before
+    file.write_text(f'{before}"status": ""{after}')
+    with pytest.raises(ValueError, match=r"matching regex.*checks\[0\]\.status"):
+        read_night(file, tmp_path)
+
+
 def test_the_known_statuses_are_all() -> None:
-    assert {str(status) for status in Status} == STATUSES
+    assert tuple(map(str, Status)) == STATUSES
