@@ -141,6 +141,20 @@ def spawning() -> Iterator[None]:
         check()
 
 
+def settle(code: int) -> None:
+    """Let a signal end the process at once, with `code`: what it came to is known and told.
+
+    Its end may take a while, as Python waits for threads, and has no place to unwind to.
+    """
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        os._exit(code)
+
+    for number, handler in zip(_ENDING, (_terminate, _interrupt), strict=True):
+        if signal.getsignal(number) is handler:
+            signal.signal(number, end)
+
+
 def leave() -> None:
     """End the process, with 0, where threads compute what nobody waits for any more.
 

@@ -157,3 +157,15 @@ def test_who_is_asked_to_end_does_not_wait_for_what_threads_compute() -> None:
     command = [sys.executable, "-c", "\n".join(lines)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")
+
+
+@pytest.mark.parametrize("sent", ["SIGTERM", "SIGINT"])
+def test_a_signal_while_the_process_ends_changes_nothing(sent: str) -> None:
+    program = (
+        "import atexit, os, signal, sys; from drugmon import signals; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); signals.install(); "
+        f"atexit.register(lambda: os.kill(os.getpid(), signal.{sent})); "
+        "signals.settle(2); sys.exit(2)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (2, b"")

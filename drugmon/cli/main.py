@@ -30,6 +30,7 @@ SETTINGS = {
 
 def main() -> None:
     """Run the command line and exit: the one boundary where errors become messages."""
+    from drugmon import signals
     from drugmon.cli.errors import run
 
     # Imports make hundreds of thousands of objects that stay: to look for garbage among them again
@@ -38,7 +39,9 @@ def main() -> None:
     # Arrow, which reads it when it is imported, would take an allocator of its own that comes to
     # hold three times what a window of rows needs.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    sys.exit(run(cli))
+    code = run(cli)
+    signals.settle(code)
+    sys.exit(code)
 
 
 @click.group(context_settings=SETTINGS)
