@@ -16,7 +16,7 @@ from drugmon.data.lock import locked
 from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.atomic import move_into_place
 from drugmon.errors import RunningError, SinkError, UsageError
-from drugmon.grading import GradingChoice
+from drugmon.grading import Grading, GradingChoice
 from drugmon.labels import LABELS
 from drugmon.models.adapters.adapter import Adapter, open_adapter
 from drugmon.statistics.quality import Quality
@@ -141,8 +141,11 @@ def train(
 
 def _recipe(config: TrainConfig, warn: Callable[[str], None]) -> Recipe:
     """The recipe with the settings and sources of the command line."""
-    recipe = load_recipe(config.recipe, config.settings).graded_by(config.grading)
+    plain = load_recipe(config.recipe, config.settings)
+    recipe = plain.graded_by(config.grading)
     sources = chosen_sources(config, recipe)
+    if config.source is None:
+        _refuse_unheard(config, plain, sources)
     if recipe.sources and sources != recipe.sources:
         warn(f"recipe {recipe.name} names sources, but the command line's are taken instead")
     return replace(recipe, sources=sources)
@@ -174,6 +177,29 @@ def chosen_sources(config: TrainConfig, recipe: Recipe) -> tuple[Source, ...]:
             "recipe"
         )
     return sources
+
+
+def _refuse_unheard(config: TrainConfig, recipe: Recipe, sources: Sequence[Source]) -> None:
+    """See that nothing is said of SOURCE where none is named; all but the card is of --eval too."""
+    said = {
+        "--column": config.columns,
+        "--rating-scale": config.grading.rating_scale,
+        "--label": config.grading.words,
+        **dict.fromkeys(config.text_format.options()[:1], True),
+    }
+    flags = [flag for flag, value in said.items() if value and not config.eval_source]
+    if flags := [*flags, *(["--data-card"] if config.data_card else [])]:
+        raise UsageError(
+            f"{flags[0]} is about SOURCE, and none is named: say it of each source by itself, in "
+            "--source (rating=NAME, scale=1-5, label.WORD=LABEL, card=FILE) or in [[source]]"
+        )
+    own = recipe.grading
+    graded = [source.grading for source in sources if source.role == TARGET]
+    if not own.same_truth(Grading()) and not all(map(own.same_truth, graded)):
+        raise UsageError(
+            f"recipe {recipe.name}: [rating] and [labels] are about SOURCE, and none is named: "
+            "give each [[source]] its own scale and labels"
+        )
 
 
 def _gathered(

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from drugmon.data.textformat import TextFormat
 from drugmon.errors import UsageError
+from drugmon.grading import GradingChoice
 from drugmon.models.files import CARD, SEEN
 from drugmon.training.loop.progress import Progress
 from drugmon.training.loop.trainer import Replay
@@ -199,6 +201,33 @@ def test_sources_of_the_recipe_are_taken_where_the_command_line_names_none(
     assert told == ["recipe mine names sources, but the command line's are taken instead"]
     with pytest.raises(UsageError, match="there are no reviews to be measured on: name SOURCE, or"):
         fit("none", source=None, sources=(stars,))
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ({"columns": {"rating": "id"}}, "--column is about SOURCE, and none is named"),
+        ({"grading": GradingChoice("0-10")}, "--rating-scale is about SOURCE"),
+        ({"text_format": TextFormat("latin-1")}, "--encoding is about SOURCE"),
+        ({"data_card": Path("card.toml"), "eval_source": "x.csv"}, "--data-card is about SOURCE"),
+        (
+            {"settings": ("labels.rating.5=positive",)},
+            r"\[rating\] and \[labels\] are about SOURCE",
+        ),
+        ({"settings": ("rating.scale=0-10",)}, r"give each \[\[source\]\] its own scale"),
+    ],
+)
+def test_what_is_said_of_a_source_that_is_not_named_is_refused(
+    labelled: Path, models: Path, tmp_path: Path, said: dict[str, Any], refused: str
+) -> None:
+    """It was not heeded, and a column or a scale that nobody meant was learned from."""
+    assert models.is_dir()
+    settings = (*SETTINGS, *said.pop("settings", ()))
+    config = TrainConfig(
+        None, tmp_path / "none", settings=settings, sources=(Source(path=str(labelled)),), **said
+    )
+    with pytest.raises(UsageError, match=refused):
+        train(config)
 
 
 def test_a_replay_takes_another_part_every_epoch() -> None:
