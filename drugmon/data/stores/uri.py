@@ -75,7 +75,9 @@ class StoreUri(str):
     @property
     def parent(self) -> StoreUri:
         """The folder that it is in; that of a bucket is the bucket."""
-        return self.with_key(self.key.rstrip("/").rpartition("/")[0])
+        folder = self.key.rstrip("/").rpartition("/")[0]
+        # In `a//b.csv` that is a folder without a name, and not `a`, to which one slash leads.
+        return self.with_key(f"{folder}/" if folder.endswith("/") else folder)
 
     @property
     def as_folder(self) -> StoreUri:
@@ -93,7 +95,7 @@ class StoreUri(str):
 
     def __truediv__(self, name: str) -> StoreUri:
         """What is called `name` in this folder."""
-        key = self.key.rstrip("/")
+        key = self.key.removesuffix("/")
         return self.with_key(f"{key}/{name}" if key else name)
 
     def _bucket(self) -> str:

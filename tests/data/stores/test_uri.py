@@ -16,7 +16,7 @@ from drugmon.errors import UsageError
         ("s3://b/in/a.csv", "s3", "b", "in/a.csv", "a.csv", "s3://b/in"),
         ("S3A://b/a.csv", "s3", "b", "a.csv", "a.csv", "s3://b"),
         ("gcs://b/in/", "gs", "b", "in/", "in", "gs://b"),
-        ("az://c/x//y.csv", "az", "c", "x//y.csv", "y.csv", "az://c/x/"),
+        ("az://c/x//y.csv", "az", "c", "x//y.csv", "y.csv", "az://c/x//"),
         (
             "abfss://c@account.dfs.core.windows.net/a.csv",
             "abfs",
@@ -39,6 +39,8 @@ def test_what_is_in_a_folder() -> None:
         parse_uri("s3://b/in/") / "a.csv" == parse_uri("s3://b/in") / "a.csv" == "s3://b/in/a.csv"
     )
     assert parse_uri("s3://b") / "a.csv" == "s3://b/a.csv"
+    for text in ("s3://b/a.csv", "s3://b/in/a.csv", "s3://b/in//a.csv", "s3://b/in//deep/a.csv"):
+        assert parse_uri(text).parent / "a.csv" == text
     assert isinstance(parse_uri("s3://b") / "a.csv", StoreUri)
     written = ("s3://b/in/", "s3://b/in", "s3://b", "s3://b/a.csv")
     assert [parse_uri(text).names_folder for text in written] == [True, True, True, False]
