@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from drugmon.data.duckdb.tables import Table
 from drugmon.data.formats import known_rows, open_reader
@@ -39,6 +39,9 @@ from drugmon.workflows.score.run import (
     no_rows,
 )
 from drugmon.workflows.score.table import score_table
+
+_MOST_TOLD: Final = 3
+"""Failures of files that one line tells, where none was scored: they tend to be the same."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,9 @@ def _score_files(
     if not done and not failures:
         raise no_rows(config.source, run.selection)
     if not done:
-        raise SourceError(f"none of {len(sources)} files was scored: {'; '.join(failures)}")
+        more = [f"and {len(failures) - _MOST_TOLD:,} more"] if len(failures) > _MOST_TOLD else []
+        told = "; ".join([*failures[:_MOST_TOLD], *more])
+        raise SourceError(f"none of {len(sources):,} files was scored: {told}")
     if not config.dry_run and config.selection.limit is None:
         failures += _emptied(config, run, without)
     return done, failures

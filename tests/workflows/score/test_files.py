@@ -195,6 +195,10 @@ def test_a_folder_of_bad_files_is_an_error(tmp_path: Path, score: Any_) -> None:
         (tmp_path / name).write_text("nope\n")
     with pytest.raises(SourceError, match=r"none of 2 files was scored: .*a\.jsonl: line 1 .*b\."):
         score(tmp_path)
+    for name in ("c.jsonl", "d.jsonl", "e.jsonl"):
+        (tmp_path / name).write_text("nope\n")
+    with pytest.raises(SourceError, match=r"none of 5 files was scored: .*c\.jsonl.*; and 2 more$"):
+        score(tmp_path)
 
 
 @pytest.mark.parametrize(
