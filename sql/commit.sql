@@ -76,6 +76,10 @@ LEFT JOIN {companion} AS verdict ON {match};
 -- Note on the view whose it is and a hash of what it was made from.
 COMMENT ON VIEW {view} IS 'made by drugmon, definition {definition}';
 
+-- name: comment_companion
+-- Note on the companion what its keys are.
+COMMENT ON TABLE {companion} IS 'made by drugmon, keys of {kind}';
+
 -- name: add_column
 -- A verdict column in the table itself.
 ALTER TABLE {relation} ADD COLUMN IF NOT EXISTS {column} {type};

@@ -24,6 +24,8 @@ VIEW: Final = "_scored"
 
 _COLUMNS: Final = [KEY, *VERDICT_COLUMNS]
 _OURS: Final = "made by drugmon"
+_TEXTS, _ID = "texts", "an id"
+"""What the keys of a companion are of, as is noted on it."""
 
 
 def companions_of(
@@ -52,10 +54,16 @@ def find_companion(
     if companion and (companion.is_view or not set(_COLUMNS) <= companion.columns.keys()):
         raise _taken(companion.name)
     view = relation.sibling(VIEW + verdicts.suffix)
-    noted = _note_on_view(connection, view)
+    noted = _note_on(connection, view)
     if noted is not None and not noted.startswith(_OURS):
         raise _taken(view[-1])
     return companion
+
+
+def has_text_keys(connection: duckdb.DuckDBPyConnection, companion: Relation) -> bool | None:
+    """Whether the keys of a companion are of texts; None where an earlier version noted nothing."""
+    noted = (_note_on(connection, companion.path) or "").removeprefix(f"{_OURS}, keys of ")
+    return {_TEXTS: True, _ID: False}.get(noted)
 
 
 def update_companion(
@@ -87,6 +95,9 @@ def update_companion(
     if full:
         connection.execute(statement("delete_gone", companion=path), source)
     connection.execute(statement("insert_fresh", companion=path))
+    kind = _TEXTS if key.texts else _ID
+    if not (_note_on(connection, path) or "").endswith(f"keys of {kind}"):
+        connection.execute(statement("comment_companion", companion=path, kind=Sql(kind)))
     _update_view(connection, relation, verdicts, key)
 
 
@@ -111,14 +122,14 @@ def _update_view(
     # DuckDB refuses a view whose columns have changed their types, hence the types.
     made_from = repr((sql.replace(quote_identifier(*view), ""), relation.columns))
     definition = blake2b(made_from.encode(), digest_size=8).hexdigest()
-    if not (_note_on_view(connection, view) or "").endswith(definition):
+    if not (_note_on(connection, view) or "").endswith(definition):
         connection.execute(sql)
         connection.execute(statement("comment_view", view=view, definition=Sql(definition)))
 
 
-def _note_on_view(connection: duckdb.DuckDBPyConnection, view: tuple[str, str, str]) -> str | None:
-    """Return the comment on the view, "" where it has none, None where there is no view."""
-    _, schema, name = view
+def _note_on(connection: duckdb.DuckDBPyConnection, path: tuple[str, str, str]) -> str | None:
+    """Return the comment on a table or view, "" where it has none, None where it is not there."""
+    _, schema, name = path
     names = {"schema": schema, "name": name}
     rows = connection.execute(query("comment_on"), names).fetchall()
     return (rows[0][0] or "") if rows else None

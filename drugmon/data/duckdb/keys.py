@@ -47,10 +47,18 @@ class Key:
         """What keeps the order of the relation's rows."""
         return Sql(statement("in_order") if self.numbered else "")
 
-    def is_like(self, keys: pa.Array) -> bool:
-        """Whether keys are of the same kind: of texts, or of an id."""
-        of_texts = pc.all(pc.match_substring_regex(keys, _TEXT_KEY), min_count=0).as_py()
-        return bool(of_texts) == (self.texts is not None)
+    def is_like(self, keys: pa.Array, of_texts: bool | None) -> bool:
+        """Whether keys are of the same kind: of texts, or of an id.
+
+        Args:
+            keys: these, (n,).
+            of_texts: whether they are of texts; None for by their look, in which an id may be like
+                them.
+        """
+        if of_texts is None:
+            look = pc.match_substring_regex(keys, _TEXT_KEY)
+            of_texts = bool(pc.all(look, min_count=0).as_py())
+        return of_texts == (self.texts is not None)
 
 
 def text_key(texts: Sequence[str]) -> Key:

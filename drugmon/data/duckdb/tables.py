@@ -12,7 +12,7 @@ from urllib.parse import quote
 import duckdb
 import pyarrow as pa
 
-from drugmon.data.duckdb.companion import find_companion, update_companion
+from drugmon.data.duckdb.companion import find_companion, has_text_keys, update_companion
 from drugmon.data.duckdb.database import at_most, check_exists, connect
 from drugmon.data.duckdb.in_place import check_in_place, update_in_place
 from drugmon.data.duckdb.keys import KEY, Key, review_key, text_key
@@ -169,8 +169,9 @@ class Table:
             if relation and names.are_in(relation.columns):
                 columns = [*names.names, *([] if self._in_place else [KEY])]
                 sql = statement("select_columns", relation=relation.path, columns=columns)
+                of_texts = None if self._in_place else has_text_keys(connection, relation)
                 for batch in connection.sql(sql).to_arrow_reader(_BATCH_ROWS):
-                    yield self._with_key(batch)
+                    yield self._with_key(batch, of_texts)
 
     def commit(self, staged: Path, full: bool, run: RunRecord, profile: str | None = None) -> None:
         """Write verdicts and run record in one transaction; a kill leaves the old or the new state.
@@ -192,11 +193,11 @@ class Table:
             self._write(connection, staged, full)
             history.add_run(run, profile)
 
-    def _with_key(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def _with_key(self, batch: pa.RecordBatch, of_texts: bool | None) -> pa.RecordBatch:
         if self._in_place:
             return batch.rename_columns(list(VERDICT_COLUMNS))
         named = batch.rename_columns([*VERDICT_COLUMNS, ROW_ID])
-        alike = self._key is not None and self._key.is_like(named[ROW_ID])
+        alike = self._key is not None and self._key.is_like(named[ROW_ID], of_texts)
         return named if alike else named.select(VERDICT_COLUMNS)
 
     @contextmanager

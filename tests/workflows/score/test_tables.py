@@ -149,3 +149,29 @@ def test_only_this_user_reads_the_copy_of_the_texts(
         score(owner.database, table="reviews")
     assert modes == [0o700]
     assert not (owner.database.parent / ".drugmon").exists()
+
+
+@pytest.mark.parametrize("key", ["i", "md5('k' || i)", "uuid()"])
+def test_new_ids_are_new_rows_whatever_the_ids_look_like(
+    tmp_path: Path, score: Any_, key: str
+) -> None:
+    path = tmp_path / "r.duckdb"
+    rows = f"SELECT {key} AS id, 'good' AS review FROM range({{}}) r(i)"  # noqa: S608
+    with duckdb.connect(path) as connection:
+        connection.execute(f"CREATE TABLE t AS {rows.format('4')}")
+    assert score(path, table="t").scored == 4
+    assert score(path, table="t").reused == 4
+    with duckdb.connect(path) as connection:
+        connection.execute(f"DELETE FROM t; INSERT INTO t {rows.format('4, 9')}")  # noqa: S608
+    assert (score(path, table="t").scored, score(path, table="t").reused) == (5, 5)
+
+
+def test_a_table_that_gets_an_id_keeps_its_rows(owner: Owner, score: Any_) -> None:
+    path = owner.database
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TABLE t AS SELECT benefits FROM reviews")
+    total = score(path, table="t").total
+    with duckdb.connect(path) as connection:
+        connection.execute("ALTER TABLE t ADD COLUMN id TEXT; UPDATE t SET id = md5('k' || rowid)")
+    assert score(path, table="t").reused == total
+    assert score(path, table="t").reused == total
