@@ -75,7 +75,7 @@ def load(
         threads: CPU threads; None for all cores.
 
     Raises:
-        DrugmonError: it cannot be had, or is not what it should be.
+        DrugmonError: it cannot be had, or is not what it should be; an option will not do.
 
     Example:
         >>> import drugmon, polars
@@ -92,9 +92,10 @@ def load(
         'minilm-druglib@0123456789ab+mpnet-druglib@0123456789ab'
     """
     from drugmon.config import EngineConfig
+    from drugmon.options import build
     from drugmon.workflows.model import Model
 
-    engine = EngineConfig(device=device, dtype=dtype, threads=threads)
+    engine = build(EngineConfig, device=device, dtype=dtype, threads=threads)
     return Model(adapter, base=base, rule=rule, then=then, share=share, below=below, engine=engine)
 
 

@@ -7,10 +7,11 @@ makes its flags of what is declared (`drugmon.cli.options`), a settings file its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import partial
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Final, TypedDict, TypeVar, Unpack
 
@@ -20,6 +21,17 @@ T = TypeVar("T")
 
 _OPTION: Final = "declared"
 _GROUP: Final = "group"
+_KINDS: Final[Mapping[type, tuple[str, tuple[type, ...]]]] = {
+    bool: ("True or False", (bool,)),
+    int: ("a whole number", (Integral,)),
+    float: ("a number", (Real,)),
+    str: ("a text", (str, Path)),
+    Path: ("a path", (str, Path)),
+    tuple: ("a list of texts", (list, tuple)),
+    dict: ("a mapping of texts to texts", (Mapping,)),
+}
+"""What options of a kind want, and what programs may give them."""
+
 NO_FLAG: Final = ""
 """The flag of an option that only Python and settings files have."""
 
@@ -148,13 +160,43 @@ def _filled(kind: type[T], values: Mapping[str, object]) -> T:
 
 
 def _as_declared(spec: Field[object], value: object) -> object:
-    """A path as its option has it: programs give it as text or as `Path`, whatever they have."""
-    declared: Option | None = spec.metadata.get(_OPTION)
-    if declared is not None and issubclass(declared.kind, Path) and isinstance(value, str):
-        return Path(value)
-    if declared is not None and declared.kind is str and isinstance(value, Path):
-        return str(value)
-    return value
+    """A value as its option has it, where programs may have it otherwise: a path as text, a list.
+
+    Raises:
+        UsageError: it is of another type, or out of range.
+    """
+    declared = _declared(spec)
+    if declared is None or declared.kind not in _KINDS or value is declared.default:
+        return value
+    if not _is_of(declared.kind, value):
+        wanted, _ = _KINDS[declared.kind]
+        none = ", or None" if declared.default is None else ""
+        raise UsageError(
+            f"{_called(declared)}: must be {wanted}{none}; this is of type {type(value).__name__}"
+        )
+    made: object = declared.kind(value)
+    low, high = declared.low, declared.high
+    above = low is None or (isinstance(made, int | float) and made >= low)
+    below = high is None or (isinstance(made, int | float) and made <= high)
+    if not (above and below):
+        span = f"{low:,} or more" if high is None else f"from {low:,} to {high:,}"
+        raise UsageError(f"{_called(declared)} {made}: must be {span}")
+    return made
+
+
+def _is_of(kind: type, value: object) -> bool:
+    """Whether an option of a kind takes a value; what lists and mappings hold are texts."""
+    _, types = _KINDS[kind]
+    parts: Iterable[object] = value if isinstance(value, list | tuple) else ()
+    if isinstance(value, Mapping):
+        parts = [*value.keys(), *value.values()]
+    is_flag = isinstance(value, bool) and kind is not bool
+    return isinstance(value, types) and not is_flag and all(isinstance(p, str) for p in parts)
+
+
+def _called(declared: Option) -> str:
+    """What messages call an option: its flag, or its name where it has none."""
+    return declared.flag or declared.name
 
 
 def _refuse_parts(spec: Field[object], values: Mapping[str, object]) -> None:

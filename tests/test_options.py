@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 
 from drugmon.checked import checked_options, keys_of
@@ -74,6 +76,41 @@ def test_the_flag_is_what_is_declared(command: str, declared: Option) -> None:
     assert declared.unset in shown.help
     values = cli.commands[command].make_context(command, [], resilient_parsing=True).params
     assert values[declared.name] == declared.default
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "says"),
+    [
+        (ScoreConfig, "in_place", "false", "--in-place: must be True or False; this is of type"),
+        (ScoreConfig, "dry_run", 1, "--dry-run: must be True or False; this is of type int"),
+        (ScoreConfig, "limit", 2.5, "--limit: must be a whole number, or None; this is of type"),
+        (ScoreConfig, "limit", True, "--limit: must be a whole number, or None; this is of type"),
+        (ScoreConfig, "limit", 0, "--limit 0: must be 1 or more"),
+        (ScoreConfig, "threads", 0, "--threads 0: must be from 1 to 4,096"),
+        (ScoreConfig, "lock_timeout", float("nan"), "--lock-timeout nan: must be from 0 to 86,400"),
+        (ScoreConfig, "where", 5, "--where: must be a text, or None; this is of type int"),
+        (ScoreConfig, "prefix", None, "--prefix: must be a text; this is of type NoneType"),
+        (ScoreConfig, "columns", "text=a", "--column: must be a mapping of texts to texts; this"),
+        (ScoreConfig, "columns", {"text": 5}, "--column: must be a mapping of texts to texts; th"),
+        (ReportOptions, "by", "drug", "--by: must be a list of texts; this is of type str"),
+        (ReportOptions, "by", ["drug", 3], "--by: must be a list of texts; this is of type list"),
+        (ReportOptions, "evidently", "no", "evidently: must be True or False; this is of type str"),
+        (ReportOptions, "keep", 0, "keep 0: must be 1 or more reports, or a size"),
+    ],
+)
+def test_python_is_held_to_types_and_ranges(kind: type, name: str, value: Any, says: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        build(kind, source="r.csv", **{name: value})
+    assert str(refused.value).startswith(says)
+
+
+def test_python_may_give_what_is_as_good() -> None:
+    options = {"limit": np.int64(3), "lock_timeout": 5, "history": "h.duckdb", "out": Path("o.csv")}
+    config = build(ScoreConfig, source="r.csv", columns=MappingProxyType({"text": "a"}), **options)
+    assert (config.limit, config.database.lock_timeout) == (3, 5.0)
+    assert (config.history, config.out) == (Path("h.duckdb"), "o.csv")
+    assert config.reading.columns == {"text": "a"}
+    assert build(ReportOptions, source="r.csv", by=["drug"]).judgement.by == ("drug",)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from drugmon.errors import UsageError
+
 _MOST_REPORTS: Final = 100_000
 _SIZE: Final = re.compile(r"(\d{1,9}) ?(MB|GB)", re.ASCII)
 _NUMBER: Final = re.compile(r"\d{1,6}", re.ASCII)
@@ -19,10 +21,17 @@ class Keep:
     """What stays of a source's reports, the newest: so many, or as many as fit into so many bytes.
 
     The newest one stays in any case.
+
+    Raises:
+        UsageError: none would stay.
     """
 
     reports: int | None = None
     size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.reports is not None and self.reports < 1:
+            raise UsageError(f"keep {self.reports}: must be 1 or more reports, or a size")
 
     @classmethod
     def parse(cls, text: str) -> Self:

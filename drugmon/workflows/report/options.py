@@ -71,7 +71,11 @@ class JudgementOptions:
 
 @dataclass(frozen=True)
 class PageOptions:
-    """Where the pages go, and what they are called."""
+    """Where the pages go, and what they are called.
+
+    Raises:
+        UsageError: no page would stay.
+    """
 
     out: Path = option(
         Path("reports"), "The folder of all reports.", kind=Path, is_folder=True, key="out"
@@ -88,6 +92,10 @@ class PageOptions:
         flag=NO_FLAG,
         key="evidently",
     )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.keep, int):
+            Keep(self.keep)
 
 
 @dataclass(frozen=True)
