@@ -259,7 +259,7 @@ def _left_out(
             yield f"{aspect} is not compared: the source has no such column."
     if not aspects:
         yield "The source has no texts by aspect: only the overall verdict is compared."
-    for key, (column, title) in _COLUMNS.items():
+    for key, (column, title) in {**_COLUMNS, "ratings": ("rating", "Ratings")}.items():
         mix_now, mix_then = getattr(now, key), getattr(then, key)
         if mix_now is None and mix_then is not None:
             yield f"{title} are not compared: the source has no {column} column."
