@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +27,7 @@ from drugmon.labels import LABELS
 from drugmon.monitoring.profiles.reference import NONE, Profile
 from drugmon.wording import encodable
 
+_MOMENT: Final = VERDICT_SCHEMA.field("drugmon_scored_at").type
 _SCHEMA: Final = pa.schema([*((name, pa.string()) for name in CONTEXT), *VERDICT_SCHEMA])
 
 
@@ -56,7 +57,7 @@ class FreshRows(Closing):
     Args:
         aside: a folder that only this user reads; whoever gives it removes it.
         began: when the run began, or that which it goes on with; rows with older verdicts are not
-            kept.
+            kept, nor those of a clock that was ahead.
         columns: where the rows have their grades, drug and condition; None for texts alone.
         partition: columns that the rows may lack, as their file's folders are these.
     """
@@ -71,7 +72,7 @@ class FreshRows(Closing):
         self._told = dict(partition)
         self._aside = aside
         self._path = aside / "fresh.parquet"
-        self._began = pa.scalar(began, VERDICT_SCHEMA.field("drugmon_scored_at").type)
+        self._began = pa.scalar(began, _MOMENT)
         self._columns = columns
         self._writer: pq.ParquetWriter | None = None
 
@@ -83,7 +84,8 @@ class FreshRows(Closing):
 
     def add(self, window: Window, verdicts: pa.RecordBatch) -> None:
         """Keep the rows of `window` whose verdicts are new."""
-        fresh = pc.greater_equal(verdicts.column("drugmon_scored_at"), self._began)
+        moments, now = verdicts["drugmon_scored_at"], pa.scalar(datetime.now(UTC), _MOMENT)
+        fresh = pc.and_(pc.greater_equal(moments, self._began), pc.less_equal(moments, now))
         mask = fresh.to_pylist()
         if not any(mask):
             return

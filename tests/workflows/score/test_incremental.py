@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from drugmon.data.history.files import read_history
+from drugmon.data.history.places import history_of
 
 Any_ = Callable[..., Any]
 NIGHT = r"""
@@ -97,6 +101,20 @@ def test_only_new_and_changed_reviews_reach_the_model(
     result = score(path)
     assert (result.total, result.scored, result.reused) == (32, 3, 29)
     assert sorted(map(str, seen)) == ["changed", "the same twice"]
+
+
+def test_verdicts_of_a_clock_that_was_ahead_are_of_no_later_run(
+    tmp_path: Path, score: Any_, reviews: Any_, to_csv: Any_
+) -> None:
+    source, out = to_csv(tmp_path / "r.csv", reviews(4)), tmp_path / "r.scored.csv"
+    score(source)
+    text = out.read_text()
+    (year,) = set(re.findall(r",(\d{4})-\d\d-\d\dT", text))
+    out.write_text(text.replace(f",{year}-", f",{int(year) + 1}-"))
+    to_csv(source, reviews(5))
+    assert (score(source).scored, score(source).reused) == (1, 5)
+    runs = read_history(history_of(out)).runs
+    assert [(run.scored, run.reused) for run in runs] == [(4, 0), (1, 4), (0, 5)]
 
 
 def test_another_rule_scores_again_and_takes_the_largest_probability(
