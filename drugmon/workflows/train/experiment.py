@@ -223,7 +223,9 @@ class _Stage:
         made_by = recorded_recipe(adapter.manifest.recipe, str(folder))
         data = adapter.manifest.data
         same = data is not None and data.fingerprint == self._reviews.fingerprint()
-        if replace(made_by, sources=()) != recipe or not same:
+        # As a manifest tells them: it has neither the folders of teachers nor other sources.
+        told, asked = (replace(each, sources=()).to_dict() for each in (made_by, recipe))
+        if told != asked or not same:
             raise AdapterError(
                 f"{folder} was trained by another recipe or on other reviews; remove it, or name "
                 "another --out"

@@ -135,6 +135,18 @@ def test_what_is_done_is_skipped_and_what_failed_is_tried_again(
     assert "cannot read the adapter's manifest" in damaged.comparison.missing["Small batches"]
 
 
+def test_a_stage_with_a_teacher_in_a_folder_is_not_another_one_the_next_time(
+    run: Callable[..., ExperimentResult], adapter: Path, tmp_path: Path
+) -> None:
+    plan = tmp_path / "taught.toml"
+    stage = f"title = 'Taught'\nrecipe = 'minilm'\nsettings = ['teacher.adapters={adapter}']\n"
+    plan.write_text(f"source = 'x'\nout = 'y'\n[[stage]]\n{stage}", encoding="utf-8")
+    run("tiny-base", plan)
+    again = Watch()
+    assert run("tiny-base", plan, on_progress=again).comparison.missing == {}
+    assert {note for _, note in again.seen} == {"measuring"}
+
+
 def test_no_stage_sees_the_test_reviews(
     run: Callable[..., ExperimentResult],
     labelled: Path,
