@@ -50,8 +50,9 @@ class Records:
     def __iter__(self) -> Iterator[Record]:
         width = 0
         for cells in self._cells():
-            if not cells:  # a blank line
+            if not cells and width != 1:  # a blank line
                 continue
+            cells = cells or [""]  # so others write a cell without a value that is alone in its row
             width = width or len(cells)
             if len(cells) != width:
                 raise self._error(

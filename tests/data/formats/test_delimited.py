@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drugmon.data.formats import open_reader
 from drugmon.data.sources import FileSource
-from drugmon.data.textformat import TextFormat
+from drugmon.data.textformat import QUOTING, TextFormat
 from drugmon.data.verdicts.columns import VERDICT_COLUMNS
 from drugmon.errors import SourceError
 
@@ -130,3 +130,18 @@ def test_where_matches_nothing_of_the_text_in_messages(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         open_reader(FileSource.of(path))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("quoting", QUOTING)
+def test_an_empty_line_is_a_row_of_a_file_of_one_column(
+    tmp_path: Path, score_file: Score, quoting: str, end: str
+) -> None:
+    """DuckDB, polars and Arrow write a null so."""
+    path, out = tmp_path / "r.csv", tmp_path / "out.csv"
+    path.write_text(end.join(["", "review", "good", "", "bad", ""]), newline="")
+    score_file(path, out, text_format=TextFormat(quoting=quoting))
+    cells = [line.partition(",")[0] for line in out.read_text().splitlines()]
+    assert cells == ["review", "good", "", "bad"]
+    path.write_text(end.join(["review,id", "", "good,1", "", "bad,2"]), newline="")
+    assert score_file(path, out, text_format=TextFormat(quoting=quoting)).num_rows == 2
