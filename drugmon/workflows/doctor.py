@@ -14,8 +14,8 @@ from typing import Final
 from drugmon.config import DEFAULT_ADAPTER
 from drugmon.errors import DrugmonError
 from drugmon.models.adapters.adapter import adapter_folders, open_adapter
-from drugmon.models.bases.bases import resolve_base
 from drugmon.models.bases.folders import how_to_get, is_here
+from drugmon.models.bases.inventory import told_of, verify_base
 from drugmon.models.bases.known import KNOWN_BASES
 from drugmon.version import __version__
 
@@ -129,5 +129,4 @@ def _private_functions() -> str:
 
 
 def _base(name: str) -> str:
-    base = resolve_base(name)
-    return f"verified, SHA-256 {base.sha256[:12]}..., in {base.folder}"
+    return told_of(verify_base(name))

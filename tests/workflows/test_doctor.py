@@ -44,7 +44,7 @@ def test_all_is_well(place: Path) -> None:
     assert says.endswith("base tiny-base")
 
 
-def test_base_that_is_fetched_may_be_missing_and_is_verified_where_it_is(
+def test_base_that_is_fetched_may_be_missing_and_is_looked_at_where_it_is(
     place: Path, tiny_t5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert place.is_dir()
@@ -53,7 +53,10 @@ def test_base_that_is_fetched_may_be_missing_and_is_verified_where_it_is(
     assert "run `drugmon bases fetch flan-t5-base`" in missing.says
     shutil.copytree(tiny_t5, tmp_path / "models" / "flan-t5-base")
     monkeypatch.setenv("DRUGMON_MODELS", str(tmp_path / "models"))
-    assert find("base flan-t5-base").ok is True
+    here = find("base flan-t5-base")
+    assert here.ok is True
+    assert here.says.startswith("here, with nothing known to compare it with, SHA-256 ")
+    assert find("base minilm").says.startswith("verified, SHA-256 53aa51172d14...")
 
 
 def test_adapter_whose_base_may_be_fetched_is_well_without_it(place: Path) -> None:

@@ -41,8 +41,10 @@ def print_bases(entries: Sequence[BaseEntry], *, as_json: bool) -> None:
 
 def print_base(base: Base, *, as_json: bool, quiet: bool) -> None:
     """A base that was verified, in one line."""
+    from drugmon.models.bases.inventory import told_of
+
     if as_json:
         return print_json({**asdict(base.identity()), "folder": str(base.folder)})
     if not quiet:
-        say(f"base {base.name}: verified, SHA-256 {base.sha256[:12]}..., in {base.folder}")
+        say(f"base {base.name}: {told_of(base)}")
     return None

@@ -51,6 +51,13 @@ def verify_base(name: str) -> Base:
     return base
 
 
+def told_of(base: Base) -> str:
+    """What was found out of a base that `verify_base` gave."""
+    entry = KNOWN_BASES.get(base.name)
+    how = "verified" if entry and entry.files else "here, with nothing known to compare it with"
+    return f"{how}, SHA-256 {base.sha256[:12]}..., in {base.folder}"
+
+
 def wrong_files(folder: Path, entry: KnownBase) -> list[str]:
     """The files in `folder` that are missing, or have another hash than the known one."""
     return [
