@@ -232,8 +232,9 @@ class Volume:
 class Side:
     """What the reference or the current reviews are: a name for people, and how many rows.
 
-    `since` and `until` are when they are from, `runs` the ids of the score runs that a reference
-    is made of. `held_out` says that they are an adapter's own held-out reviews.
+    `adapter` is who judged them, where that was one. `since` and `until` are when they are from,
+    `runs` the ids of the score runs that a reference is made of. `held_out` says that they are an
+    adapter's own held-out reviews.
     """
 
     name: str

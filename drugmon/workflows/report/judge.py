@@ -12,7 +12,7 @@ from drugmon.data.verdicts.scored import Scored
 from drugmon.grading import Grading
 from drugmon.labels import ASPECTS
 from drugmon.models.adapters.manifest import first_identity
-from drugmon.monitoring.checks.compare import Comparison, ReferenceSide, compare
+from drugmon.monitoring.checks.compare import Comparison, compare
 from drugmon.monitoring.checks.findings import Finding
 from drugmon.monitoring.checks.summary import Side, Summary, Volume, verdict
 from drugmon.monitoring.checks.volume import failures, freshness, not_fresh, volume
@@ -92,7 +92,9 @@ def _summarised(
         alpha=gate.alpha,
         min_reviews=gate.min_reviews,
         current=_current_side(current, now),
-        reference=None if side is None else _reference_side(side, config.adapter),
+        reference=_reference_side(reference, current, config)
+        if isinstance(reference, Found)
+        else None,
         volume=_volume(current, expected),
         checks=compared.checks,
         balance=compared.balance,
@@ -169,7 +171,9 @@ def _current_side(current: CurrentSide, now: datetime) -> Side:
     )
 
 
-def _reference_side(reference: ReferenceSide, adapter: str | None) -> Side:
+def _reference_side(found: Found, current: CurrentSide, config: ReportConfig) -> Side:
+    reference = found.reference
+    adapter = config.adapter if reference.held_out_only else _judge(found, current)
     return Side(
         reference.name,
         reference.profile.n,
@@ -179,6 +183,15 @@ def _reference_side(reference: ReferenceSide, adapter: str | None) -> Side:
         reference.runs,
         held_out=reference.held_out_only,
     )
+
+
+def _judge(found: Found, current: CurrentSide) -> str | None:
+    """Who judged the reference, where that was one; what judged the rows of now goes before."""
+    adapters = current.counted.adapters
+    if adapters and adapters.keys() <= found.judges:
+        return next(iter(adapters))
+    alone = {first_identity(judge) for judge in found.judges}
+    return alone.pop() if len(alone) == 1 else None
 
 
 def _volume(current: CurrentSide, expected: Interval | None) -> Volume:

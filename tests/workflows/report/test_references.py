@@ -23,6 +23,7 @@ from drugmon.errors import UsageError
 from drugmon.monitoring.checks.summary import Status, Summary
 from drugmon.workflows.report.config import Scoring, report_config
 from drugmon.workflows.report.report import report
+from tests.reports.parsed import Page
 
 Make = Callable[..., pa.Table]
 
@@ -258,4 +259,7 @@ def test_a_reference_that_another_adapter_judged_is_told(
         config = report_config(
             str(file), reference=reference, run=run.run_id, out=tmp_path / "pages", evidently=False
         )
-        assert (told in report(config).summary.left_out) is is_told
+        done = report(config)
+        assert (told in done.summary.left_out) is is_told
+        page = Page(done.page.read_text())
+        assert (f"judged by another adapter, {first.adapter}" in page.text) is is_told
