@@ -62,7 +62,7 @@ class Recorder:
         kept = [(name, pa.string()) for name in (_TEXTS if texts else ())]
         self._schema = pa.schema([*_FIELDS, *kept, *VERDICT_SCHEMA])
         self._rows: deque[Row] = deque(maxlen=most)
-        self._ending = threading.Event()
+        self._ending, self._turn = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="drugmon-record", daemon=True)
         self.dropped = 0
         create(database)
@@ -80,7 +80,7 @@ class Recorder:
         self._rows.append({**kept, **row})
 
     def close(self) -> None:
-        """Write the rest."""
+        """Write the rest; what is written already is not written again."""
         self._ending.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -93,6 +93,10 @@ class Recorder:
             self._write()
 
     def _write(self) -> None:
+        with self._turn:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
         rows = [self._rows.popleft() for _ in range(len(self._rows))]
         if not rows:
             return

@@ -49,9 +49,12 @@ def serve(
         service.batcher.warm()
         address = _address(listener)
         server = _Server(service, lambda: on_listening(address, opened.identity))
-        # What uvicorn hands on once it has let all requests come to their end.
-        with contextlib.suppress(Terminated, KeyboardInterrupt):
-            server.run([listener])
+        try:
+            # What uvicorn hands on once it has let all requests come to their end.
+            with contextlib.suppress(Terminated, KeyboardInterrupt):
+                server.run([listener])
+        finally:
+            service.close()
 
 
 class _Server(uvicorn.Server):

@@ -91,8 +91,12 @@ class Service:
         """End, and keep what is to be kept; explanations that are late are left."""
         self._explainers.shutdown(wait=False, cancel_futures=True)
         await self.batcher.stop()
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Keep what is to be kept, also where a second ^C let nothing come to its end."""
         if self.recorder:
-            await asyncio.to_thread(self.recorder.close)
+            self.recorder.close()
 
     def check_texts(self, reviews: Sequence[Review]) -> None:
         """Refuse texts that are too long.

@@ -66,6 +66,21 @@ def test_sigterm_lets_requests_end_and_streams_know(
         service.post({"text": "good"})
 
 
+def test_a_second_interrupt_keeps_the_record(process: Callable[..., Any], tmp_path: Path) -> None:
+    database = tmp_path / "served.duckdb"
+    service = process("--record", str(database))
+    assert service.post({"id": 1, "text": "good"}).status_code == 200
+    with socket.create_connection((service.host, service.port)) as slow:
+        slow.sendall(b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        time.sleep(0.3)
+        for _ in range(2):
+            service.popen.send_signal(signal.SIGINT)
+            time.sleep(0.7)
+        assert service.popen.wait(20) == 0, service.said
+    with duckdb.connect(database, read_only=True) as connection:
+        assert connection.execute("SELECT id FROM served").fetchall() == [("1",)]
+
+
 def test_kill_leaves_a_record_that_opens_and_a_port_that_is_free(
     process: Callable[..., Any], tmp_path: Path
 ) -> None:
