@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from drugmon.errors import SourceError
-from drugmon.wording import name_told
+from drugmon.wording import encodable, name_told
 
 Object = dict[str, Any]
 
@@ -86,14 +86,9 @@ def _mixed(where: str, name: str) -> SourceError:
     )
 
 
-def whole_characters(text: str) -> str:
-    r"""Return `text` with half a character (a lone `\ud83d`) replaced: no other encoding has it."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def _without_surrogates(value: object) -> Any:
     if isinstance(value, str):
-        return whole_characters(value)
+        return encodable(value)
     if isinstance(value, list):
         return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):

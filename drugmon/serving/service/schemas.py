@@ -15,10 +15,10 @@ from pydantic import (
     model_validator,
 )
 
-from drugmon.data.formats.objects import whole_characters
 from drugmon.data.reviews import Texts, clean, is_lone
 from drugmon.data.verdicts.columns import VERDICT_SCHEMA
 from drugmon.labels import ASPECTS, LABELS
+from drugmon.wording import encodable
 from drugmon.workflows.predict import ONE_FORM
 
 EXAMPLE: Final[dict[str, Any]] = {
@@ -39,7 +39,7 @@ ANSWER_EXAMPLE: Final[dict[str, Any]] = {
     "drugmon_fingerprint": "0123456789abcdef0123456789abcdef",
 }
 
-String = Annotated[str, AfterValidator(whole_characters)]
+String = Annotated[str, AfterValidator(encodable)]
 """Half a character is replaced, as in files: clients that cut texts leave some."""
 
 
