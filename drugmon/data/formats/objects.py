@@ -81,8 +81,8 @@ def to_table(rows: list[Object], schema: pa.Schema, where: str) -> pa.Table:
 
 def _mixed(where: str, name: str) -> SourceError:
     return SourceError(
-        f"{where}: the values of {name_told(name)} have no one type; write JSONL, which keeps each "
-        "as it is"
+        f"{where}: the values of {name_told(name)} have no one type, which --where and formats "
+        "other than JSONL need; leave out --where, and write JSONL, which keeps each as it is"
     )
 
 

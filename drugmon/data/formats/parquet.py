@@ -229,6 +229,11 @@ class ParquetReader(Closing):
             raise error
         if isinstance(error, OSError) and error.errno is not None:  # the system's, not Arrow's
             return SourceError(f"{self.where}: cannot be read ({error.strerror})")
+        if isinstance(error, pa.ArrowNotImplementedError):
+            return SourceError(
+                f"{self.where}: holds what drugmon cannot read, such as whole numbers of 128 bits; "
+                "write it again with other types"
+            )
         return SourceError(
             f"{self.where}: not a whole parquet file (damaged, cut short, or another format); "
             "write it again"

@@ -160,7 +160,8 @@ def test_values_of_no_one_type_cannot_become_parquet(tmp_path: Path, score_file:
     with pytest.raises(SourceError) as caught:
         score_file(source, tmp_path / "out.parquet")
     assert str(caught.value) == (
-        f"{source}: the values of 'n' have no one type; write JSONL, which keeps each as it is"
+        f"{source}: the values of 'n' have no one type, which --where and formats other than JSONL "
+        "need; leave out --where, and write JSONL, which keeps each as it is"
     )
     score_file(source, tmp_path / "out.jsonl")
     assert len(lines_of(tmp_path / "out.jsonl")) == 2

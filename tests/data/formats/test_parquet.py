@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -226,6 +227,14 @@ def test_what_is_no_parquet_is_refused(content: bytes, message: str, tmp_path: P
     with pytest.raises(SourceError) as caught:
         open_reader(FileSource.of(path))
     assert message in str(caught.value)
+
+
+def test_a_type_that_arrow_cannot_read_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    number = polars.Series("n", [1], polars.Int128)
+    polars.DataFrame({"review": ["a"]}).with_columns(number).write_parquet(path)
+    with pytest.raises(SourceError, match="holds what drugmon cannot read, such as whole numbers"):
+        open_reader(FileSource.of(path))
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
