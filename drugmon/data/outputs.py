@@ -11,7 +11,7 @@ from drugmon.data.folder import is_output_folder
 from drugmon.data.partitions import folders_of
 from drugmon.data.sources import DELTA, PARTS, SCORED, FileSource, split_name
 from drugmon.data.stores.delta import EXTENSION, is_delta
-from drugmon.data.stores.uri import Location, StoreUri, is_uri, parse_location, parse_uri
+from drugmon.data.stores.uri import Location, StoreUri, parse_location
 from drugmon.errors import SourceError, UsageError
 
 _OF_FOLDERS: Final = {DELTA: EXTENSION, PARTS: ".parquet"}
@@ -79,11 +79,16 @@ def output_paths(
 
 
 def means_folder(out: str | Path) -> bool:
-    """Whether an output that is called so is a folder to put files in."""
-    if is_uri(out):
-        uri = parse_uri(str(out))
-        return uri.names_folder and not is_delta(uri)
-    if is_delta(Path(out)):
+    """Whether an output that is called so is a folder to put files in.
+
+    What is called like a Delta table is none, also where a commit that failed left a folder of it.
+    """
+    location = parse_location(str(out))
+    if split_name(location.name)[1] == EXTENSION:
+        return False
+    if isinstance(location, StoreUri):
+        return location.names_folder and not is_delta(location)
+    if is_delta(location):
         return False
     return str(out).endswith(os.sep) or Path(out).is_dir() or not Path(out).suffix
 

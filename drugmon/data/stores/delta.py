@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from drugmon.data.stores.delta_types import fits
+from drugmon.data.stores.delta_types import fits, storable
 from drugmon.data.stores.objects import is_folder
 from drugmon.data.stores.uri import Location, StoreUri
 from drugmon.errors import BusyError, DrugmonError, SinkError, SourceError, is_out_of_memory
@@ -28,11 +28,6 @@ EXTENSION: Final = ".delta"
 _LOG: Final = "_delta_log"
 _IDS: Final = ("id", "review_id", "uniqueid")
 _BATCH_ROWS: Final = 1 << 14
-_SIGNED: Final = {
-    pa.uint8(): pa.int16(),
-    pa.uint16(): pa.int32(),
-    pa.uint32(): pa.int64(),
-}
 
 
 @dataclass(frozen=True)
@@ -141,7 +136,7 @@ def commit(built: Path, location: Location, merge: Merge) -> None:
     """
     with pq.ParquetFile(built) as file:
         key = _key(built, location, merge, file.schema_arrow.names)
-        schema = pa.schema([_storable(field) for field in file.schema_arrow])
+        schema = pa.schema([f.with_type(storable(f.type)) for f in file.schema_arrow])
         rows = pa.RecordBatchReader.from_batches(
             schema,
             (batch.cast(schema) for batch in file.iter_batches(_BATCH_ROWS)),
@@ -255,11 +250,6 @@ def _copies(location: Location, name: str | None) -> SinkError:
         f"{location}: {what} does not tell rows apart (some are empty or there twice); "
         "name another column with --id"
     )
-
-
-def _storable(field: pa.Field) -> pa.Field:
-    """The field in a type that Delta has: it knows no unsigned numbers."""
-    return field.with_type(_SIGNED.get(field.type, field.type))
 
 
 def _quoted(name: str) -> str:

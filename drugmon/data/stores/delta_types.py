@@ -6,6 +6,12 @@ from typing import Final
 
 import pyarrow as pa
 
+_SIGNED: Final = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.int64(),
+}
 _ALIKE: Final = (
     (pa.types.is_large_string, pa.string()),
     (pa.types.is_string_view, pa.string()),
@@ -13,6 +19,22 @@ _ALIKE: Final = (
     (pa.types.is_binary_view, pa.binary()),
     (pa.types.is_fixed_size_binary, pa.binary()),
 )
+
+
+def storable(kind: pa.DataType) -> pa.DataType:
+    """The type in a form that Delta has: it knows no unsigned numbers, also within others.
+
+    Args:
+        kind: the type of what is written.
+    """
+    kinds = pa.types
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(storable(kind.value_type)))
+    if kinds.is_struct(kind):
+        return pa.struct([field.with_type(storable(field.type)) for field in kind])
+    if kinds.is_map(kind):
+        return pa.map_(storable(kind.key_type), storable(kind.item_type))
+    return _SIGNED.get(kind, kind)
 
 
 def fits(coming: pa.DataType, there: pa.DataType) -> bool:

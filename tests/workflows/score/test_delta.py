@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +261,33 @@ def test_what_fits_is_merged(score: Any, tmp_path: Path, first: pa.Array, second
         score(source, out=str(target))
         assert [row["x"] for row in read(target)] == column.to_pylist()
     assert [commit["operation"] for commit in log_of(target)] == ["WRITE", "MERGE"]
+
+
+def test_unsigned_numbers_within_others_are_wide_enough(score: Any, tmp_path: Path) -> None:
+    columns = {
+        "list": pa.array([[200], [2]], pa.list_(pa.uint8())),
+        "struct": pa.array([{"a": 200}, {"a": 2}], pa.struct([("a", pa.uint8())])),
+        "map": pa.array([[("a", 200)], [("b", 2)]], pa.map_(pa.string(), pa.uint8())),
+    }
+    source, target = tmp_path / "in.parquet", tmp_path / "out.delta"
+    for _ in range(2):
+        pq.write_table(pa.table({"id": IDS, "review": ["good", "awful"], **columns}), source)
+        score(source, out=str(target))
+        told = [{name: row[name] for name in columns} for row in read(target)]
+        assert told == pa.table(columns).to_pylist()
+
+
+def test_what_a_failed_commit_leaves_is_no_folder_for_files(score: Any, tmp_path: Path) -> None:
+    """The first night has a type that Delta lacks; the second one's rows become the table."""
+    source, target = tmp_path / "in.parquet", tmp_path / "out.delta"
+    rows = {"id": IDS, "review": ["good", "awful"]}
+    pq.write_table(pa.table({**rows, "x": pa.array([time(1)] * 2)}), source)
+    with pytest.raises(SinkError, match="or Delta lacks one of the source's"):
+        score(source, out=str(target))
+    target.mkdir(exist_ok=True)
+    pq.write_table(pa.table(rows), source)
+    assert score(source, out=str(target)).outputs == (str(target),)
+    assert [row["id"] for row in read(target)] == IDS
 
 
 def test_a_column_of_the_tables_own_is_not_lost(score: Any, tmp_path: Path) -> None:
