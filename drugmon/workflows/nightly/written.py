@@ -10,7 +10,7 @@ from itertools import combinations
 from pathlib import Path
 
 from drugmon.data.history.output import MAIN, Output
-from drugmon.data.outputs import output_path
+from drugmon.data.outputs import means_folder, output_path
 from drugmon.data.partitions import above_partitions, partition_of
 from drugmon.data.resolve import is_pattern, names_folder, resolve_scored
 from drugmon.data.sources import FileSource
@@ -38,7 +38,9 @@ def scored_source(config: ScoreConfig) -> str:
     if config.cluster.is_remote:
         return str(Path(config.out or ""))
     source = parse_location(config.source)
-    if not has_several(config):
+    if not _into_folder(config):
+        if has_several(config):  # one file of them, as long as there is no other
+            return str(config.out)
         file = FileSource.of(source)
         if config.folders.partitions:
             file = replace(file, partition=partition_of(source))
@@ -67,7 +69,7 @@ def left_behind(config: ScoreConfig, outputs: Sequence[str]) -> list[str]:
     Raises:
         DrugmonError: where they lie cannot be looked at.
     """
-    is_one = config.database.table or config.cluster.is_remote or not has_several(config)
+    is_one = config.database.table or config.cluster.is_remote or not _into_folder(config)
     if is_one or config.in_place or config.where:  # a condition may leave whole files out
         return []
     scored = resolve_scored(scored_source(config), partitions=config.folders.partitions)
@@ -86,6 +88,12 @@ def first_shared(configs: Sequence[ScoreConfig]) -> tuple[int, int] | None:
         if one and other and (one.shares(other) or other.shares(one)):
             return first, second
     return None
+
+
+def _into_folder(config: ScoreConfig) -> bool:
+    """Whether several files may be written; a store is not asked what lies at `out`."""
+    to_folder = not config.out or is_uri(config.out) or means_folder(config.out)
+    return has_several(config) and to_folder
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ def _written(config: ScoreConfig) -> _WrittenPlace | None:
     if table is not None:
         return _WrittenPlace(place, table, config.prefix)
     reads = None if config.out else _name_or_pattern(config)
-    if has_several(config):
+    if _into_folder(config):
         in_folder = config.folders.partitions and place.name != _SCORED_FILES
         return _WrittenPlace(place, folder=place if in_folder else place.parent, reads=reads)
     return _WrittenPlace(place, out=above_partitions(place) if config.out else None, reads=reads)

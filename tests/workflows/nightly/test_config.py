@@ -292,6 +292,15 @@ def test_sources_that_write_apart_are_taken(tmp_path: Path, one: str, other: str
     assert len(load(tmp_path, text).tasks) == 2
 
 
+@pytest.mark.parametrize("out", ["all.csv", "all.delta"])
+def test_a_glob_into_one_file_is_reported_from_it(tmp_path: Path, out: str) -> None:
+    """So it is scored, as long as one file alone matches."""
+    (tmp_path / "all.delta").mkdir()
+    text = f'[[source]]\nsource = "in/*.csv"\nout = "{out}"\n[[source]]\nsource = "b.csv"\n'
+    first, _ = load(tmp_path, text).tasks
+    assert scored_source(first.score) == str(tmp_path / out)
+
+
 def test_the_page_to_open_is_one_that_a_night_writes(tmp_path: Path) -> None:
     """Where all sources name a folder of their own, no report goes into the shared one."""
     own = '[[source]]\nsource = "{0}.csv"\nreport = {{ out = "{0}" }}\n'
