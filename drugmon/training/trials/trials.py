@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 STORE: Final = "trials.sqlite"
 _NAME: Final = "drugmon"
 _SETTINGS, _MEASURED, _REASON, _LISTED = "settings", "measured", "reason", "listed"
+_REPEATS: Final = "repeats"
+"""Marks a draw of what was tried before, which is not trained again."""
+
 _STARTUP: Final = 5
 """Trials that run to their end before one is judged by them."""
 
@@ -112,7 +115,8 @@ class Trials:
         if search.count:
             again = sorted(draws - finished, key=lambda canon: latest[canon].number)
             self._pending += [(latest[canon].params, False) for canon in again]
-        self._drawn = len(draws)
+        every = self._study.get_trials(deepcopy=False)
+        self._drawn = len(draws) + sum(_REPEATS in trial.user_attrs for trial in every)
 
     def left(self) -> int:
         """How many trials are still to be run."""
@@ -120,21 +124,36 @@ class Trials:
 
     def next(self) -> tuple[Trial, Settings] | None:
         """The trial to run now, None when all are run."""
-        if not self.left():
-            return None
         if self._pending:
             settings, listed = self._pending.pop(0)
             # Listed settings are no parameters of the study, so that a list may grow in any way.
             self._study.enqueue_trial({} if listed else dict(settings))
-        else:
-            settings, listed = None, False
+            trial = self._study.ask()
+            return self._begun(trial, dict(settings) if listed else self._draw(trial), listed)
+        while self._drawn < self._search.count:
             self._study.sampler = _sampler(self._search, self._seed, self._drawn)
             self._drawn += 1
-        trial = self._study.ask()
-        settings = dict(settings) if listed and settings else self._draw(trial)
+            trial = self._study.ask()
+            settings = self._draw(trial)
+            before = [own for own in self._trials() if own.user_attrs[_SETTINGS] == settings]
+            if not before:
+                return self._begun(trial, settings, listed=False)
+            self._repeat(trial, before[-1])
+        return None
+
+    def _begun(self, trial: Trial, settings: Settings, listed: bool) -> tuple[Trial, Settings]:
         trial.set_user_attr(_LISTED, listed)
         trial.set_user_attr(_SETTINGS, settings)
         return trial, settings
+
+    def _repeat(self, trial: Trial, before: FrozenTrial) -> None:
+        """The same settings come to the same: what draws next is told, and nothing is trained."""
+        from optuna.trial import TrialState
+
+        trial.set_user_attr(_REPEATS, True)
+        done = before.state == TrialState.COMPLETE
+        state = None if done else TrialState.FAIL
+        self._study.tell(trial, before.value if done else None, state=state)
 
     def done(self, trial: Trial, measured: TrialFigures) -> None:
         """Keep what a trial came to."""

@@ -230,6 +230,26 @@ def test_draws_follow_the_seed_whatever_was_interrupted(
     assert len(more.trials) == 4
 
 
+@pytest.mark.parametrize("guided", [False, True])
+def test_a_draw_that_was_drawn_before_is_not_trained_again(
+    run: Callable[..., TuneResult], guided: bool
+) -> None:
+    """The same command trained what it had drawn twice, each time that it was given again."""
+    trained: list[int] = []
+
+    def measure(recipe: Recipe, *_told: object) -> TrialFigures:
+        trained.append(recipe.lora.r)
+        score = recipe.lora.r / 100
+        return TrialFigures(1.0, score, score, {}, 1, 1, 1, 2, 1.0, 1)
+
+    for count in (6, 6, 9):
+        search = Search(ranges=parse_ranges(["lora.r=2,4"]), count=count, guided=guided)
+        result = run(search, measure=measure)
+        assert sorted(trained) == [2, 4]
+        assert sorted(trial.settings["lora.r"] for trial in result.trials) == [2, 4]
+        assert result.best is not None and result.best.settings["lora.r"] == 4
+
+
 def test_hopeless_trials_are_pruned(run: Callable[..., TuneResult]) -> None:
     """The sixth cannot learn at a rate of 0, and is below the median after its first epoch."""
     rates = ["0.011", "0.012", "0.013", "0.014", "0.015", "0"]
