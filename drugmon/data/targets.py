@@ -72,10 +72,9 @@ class FileTarget:
     def replacing(self, like: Path, columns: Sequence[str]) -> Iterator[Path]:  # noqa: ARG002
         """Build aside, then rename."""
         path = self.file.path
-        in_place = path.exists() and path.samefile(like)
         with replacing(path, like) as temporary:
             yield temporary
-            if in_place and _content(path) != self._seen:
+            if path == like and _content(path) != self._seen:
                 raise BusyError(
                     f"{path}: was written by somebody else while this run was at work; it is as "
                     "they left it, run again: what was scored is kept"
