@@ -7,6 +7,7 @@ makes its flags of what is declared (`drugmon.cli.options`), a settings file its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import Field, dataclass, field, fields, replace
@@ -31,6 +32,8 @@ _KINDS: Final[Mapping[type, tuple[str, tuple[type, ...]]]] = {
     dict: ("a mapping of texts to texts", (Mapping,)),
 }
 """What options of a kind want, and what programs may give them."""
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 NO_FLAG: Final = ""
 """The flag of an option that only Python and settings files have."""
@@ -175,6 +178,8 @@ def _as_declared(spec: Field[object], value: object) -> object:
             f"{_called(declared)}: must be {wanted}{none}; this is of type {type(value).__name__}"
         )
     made: object = declared.kind(value)
+    if isinstance(made, Path) and _is_uri(made):
+        raise UsageError(f"{_called(declared)}: is a URI; give a path on this machine")
     low, high = declared.low, declared.high
     above = low is None or (isinstance(made, int | float) and made >= low)
     below = high is None or (isinstance(made, int | float) and made <= high)
@@ -182,6 +187,12 @@ def _as_declared(spec: Field[object], value: object) -> object:
         span = f"{low:,} or more" if high is None else f"from {low:,} to {high:,}"
         raise UsageError(f"{_called(declared)} {made}: must be {span}")
     return made
+
+
+def _is_uri(path: Path) -> bool:
+    """Whether a path was written as a URI, of which it would make folders such as `s3:`."""
+    first = Path(*path.parts[:1])
+    return _SCHEME.fullmatch(str(first)) is not None and not first.exists()
 
 
 def _is_of(kind: type, value: object) -> bool:

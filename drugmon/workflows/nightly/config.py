@@ -110,6 +110,8 @@ def load_nightly(path: Path) -> NightlyConfig:
             f"{path}: job.every = {shown(job.every)} will not do: give a span such as 1d"
         )
     _check_notify(notify, tables["notify"][0], path)
+    for key, written in (("job.state", job.state), ("log.file", log.file)):
+        _here(folder, written, f"{path}: {key}")
     report = _report_settings(values.get("report", {}), folder, f"{path}: report")
     tasks = _tasks(values, engine, folder, path)
     outs, out = [task.report.pages.out for task in tasks], report.pages.out
@@ -140,6 +142,13 @@ def path_in(folder: Path, written: str) -> Path:
         raise SettingsError(f"{written}: no home folder is known for it; write it out") from error
 
 
+def _here(folder: Path, written: str, where: str) -> Path:
+    """The same of what lies on this machine alone."""
+    if is_uri(written):
+        raise SettingsError(f"{where} will not do: it is a URI; give a path on this machine")
+    return path_in(folder, written)
+
+
 def _span(text: str) -> timedelta:
     return timedelta(hours=int(text[:-1]) * _HOURS[text[-1]])
 
@@ -163,7 +172,7 @@ def _report_settings(table: object, folder: Path, where: str) -> ReportSettings:
         parsed = parse_reference(named, folder)
     except UsageError as error:
         raise SettingsError(f"{where}.reference will not do: {error}") from None
-    gate = path_in(folder, words["gate"]) if "gate" in words else None
+    gate = _here(folder, words["gate"], f"{where}.gate") if "gate" in words else None
     try:
         read_gate(gate)
     except SettingsError as error:
@@ -176,7 +185,7 @@ def _report_settings(table: object, folder: Path, where: str) -> ReportSettings:
     located = {
         "reference": parsed.path if isinstance(parsed, Files) else reference,
         "gate": gate,
-        "out": path_in(folder, words.get("out", str(PageOptions().out))),
+        "out": _here(folder, words.get("out", str(PageOptions().out)), f"{where}.out"),
     }
     return build(ReportSettings, **{**words, **located})
 
@@ -251,7 +260,7 @@ def _score_config(
     if "out" in words:
         located["out"] = _out_in(folder, words["out"])
     if "history" in words:
-        located["history"] = path_in(folder, words["history"])
+        located["history"] = _here(folder, words["history"], f"{where}.history")
     try:
         place = _source_in(folder, source.source)
         how = {"engine": engine.engine, "cluster": engine.cluster}

@@ -196,6 +196,17 @@ ONE = '[[source]]\nsource = "r.csv"\n'
             ONE + '[job]\nevery = "daily"',
             ": job.every = 'daily' will not do: give a span such as 1d",
         ),
+        (
+            ONE + '[job]\nstate = "s3://b/state"',
+            ": job.state will not do: it is a URI; give a path",
+        ),
+        (ONE + '[log]\nfile = "s3://b/n.log"', ": log.file will not do: it is a URI; give a path"),
+        (
+            ONE + '[report]\nout = "gs://b/out"',
+            ": report.out will not do: it is a URI; give a path",
+        ),
+        (ONE + 'report = {out = "s3://b/out"}', ": source 1.report.out will not do: it is a URI;"),
+        (ONE + 'history = "s3://b/h.duckdb"', ": source 1.history will not do: it is a URI; give"),
         (ONE + '[engine]\ndtype = "fp16"', ": engine.dtype = 'fp16' will not do: give one of auto"),
         (ONE + '[notify]\nurl = "ftp://x/"', ": notify.url will not do: give an http or https"),
         (ONE + '[notify]\ncommand = "a b"', ": notify.command will not do: give a list, such as"),
