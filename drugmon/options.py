@@ -180,6 +180,8 @@ def _as_declared(spec: Field[object], value: object) -> object:
     made: object = declared.kind(value)
     if isinstance(made, Path) and _is_uri(made):
         raise UsageError(f"{_called(declared)}: is a URI; give a path on this machine")
+    if isinstance(value, Path) and _is_uri(value):
+        raise UsageError(f"{_called(declared)}: a Path has one slash of a URI; give it as text")
     low, high = declared.low, declared.high
     above = low is None or (isinstance(made, int | float) and made >= low)
     below = high is None or (isinstance(made, int | float) and made <= high)

@@ -90,6 +90,7 @@ def test_the_flag_is_what_is_declared(command: str, declared: Option) -> None:
         (ScoreConfig, "lock_timeout", float("nan"), "--lock-timeout nan: must be from 0 to 86,400"),
         (ScoreConfig, "history", "s3://b/h.duckdb", "--history: is a URI; give a path on this"),
         (ScoreConfig, "history", Path("S3://b/h.duckdb"), "--history: is a URI; give a path on"),
+        (ScoreConfig, "out", Path("s3://b/out/"), "--out: a Path has one slash of a URI; give it"),
         (ScoreConfig, "where", 5, "--where: must be a text, or None; this is of type int"),
         (ScoreConfig, "prefix", None, "--prefix: must be a text; this is of type NoneType"),
         (ScoreConfig, "columns", "text=a", "--column: must be a mapping of texts to texts; this"),

@@ -66,7 +66,7 @@ def output_paths(
         UsageError: as `output_path`; or several sources share one output.
     """
     if len(sources) > 1 and out is not None and not means_folder(out):
-        raise UsageError(f"--out {out}: {len(sources)} sources need a folder; write {out}/")
+        raise UsageError(f"--out {out}: {len(sources)} sources need a folder; {_folder_for(out)}")
     paths = [output_path(source, out, in_place) for source in sources]
     taken: dict[Location, FileSource] = {}
     for source, path in zip(sources, paths, strict=True):
@@ -76,6 +76,11 @@ def output_paths(
         if any(_is_same(path, other.location) for other in sources if other is not source):
             raise UsageError(f"{path}: the output of {source.name} is a source; choose another")
     return paths
+
+
+def _folder_for(out: str | Path) -> str:
+    is_delta_name = split_name(parse_location(str(out)).name)[1] == EXTENSION
+    return "name one that does not end in .delta" if is_delta_name else f"write {out}/"
 
 
 def means_folder(out: str | Path) -> bool:

@@ -67,6 +67,10 @@ def test_several_sources_need_a_folder_and_names_of_their_own(tmp_path: Path) ->
         output_paths(sources, tmp_path / "all.csv", False)
     with pytest.raises(UsageError, match=r"x/a\.csv and .*y/a\.csv would both go to .*all/a\.sco"):
         output_paths(sources, tmp_path / "all", False)
+    table = tmp_path / "all.delta"
+    table.mkdir()
+    with pytest.raises(UsageError, match=r"need a folder; name one that does not end in \.delta"):
+        output_paths(sources, tmp_path / "all.delta", False)
 
 
 def test_an_output_that_is_another_source_is_refused(tmp_path: Path) -> None:

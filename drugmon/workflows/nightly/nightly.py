@@ -207,8 +207,8 @@ def _warn_of_left_behind(name: str, files: Sequence[str]) -> None:
     if files:
         more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
         _log.warning(
-            "%s: %s%s: no file of the source is behind it any more; the report has its rows, "
-            "remove it if they are to go",
+            "%s: %s%s: no file of the source is behind it any more; the report takes its rows "
+            "too, remove it if they are to go",
             name,
             files[0],
             more,
