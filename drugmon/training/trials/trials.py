@@ -135,10 +135,9 @@ class Trials:
             self._drawn += 1
             trial = self._study.ask()
             settings = self._draw(trial)
-            before = [own for own in self._trials() if own.user_attrs[_SETTINGS] == settings]
-            if not before:
+            if settings not in [own.user_attrs[_SETTINGS] for own in self._trials()]:
                 return self._begun(trial, settings, listed=False)
-            self._repeat(trial, before[-1])
+            self._repeat(trial)
         return None
 
     def _begun(self, trial: Trial, settings: Settings, listed: bool) -> tuple[Trial, Settings]:
@@ -146,14 +145,12 @@ class Trials:
         trial.set_user_attr(_SETTINGS, settings)
         return trial, settings
 
-    def _repeat(self, trial: Trial, before: FrozenTrial) -> None:
-        """The same settings come to the same: what draws next is told, and nothing is trained."""
+    def _repeat(self, trial: Trial) -> None:
+        """Count a draw of what was tried before; nothing is trained, nor is the pruner told."""
         from optuna.trial import TrialState
 
         trial.set_user_attr(_REPEATS, True)
-        done = before.state == TrialState.COMPLETE
-        state = None if done else TrialState.FAIL
-        self._study.tell(trial, before.value if done else None, state=state)
+        self._study.tell(trial, state=TrialState.FAIL)
 
     def done(self, trial: Trial, measured: TrialFigures) -> None:
         """Keep what a trial came to."""
