@@ -28,7 +28,6 @@ from drugmon.monitoring.profiles.reference import NONE, Profile
 from drugmon.wording import encodable
 
 _MOMENT: Final = VERDICT_SCHEMA.field("drugmon_scored_at").type
-_SCHEMA: Final = pa.schema([*((name, pa.string()) for name in CONTEXT), *VERDICT_SCHEMA])
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,8 @@ class FreshRows(Closing):
         aside: a folder that only this user reads; whoever gives it removes it.
         began: when the run began, or that which it goes on with; rows with older verdicts are not
             kept, nor those of a clock that was ahead.
-        columns: where the rows have their grades, drug and condition; None for texts alone.
+        columns: where the rows have their texts, grades, drug and condition. What they lack is no
+            column here either: in numbers it would be one that no row fills.
         partition: columns that the rows may lack, as their file's folders are these.
     """
 
@@ -66,14 +66,17 @@ class FreshRows(Closing):
         self,
         aside: Path,
         began: datetime,
-        columns: ColumnMap | None,
+        columns: ColumnMap,
         partition: Partition = (),
     ) -> None:
         self._told = dict(partition)
         self._aside = aside
         self._path = aside / "fresh.parquet"
         self._began = pa.scalar(began, _MOMENT)
-        self._columns = columns
+        fields = {name: getattr(columns, name) for name in CONTEXT}
+        self._columns = {name: own for name, own in fields.items() if own is not None}
+        texts = [(name, pa.string()) for name in self._columns]
+        self._schema = pa.schema([*texts, *VERDICT_SCHEMA])
         self._writer: pq.ParquetWriter | None = None
 
     def close(self) -> None:
@@ -91,17 +94,17 @@ class FreshRows(Closing):
             return
         rows = window.rows.filter(mask)
         texts = [text for text, new in zip(window.texts, mask, strict=True) if new]
-        columns = {name: [getattr(row, name) for row in texts] for name in TEXTS}
-        for name in CONTEXT[len(TEXTS) :]:
-            column = getattr(self._columns, name) if self._columns else None
-            cells: Sequence[object] = [self._told.get(column or "")] * len(texts)
-            if column is not None and column in rows.names:
-                cells = rows.column(column)
-            columns[name] = [None if cell is None else str(cell) for cell in cells]
-        made = [pa.array(map(_text, columns[name]), pa.string()) for name in CONTEXT]
+        columns: list[Sequence[object]] = []
+        for name, own in self._columns.items():
+            if name in TEXTS:
+                columns.append([getattr(row, name) for row in texts])
+            else:
+                told = [self._told.get(own)] * len(texts)
+                columns.append(rows.column(own) if own in rows.names else told)
+        made = [pa.array(map(_text, cells), pa.string()) for cells in columns]
         kept = verdicts.filter(fresh)
-        batch = pa.RecordBatch.from_arrays([*made, *kept.columns], schema=_SCHEMA)
-        self._writer = self._writer or pq.ParquetWriter(self._path, _SCHEMA, compression="lz4")
+        batch = pa.RecordBatch.from_arrays([*made, *kept.columns], schema=self._schema)
+        self._writer = self._writer or pq.ParquetWriter(self._path, self._schema, compression="lz4")
         self._writer.write_batch(batch)
 
     def numbers(self, grading: Grading) -> RunNumbers:
@@ -114,7 +117,7 @@ class FreshRows(Closing):
             scored = scored_files(
                 connection,
                 [FileSource.of(self._path)],
-                Reading(by=("drug", "condition")),
+                Reading({name: name for name in self._columns}, by=("drug", "condition")),
                 aside=self._aside,
                 view="fresh",
             )
@@ -154,5 +157,5 @@ def _targets(profile: Profile) -> dict[str, RunTarget]:
     return targets
 
 
-def _text(cell: str | None) -> str | None:
-    return None if cell is None else encodable(cell)
+def _text(cell: object) -> str | None:
+    return None if cell is None else encodable(str(cell))

@@ -63,7 +63,7 @@ def score_table(run: ScoreRun, table: Table) -> Tally:
             parts, tally = _parts(run, source, total, columns, reuse, journal)
             scorer = run.scorer(table.where, total, reuse, journal.append)
             scored = _by_workers(windows, parts) if parts else _here(windows, scorer)
-            with FreshRows(aside, span.since, None) as fresh, contextlib.closing(scored):
+            with FreshRows(aside, span.since, columns) as fresh, contextlib.closing(scored):
                 _stage(scored, staged, fresh)
                 numbers = fresh.numbers(run.grading)
         tally = tally or scorer.tally

@@ -263,3 +263,37 @@ def test_a_reference_that_another_adapter_judged_is_told(
         assert (told in done.summary.left_out) is is_told
         page = Page(done.page.read_text())
         assert (f"judged by another adapter, {first.adapter}" in page.text) is is_told
+
+
+def test_of_rows_that_are_gone_no_column_is_told_that_was_not_there(
+    tmp_path: Path, score: Any, reviews: Any, to_csv: Any
+) -> None:
+    """A lone text without a drug in a file; drugs in a table, of which runs read the texts alone."""
+    given = [{"id": row["id"], "review": row["benefits"]} for row in reviews(40)]
+    file, database = to_csv(tmp_path / "r.csv", given), tmp_path / "w.duckdb"
+    with duckdb.connect(database) as connection:
+        connection.execute(f"CREATE TABLE reviews AS SELECT *, 'x' AS drug FROM '{file}'")
+    for source, scored, options in (
+        (file, tmp_path / "r.scored.csv", {}),
+        (database, database, {"table": "reviews"}),
+    ):
+        score(source, **options)
+        second = score(source, rule="likeliest", **options)
+        config = report_config(
+            str(scored),
+            reference="previous:1",
+            run=second.run_id,
+            out=tmp_path / "pages",
+            evidently=False,
+            **options,
+        )
+        summary = report(config).summary
+        assert summary.reference is not None and summary.reference.n == 40
+        says = {check.name: check.says for check in summary.checks}
+        assert "drift.drugs" not in says
+        assert says["drift.empty"] == "No review is without a text."
+        assert "The source has no texts by aspect: only the overall verdict is compared." in (
+            summary.left_out
+        )
+        no_drugs = "Drugs are not compared: the reference has no drug column."
+        assert (no_drugs in summary.left_out) is bool(options)
