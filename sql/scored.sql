@@ -28,6 +28,18 @@ CREATE OR REPLACE TEMP VIEW {view} AS SELECT {columns} FROM {relation};
 -- Those of them that a window takes.
 CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {relation} WHERE {condition};
 
+-- name: is_unscored
+-- Whether no run has looked at a row: it came since.
+drugmon_scored_at IS NULL AND drugmon_fingerprint IS NULL AND coalesce({labels}) IS NULL;
+
+-- name: count_unscored
+-- How many such rows there are.
+SELECT count(*) FROM {view} WHERE {condition};
+
+-- name: view_looked_at
+-- The other ones.
+CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {relation} WHERE NOT ({condition});
+
 -- name: keep_scored
 -- A join is made once, not by every aggregate.
 CREATE OR REPLACE TEMP TABLE {view} AS SELECT {columns} FROM {relation};

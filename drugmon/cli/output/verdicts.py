@@ -189,7 +189,7 @@ def print_shown(shown: Shown, *, as_json: bool = False) -> None:
     screen.print_table(table)
     if shown.total > len(shown.verdicts):
         screen.print(f"... and {shown.total - len(shown.verdicts):,} more rows")
-    shares = Table("all of these rows", *LABELS, "no text", box=SIMPLE_HEAD, pad_edge=False)
+    shares = Table("all of these rows", *LABELS, "no verdict", box=SIMPLE_HEAD, pad_edge=False)
     for column in shares.columns[1:]:
         column.justify = "right"
     for target, counts in shown.counts.items():

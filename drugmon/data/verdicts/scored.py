@@ -19,6 +19,7 @@ from drugmon.data.textformat import DEFAULT_TEXT_FORMAT, TextFormat
 from drugmon.data.verdicts.columns import ANY_VERDICTS, VerdictChoice
 from drugmon.data.verdicts.relations import literal
 from drugmon.errors import SourceError
+from drugmon.labels import TARGETS
 
 TEXTS: Final = ("benefits", "side_effects", "comments", "text")
 GRADES: Final = (
@@ -84,6 +85,7 @@ class Scored:
         table: schema and name of the table that was scored; None for files.
         columns: the source's own column of every column to slice by.
         date_column: the source's own column that dates the rows; None for the time of scoring.
+        unscored: rows of the source that no run has looked at, which the view leaves out.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -98,6 +100,7 @@ class Scored:
     table: tuple[str, str] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     date_column: str | None = None
+    unscored: int = 0
 
     def rows(self, name: str, /, **values: Part | Sequence[Part]) -> list[tuple[Any, ...]]:
         """Run the named statement over the view and return its rows.
@@ -152,6 +155,18 @@ class Scored:
         condition = Sql(f"({' AND '.join(parts) or 'true'})")
         self.execute(statement("view_window", view=view, relation=self.view, condition=condition))
         return replace(self, view=view, condition=condition)
+
+    def looked_at(self, view: str) -> Scored:
+        """The rows that a run has looked at: others have no verdict, whatever text they have."""
+        labels = [f"{target}_sentiment" for target in TARGETS]
+        condition = Sql(statement("is_unscored", labels=labels))
+        ((unscored,),) = self.rows("count_unscored", condition=condition)
+        if not unscored:
+            return self
+        self.execute(
+            statement("view_looked_at", view=view, relation=self.view, condition=condition)
+        )
+        return replace(self, view=view, unscored=unscored)
 
     def without(self, view: str, other: Scored) -> tuple[Scored, int]:
         """The rows that `other` does not have too, and how many it has: known by text and time.

@@ -142,7 +142,7 @@ def _scored(
     )
     how = "keep_scored" if keep else "view_scored"
     made.execute(statement(how, view=view, columns=selected, relation=source.relation))
-    return made
+    return made.looked_at(f"{view}_looked_at")
 
 
 def _verdict(verdicts: VerdictColumns, name: str, kind: str) -> Sql:

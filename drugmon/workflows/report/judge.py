@@ -224,6 +224,8 @@ def _left_out(
         if reference.baseline:
             yield "Baseline taken: the next reports of this source compare with these reviews."
     yield from counted.about_grades
+    if unscored := source.all_rows.unscored:
+        yield f"{unscored:,} rows are not scored yet, and not judged: run drugmon score."
     if undated := source.all_rows.undated():
         yield (
             f"{undated:,} rows have no date in {date_column} that can be read; "

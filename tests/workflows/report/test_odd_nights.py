@@ -145,3 +145,19 @@ def test_a_name_that_is_not_utf8_is_judged_and_told(
     assert result.summary.source == f"caf\ufffd.{kind}"
     assert len(read_history(history_of(source)).reports) == 1
     assert not list((tmp_path / "reports").glob("*/unrecorded"))
+
+
+def test_rows_that_came_after_scoring_are_no_reviews_without_a_text(
+    tmp_path: Path, scored_reviews: Make, run: Run, reference: Path
+) -> None:
+    night = scored_reviews(100)
+    empty = {name: None for name in night.column_names if name.endswith("_sentiment")}
+    rows = [*night.to_pylist()[:60], *[{**row, **empty} for row in night.to_pylist()[60:65]]]
+    texts = ("id", "drug", "condition", "rating", "benefits", "side_effects", "comments")
+    rows += [{name: row[name] for name in texts} for row in night.to_pylist()[65:]]
+    source = write(tmp_path / "n.parquet", pa.Table.from_pylist(rows, schema=night.schema))
+    result = run(source, reference=str(reference))
+    assert (result.summary.volume.rows, result.summary.volume.empty) == (65, 5)
+    told = "35 rows are not scored yet, and not judged: run drugmon score."
+    assert told in result.summary.left_out
+    assert check(result, "drift.empty").says.startswith("Without benefits: 0.0 % → 7.7 %")

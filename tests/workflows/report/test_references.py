@@ -268,11 +268,12 @@ def test_a_reference_that_another_adapter_judged_is_told(
 def test_of_rows_that_are_gone_no_column_is_told_that_was_not_there(
     tmp_path: Path, score: Any, reviews: Any, to_csv: Any
 ) -> None:
-    """A lone text without a drug in a file; drugs in a table, of which runs read the texts alone."""
+    """Lone texts without a drug in a file; drugs in a table, of which runs read texts alone."""
     given = [{"id": row["id"], "review": row["benefits"]} for row in reviews(40)]
     file, database = to_csv(tmp_path / "r.csv", given), tmp_path / "w.duckdb"
     with duckdb.connect(database) as connection:
-        connection.execute(f"CREATE TABLE reviews AS SELECT *, 'x' AS drug FROM '{file}'")
+        connection.register("arriving", pa.Table.from_pylist(given))
+        connection.execute("CREATE TABLE reviews AS SELECT *, 'x' AS drug FROM arriving")
     for source, scored, options in (
         (file, tmp_path / "r.scored.csv", {}),
         (database, database, {"table": "reviews"}),
