@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import gradio as gr
 
-from drugmon.errors import DrugmonError
+from drugmon.data.reviews import clean
+from drugmon.errors import DrugmonError, UsageError
 from drugmon.serving.page import html
 from drugmon.serving.page.models import LoadedModels
 from drugmon.serving.page.parts import aloud, choosers
 
 LONGEST: Final = 20_000
-"""Characters of one box; far more than the models read."""
+"""Characters of one text. Longer ones are refused, as a text that is cut gets another verdict."""
+
+LONE: Final = "text"
+_BOXES: Final = (
+    ("benefits", "What the drug did for you (benefits)"),
+    ("side_effects", "What else it did (side effects)"),
+    ("comments", "Anything else (comments)"),
+    (LONE, "Or the review in one piece"),
+)
 
 EXAMPLES: Final = (
     ("A good one", "No more headaches since the first week.", "None at all.", "I recommend it."),
@@ -31,16 +41,8 @@ def review_tab(models: LoadedModels) -> None:
     with gr.Row():
         chosen, rule = choosers(models)
     with gr.Row():
-        boxes = [
-            gr.Textbox(
-                label=label, lines=3, max_length=LONGEST, elem_id=f"dm-{name}", min_width=240
-            )
-            for name, label in (
-                ("benefits", "What the drug did for you (benefits)"),
-                ("side-effects", "What else it did (side effects)"),
-                ("comments", "Anything else (comments)"),
-            )
-        ]
+        boxes = [_box(name, label) for name, label in _BOXES if name != LONE]
+    boxes += [_box(name, label) for name, label in _BOXES if name == LONE]
     with gr.Row():
         buttons = [gr.Button(f"Example: {title}", size="sm") for title, *_ in EXAMPLES]
         clear = gr.Button("Clear", size="sm")
@@ -54,13 +56,12 @@ def review_tab(models: LoadedModels) -> None:
         return _judge(models, name, rule, texts)
 
     def explain(name: str, rule: str, *texts: str) -> tuple[str, Any]:
-        review = _named(texts)
-        if review and _both_judge(models, name, rule, review):
+        if _both_judge(models, name, rule, texts):
             return html.hint(_BOTH), gr.update(visible=True)
-        return _explain(models, name, rule, review), gr.update(visible=False)
+        return _explain(models, name, rule, texts), gr.update(visible=False)
 
     def explain_both(name: str, rule: str, *texts: str) -> tuple[str, Any]:
-        return _explain(models, name, rule, _named(texts)), gr.update(visible=False)
+        return _explain(models, name, rule, texts), gr.update(visible=False)
 
     changed = [component.change for component in inputs]
     # Of what is typed while one is computed, only the last is computed next.
@@ -71,16 +72,21 @@ def review_tab(models: LoadedModels) -> None:
     gr.on(changed, explain, inputs, [why, ask], **last, **words)
     ask.click(explain_both, inputs, [why, ask], **words)
     for button, (_, *texts) in zip(buttons, EXAMPLES, strict=True):
-        button.click(lambda texts=texts: texts, None, boxes, show_progress="hidden")
+        button.click(lambda texts=texts: [*texts, ""], None, boxes, show_progress="hidden")
     clear.click(lambda: [""] * len(boxes), None, boxes, show_progress="hidden")
 
 
-def _judge(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -> tuple[str, str]:
+def _box(name: str, label: str) -> gr.Textbox:
+    elem_id = f"dm-{name.replace('_', '-')}"
+    return gr.Textbox(label=label, lines=3, elem_id=elem_id, min_width=240)
+
+
+def _judge(models: LoadedModels, name: str, rule: str, texts: Sequence[str]) -> tuple[str, str]:
     """What is shown, and what is read aloud of it."""
-    review = _named(texts)
-    if not review:
-        return html.hint(_EMPTY), ""
     try:
+        review = _named(texts)
+        if not review:
+            return html.hint(_EMPTY), ""
         by_target = models.get(name, rule).predict(**review)
     except DrugmonError as error:
         return html.problem(str(error)), ""
@@ -88,23 +94,23 @@ def _judge(models: LoadedModels, name: str, rule: str, texts: tuple[str, ...]) -
     return html.verdicts(by_target, rule, calibrated), html.spoken(by_target)
 
 
-def _both_judge(models: LoadedModels, name: str, rule: str, review: dict[str, str]) -> bool:
+def _both_judge(models: LoadedModels, name: str, rule: str, texts: Sequence[str]) -> bool:
     """Whether both adapters of a cascade judge this review."""
     if not models.cascade(name).then:
         return False
     try:
-        model = models.get(name, rule)
-        return any(
-            verdict.adapter == model.identity for verdict in model.predict(**review).values()
-        )
+        review, model = _named(texts), models.get(name, rule)
+        by_target = model.predict(**review) if review else {}
+        return any(verdict.adapter == model.identity for verdict in by_target.values())
     except DrugmonError:
         return False  # the verdicts' place tells it
 
 
-def _explain(models: LoadedModels, name: str, rule: str, review: dict[str, str]) -> str:
-    if not review:
-        return ""
+def _explain(models: LoadedModels, name: str, rule: str, texts: Sequence[str]) -> str:
     try:
+        review = _named(texts)
+        if not review:
+            return ""
         by_target = models.get(name, rule).explain(**review)
     except DrugmonError:
         return ""  # the verdicts' place tells it
@@ -114,7 +120,18 @@ def _explain(models: LoadedModels, name: str, rule: str, review: dict[str, str])
     return first + (f"<details><summary>Why each aspect</summary>{more}</details>" if more else "")
 
 
-def _named(texts: tuple[str, ...]) -> dict[str, str]:
-    """The texts that are there, by field."""
-    named = zip(("benefits", "side_effects", "comments"), texts, strict=True)
-    return {field: text for field, text in named if text and text.strip()}
+def _named(texts: Sequence[str]) -> dict[str, str]:
+    """The texts that are there, by field.
+
+    Raises:
+        UsageError: one is longer than the page takes.
+    """
+    fields = (name for name, _ in _BOXES)
+    named = {field: text for field, text in zip(fields, texts, strict=True) if clean(text)}
+    longest = max(map(len, named.values()), default=0)
+    if longest > LONGEST:
+        raise UsageError(
+            f"a text has {longest:,} characters and the page takes {LONGEST:,}; score it in a "
+            "file, which has no limit"
+        )
+    return named

@@ -150,6 +150,18 @@ def test_type_and_see_the_verdict(page: Served, browser: webdriver.Chrome) -> No
     assert hosts == {page.url.split("/")[2]}
 
 
+def test_a_review_in_one_piece_has_a_box_of_its_own(
+    page: Served, browser: webdriver.Chrome
+) -> None:
+    browser.get(page.url)
+    box = wait(browser, lambda b: b.find_element(By.CSS_SELECTOR, "#dm-text textarea"))
+    box.send_keys("wonderful, but awful")
+    wait(browser, lambda b: re.fullmatch(r"Overall \w+, \d+%", read_aloud(b)))
+    wait(browser, lambda b: "The review. wonderful, but awful" in text_of(b, "#dm-why"))
+    browser.find_element(By.CSS_SELECTOR, "#dm-comments textarea").send_keys("more")
+    wait(browser, lambda b: "by its aspects, not both" in text_of(b, "#dm-verdicts"))
+
+
 def test_drop_a_file_and_download_it(
     page: Served, browser: webdriver.Chrome, scratch: Path, tmp_path: Path
 ) -> None:
