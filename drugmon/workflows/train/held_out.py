@@ -117,12 +117,14 @@ class HeldOut:
     def lone_texts(cls, part: Part, seed: int) -> HeldOut | None:
         """Lone texts that the model never saw, calibrated and measured in turns among themselves.
 
-        None where they are too few.
+        None where they are too few, or so many of them copies that four of the fifths are.
         """
         if len(part.reviews) < FEWEST_LONE:
             return None
         name = "lone texts that no model had seen, calibrated by the other four fifths"
-        return cls.fifths(name, part, seed, fit_lone)
+        held = cls.fifths(name, part, seed, fit_lone)
+        fewest = min(sum(len(own.reviews) for own in turn.fitting) for turn in held.rounds)
+        return held if fewest >= FEWEST else None
 
     @classmethod
     def fifths(

@@ -19,7 +19,7 @@ from drugmon.workflows.train.adapter_folder import provisional
 from drugmon.workflows.train.calibrate import Part
 from drugmon.workflows.train.fit import Fit
 from drugmon.workflows.train.fitted import FitRecord, Fitted
-from drugmon.workflows.train.held_out import HeldOut, Measured
+from drugmon.workflows.train.held_out import FEWEST_LONE, HeldOut, Measured
 
 EVALUATED: Final = "the evaluation source"
 
@@ -47,9 +47,14 @@ class Bench:
         """The lone texts of help sources that were held out, judged by the model that is kept."""
         if self.lone_texts is None or "overall" not in kept.model.levels:
             return None
-        return HeldOut.lone_texts(
-            self.part(stage, kept, self.lone_texts), self.fit.recipe.train.seed
-        )
+        part = self.part(stage, kept, self.lone_texts)
+        held = HeldOut.lone_texts(part, self.fit.recipe.train.seed)
+        if held is None and len(self.lone_texts) >= FEWEST_LONE:
+            self.warn(
+                "so many of the lone texts that are held out are copies of each other that they "
+                "cannot calibrate and measure in turns: nothing is made of them"
+            )
+        return held
 
 
 def measure_once(bench: Bench, evaluated: LabelledReviews | None) -> Measured:

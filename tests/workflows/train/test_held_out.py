@@ -231,6 +231,16 @@ def test_a_few_lone_texts_give_no_calibration() -> None:
     assert HeldOut.lone_texts(lone(375, 3), seed=0) is not None
 
 
+def test_lone_texts_that_are_copies_are_measured_by_a_calibration_or_not_at_all() -> None:
+    """The fifth with the copies was measured by the encoder as it is: the others were too few."""
+    part = lone(400, 3)
+    texts = [
+        Texts(None, None, None, "great") if row < 150 else own
+        for row, own in enumerate(part.reviews.texts)
+    ]
+    assert HeldOut.lone_texts(Part(part.reviews.with_texts(texts), part.evidence), seed=0) is None
+
+
 def test_what_an_adapter_keeps_is_what_the_packed_engine_says(
     adapter: Path, labelled: Path
 ) -> None:
