@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from drugmon.data.stores.delta_types import fits, storable
+from drugmon.data.stores.delta_types import as_delta, fits, storable
 from drugmon.data.stores.objects import is_folder
 from drugmon.data.stores.uri import Location, StoreUri
 from drugmon.errors import BusyError, DrugmonError, SinkError, SourceError, is_out_of_memory
@@ -209,12 +209,19 @@ def _key(built: Path, location: Location, merge: Merge, columns: Sequence[str]) 
     name = _candidate(merge, columns)
     if name is None:
         return None
-    ids = pq.read_table(built, columns=[name])[name]
-    if ids.null_count == 0 and pc.count_distinct(ids).as_py() == len(ids):
+    ids = _ids(built, name)
+    is_plain = not pa.types.is_nested(ids.type)
+    if is_plain and ids.null_count == 0 and pc.count_distinct(ids).as_py() == len(ids):
         return name
     if merge.key is None and not merge.in_place:
         return None
     raise _copies(location, name)
+
+
+def _ids(built: Path, name: str) -> pa.ChunkedArray:
+    """The cells of a column as the table will have them: two may become one there."""
+    cells = pq.read_table(built, columns=[name])[name]
+    return cells.cast(as_delta(storable(cells.type)), safe=False)
 
 
 def _holds(table: DeltaTable, coming: pa.Schema, merge: Merge, location: Location) -> bool:
@@ -238,7 +245,7 @@ def _holds(table: DeltaTable, coming: pa.Schema, merge: Merge, location: Locatio
 
 def _has_copies(table: DeltaTable, key: str, built: Path) -> bool:
     """Whether several rows of the table have a key of the rows that come: each would become one."""
-    ids = pq.read_table(built, columns=[key])[key]
+    ids = _ids(built, key)
     there = table.to_pyarrow_dataset().to_table(columns=[key])[key]
     matched = there.filter(pc.is_in(there, ids.cast(there.type)))
     return bool(pc.count_distinct(matched).as_py() < len(matched))

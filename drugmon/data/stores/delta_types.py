@@ -44,7 +44,7 @@ def fits(coming: pa.DataType, there: pa.DataType) -> bool:
         coming: the type of what is written.
         there: that of a Delta table's column.
     """
-    one, other = _as_delta(coming), _as_delta(there)
+    one, other = as_delta(coming), as_delta(there)
     if one.equals(other) or pa.types.is_null(one) or pa.types.is_null(other):
         return True
     numbers = (pa.types.is_integer, pa.types.is_floating)
@@ -52,19 +52,23 @@ def fits(coming: pa.DataType, there: pa.DataType) -> bool:
     return alike and bool(one.bit_width <= other.bit_width)
 
 
-def _as_delta(kind: pa.DataType) -> pa.DataType:
-    """A type as Delta knows it: text is text there, and moments are microseconds."""
+def as_delta(kind: pa.DataType) -> pa.DataType:
+    """The type as Delta knows it: text is text there, and moments are microseconds.
+
+    Args:
+        kind: the type of what is written, or of what is there.
+    """
     kinds = pa.types
     if kinds.is_dictionary(kind):
-        return _as_delta(kind.value_type)
+        return as_delta(kind.value_type)
     if kinds.is_timestamp(kind):
         return pa.timestamp("us", None if kind.tz is None else "UTC")
     if kinds.is_struct(kind):
-        return pa.struct([field.with_type(_as_delta(field.type)) for field in kind])
+        return pa.struct([field.with_type(as_delta(field.type)) for field in kind])
     if kinds.is_map(kind):
-        return pa.map_(_as_delta(kind.key_type), _as_delta(kind.item_type))
+        return pa.map_(as_delta(kind.key_type), as_delta(kind.item_type))
     for are, plain in _ALIKE:
         if are(kind):
             return plain
     is_list = kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind)
-    return pa.list_(_as_delta(kind.value_type)) if is_list else kind
+    return pa.list_(as_delta(kind.value_type)) if is_list else kind

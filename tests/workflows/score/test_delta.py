@@ -263,6 +263,29 @@ def test_what_fits_is_merged(score: Any, tmp_path: Path, first: pa.Array, second
     assert [commit["operation"] for commit in log_of(target)] == ["WRITE", "MERGE"]
 
 
+@pytest.mark.parametrize(
+    ("ids", "second"),
+    [
+        (pa.array(["a", "b"]).dictionary_encode(), "MERGE"),
+        (pa.array(["a", "b"], pa.string_view()), "MERGE"),
+        (pa.array([1000, 2000], pa.timestamp("ns")), "MERGE"),
+        (pa.array([1000, 1001], pa.timestamp("ns")), "WRITE"),
+        (pa.array([[1], [2]]), "WRITE"),
+    ],
+    ids=["categories", "views", "moments", "one moment", "lists"],
+)
+def test_ids_are_told_apart_as_the_table_has_them(
+    score: Any, tmp_path: Path, ids: pa.Array, second: str
+) -> None:
+    source, target = tmp_path / "in.parquet", tmp_path / "out.delta"
+    for text in ("awful", "so so"):
+        pq.write_table(pa.table({"id": ids, "review": ["good", text]}), source)
+        score(source, out=str(target))
+        rows = deltalake.DeltaTable(str(target)).to_pyarrow_table()["review"].to_pylist()
+        assert sorted(rows) == sorted(["good", text])
+    assert log_of(target)[-1]["operation"] == second
+
+
 def test_unsigned_numbers_within_others_are_wide_enough(score: Any, tmp_path: Path) -> None:
     columns = {
         "list": pa.array([[200], [2]], pa.list_(pa.uint8())),
