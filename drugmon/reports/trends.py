@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -32,12 +33,15 @@ SHOWN: Final = 7
 class SourceTrends:
     """All nights of one source, the newest first, with what changed over them.
 
+    `judges` are the adapters of its reports with the first night of each, the newest first; one
+    that came back is there again.
+
     `strip` is what the newest nights came to, oldest first, one item a night; `due` is when the
     next night should begin, None where that is not known; `age` is that of the newest attempt.
     """
 
     source: str
-    adapter: str | None
+    judges: tuple[tuple[str, datetime], ...]
     nights: tuple[Entry, ...]
     strip: tuple[tuple[datetime, NightOutcome], ...]
     sections: tuple[TrendSection, ...]
@@ -192,13 +196,19 @@ def _trends(source: str, entries: Sequence[Entry], now: datetime) -> SourceTrend
     of_job = next((entry for entry in reversed(attempted) if entry.every), newest)
     return SourceTrends(
         source=source,
-        adapter=reports[-1].adapter if reports else None,
+        judges=tuple(_judges(reports)),
         nights=tuple(reversed(entries)),
         strip=tuple(_strip(entries)[-RECENT:]),
         sections=trend_sections(drawn) if reports else (),
         due=_due(of_job.began, every, now) if every else None,
         age=ago(max(now - newest.began, timedelta())),
     )
+
+
+def _judges(reports: Sequence[ReportRecord]) -> list[tuple[str, datetime]]:
+    runs = groupby(reports, key=lambda report: report.adapter)
+    first = [(adapter, next(nights).created_at.astimezone(UTC)) for adapter, nights in runs]
+    return first[::-1]
 
 
 def _due(began: datetime, every: timedelta, now: datetime) -> datetime:

@@ -250,6 +250,15 @@ def test_two_missed_nights_are_a_gap(history: History, tmp_path: Path) -> None:
     assert latest_of(html).startswith("pass ")
 
 
+def test_nights_of_another_adapter_are_told(history: History, tmp_path: Path) -> None:
+    nights = history(6)
+    newest = nights[-1].adapter
+    assert f"; adapter {newest}.</p>" in render_index(nights, tmp_path)
+    mixed = [replace(night, adapter="other@1") for night in nights[:4]] + nights[4:]
+    told = f"; adapter {newest} since 2026-11-23, other@1 before.</p>"
+    assert told in render_index(mixed, tmp_path)
+
+
 def test_a_report_by_hand_stands_in_for_no_night(history: History, tmp_path: Path) -> None:
     """The job runs about 05:30; somebody looks in the evening, and the next night does not run."""
     nights = history(6)

@@ -173,7 +173,7 @@ def _lengths_of(scored: Scored, text: str) -> Counter[int]:
 def _names(scored: Scored) -> tuple[dict[str, NameMix], Groups]:
     """Counts of every name of drugs and conditions; labels by the names of what is sliced by."""
     items = label_counts()
-    named = {name: name for name in ("drug", "condition") if name in scored.has}
+    named: dict[str, str] = {name: name for name in ("drug", "condition") if name in scored.has}
     mixes: dict[str, NameMix] = {}
     groups: dict[str, Mapping[str, Mapping[str, Mapping[str, int]]]] = {}
     for name, column in {**named, **scored.by}.items():

@@ -274,10 +274,11 @@ def test_of_rows_that_are_gone_no_column_is_told_that_was_not_there(
     with duckdb.connect(database) as connection:
         connection.register("arriving", pa.Table.from_pylist(given))
         connection.execute("CREATE TABLE reviews AS SELECT *, 'x' AS drug FROM arriving")
-    for source, scored, options in (
+    kinds: list[tuple[Path, Path, dict[str, Any]]] = [
         (file, tmp_path / "r.scored.csv", {}),
         (database, database, {"table": "reviews"}),
-    ):
+    ]
+    for source, scored, options in kinds:
         score(source, **options)
         second = score(source, rule="likeliest", **options)
         config = report_config(
