@@ -86,8 +86,14 @@ def _cells(check: Check) -> list[Text | str]:
         told_effect(check),
         told_limit(check, check.warn_at),
         told_limit(check, check.fail_at),
-        "" if check.p_adjusted is None else f"{check.p_adjusted:.3f}",
+        _p_value(check.p_adjusted),
     ]
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _count(summary: Summary, status: str) -> int:

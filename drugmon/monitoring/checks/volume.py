@@ -91,8 +91,8 @@ def volume(rows: int, earlier: Sequence[int], gate: Gate) -> tuple[Finding, Inte
     counts = [count for count in earlier if count > 0]
     if len(counts) < gate.volume.nights:
         says = (
-            f"{rows:,} reviews; {len(counts)} earlier reports are known, {gate.volume.nights} are "
-            "needed to say how many are usual."
+            f"{rows:,} review{'s' if rows > 1 else ''}; {len(counts)} earlier reports had any, "
+            f"{gate.volume.nights} are needed to say how many are usual."
         )
         return Finding(name, title, says), None
     logs = np.log(counts)
