@@ -87,6 +87,9 @@ def _averaged(values: Sequence[float | None], size: int) -> list[float | None]:
 def _nights_table(nights: Sequence[ReportRecord]) -> Table:
     table = Table("night, UTC", "verdict", "reviews", "why", header_style="bold", box=SIMPLE_HEAD)
     table.columns[2].justify = "right"
+    several = len({night.subject for night in nights}) > 1
+    if several:
+        table.add_column("source")
     for night in reversed(nights):
         status = text(
             night.status.replace("-", " ").upper(), STATUS_STYLES.get(night.status, "dim")
@@ -94,7 +97,8 @@ def _nights_table(nights: Sequence[ReportRecord]) -> Table:
         reasons = night.reasons
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
         why = text(f"{reasons[0]}{more}" if reasons else "")
-        table.add_row(f"{night.created_at:%Y-%m-%d %H:%M}", status, f"{night.rows:,}", why)
+        source = [text(night.source)] if several else []
+        table.add_row(f"{night.created_at:%Y-%m-%d %H:%M}", status, f"{night.rows:,}", why, *source)
     return table
 
 
@@ -141,6 +145,9 @@ def _runs_table(runs: Sequence[RunRecord]) -> Table:
     )
     for column in table.columns[2:-1]:
         column.justify = "right"
+    several = len({run.output for run in runs}) > 1
+    if several:
+        table.add_column("output")
     for run in reversed(runs):
         share = _share(run.targets.get("overall"), "negative")
         figures = {
@@ -157,6 +164,7 @@ def _runs_table(runs: Sequence[RunRecord]) -> Table:
             f"{run.seconds:.1f}",
             "-" if share is None else f"{share:.0%}",
             text(run.adapter),
+            *([text(run.output.name)] if several else []),
         )
     return table
 

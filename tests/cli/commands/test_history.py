@@ -103,6 +103,21 @@ def test_runs_of_two_adapters_tell_what_was_sent_on(drugmon: Drugmon, output: Pa
     assert [run["sent_on"] for run in found["runs"]] == [1, None, None, None]
 
 
+def test_of_several_sources_each_line_says_which(drugmon: Drugmon, output: Path) -> None:
+    other = Output.of_file(output.with_name("s.scored.csv"))
+    run = RunRecord("other", "score", AT, AT, "s.csv", other, "a@1", 3, 2, 0, 1, 0.5, "1")
+    record_run(run, history_of(output))
+    night = replace(summary(3), source="s.scored.csv")
+    record_report(report_record(night, "page3", other), history_of(output))
+    whole, alone = (drugmon("history", path).out for path in (output.parent, output))
+    lines = [" ".join(line.split()) for line in whole.splitlines()]
+    assert "2026-01-05 03:04 PASS 103 s.scored.csv" in lines
+    assert "2026-01-04 03:04 FAIL 102 The words changed. (and 1 more) r.scored.csv" in lines
+    assert "other 2026-01-02 03:04 3 2 0 1 0.5 - a@1 s.scored.csv" in lines
+    assert "run2 2026-01-02 03:04 1,002 2 0 1 0.5 - a@1 r.scored.csv" in lines
+    assert "s.scored.csv" not in alone
+
+
 def test_the_limit_keeps_the_newest(drugmon: Drugmon, output: Path) -> None:
     out = drugmon("history", output, "--limit", "1").out
     assert "2026-01-04" in out
