@@ -113,7 +113,8 @@ class Service:
                     413,
                     "text-too-long",
                     f"{place}a text has {longest:,} characters and at most {most:,} are taken; "
-                    "the model reads the beginning of a text, so that you can cut it",
+                    "score it with `drugmon score`, which has no limit, or cut it, which may "
+                    "change its verdict",
                 )
 
     def answered(self, review: Review, row: Row) -> Row:

@@ -69,8 +69,8 @@ def test_several_reviews_keep_their_order_and_ids(client: Make) -> None:
         (
             {"text": "x" * 1_000_001},
             413,
-            "a text has 1,000,001 characters and at most 50,000 are taken; the model reads the "
-            "beginning of a text, so that you can cut it",
+            "a text has 1,000,001 characters and at most 50,000 are taken; score it with `drugmon "
+            "score`, which has no limit, or cut it, which may change its verdict",
         ),
         (
             {"reviews": [{"text": "x"}] * 10_000},

@@ -73,8 +73,8 @@ def test_bad_lines_are_told_in_their_place(client: Callable[..., TestClient]) ->
         4: (422, "this is no JSON: expected ident at line 1 column 2"),
         5: (
             413,
-            "a text has 101 characters and at most 100 are taken; the model reads the beginning "
-            "of a text, so that you can cut it",
+            "a text has 101 characters and at most 100 are taken; score it with `drugmon score`, "
+            "which has no limit, or cut it, which may change its verdict",
         ),
         6: (413, "the line is longer than a review's texts may be"),
         8: (422, "this is no JSON: EOF while parsing a string at line 1 column 13"),
