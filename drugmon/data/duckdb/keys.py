@@ -20,6 +20,8 @@ KEY: Final = "drugmon_key"
 
 _TEXT_KEY: Final = "^[0-9a-f]{32}(#[0-9]+)?$"
 _ID_NAMES: Final = ("id", "review_id", "uniqueid")
+_NOT_AS_TEXT: Final = "VARIANT"
+"""A type whose values are others when they are read back from text, where 1 and '1' are one."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,15 @@ def review_key(
         where: the table, for messages.
 
     Raises:
-        SourceError: `id_column` does not exist, has nulls, or has a value twice.
+        SourceError: `id_column` does not exist, has nulls, has a value twice, or is a VARIANT.
     """
     if id_column is not None:
         return _by_column(relation, _checked(connection, relation, id_column, where))
     if relation.primary_key is not None:
         return _by_column(relation, relation.primary_key)
     for name in relation.columns:
-        if name.lower() in _ID_NAMES and _problems(connection, relation, name) == (0, 0):
+        usable = name.lower() in _ID_NAMES and _NOT_AS_TEXT not in relation.columns[name]
+        if usable and _problems(connection, relation, name) == (0, 0):
             return _by_column(relation, name)
     return numbered_key(connection, relation, text_key(list(texts.values())))
 
@@ -136,6 +139,11 @@ def _checked(
         raise SourceError(
             f"{where}: no column {name_told(id_column)} for --id; it has: "
             f"{names_told(relation.columns)}"
+        )
+    if _NOT_AS_TEXT in relation.columns[name]:
+        raise SourceError(
+            f"{where}: --id column {name_told(name)} holds {relation.columns[name]}, which as text "
+            "tells no rows apart; choose another, or cast it in a view"
         )
     nulls, duplicates = _problems(connection, relation, name)
     if nulls:

@@ -40,6 +40,7 @@ def test_primary_keys_and_unique_ids_are_found(
         ("review TEXT", "('x'), ('y')"),
         ("id INT, review TEXT", "(1, 'x'), (1, 'y')"),
         ("id INT, review TEXT", "(1, 'x'), (NULL, 'y')"),
+        ("id VARIANT, review TEXT", "(1, 'x'), ('1', 'y')"),
         ("a INT, b INT, review TEXT, PRIMARY KEY (a, b)", "(1, 2, 'x'), (1, 3, 'y')"),
     ],
 )
@@ -70,6 +71,11 @@ def test_an_id_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(SourceError, match=message):
         keys(nights, "nr INT, review TEXT", rows, id_column)
+
+
+def test_a_variant_is_no_key(nights: Any) -> None:
+    with pytest.raises(SourceError, match="holds VARIANT, which as text tells no rows apart"):
+        keys(nights, "nr VARIANT, review TEXT", "(1, 'x'), ('1', 'y')", "nr")
 
 
 def test_names_that_are_words_of_a_review_are_not_told(nights: Any) -> None:
