@@ -277,6 +277,7 @@ def _verdicts(
     verdicts: dict[str, tuple[str, float] | None] = {}
     for place, target in enumerate(targets):
         label, confidence = cells[2 * place : 2 * place + 2]
-        judged = isinstance(label, str) and isinstance(confidence, float)
+        # A table may have been copied into another type, such as DECIMAL.
+        judged = isinstance(label, str) and confidence is not None
         verdicts[target] = (str(label), float(str(confidence))) if judged else None
     return verdicts

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,16 @@ def test_first_rows_and_the_counts_of_all(path: Path) -> None:
     assert shown.counts["overall"] == {"negative": 10, "neutral": 10, "positive": 10}
     assert sum(shown.counts["benefits"].values()) == 22
     assert shown.adapters == ("mine@0123",)
+
+
+def test_confidences_of_another_type_are_shown(tmp_path: Path) -> None:
+    table = scored(30)
+    place = table.column_names.index("overall_confidence")
+    cells = pa.array([Decimal("0.80")] * 30, pa.decimal128(6, 4))
+    path = tmp_path / "decimal.scored.parquet"
+    pq.write_table(table.set_column(place, "overall_confidence", cells), path)
+    shown = show(path, limit=1)
+    assert shown.verdicts[0]["overall"] == ("negative", 0.8)
 
 
 def test_limit_beyond_the_end_shows_all(path: Path) -> None:
