@@ -8,7 +8,9 @@ probabilities are calibrated on these rows: a new kind of text can break that un
 
 Where the reference has true labels, the share of j among the rows that were labelled k is known
 there, and so is what its probabilities made of it. What they were off by, column by column, is
-taken off the estimate, shrunk by how many labelled rows the column has.
+taken off the estimate, shrunk by how many labelled rows the column has. Where only some of its rows
+have labels, those may be other ones than the rest, whose probabilities are in the sums too: then
+nothing is taken off.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 
 from drugmon.labels import LABELS
 from drugmon.monitoring.checks.summary import Estimate
+from drugmon.monitoring.profiles.aggregate import LABELLED_ROWS
 from drugmon.monitoring.profiles.reference import TargetProfile
 from drugmon.statistics.figures import Interval, Quality
 from drugmon.statistics.rates import rates
@@ -29,6 +32,9 @@ Floats = NDArray[np.float64]
 DRAWS: Final = 1000
 _PRIOR: Final = 30.0
 """Labelled rows in a column from which its correction counts by half."""
+
+_NEARLY_ALL: Final = 0.9
+"""The share of the reference's verdicts that have a true label, from which they stand for all."""
 
 
 def estimate_quality(
@@ -107,7 +113,9 @@ def _expected(profile: TargetProfile) -> tuple[Floats, Floats]:
 def _correction(reference: TargetProfile | None, measured: Quality | None) -> tuple[Floats, Floats]:
     """What to add to the mean probabilities (true, labelled), and the variance of that."""
     size = len(LABELS)
-    if reference is None or measured is None or not reference.moments or not measured.n:
+    if reference is None or measured is None or not reference.moments:
+        return np.zeros((size, size)), np.zeros((size, size))
+    if measured.n < max(1, _NEARLY_ALL * min(reference.judged, LABELLED_ROWS)):
         return np.zeros((size, size)), np.zeros((size, size))
     _, expected = _expected(reference)
     confusion = np.array(measured.confusion, dtype=np.float64)

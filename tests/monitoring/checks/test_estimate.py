@@ -56,6 +56,22 @@ def test_the_references_labels_correct_what_probabilities_get_wrong() -> None:
     assert corrected.macro_f1.value == pytest.approx(measured, abs=0.03)
 
 
+def test_labels_of_some_rows_correct_nothing() -> None:
+    """Only reviews of which the probabilities are sure have a label: they are not like the rest."""
+    random = np.random.default_rng(2)
+    truth, labels, given = rows(3000, random)
+    sure = given.max(axis=1) > 0.8
+    known = measure(truth[sure], labels[sure], given[sure], resamples=2, seed=0)
+    reference = profile_of(labels, given).targets["overall"]
+    truth, labels, given = rows(3000, random)
+    current = profile_of(labels, given).targets["overall"]
+    estimate = estimate_quality(current, reference=reference, measured=known)
+    assert estimate == estimate_quality(current)
+    assert estimate is not None
+    measured = measure(truth, labels, given, resamples=2, seed=0).macro_f1.value
+    assert estimate.macro_f1.value == pytest.approx(measured, abs=0.04)
+
+
 def test_without_a_verdict_nothing_is_estimated() -> None:
     none = build_profile(np.full((3, 4), -1), np.zeros((3, 4, 3)), {}).targets["overall"]
     assert estimate_quality(none) is None
