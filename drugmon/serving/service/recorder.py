@@ -102,8 +102,10 @@ class Recorder:
             return
         try:
             self._insert(_table(rows, self._schema))
-        except DrugmonError as error:
-            _log.warning("not recorded yet, and tried again: %s", error)
+        except Exception as error:  # with any other one the thread, and what it holds, would go
+            # Of others only the kind is told: their words may hold a value.
+            reason = error if isinstance(error, DrugmonError) else type(error).__name__
+            _log.warning("not recorded yet, and tried again: %s", reason)
             room = self._most - len(self._rows)
             self.dropped += max(0, len(rows) - room)
             self._rows.extendleft(reversed(rows[-room:] if room else []))

@@ -75,8 +75,11 @@ def test_a_report_judges_it_like_any_table(model: Model, tmp_path: Path) -> None
     assert result.page.is_file()
 
 
-def test_a_database_that_is_open_elsewhere_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "failure", [SinkError("somebody has it open"), duckdb.IOException("full"), MemoryError()]
+)
+def test_what_cannot_be_written_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     database = tmp_path / "served.duckdb"
     kept = Recorder(database, texts=False, every=0.05)
@@ -86,7 +89,7 @@ def test_a_database_that_is_open_elsewhere_is_tried_again(
     def failing(table: Any) -> None:
         if not inserted.is_set():
             inserted.set()
-            raise SinkError("somebody has it open")
+            raise failure
         insert(table)
 
     monkeypatch.setattr(kept, "_insert", failing)
