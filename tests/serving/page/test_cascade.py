@@ -73,11 +73,11 @@ def test_a_review_is_told_by_whom_it_was_judged_and_why(offered: LoadedModels, p
 
     model, seen = offered.get(offered.first, "balanced"), Counter[str]()
     for number in range(ROWS):
-        texts = review(number)
-        judge = model.predict(**texts)["overall"].adapter
+        judge = model.predict(**review(number))["overall"].adapter
+        texts = (*review(number).values(), "")
         seen[judge] += 1
         if seen[judge] == 1:
-            told, _ = _judge(offered, offered.first, "balanced", tuple(texts.values()))
+            told, _ = _judge(offered, offered.first, "balanced", texts)
             assert f"Judged by <code>{judge}</code>" in told
             both = _both_judge(offered, offered.first, "balanced", texts)
             assert both == (judge == pair.both)

@@ -19,6 +19,7 @@ import time_machine
 
 from drugmon.data import targets
 from drugmon.data.duckdb.tables import Table
+from drugmon.data.verdicts.atomic import replacing
 from drugmon.errors import SinkError
 from drugmon.workflows.nightly.config import load_nightly
 from drugmon.workflows.nightly.nightly import nightly
@@ -175,7 +176,6 @@ def test_what_a_failed_night_scored_is_in_the_next_report(
     delivery: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full when verdicts are written: they wait, with the time of that night."""
-    replacing = targets.replacing
 
     def no_room(*_given: object, **_named: object) -> None:
         raise SinkError("there is no room")
