@@ -135,7 +135,12 @@ class HistoryDatabase:
 
     def _take_output(self, row: Row) -> Output | None:
         parts = ("path", "schema", "table", "prefix")
-        path, schema, table, prefix = (row.pop(f"output_{part}") for part in parts)
+        try:
+            path, schema, table, prefix = (row.pop(f"output_{part}") for part in parts)
+        except KeyError as error:
+            raise DamagedError(
+                f"{self._database}: its history lacks the column {error.args[0]}"
+            ) from error
         return read_output(path, schema, table, prefix or "", self._database)
 
     def _insert(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:

@@ -203,3 +203,14 @@ def test_a_number_that_is_none_is_read_as_none(tmp_path: Path, number: str) -> N
     past = read_history(history)
     assert past.runs[0].targets["overall"].mean_confidence is None
     assert past.reports[0].checks[0].effect is None
+
+
+@pytest.mark.parametrize("table", ["runs", "run_targets", "reports"])
+def test_a_column_that_is_gone_is_told(tmp_path: Path, table: str) -> None:
+    history = history_of(tmp_path / "b.csv")
+    record_run(a_run(tmp_path / "b.csv", targets={"overall": NUMBERS}), history)
+    record_report(a_report(None), history)
+    with duckdb.connect(history) as connection:
+        connection.execute(f"ALTER TABLE drugmon.{table} DROP COLUMN output_schema")
+    with pytest.raises(DamagedError, match="its history lacks the column output_schema"):
+        read_history(history)
