@@ -18,7 +18,6 @@ from drugmon.errors import SettingsError
 from drugmon.options import build
 from drugmon.reports.keep import Keep
 from drugmon.workflows.nightly.config import load_nightly
-from drugmon.workflows.nightly.nightly import nightly
 from drugmon.workflows.nightly.settings import (
     EngineSettings,
     JobSettings,
@@ -373,8 +372,8 @@ def test_a_file_called_like_a_home_is_written_with_its_folder(tmp_path: Path) ->
     assert (task.score.source, task.score.out) == (f"{tmp_path}/~r.csv", f"{tmp_path}/~out/")
 
 
-def test_a_log_in_a_home_that_is_not_known_is_no_bug(tmp_path: Path) -> None:
-    more = '[log]\nfile = "~no-such-user-here/n.log"'
-    config = load(tmp_path, f'[[source]]\nsource = "r.csv"\n{more}')
+@pytest.mark.parametrize("key", ["log]\nfile", "job]\nstate"])
+def test_a_home_that_is_not_known_is_told_when_settings_are_read(tmp_path: Path, key: str) -> None:
+    more = f'[{key} = "~no-such-user-here/n.log"'
     with pytest.raises(SettingsError, match=r"~no-such-user-here/n\.log: no home folder is known"):
-        nightly(config, log_bug=lambda: "bug.log")
+        load(tmp_path, f'[[source]]\nsource = "r.csv"\n{more}')
