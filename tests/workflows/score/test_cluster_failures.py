@@ -121,7 +121,8 @@ def test_kills_lose_nothing_and_double_nothing(
             before = finished(out)
             wait_until(lambda before=before: finished(out) > before or not finished(out))  # type: ignore[misc]
             time.sleep(moments.uniform(0, 0.2))
-            for pid in workers()[:1]:
+            running = workers()  # any of them: one piece may lose no more than four
+            for pid in moments.sample(running, min(1, len(running))):
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
 
