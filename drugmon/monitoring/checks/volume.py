@@ -91,8 +91,8 @@ def volume(rows: int, earlier: Sequence[int], gate: Gate) -> tuple[Finding, Inte
     counts = [count for count in earlier if count > 0]
     if len(counts) < gate.volume.nights:
         says = (
-            f"{rows:,} review{'s' if rows > 1 else ''}; {len(counts)} earlier reports had any, "
-            f"{gate.volume.nights} are needed to say how many are usual."
+            f"{_reviews(rows)}; to say how many are usual takes {gate.volume.nights} earlier "
+            f"reports that had any (known: {len(counts)})."
         )
         return Finding(name, title, says), None
     logs = np.log(counts)
@@ -100,6 +100,10 @@ def volume(rows: int, earlier: Sequence[int], gate: Gate) -> tuple[Finding, Inte
     reach = max(float(np.log(1.25)), _SPREAD * float(np.median(np.abs(logs - median))))
     expected = Interval(*(float(np.exp(end)) for end in (median, median - reach, median + reach)))
     return _judged(rows, expected, gate), expected
+
+
+def _reviews(rows: int) -> str:
+    return f"{rows:,} review{'' if rows == 1 else 's'}"
 
 
 def _judged(rows: int, expected: Interval, gate: Gate) -> Finding:
@@ -114,7 +118,7 @@ def _judged(rows: int, expected: Interval, gate: Gate) -> Finding:
     return Finding(
         "volume.rows",
         "Number of reviews",
-        f"{rows:,} reviews, {percent(share)} of the usual {usual:,.0f} "
+        f"{_reviews(rows)}, {percent(share)} of the usual {usual:,.0f} "
         f"({low:,.0f} to {high:,.0f} are to be expected).",
         "share of the usual number of reviews",
         Interval(share, None, None),
